@@ -1,0 +1,57 @@
+# Every target makes its own .venv from the locks; nothing is taken from the machine but Python and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo train test check format lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/runtime: requirements/runtime.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rookery needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	@echo "Making $(VENV) from requirements/runtime.txt (once; about a minute)..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --require-hashes -r requirements/runtime.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/runtime requirements/dev.txt
+	@echo "Adding the tools of requirements/dev.txt..."
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/runtime ## Real penguins, end to end, on this machine (ARGS="--use-emulator HOST:PORT")
+	@$(BIN)/rookery demo $(ARGS)
+
+train: $(VENV)/runtime ## Train the model from data/penguins.csv and print its report
+	@$(BIN)/rookery train $(ARGS)
+
+test: $(VENV)/dev ## Run the tests (ARGS="-k broker")
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev ## Lint, format, types, architecture
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_architecture.py
+
+format: $(VENV)/dev ## Format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --no-header --custom-compile-command "make lock" pyproject.toml
+
+lock: ## Write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) uv
+	@$(UV) $(UPGRADE) --extra all --group build -o requirements/runtime.txt
+	@$(UV) $(UPGRADE) --extra all --extra load --group build --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	@$(UV) $(UPGRADE) --extra worker --extra storage --extra topic --extra oidc --group build -c requirements/runtime.txt -o requirements/worker.txt
+
+clean: ## Remove the .venv and the caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

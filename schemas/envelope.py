@@ -1,0 +1,141 @@
+"""Envelope: what Pub/Sub's push posts, wrapped in JSON or unwrapped with headers."""
+
+from __future__ import annotations
+
+import binascii
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from schemas.rejection import Reason, Unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class NotAnEnvelope(ValueError):  # noqa: N818  it reads as what it says of the body
+    """The body is no Pub/Sub push envelope; nothing in it can be attributed to a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One delivered message. `data` is its payload in base64 as it came, `body` the payload when unwrapped."""
+
+    message_id: str
+    data: str = ""
+    body: bytes | None = None
+    published_at: datetime | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    subscription: str = ""
+    delivery_attempt: int | None = None
+    ordering_key: str = ""
+
+    @property
+    def payload(self) -> bytes:
+        """The message's bytes; raises Unusable where the base64 is broken."""
+        if self.body is not None:
+            return self.body
+        try:
+            return binascii.a2b_base64(self.data, strict_mode=True)
+        except ValueError as error:
+            raise Unusable(Reason(field="message.data", rule=f"base64 is needed: {error}")) from None
+
+    @property
+    def original(self) -> str:
+        """The payload in base64, or, where that is broken, just as it was written."""
+        return self.data if self.body is None else binascii.b2a_base64(self.body, newline=False).decode()
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    message_id: Annotated[str, Field(alias="messageId", min_length=1)]
+    data: str = ""
+    attributes: dict[str, str] | None = None
+    published_at: Annotated[AwareDatetime | None, Field(alias="publishTime")] = None
+    ordering_key: Annotated[str, Field(alias="orderingKey")] = ""
+
+
+class _Wrapped(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    message: _Message
+    subscription: str
+    delivery_attempt: Annotated[int | None, Field(alias="deliveryAttempt")] = None
+
+
+def wrapped(body: bytes) -> Envelope:
+    """Read a wrapped push body; raises NotAnEnvelope with every reason."""
+    try:
+        push = _Wrapped.model_validate_json(body)
+    except ValidationError as error:
+        raise NotAnEnvelope(_every(error)) from None
+    message = push.message
+    return Envelope(
+        message_id=message.message_id,
+        data=message.data,
+        published_at=message.published_at,
+        attributes=message.attributes or {},
+        subscription=push.subscription,
+        delivery_attempt=push.delivery_attempt,
+        ordering_key=message.ordering_key,
+    )
+
+
+MESSAGE_ID_HEADER: Final = "x-goog-pubsub-message-id"
+PUBLISH_TIME_HEADER: Final = "x-goog-pubsub-publish-time"
+SUBSCRIPTION_HEADER: Final = "x-goog-pubsub-subscription-name"
+ORDERING_KEY_HEADER: Final = "x-goog-pubsub-ordering-key"
+
+
+class _Headers(BaseModel):
+    message_id: Annotated[str, Field(alias=MESSAGE_ID_HEADER, min_length=1)]
+    published_at: Annotated[AwareDatetime | None, Field(alias=PUBLISH_TIME_HEADER)] = None
+    subscription: Annotated[str, Field(alias=SUBSCRIPTION_HEADER)] = ""
+    ordering_key: Annotated[str, Field(alias=ORDERING_KEY_HEADER)] = ""
+
+
+def unwrapped(body: bytes, headers: Mapping[str, str]) -> Envelope:
+    """Read an unwrapped push (`write_metadata` on); `headers` have lower-case names, attributes among them."""
+    try:
+        known = _Headers.model_validate(dict(headers))
+    except ValidationError as error:
+        raise NotAnEnvelope(_every(error)) from None
+    return Envelope(
+        message_id=known.message_id,
+        body=body,
+        published_at=known.published_at,
+        attributes={name: value for name, value in headers.items() if name not in _TRANSPORT},
+        subscription=known.subscription,
+        ordering_key=known.ordering_key,
+    )
+
+
+_TRANSPORT: Final = frozenset(
+    {
+        MESSAGE_ID_HEADER,
+        PUBLISH_TIME_HEADER,
+        SUBSCRIPTION_HEADER,
+        ORDERING_KEY_HEADER,
+        "accept",
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "from",
+        "host",
+        "transfer-encoding",
+        "user-agent",
+    }
+)
+
+
+def _every(error: ValidationError) -> str:
+    whole = "a Pub/Sub push envelope is needed: "
+    return whole + "; ".join(
+        f"{'.'.join(str(part) for part in each['loc']) or 'body'}: {each['msg']}"
+        for each in error.errors(include_url=False, include_context=False, include_input=False)
+    )

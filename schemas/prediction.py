@@ -1,0 +1,31 @@
+"""Prediction: the model's answer to one reading."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Prediction(BaseModel):
+    """One answered reading, as one line of the results.
+
+    `probabilities` maps each species to its share (they add up to 1, rounded to 6 digits); `missing` names
+    the features that the reading lacked; `model` is the artifact's digest; `row` the position in a table.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    reading_id: str
+    message_id: str
+    row: int | None = None
+    device_id: str | None = None
+    observed_at: datetime | None = None
+    species: str
+    probability: float
+    probabilities: dict[str, float]
+    out_of_distribution: bool
+    missing: tuple[str, ...] = ()
+    model: str
+    published_at: datetime | None = None
+    predicted_at: datetime

@@ -1,0 +1,68 @@
+"""Reading: one observation of one bird, and what a bird can be."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+SPECIES: Final = ("Adelie", "Chinstrap", "Gentoo")
+"""The classes, in the order of the model's columns."""
+
+SEXES: Final = ("female", "male")
+ISLANDS: Final = ("Biscoe", "Dream", "Torgersen")
+
+MEASUREMENTS: Final = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g")
+"""The four measured features; a reading with none of them cannot be classified."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+# The bounds are far outside what has been published of any living penguin (little penguins of 1 kg to
+# emperors of 45 kg, chicks included), so that only the impossible breaks them.
+BillLength = Annotated[float, Field(ge=5, le=150, allow_inf_nan=False)]
+BillDepth = Annotated[float, Field(ge=2, le=60, allow_inf_nan=False)]
+FlipperLength = Annotated[float, Field(ge=30, le=500, allow_inf_nan=False)]
+BodyMass = Annotated[float, Field(ge=50, le=50_000, allow_inf_nan=False)]
+Year = Annotated[int, Field(ge=1900, le=2100)]
+Sex = Literal["female", "male"]
+Island = Literal["Biscoe", "Dream", "Torgersen"]
+Identity = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+NO_MEASUREMENT: Final = "at least one of the four measurements is needed"
+
+
+class Reading(BaseModel):
+    """One observation: lengths in millimetres, mass in grams; anything unknown is null or left out.
+
+    Strict: unknown fields, NaN, booleans as numbers and numbers as strings are refused, all at once.
+    `reading_id` is the identity of the observation; where it is absent the message's id stands in.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    bill_length_mm: BillLength | None = None
+    bill_depth_mm: BillDepth | None = None
+    flipper_length_mm: FlipperLength | None = None
+    body_mass_g: BodyMass | None = None
+    year: Year | None = None
+    sex: Sex | None = None
+    island: Island | None = None
+    reading_id: Identity | None = None
+    device_id: Identity | None = None
+    observed_at: Moment | None = None
+
+    @model_validator(mode="after")
+    def _measured(self) -> Self:
+        if (
+            self.bill_length_mm is None
+            and self.bill_depth_mm is None
+            and self.flipper_length_mm is None
+            and self.body_mass_g is None
+        ):
+            raise ValueError(NO_MEASUREMENT)
+        return self

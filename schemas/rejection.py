@@ -1,0 +1,81 @@
+"""Rejection: a reading that can never be classified, and every Reason why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+VALUE_LENGTH: Final = 200
+"""Characters of an offending value that a reason repeats; the original bytes are kept beside it."""
+
+
+class Reason(BaseModel):
+    """Why: the field that broke a rule, the rule in words, the offending value as it was written."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    rule: str
+    value: str | None = None
+
+
+class Rejection(BaseModel):
+    """One refused reading (or, with no row, one refused message) with all that mending it takes.
+
+    `original` is the message's payload as it came, in base64; `row` its position in a table, from 0.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    reasons: tuple[Reason, ...]
+    original: str
+    reading_id: str
+    message_id: str
+    row: int | None = None
+    device_id: str | None = None
+    published_at: datetime | None = None
+    rejected_at: datetime
+    delivery_attempt: int | None = None
+    revision: str
+    attributes: dict[str, str] = {}
+
+
+class Unusable(ValueError):  # noqa: N818  it reads as what it says of the payload, and callers catch it by that
+    """The payload can never be classified; carries every reason."""
+
+    def __init__(self, *reasons: Reason) -> None:
+        super().__init__("; ".join(f"{reason.field}: {reason.rule}" for reason in reasons))
+        self.reasons = reasons
+
+
+def reason(error: ErrorDetails, *, field: str | None = None) -> Reason:
+    """Say one of pydantic's errors in our words."""
+    where = field if field is not None else (".".join(str(part) for part in error["loc"]) or "reading")
+    rule = error["msg"].removeprefix("Value error, ")
+    rule = rule.removeprefix("Input should be ").removeprefix("a valid ") if error["type"] != "json_invalid" else rule
+    whole = not error["loc"]
+    return Reason(field=where, rule=_RULES.get(error["type"], rule), value=None if whole else shown(error["input"]))
+
+
+def reasons(error: ValidationError) -> tuple[Reason, ...]:
+    """Every reason of a validation error, in the order of the fields."""
+    return tuple(reason(each) for each in error.errors(include_url=False, include_context=False))
+
+
+def shown(value: object) -> str:
+    """Write an offending value as JSON would, shortened to VALUE_LENGTH characters."""
+    text = f'"{value}"' if isinstance(value, str) else _WORDS.get(str(value), str(value))
+    return text if len(text) <= VALUE_LENGTH else text[: VALUE_LENGTH - 1] + "…"
+
+
+_WORDS: Final = {"True": "true", "False": "false", "None": "null"}
+_RULES: Final = {
+    "extra_forbidden": "unknown field",
+    "finite_number": "a finite number is needed",
+    "float_type": "a number is needed",
+    "int_type": "a whole number is needed",
+    "timezone_aware": "a time with its offset from UTC is needed",
+}
