@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import binascii
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from schemas.reading import MEASUREMENTS, NO_MEASUREMENT, Reading
 from schemas.rejection import Reason, Unusable, reason, reasons
@@ -47,7 +46,9 @@ class DecodedTable:
 
 def encode(readings: Reading | ReadingTable) -> bytes:
     """Write a reading or a table as compact JSON; what is unknown is left out."""
-    return readings.model_dump_json(exclude_none=not isinstance(readings, ReadingTable), exclude_unset=True).encode()
+    return readings.model_dump_json(
+        exclude_none=not isinstance(readings, ReadingTable), exclude_unset=True
+    ).encode()
 
 
 def decode(payload: bytes, *, version: str | None = None) -> Reading | DecodedTable:
@@ -94,13 +95,12 @@ def _mixed(payload: bytes) -> Reading | DecodedTable:
     if not positions:
         return DecodedTable(table=None, positions=[], refused=refused)
     kept = {name: [column[row] for row in positions] for name, column in raw.items() if column is not None}
-    good = _with_measurements(ReadingTable.model_validate_json(json.dumps(kept)))
+    good = _with_measurements(ReadingTable.model_validate_json(to_json(kept)))
+    unmeasured = (replace(each, row=positions[each.row]) for each in good.refused)
     return DecodedTable(
         table=good.table,
         positions=[positions[row] for row in good.positions],
-        refused=tuple(
-            sorted((*refused, *(_replaced(each, positions[each.row]) for each in good.refused)), key=lambda one: one.row)
-        ),
+        refused=tuple(sorted((*refused, *unmeasured), key=lambda one: one.row)),
     )
 
 
@@ -112,7 +112,7 @@ def _row_reasons(error: ValidationError, raw: dict[str, Any]) -> dict[int, list[
     """Sort errors by row; raises Unusable with all that is wrong with the table as a whole."""
     structural: list[Reason] = []
     rows: dict[int, list[Reason]] = {}
-    for each in error.errors(include_url=False, include_context=False):
+    for each in error.errors(include_url=False):
         loc = each["loc"]
         if len(loc) > 1 and isinstance(loc[1], int):
             rows.setdefault(loc[1], []).append(reason(each, field=str(loc[0])))
@@ -122,7 +122,11 @@ def _row_reasons(error: ValidationError, raw: dict[str, Any]) -> dict[int, list[
     if len(set(lengths.values())) > 1 and not any(each.rule == uneven(lengths) for each in structural):
         structural.append(Reason(field="table", rule=uneven(lengths)))
     if structural:
-        cells = [Reason(field=f"{each.field}.{row}", rule=each.rule, value=each.value) for row in rows for each in rows[row]]
+        cells = [
+            Reason(field=f"{each.field}.{row}", rule=each.rule, value=each.value)
+            for row in rows
+            for each in rows[row]
+        ]
         raise Unusable(*structural, *cells)
     return rows
 
@@ -132,43 +136,41 @@ def _with_measurements(table: ReadingTable) -> DecodedTable:
     columns = [column for name in MEASUREMENTS if (column := getattr(table, name)) is not None]
     if any(None not in column for column in columns):
         return DecodedTable(table=table, positions=range(table.rows))
-    measured = [any(cell is not None for cell in row) for row in zip(*columns, strict=True)] or [False] * table.rows
+    measured = [any(cell is not None for cell in row) for row in zip(*columns, strict=True)] or [
+        False
+    ] * table.rows
     positions = [row for row, is_measured in enumerate(measured) if is_measured]
     if len(positions) == table.rows:
         return DecodedTable(table=table, positions=range(table.rows))
     raw = table.model_dump(mode="json", exclude_none=True)
     because = (Reason(field="reading", rule=NO_MEASUREMENT),)
     refused = tuple(_refuse(raw, row, because) for row, is_measured in enumerate(measured) if not is_measured)
-    return DecodedTable(table=select(table, positions) if positions else None, positions=positions, refused=refused)
+    return DecodedTable(
+        table=select(table, positions) if positions else None, positions=positions, refused=refused
+    )
 
 
 def select(table: ReadingTable, rows: Iterable[int]) -> ReadingTable:
     """Take some rows of a valid table."""
     chosen = list(rows)
-    columns = {name: [column[row] for row in chosen] for name, column in table.__dict__.items() if column is not None}
+    columns = {
+        name: [column[row] for row in chosen] for name, column in table.__dict__.items() if column is not None
+    }
     return ReadingTable.model_construct(_fields_set=set(columns), **columns)
 
 
 def _refuse(raw: dict[str, Any], row: int, because: tuple[Reason, ...]) -> RefusedRow:
     """Keep a refused row as a reading of its own, so that it can be mended and sent again alone."""
-    cells = {name: column[row] for name, column in raw.items() if column is not None and column[row] is not None}
+    cells = {
+        name: column[row] for name, column in raw.items() if column is not None and column[row] is not None
+    }
     reading_id, device_id = cells.get("reading_id"), cells.get("device_id")
     return RefusedRow(
         row=row,
         reasons=because,
-        original=json.dumps(cells, separators=(",", ":"), ensure_ascii=False).encode(),
+        original=to_json(cells, inf_nan_mode="constants"),
         reading_id=reading_id if isinstance(reading_id, str) and reading_id else None,
         device_id=device_id if isinstance(device_id, str) else None,
-    )
-
-
-def _replaced(refused: RefusedRow, row: int) -> RefusedRow:
-    return RefusedRow(
-        row=row,
-        reasons=refused.reasons,
-        original=refused.original,
-        reading_id=refused.reading_id,
-        device_id=refused.device_id,
     )
 
 
@@ -188,7 +190,8 @@ def peek_identity(payload: bytes) -> tuple[str | None, str | None]:
     if not isinstance(raw, dict):
         return None, None
     reading_id, device_id = (
-        word if isinstance(word := raw.get(name), str) and word else None for name in ("reading_id", "device_id")
+        word if isinstance(word := raw.get(name), str) and word else None
+        for name in ("reading_id", "device_id")
     )
     return reading_id, device_id
 

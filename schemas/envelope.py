@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime  # noqa: TC003  pydantic reads the annotation when the class is made
 from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError

@@ -30,7 +30,8 @@ CATEGORIES: Final[dict[str, tuple[str, ...]]] = {"sex": SEXES, "island": ISLANDS
 
 NAN: Final = float("nan")
 _CODES: Final[dict[str, dict[str | None, float]]] = {
-    name: {None: NAN, **{word: float(code) for code, word in enumerate(words)}} for name, words in CATEGORIES.items()
+    name: {None: NAN, **{word: float(code) for code, word in enumerate(words)}}
+    for name, words in CATEGORIES.items()
 }
 _SEX: Final = _CODES["sex"]
 _ISLAND: Final = _CODES["island"]
@@ -56,7 +57,9 @@ def matrix(readings: Iterable[Reading]) -> NDArray[np.float32]:
     return np.array(rows, dtype=np.float32).reshape(-1, len(FEATURES))
 
 
-def columns_matrix(columns: Mapping[str, Sequence[float | str | None] | None], rows: int) -> NDArray[np.float32]:
+def columns_matrix(
+    columns: Mapping[str, Sequence[float | str | None] | None], rows: int
+) -> NDArray[np.float32]:
     """Encode columns of equal length as a float32 matrix of shape (rows, features); an absent column is NaN."""
     import numpy as np  # noqa: PLC0415  the words must not cost a device numpy
 

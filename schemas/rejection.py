@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import reprlib
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 VALUE_LENGTH: Final = 200
 """Characters of an offending value that a reason repeats; the original bytes are kept beside it."""
@@ -54,28 +57,57 @@ class Unusable(ValueError):  # noqa: N818  it reads as what it says of the paylo
 def reason(error: ErrorDetails, *, field: str | None = None) -> Reason:
     """Say one of pydantic's errors in our words."""
     where = field if field is not None else (".".join(str(part) for part in error["loc"]) or "reading")
-    rule = error["msg"].removeprefix("Value error, ")
-    rule = rule.removeprefix("Input should be ").removeprefix("a valid ") if error["type"] != "json_invalid" else rule
-    whole = not error["loc"]
-    return Reason(field=where, rule=_RULES.get(error["type"], rule), value=None if whole else shown(error["input"]))
+    template = _RULES.get(error["type"])
+    rule = (
+        error["msg"].removeprefix("Value error, ")
+        if template is None
+        else template.format(**error.get("ctx", {}))
+    )
+    return Reason(field=where, rule=rule, value=shown(error["input"]) if error["loc"] else None)
 
 
 def reasons(error: ValidationError) -> tuple[Reason, ...]:
     """Every reason of a validation error, in the order of the fields."""
-    return tuple(reason(each) for each in error.errors(include_url=False, include_context=False))
+    return tuple(reason(each) for each in error.errors(include_url=False))
 
 
 def shown(value: object) -> str:
     """Write an offending value as JSON would, shortened to VALUE_LENGTH characters."""
-    text = f'"{value}"' if isinstance(value, str) else _WORDS.get(str(value), str(value))
+    if isinstance(value, str):
+        text = f'"{value}"'
+    else:
+        try:
+            text = _WORDS.get(word := reprlib.repr(value), word)
+        except ValueError:  # an integer of more digits than Python will write
+            text = "a number of thousands of digits"
     return text if len(text) <= VALUE_LENGTH else text[: VALUE_LENGTH - 1] + "…"
 
 
-_WORDS: Final = {"True": "true", "False": "false", "None": "null"}
+_WORDS: Final = {
+    "True": "true",
+    "False": "false",
+    "None": "null",
+    "nan": "NaN",
+    "inf": "Infinity",
+    "-inf": "-Infinity",
+}
 _RULES: Final = {
     "extra_forbidden": "unknown field",
     "finite_number": "a finite number is needed",
     "float_type": "a number is needed",
+    "greater_than_equal": "at least {ge:g} is needed",
+    "int_from_float": "a whole number is needed",
     "int_type": "a whole number is needed",
+    "json_invalid": "JSON is needed: {error}",
+    "less_than_equal": "at most {le:g} is possible",
+    "list_type": "an array is needed in a table",
+    "literal_error": "one of {expected} is needed",
+    "model_type": "a JSON object is needed",
+    "string_pattern_mismatch": "text without control characters is needed",
+    "string_too_long": "at most {max_length} characters are possible",
+    "string_too_short": "at least one character is needed",
+    "string_type": "text is needed",
     "timezone_aware": "a time with its offset from UTC is needed",
+    "too_long": "at most {max_length} rows are possible",
+    "too_short": "at least one row is needed",
 }

@@ -1,0 +1,130 @@
+"""Seeded builders of believable readings and of everything that can be wrong with one."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from schemas.reading import ISLANDS, SEXES, SPECIES, Reading
+from schemas.table import ReadingTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Mean and standard deviation of each measurement, from the palmerpenguins data (CC0), rounded.
+_LIKENESS: Final[dict[str, dict[str, tuple[float, float]]]] = {
+    "Adelie": {
+        "bill_length_mm": (38.8, 2.7),
+        "bill_depth_mm": (18.3, 1.2),
+        "flipper_length_mm": (190.0, 6.5),
+        "body_mass_g": (3700.0, 459.0),
+    },
+    "Chinstrap": {
+        "bill_length_mm": (48.8, 3.3),
+        "bill_depth_mm": (18.4, 1.1),
+        "flipper_length_mm": (195.8, 7.1),
+        "body_mass_g": (3733.0, 384.0),
+    },
+    "Gentoo": {
+        "bill_length_mm": (47.5, 3.1),
+        "bill_depth_mm": (15.0, 1.0),
+        "flipper_length_mm": (217.2, 6.5),
+        "body_mass_g": (5076.0, 504.0),
+    },
+}
+_HOMES: Final = {"Adelie": ISLANDS, "Chinstrap": ("Dream",), "Gentoo": ("Biscoe",)}
+
+
+class Birds:
+    """A seeded colony: the same seed gives the same birds, whatever was asked before of another colony."""
+
+    def __init__(self, seed: int) -> None:
+        """Store the seed's random stream."""
+        self._random = random.Random(seed)  # noqa: S311  believable, not secret
+
+    def fields(self, species: str | None = None) -> dict[str, Any]:
+        """One bird as plain fields, measurements within three standard deviations of its species."""
+        kind = species or self._random.choice(SPECIES)
+        measured = {
+            name: round(mean + deviation * max(-3.0, min(3.0, self._random.gauss(0, 1))), 1)
+            for name, (mean, deviation) in _LIKENESS[kind].items()
+        }
+        return {
+            **measured,
+            "year": self._random.choice((2007, 2008, 2009)),
+            "sex": self._random.choice(SEXES),
+            "island": self._random.choice(_HOMES[kind]),
+        }
+
+    def reading(self, **overrides: Any) -> Reading:
+        """One reading; `overrides` replace its fields."""
+        return Reading(**{**self.fields(), **overrides})
+
+    def readings(self, count: int, *, prefix: str = "") -> list[Reading]:
+        """Many readings; with a prefix they are known as `<prefix>-<position>`."""
+        if not prefix:
+            return [self.reading() for _ in range(count)]
+        return [self.reading(reading_id=f"{prefix}-{position}") for position in range(count)]
+
+    def table(self, rows: int, *, prefix: str = "") -> ReadingTable:
+        """A table of that many rows; with a prefix its readings are known as `<prefix>-<row>`."""
+        birds = [self.fields() for _ in range(rows)]
+        columns: dict[str, list[Any]] = {name: [bird[name] for bird in birds] for name in birds[0]}
+        if prefix:
+            columns["reading_id"] = [f"{prefix}-{row}" for row in range(rows)]
+        return ReadingTable(**columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Spoilt:
+    """A payload that must be refused, and what is wrong with it."""
+
+    kind: str
+    payload: bytes
+
+
+def spoilt(seed: int) -> Iterator[Spoilt]:
+    """Yield spoilt payloads for ever, each kind in turn, on a different bird each time."""
+    birds = Birds(seed)
+    while True:
+        for kind, change in _WAYS.items():
+            bird = birds.fields()
+            yield Spoilt(kind=kind, payload=change(bird))
+
+
+def _with(**changes: Any) -> Any:
+    return lambda bird: json.dumps({**bird, **changes}).encode()
+
+
+_WAYS: Final[dict[str, Any]] = {
+    "empty": lambda _: b"",
+    "not JSON": lambda bird: json.dumps(bird).encode()[:-9],
+    "not UTF-8": lambda bird: json.dumps(bird).encode().replace(b'"sex"', b'"s\xff\xfex"'),
+    "not an object": lambda bird: json.dumps(list(bird.values())[:4]).encode(),
+    "unknown field": _with(beak_colour="orange"),
+    "number as text": lambda bird: json.dumps({**bird, "body_mass_g": str(bird["body_mass_g"])}).encode(),
+    "boolean as number": _with(flipper_length_mm=True),
+    "NaN": _with(bill_depth_mm=float("nan")),
+    "infinite": _with(body_mass_g=float("inf")),
+    "negative": lambda bird: json.dumps({**bird, "bill_length_mm": -bird["bill_length_mm"]}).encode(),
+    "zero": _with(bill_depth_mm=0),
+    "kilograms for grams": lambda bird: json.dumps(
+        {**bird, "body_mass_g": bird["body_mass_g"] / 1000}
+    ).encode(),
+    "beyond any penguin": _with(flipper_length_mm=2_170),
+    "unknown sex": _with(sex="unknown"),
+    "unknown island": _with(island="Galápagos"),
+    "fractional year": _with(year=2008.5),
+    "no measurement": lambda bird: json.dumps({"sex": bird["sex"], "island": bird["island"]}).encode(),
+    "local time": _with(observed_at="2026-11-23T12:00:00"),
+    "several at once": _with(body_mass_g=-1, sex="f", wings=2),
+    "uneven table": lambda bird: json.dumps(
+        {"bill_length_mm": [bird["bill_length_mm"]] * 2, "year": [2007]}
+    ).encode(),
+    "empty table": lambda _: json.dumps({"bill_length_mm": [], "year": []}).encode(),
+}
+
+KINDS: Final = tuple(_WAYS)
+"""Every way in which `spoilt` spoils a payload."""
