@@ -1,0 +1,99 @@
+"""ResultsFolder: read back what a worker made durable, each reading once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from pydantic import ValidationError
+
+from schemas.prediction import Prediction
+from schemas.rejection import Rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Line = TypeVar("Line", Prediction, Rejection)
+
+
+class BrokenResults(ValueError):  # noqa: N818  it says of the folder what it is
+    """A finished file holds a line that is no prediction (or rejection); names file, line and rule."""
+
+
+class ResultsFolder(Generic[Line]):
+    """The finished files below one folder, as lines of one kind.
+
+    `where` is a path or `file:///absolute/path`. Files whose name starts with a dot are unfinished and
+    left alone; a folder that is not there yet is empty. Delivery is at least once, so a reading may have
+    been written twice: iterating gives it once, `every()` gives each line, `fresh()` what is new.
+    """
+
+    def __init__(self, where: str | Path, kind: type[Line]) -> None:
+        """Store the place; nothing is read yet."""
+        self.path = local_path(where)
+        self._kind: type[Line] = kind
+        self._read: set[Path] = set()
+
+    def __iter__(self) -> Iterator[Line]:
+        seen: set[str] = set()
+        for line in self.every():
+            if line.reading_id not in seen:
+                seen.add(line.reading_id)
+                yield line
+
+    def every(self) -> Iterator[Line]:
+        """Yield every line of every finished file, repetitions included."""
+        for file in self.files():
+            yield from self._lines(file)
+
+    def fresh(self) -> Iterator[Line]:
+        """Yield every line of the files that were not there when `fresh` was last asked."""
+        for file in self.files():
+            if file not in self._read:
+                self._read.add(file)
+                yield from self._lines(file)
+
+    def files(self) -> list[Path]:
+        """The finished files, in the order of their names (and so of their hours)."""
+        found = self.path.rglob("*.ndjson")
+        return sorted(file for file in found if not _hidden(file.relative_to(self.path)))
+
+    def _lines(self, file: Path) -> Iterator[Line]:
+        with file.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    yield self._kind.model_validate_json(line)
+                except ValidationError as error:
+                    what = "; ".join(
+                        f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+                    )
+                    said = f"{file}, line {number}, is no {self._kind.__name__.lower()}: {what}"
+                    raise BrokenResults(said) from None
+
+
+def predictions(where: str | Path) -> ResultsFolder[Prediction]:
+    """Read the predictions below a folder."""
+    return ResultsFolder(where, Prediction)
+
+
+def rejections(where: str | Path) -> ResultsFolder[Rejection]:
+    """Read the rejections below a folder."""
+    return ResultsFolder(where, Rejection)
+
+
+def local_path(where: str | Path) -> Path:
+    """Turn a path or a `file:` address into a path; raises ValueError for any other address."""
+    if isinstance(where, Path):
+        return where
+    address = urlsplit(where)
+    if address.scheme == "file" and address.netloc in {"", "localhost"}:
+        return Path(unquote(address.path))
+    if address.scheme and "://" in where:
+        said = f"{where}: a path or file:///absolute/path is needed"
+        raise ValueError(said)
+    return Path(where)
+
+
+def _hidden(file: Path) -> bool:
+    return any(part.startswith(".") for part in file.parts)
