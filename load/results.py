@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pydantic import ValidationError
 
@@ -86,13 +86,13 @@ def local_path(where: str | Path) -> Path:
     """Turn a path or a `file:` address into a path; raises ValueError for any other address."""
     if isinstance(where, Path):
         return where
-    address = urlsplit(where)
-    if address.scheme == "file" and address.netloc in {"", "localhost"}:
-        return Path(unquote(address.path))
-    if address.scheme and "://" in where:
-        said = f"{where}: a path or file:///absolute/path is needed"
-        raise ValueError(said)
-    return Path(where)
+    scheme, separator, rest = where.partition("://")
+    if not separator:
+        return Path(where)
+    if scheme == "file":
+        return Path(unquote(rest.removeprefix("localhost")))
+    said = f"{where}: a path or file:///absolute/path is needed"
+    raise ValueError(said)
 
 
 def _hidden(file: Path) -> bool:

@@ -135,6 +135,17 @@ def test_an_identity_belongs_to_one_observation() -> None:
         ledger("a", "a")
 
 
+def _lines(fate: str, name: str) -> list[Prediction | Rejection]:
+    lines: dict[str, list[Prediction | Rejection]] = {
+        "lost": [],
+        "predicted": [prediction(name)],
+        "rejected": [rejection(name)],
+        "twice": [prediction(name), prediction(name)],
+        "torn": [prediction(name), rejection(name)],
+    }
+    return lines[fate]
+
+
 @given(
     fates=st.lists(st.sampled_from(["lost", "predicted", "rejected", "twice", "torn"])), seed=st.integers()
 )

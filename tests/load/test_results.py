@@ -98,6 +98,8 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
 def test_addresses_are_paths_or_files() -> None:
     """`file:` addresses and paths are read; any other address is refused by name."""
     assert local_path("file:///var/my%20results") == Path("/var/my results")
+    assert local_path("file://localhost/var/results") == Path("/var/results")
+    assert local_path("file://./results") == Path("results")
     assert local_path("results") == local_path(Path("results")) == Path("results")
     with pytest.raises(ValueError, match="gs://bucket/results: a path or file:///"):
         local_path("gs://bucket/results")
