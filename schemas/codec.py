@@ -22,12 +22,15 @@ SCHEMA_ATTRIBUTE: Final = "rookery_schema"
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedRow:
-    """One row of a table that can never be classified, alone."""
+class Refused:
+    """What can never be classified, and every reason: one row of a table, or (with no row) a whole message.
 
-    row: int
+    `original` is what came, in base64: a refused row as a reading of its own, so that it can be mended alone.
+    """
+
     reasons: tuple[Reason, ...]
-    original: bytes
+    original: str
+    row: int | None = None
     reading_id: str | None = None
     device_id: str | None = None
 
@@ -41,7 +44,7 @@ class DecodedTable:
 
     table: ReadingTable | None
     positions: range | list[int]
-    refused: tuple[RefusedRow, ...] = ()
+    refused: tuple[Refused, ...] = ()
 
 
 def encode(readings: Reading | ReadingTable) -> bytes:
@@ -96,11 +99,11 @@ def _mixed(payload: bytes) -> Reading | DecodedTable:
         return DecodedTable(table=None, positions=[], refused=refused)
     kept = {name: [column[row] for row in positions] for name, column in raw.items() if column is not None}
     good = _with_measurements(ReadingTable.model_validate_json(to_json(kept)))
-    unmeasured = (replace(each, row=positions[each.row]) for each in good.refused)
+    unmeasured = (replace(each, row=positions[each.row or 0]) for each in good.refused)
     return DecodedTable(
         table=good.table,
         positions=[positions[row] for row in good.positions],
-        refused=tuple(sorted((*refused, *unmeasured), key=lambda one: one.row)),
+        refused=tuple(sorted((*refused, *unmeasured), key=lambda one: one.row or 0)),
     )
 
 
@@ -159,16 +162,21 @@ def select(table: ReadingTable, rows: Iterable[int]) -> ReadingTable:
     return ReadingTable.model_construct(_fields_set=set(columns), **columns)
 
 
-def _refuse(raw: dict[str, Any], row: int, because: tuple[Reason, ...]) -> RefusedRow:
+def row_of(table: ReadingTable, row: int) -> Reading:
+    """Take one row of a valid table as a reading of its own."""
+    return Reading(**{name: column[row] for name, column in table.__dict__.items() if column is not None})
+
+
+def _refuse(raw: dict[str, Any], row: int, because: tuple[Reason, ...]) -> Refused:
     """Keep a refused row as a reading of its own, so that it can be mended and sent again alone."""
     cells = {
         name: column[row] for name, column in raw.items() if column is not None and column[row] is not None
     }
     reading_id, device_id = cells.get("reading_id"), cells.get("device_id")
-    return RefusedRow(
+    return Refused(
         row=row,
         reasons=because,
-        original=to_json(cells, inf_nan_mode="constants"),
+        original=in_base64(to_json(cells, inf_nan_mode="constants")),
         reading_id=reading_id if isinstance(reading_id, str) and reading_id else None,
         device_id=device_id if isinstance(device_id, str) else None,
     )
@@ -206,11 +214,12 @@ __all__ = [
     "SCHEMA_ATTRIBUTE",
     "SCHEMA_VERSION",
     "DecodedTable",
-    "RefusedRow",
+    "Refused",
     "decode",
     "encode",
     "identity",
     "in_base64",
     "peek_identity",
+    "row_of",
     "select",
 ]

@@ -1,0 +1,48 @@
+"""`python -m worker`: run the worker with the settings of the environment."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Final
+
+import uvloop
+from pydantic import ValidationError
+
+from worker.app import Misconfigured, serve
+from worker.artifacts import ModelRefused
+from worker.logs import configure
+from worker.settings import Settings
+from worker.sink import SinkUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log: Final = logging.getLogger("worker")
+
+MISCONFIGURED: Final = 2
+"""Exit code where a setting, the model or a sink cannot be used; the last log line says which."""
+
+
+def main(settings: Callable[[], Settings] = Settings) -> int:
+    """Serve until told to stop; returns the exit code."""
+    try:
+        chosen = settings()
+    except ValidationError as error:
+        configure("INFO")
+        for each in error.errors(include_url=False):
+            log.critical(
+                "setting ROOKERY_%s: %s", str(each["loc"][0]).removeprefix("ROOKERY_").upper(), each["msg"]
+            )
+        return MISCONFIGURED
+    configure(chosen.log_level)
+    try:
+        uvloop.run(serve(chosen))
+    except (Misconfigured, ModelRefused, SinkUnavailable) as error:
+        log.critical("%s", error)
+        return MISCONFIGURED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""The composition root: chooses the concrete parts, serves, and drains in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+from aiohttp import web
+
+from worker.artifacts import load
+from worker.batcher import Bounds
+from worker.folder_sink import FolderSink
+from worker.metrics import Metrics
+from worker.pipeline import Parts, Pipeline
+from worker.probes import Probes
+from worker.push import PushHandler
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from worker.settings import Settings
+    from worker.sink import Sink
+
+log: Final = logging.getLogger(__name__)
+
+UNFINISHED: Final = 3
+"""Exit code where the drain ran out of time; nothing unfinished was acknowledged."""
+
+_CLOSE_SECONDS: Final = 1.0
+"""What the HTTP server gets to close its connections, after the drain."""
+
+
+class Misconfigured(ValueError):  # noqa: N818  it reads as what it says of the settings
+    """A setting cannot be honoured; says which and what would be right."""
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what was taken; raises Misconfigured, ModelRefused, SinkUnavailable."""
+    stopping = asyncio.Event()
+    with _signals(stopping):
+        async with running(settings) as address:
+            log.info("ready", extra={"address": address, "revision": settings.revision})
+            _tell(settings.ready_file, address)
+            await stopping.wait()
+            log.info("draining", extra={"drain_seconds": settings.drain_seconds})
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[str]:
+    """Run a worker and give its address; on the way out drain, then close what was opened, in reverse."""
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        results = await _sink(stack, "ROOKERY_RESULTS", settings.results)
+        rejects = await _sink(stack, "ROOKERY_REJECTS", settings.rejects)
+        classifier = await asyncio.to_thread(load, Path(settings.model))
+        parts = Parts(
+            classifier=classifier,
+            results=results,
+            rejects=rejects,
+            metrics=metrics,
+            now=lambda: datetime.now(UTC),
+            revision=settings.revision,
+        )
+        pipeline = Pipeline(
+            parts,
+            bounds=Bounds(
+                batch_rows=settings.batch_rows,
+                intake_rows=settings.intake_rows,
+                intake_bytes=settings.intake_bytes,
+            ),
+        )
+        probes = Probes(metrics, model=classifier.model)
+        app = web.Application(client_max_size=settings.body_bytes)
+        app.add_routes(_routes(PushHandler(pipeline, metrics), probes))
+        runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=_CLOSE_SECONDS)
+        stack.push_async_callback(runner.cleanup)
+        await runner.setup()
+        listening = _listen(settings)
+        await web.SockSite(runner, listening).start()
+        stack.push_async_callback(_drain, pipeline, probes, settings.drain_seconds)
+        # What lives until the end need not be looked at by every collection: this decides the tail latency.
+        gc.collect()
+        gc.freeze()
+        probes.say("ready")
+        host, port = listening.getsockname()[:2]
+        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _routes(handler: PushHandler, probes: Probes) -> list[web.RouteDef]:
+    return [
+        web.post("/", handler.push),
+        web.post("/predict", handler.predict),
+        web.get("/livez", probes.livez),
+        web.get("/readyz", probes.readyz),
+        web.get("/metrics", probes.metrics),
+    ]
+
+
+async def _drain(pipeline: Pipeline, probes: Probes, seconds: float) -> None:
+    """Finish what was taken; what does not finish in time was never acknowledged and comes again."""
+    probes.say("draining")
+    try:
+        async with asyncio.timeout(seconds):
+            await pipeline.drain()
+    except TimeoutError:
+        log.critical(
+            "drain timed out: what was not acknowledged will be redelivered", extra={"seconds": seconds}
+        )
+        # A thread that hangs in a sink would hold the interpreter beyond the platform's grace.
+        logging.shutdown()
+        os._exit(UNFINISHED)
+
+
+async def _sink(stack: AsyncExitStack, name: str, uri: str) -> Sink:
+    parts = urlsplit(uri)
+    if parts.scheme != "file" or parts.netloc not in {"", "localhost", "."}:
+        raise Misconfigured(f"{name}={uri}: a folder is needed, such as file:///var/lib/rookery/results")
+    # file://./relative is no standard URI, but what people write.
+    sink = FolderSink(Path(parts.netloc + unquote(parts.path)))
+    stack.push_async_callback(sink.close)
+    await sink.open()
+    return sink
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server(
+            (settings.host, settings.port),
+            family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
+            backlog=1024,
+        )
+    except OSError as error:
+        raise Misconfigured(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+
+
+def _tell(ready_file: Path | None, address: str) -> None:
+    if ready_file is None:
+        return
+    unfinished = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
+    unfinished.write_text(address)
+    unfinished.rename(ready_file)
+
+
+@contextlib.contextmanager
+def _signals(stopping: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stopping.set)
+    try:
+        yield
+    finally:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(each)

@@ -1,0 +1,38 @@
+"""What can stand in the way of an answer now, so that the sender should try again.
+
+    Retry
+    ├── Full        the intake's bound is reached: back off             429
+    ├── Draining    the worker is on its way down: go elsewhere         503
+    └── Unavailable a sink or the model cannot serve at this moment     503
+
+A reading that can never be classified is no error: it ends as a Rejection (`schemas.rejection.Unusable`).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class Retry(Exception):  # noqa: N818  it names what the sender should do
+    """Nothing was made durable; the same message may succeed later."""
+
+    cause: ClassVar[str] = "retry"
+    """The label under which metrics count it."""
+
+
+class Full(Retry):
+    """More is waiting than the intake may hold."""
+
+    cause = "full"
+
+
+class Draining(Retry):
+    """The worker finishes what it holds and takes nothing new."""
+
+    cause = "draining"
+
+
+class Unavailable(Retry):
+    """A sink or the model does not serve."""
+
+    cause = "unavailable"

@@ -1,0 +1,64 @@
+"""Settings: everything that can be set, read from `ROOKERY_...` in the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SHIPPED_MODEL = Path(__file__).parent / "shipped" / "penguins.ubj"
+
+
+class Settings(BaseSettings):
+    """The worker's settings; each is the variable `ROOKERY_<NAME>`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ROOKERY_",
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+        populate_by_name=True,
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` in a container."""
+
+    port: Annotated[
+        int, Field(ge=0, le=65535, validation_alias=AliasChoices("ROOKERY_PORT", "PORT")), "also PORT"
+    ] = 8080
+    """Port to listen on; 0 takes any free one. Cloud Run's `PORT` is honoured."""
+
+    ready_file: Path | None = None
+    """File that gets the worker's address once it is ready."""
+
+    model: str = str(SHIPPED_MODEL)
+    """Path of the model artifact."""
+
+    results: str = "file://./results/predictions"
+    """Where predictions become durable: `file:///dir`."""
+
+    rejects: str = "file://./results/rejections"
+    """Where rejections become durable: `file:///dir`."""
+
+    batch_rows: Annotated[int, Field(ge=1)] = 4096
+    """Readings that one batch holds at most; a larger table is a batch of its own."""
+
+    intake_rows: Annotated[int, Field(ge=1)] = 100_000
+    """Readings that may wait or be under way before messages are answered 429."""
+
+    intake_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * 1024
+    """Bytes of payload that may wait or be under way before messages are answered 429."""
+
+    body_bytes: Annotated[int, Field(ge=1)] = 15 * 1024 * 1024
+    """Longest request body; Pub/Sub's largest message is 10 MB, 13.4 MB in base64."""
+
+    drain_seconds: Annotated[float, Field(gt=0, lt=10)] = 8.0
+    """Time to finish what is under way after SIGTERM; Cloud Run grants 10 s in all."""
+
+    revision: Annotated[str, Field(validation_alias=AliasChoices("ROOKERY_REVISION", "K_REVISION"))] = "local"
+    """Name of this worker in rejections and logs; Cloud Run's `K_REVISION` is honoured."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severity that is logged."""

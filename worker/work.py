@@ -1,0 +1,92 @@
+"""Work: one message as the worker sees it, its usable readings beside its refused ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from schemas.codec import SCHEMA_ATTRIBUTE, Refused, decode, peek_identity
+from schemas.features import columns_matrix, matrix
+from schemas.reading import Reading
+from schemas.rejection import Unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from schemas.envelope import Envelope
+    from schemas.table import ReadingTable
+
+NOTHING: Final[Sequence[int]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One message: `readings` are its usable ones (None if there is none), `positions` their rows in a table.
+
+    `kept` says whether the answers become durable (push) or are only given back (predict).
+    """
+
+    envelope: Envelope
+    readings: Reading | ReadingTable | None
+    positions: Sequence[int]
+    refused: tuple[Refused, ...]
+    kept: bool
+
+    @property
+    def usable(self) -> int:
+        """The number of readings to classify."""
+        return 1 if isinstance(self.readings, Reading) else len(self.positions)
+
+    @property
+    def rows(self) -> int:
+        """The number of answers that this message gets."""
+        return self.usable + len(self.refused)
+
+
+def read(envelope: Envelope, *, kept: bool) -> Work:
+    """Decode a message; whatever is wrong with it is in `refused`, with every reason."""
+    try:
+        decoded = decode(envelope.payload, version=envelope.attributes.get(SCHEMA_ATTRIBUTE))
+    except Unusable as unusable:
+        refused = _refused(envelope, unusable)
+        return Work(envelope=envelope, readings=None, positions=NOTHING, refused=(refused,), kept=kept)
+    if isinstance(decoded, Reading):
+        return Work(envelope=envelope, readings=decoded, positions=NOTHING, refused=(), kept=kept)
+    return Work(
+        envelope=envelope,
+        readings=decoded.table,
+        positions=decoded.positions,
+        refused=decoded.refused,
+        kept=kept,
+    )
+
+
+def _refused(envelope: Envelope, unusable: Unusable) -> Refused:
+    try:
+        reading_id, device_id = peek_identity(envelope.payload)
+    except Unusable:
+        reading_id = device_id = None
+    return Refused(
+        reasons=unusable.reasons, original=envelope.original, reading_id=reading_id, device_id=device_id
+    )
+
+
+def encoded(works: Sequence[Work]) -> NDArray[np.float32]:
+    """Encode all usable readings as one float32 matrix of shape (readings, features), in the order of the works."""
+    blocks: list[NDArray[np.float32]] = []
+    singles: list[Reading] = []
+    for work in works:
+        if isinstance(work.readings, Reading):
+            singles.append(work.readings)
+        elif work.readings is not None:
+            if singles:
+                blocks.append(matrix(singles))
+                singles = []
+            blocks.append(columns_matrix(work.readings.__dict__, len(work.positions)))
+    if singles or not blocks:
+        blocks.append(matrix(singles))
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
