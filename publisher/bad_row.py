@@ -1,0 +1,25 @@
+"""BadRow: a row of a file or stream that cannot be published, and every reason why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schemas.rejection import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row with its line (from 1, as editors count) and its text as it was written."""
+
+    line: int
+    reasons: tuple[Reason, ...]
+    text: str
+
+    def __str__(self) -> str:
+        told = "; ".join(
+            f"{each.field}: {each.rule}" + (f", not {each.value}" if each.value else "")
+            for each in self.reasons
+        )
+        return f"line {self.line}: {told}"

@@ -1,0 +1,116 @@
+"""Why something was not published.
+
+PublishError
+├── BadTopicError        the name is no topic's; raised at once
+├── BadFileError         the file as a whole is no CSV of readings; raised at once
+├── BadMessageError      too large, or attributes that Pub/Sub refuses; raised at once
+├── ClosedError          the publisher is closed; raised at once
+├── RefusedError         Pub/Sub refused this request; the next one may pass
+├── NoSuchTopicError     hopeless: nothing else will pass either
+├── NotAllowedError      hopeless: credentials are missing or do not suffice
+├── UnreachableError     hopeless: nobody answers at the address
+├── UnansweredError      hopeless: no answer in time; the message may have been published all the same
+└── NotPublishedError    several of the above, with every reading concerned
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from schemas.reading import Reading
+    from schemas.rejection import Reason
+    from schemas.table import ReadingTable
+
+
+class PublishError(Exception):
+    """Something was not published; `hopeless` says that the next message would fare no better."""
+
+    hopeless: ClassVar[bool] = False
+
+
+class BadTopicError(PublishError):
+    """The name cannot be a topic's."""
+
+    def __init__(self, name: str, rule: str) -> None:
+        super().__init__(f"{name!r} is no topic: {rule}")
+
+
+class BadFileError(PublishError):
+    """The file cannot be read as a CSV of readings; carries every reason."""
+
+    def __init__(self, name: str, *reasons: Reason) -> None:
+        told = "; ".join(
+            f"{each.field}: {each.rule}" + (f" ({each.value})" if each.value else "") for each in reasons
+        )
+        super().__init__(f"{name}: {told}")
+        self.reasons = reasons
+
+
+class BadMessageError(PublishError):
+    """Pub/Sub would refuse the message, and every other one that travels with it; carries every rule broken."""
+
+    def __init__(self, *rules: str) -> None:
+        super().__init__("; ".join(rules))
+        self.rules = rules
+
+
+class ClosedError(PublishError):
+    """The publisher was closed before."""
+
+
+class RefusedError(PublishError):
+    """Pub/Sub refused the request that the message travelled in."""
+
+
+class NoSuchTopicError(PublishError):
+    """The topic does not exist at that address."""
+
+    hopeless = True
+
+    def __init__(self, topic: str, address: str) -> None:
+        super().__init__(f"there is no topic {topic} at {address}")
+
+
+class NotAllowedError(PublishError):
+    """No credentials were found, or they do not suffice."""
+
+    hopeless = True
+
+
+class UnreachableError(PublishError):
+    """Nobody answers at the address."""
+
+    hopeless = True
+
+    def __init__(self, address: str, timeout_s: float) -> None:
+        super().__init__(f"nobody answers at {address} (tried for {timeout_s:g} s)")
+        self.address = address
+
+
+class UnansweredError(PublishError):
+    """No answer came in time; whether the message was published is unknown: send it again under its reading_id."""
+
+    hopeless = True
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What has no message id, and why; a raw payload stays bytes. `size` is the bytes that were handed over."""
+
+    source: Reading | ReadingTable | bytes
+    error: PublishError
+    size: int
+
+
+class NotPublishedError(PublishError):
+    """Carries every failure that nobody was told of before, with the readings concerned."""
+
+    def __init__(self, failures: tuple[Failure, ...]) -> None:
+        causes = "; ".join(dict.fromkeys(str(failure.error) for failure in failures))
+        count = len(failures)
+        super().__init__(
+            f"{count} {'message was' if count == 1 else 'messages were'} not published: {causes}"
+        )
+        self.failures = failures
