@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from worker.errors import Draining, Full, Retry, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Sequence
+
+log: Final = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
@@ -128,6 +131,9 @@ class Batcher(Generic[Item]):
             await self._run([ticket for ticket in batch if not ticket.settled])
         except Retry as retry:
             error = retry
+        except Exception:
+            # Nothing was promised, so the senders try again; the batches behind this one go on.
+            log.exception("a batch broke")
         finally:
             for ticket in batch:
                 ticket.fail(error)

@@ -64,9 +64,9 @@ def render(
 def _answers(rows: NDArray[np.float32], isolated: Isolated) -> list[dict[str, Any] | str]:
     """What the model said of each row: the fields of its prediction, or why it failed."""
     answers: list[dict[str, Any] | str] = [""] * len(rows)
-    gappy = np.isnan(rows).any(axis=1).tolist()
+    gappy: NDArray[np.bool_] = np.any(np.isnan(rows), axis=1)
     for first, run in isolated.runs:
-        shares = np.round(run.probabilities.astype(np.float64), DIGITS).tolist()
+        shares: list[list[float]] = np.round(run.probabilities.astype(np.float64), DIGITS).tolist()
         answered = zip(shares, run.winners.tolist(), run.out_of_distribution.tolist(), strict=True)
         for row, (share, winner, unlike) in enumerate(answered, start=first):
             answers[row] = {
@@ -135,6 +135,8 @@ def _guilty(work: Work, nth: int, why: str) -> Refused:
     """A reading that passed every check and still cannot be answered."""
     row, reading_id, device_id, _ = _who(work, nth)
     readings = work.readings
+    if readings is None:
+        raise IndexError(nth)
     alone = readings if isinstance(readings, Reading) else row_of(readings, nth)
     return Refused(
         reasons=(Reason(field="model", rule=f"the model fails on this reading: {why}"),),

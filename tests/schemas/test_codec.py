@@ -1,0 +1,230 @@
+"""The codec: strict, with every reason at once, and never a neighbour's loss."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.codec import DecodedTable, decode, encode, identity, row_of
+from schemas.reading import MEASUREMENTS, Reading
+from schemas.rejection import Reason, Unusable
+from schemas.table import MAX_ROWS
+from schemas.testing import KINDS, Birds, spoilt
+
+GOOD = {"bill_length_mm": 39.1, "bill_depth_mm": 18.7, "flipper_length_mm": 181, "body_mass_g": 3750}
+
+
+def refusal(payload: bytes) -> tuple[Reason, ...]:
+    with pytest.raises(Unusable) as refused:
+        decode(payload)
+    return refused.value.reasons
+
+
+def table(payload: Any) -> DecodedTable:
+    decoded = decode(json.dumps(payload).encode())
+    assert isinstance(decoded, DecodedTable)
+    return decoded
+
+
+def test_a_reading_survives_the_way_there_and_back() -> None:
+    """What is encoded is decoded as the same reading, times in UTC."""
+    reading = Birds(1).reading(reading_id="r", observed_at=datetime(2026, 11, 23, 12, tzinfo=UTC), sex=None)
+    assert decode(encode(reading)) == reading
+
+
+def test_a_table_survives_the_way_there_and_back() -> None:
+    """All rows of a good table are usable, each where it stood."""
+    sent = Birds(2).table(50, prefix="t")
+    decoded = decode(encode(sent))
+    assert isinstance(decoded, DecodedTable)
+    assert (decoded.table, decoded.positions, decoded.refused) == (sent, range(50), ())
+
+
+def test_a_time_with_an_offset_is_kept_in_utc() -> None:
+    """The same moment is the same value, wherever the device stands."""
+    decoded = decode(json.dumps({**GOOD, "observed_at": "2026-11-23T12:00:00+02:00"}).encode())
+    assert isinstance(decoded, Reading)
+    assert decoded.observed_at == datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_spoilt_payload_is_refused_with_a_reason(kind: str) -> None:
+    """Whatever is wrong with a reading, the refusal says what."""
+    one = next(each for each in spoilt(3) if each.kind == kind)
+    assert all(reason.field and reason.rule for reason in refusal(one.payload))
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "rule", "value"),
+    [
+        ({"wings": 2}, "wings", "unknown field", "2"),
+        ({"body_mass_g": "3750"}, "body_mass_g", "a number is needed", '"3750"'),
+        ({"flipper_length_mm": True}, "flipper_length_mm", "a number is needed", "true"),
+        ({"bill_depth_mm": float("nan")}, "bill_depth_mm", "a finite number is needed", "NaN"),
+        ({"body_mass_g": float("inf")}, "body_mass_g", "a finite number is needed", "Infinity"),
+        ({"body_mass_g": -1}, "body_mass_g", "at least 50 is needed", "-1"),
+        ({"flipper_length_mm": 2170}, "flipper_length_mm", "at most 500 is possible", "2170"),
+        ({"sex": "f"}, "sex", "one of 'female' or 'male' is needed", '"f"'),
+        ({"island": "Bird"}, "island", "one of 'Biscoe', 'Dream' or 'Torgersen' is needed", '"Bird"'),
+        ({"year": 2008.5}, "year", "a whole number is needed", "2008.5"),
+        ({"year": True}, "year", "a whole number is needed", "true"),
+        ({"reading_id": ""}, "reading_id", "at least one character is needed", '""'),
+        ({"reading_id": 7}, "reading_id", "text is needed", "7"),
+        ({"device_id": "a\nb"}, "device_id", "text without control characters is needed", '"a\nb"'),
+    ],
+)
+def test_a_refusal_names_field_rule_and_value(
+    change: dict[str, Any], field: str, rule: str, value: str
+) -> None:
+    """A reason says which field broke which rule with what, in words."""
+    assert refusal(json.dumps({**GOOD, **change}).encode()) == (Reason(field=field, rule=rule, value=value),)
+
+
+def test_every_reason_is_given_at_once() -> None:
+    """Mending a reading takes one look, not one attempt a mistake."""
+    wrong = {**GOOD, "body_mass_g": -1, "sex": "f", "wings": 2, "year": "2007"}
+    assert {reason.field for reason in refusal(json.dumps(wrong).encode())} == {
+        "body_mass_g",
+        "sex",
+        "wings",
+        "year",
+    }
+
+
+@pytest.mark.parametrize("known", MEASUREMENTS)
+def test_one_measurement_of_the_four_is_enough(known: str) -> None:
+    """Whatever else is unknown, a measured reading can be classified."""
+    assert isinstance(decode(json.dumps({known: GOOD[known]}).encode()), Reading)
+
+
+def test_no_measurement_at_all_is_refused() -> None:
+    """Sex, island and year alone are no observation."""
+    reasons = refusal(json.dumps({"sex": "male", "year": 2007, "bill_length_mm": None}).encode())
+    assert [reason.rule for reason in reasons] == ["at least one of the four measurements is needed"]
+
+
+def test_a_bad_row_of_a_table_is_refused_alone() -> None:
+    """Its neighbours keep their places, and it can be mended as a reading of its own."""
+    decoded = table(
+        {
+            "bill_length_mm": [39.1, None, "x", 40, -1],
+            "bill_depth_mm": [18, None, 17, True, 3],
+            "sex": ["male", "female", None, "f", None],
+            "reading_id": ["a", "b", "c", "d", "e"],
+        }
+    )
+    assert decoded.positions == [0]
+    assert decoded.table is not None
+    assert decoded.table.reading_id == ["a"]
+    assert [(one.row, one.reading_id) for one in decoded.refused] == [(1, "b"), (2, "c"), (3, "d"), (4, "e")]
+    assert {reason.field for reason in decoded.refused[2].reasons} == {"bill_depth_mm", "sex"}
+    assert json.loads(base64.b64decode(decoded.refused[1].original)) == {
+        "bill_length_mm": "x",
+        "bill_depth_mm": 17,
+        "reading_id": "c",
+    }
+
+
+def test_a_table_of_bad_rows_only_has_no_usable_table() -> None:
+    """Every row is refused, none is lost."""
+    decoded = table({"bill_length_mm": [None, -1], "sex": ["male", "male"]})
+    assert decoded.table is None
+    assert [one.row for one in decoded.refused] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("broken", "field", "rule"),
+    [
+        ({"bill_length_mm": [40, 41], "year": [2007]}, "reading", "bill_length_mm 2, year 1"),
+        ({"bill_length_mm": [40, "x"], "year": [2007]}, "table", "bill_length_mm 2, year 1"),
+        ({"bill_length_mm": [], "year": []}, "bill_length_mm", "at least one row is needed"),
+        ({"bill_length_mm": [40], "wings": [2]}, "wings", "unknown field"),
+        ({"bill_length_mm": [40], "year": 2007}, "year", "an array is needed in a table"),
+        ({"bill_length_mm": [40] * (MAX_ROWS + 1)}, "bill_length_mm", "at most 100000 rows are possible"),
+    ],
+)
+def test_a_table_that_is_wrong_as_a_whole_is_refused_whole(
+    broken: dict[str, Any], field: str, rule: str
+) -> None:
+    """Unequal columns, unknown columns and empty tables leave no row to trust."""
+    assert any(each.field == field and rule in each.rule for each in refusal(json.dumps(broken).encode()))
+
+
+def test_an_unknown_schema_version_is_refused_by_its_number() -> None:
+    """A message from the future is explained, not guessed at."""
+    with pytest.raises(Unusable, match="schema version 1 is needed"):
+        decode(json.dumps(GOOD).encode(), version="2")
+
+
+def test_a_bracket_in_a_name_does_not_make_a_table() -> None:
+    """Only arrays do."""
+    decoded = decode(json.dumps({**GOOD, "device_id": "mast[2]"}).encode())
+    assert isinstance(decoded, Reading)
+    assert decoded.device_id == "mast[2]"
+
+
+def test_numbers_of_thousands_of_digits_and_bottomless_nesting_are_refused() -> None:
+    """Hostile JSON is a rejection like any other."""
+    for payload in (b'{"year":' + b"9" * 6000 + b"}", b"[" * 100_000, b'{"year":[' + b"9" * 4000 + b"]}"):
+        assert refusal_or_rows(payload)
+
+
+def refusal_or_rows(payload: bytes) -> bool:
+    try:
+        decoded = decode(payload)
+    except Unusable as unusable:
+        return bool(unusable.reasons)
+    return isinstance(decoded, DecodedTable) and decoded.table is None
+
+
+CELLS = st.one_of(st.none(), st.floats(), st.integers(), st.booleans(), st.text(max_size=5), st.just(40))
+
+
+@given(st.dictionaries(st.sampled_from([*GOOD, "sex", "year", "wings"]), CELLS | st.lists(CELLS, max_size=4)))
+def test_any_json_ends_as_answers_or_reasons_and_every_row_is_accounted_for(raw: dict[str, Any]) -> None:
+    """No JSON makes the codec raise anything but Unusable, and rows are usable or refused, never both or none."""
+    try:
+        decoded = decode(json.dumps(raw).encode())
+    except Unusable:
+        return
+    if isinstance(decoded, DecodedTable):
+        rows = max(len(column) for column in raw.values() if isinstance(column, list))
+        assert sorted([*decoded.positions, *(one.row or 0 for one in decoded.refused)]) == list(range(rows))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_end_as_a_reading_or_reasons(payload: bytes) -> None:
+    """No bytes make the codec raise anything but Unusable."""
+    assert refusal_or_rows(payload) or isinstance(decode(payload), Reading | DecodedTable)
+
+
+def test_a_row_taken_from_a_table_is_the_reading_that_it_was() -> None:
+    """Columns and rows are two views of the same readings."""
+    birds = Birds(5).readings(4, prefix="b")
+    columns = {
+        name: [getattr(bird, name) for bird in birds]
+        for name in (*GOOD, "sex", "year", "island", "reading_id")
+    }
+    decoded = table(columns)
+    assert decoded.table is not None
+    assert [row_of(decoded.table, row) for row in range(4)] == birds
+
+
+def test_identity_is_the_readings_own_else_the_messages_with_its_row() -> None:
+    """A reading is always known by something that a redelivery does not change."""
+    assert identity("own", "m1", 3) == "own"
+    assert identity(None, "m1") == "m1"
+    assert identity(None, "m1", 3) == "m1/3"
+
+
+def test_the_same_seed_spoils_the_same_way() -> None:
+    """Builders are seeded: a failure can be repeated."""
+    assert list(islice(spoilt(9), 30)) == list(islice(spoilt(9), 30))
+    assert Birds(9).readings(5) == Birds(9).readings(5)

@@ -1,0 +1,107 @@
+"""Envelopes: wrapped and unwrapped push, as Google documents them, and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from schemas.envelope import NotAnEnvelope, unwrapped, wrapped
+from schemas.rejection import Unusable
+
+PUSH: dict[str, Any] = {
+    "message": {
+        "data": base64.b64encode(b'{"year":2007}').decode(),
+        "attributes": {"rookery_schema": "1"},
+        "messageId": "136969346945",
+        "message_id": "136969346945",
+        "publishTime": "2026-11-23T12:00:00.5Z",
+        "publish_time": "2026-11-23T12:00:00.5Z",
+        "orderingKey": "mast-2",
+    },
+    "subscription": "projects/p/subscriptions/s",
+    "deliveryAttempt": 3,
+}
+
+
+def test_a_wrapped_push_is_read_whole() -> None:
+    """Every part of the body that the worker answers for is there."""
+    envelope = wrapped(json.dumps(PUSH).encode())
+    assert envelope.payload == b'{"year":2007}'
+    assert envelope.original == PUSH["message"]["data"]
+    assert envelope.message_id == "136969346945"
+    assert envelope.published_at == datetime(2026, 11, 23, 12, 0, 0, 500_000, tzinfo=UTC)
+    assert envelope.attributes == {"rookery_schema": "1"}
+    assert (envelope.subscription, envelope.delivery_attempt) == ("projects/p/subscriptions/s", 3)
+    assert envelope.ordering_key == "mast-2"
+
+
+def test_a_message_of_attributes_only_has_an_empty_payload() -> None:
+    """Pub/Sub leaves `data` out where there is none."""
+    envelope = wrapped(
+        json.dumps({"message": {"messageId": "1", "attributes": None}, "subscription": "s"}).encode()
+    )
+    assert (envelope.payload, dict(envelope.attributes)) == (b"", {})
+
+
+@pytest.mark.parametrize("data", ["%%%", "YQ", "YQ=!", "Y Q=="])
+def test_broken_base64_is_unusable_and_kept_as_it_was_written(data: str) -> None:
+    """The message can be attributed, so it is rejected, not refused."""
+    envelope = wrapped(json.dumps({**PUSH, "message": {**PUSH["message"], "data": data}}).encode())
+    with pytest.raises(Unusable, match="base64 is needed"):
+        _ = envelope.payload
+    assert envelope.original == data
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b'{"message": {"da',
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"message": {}, "subscription": "s"}',
+        b'{"message": {"messageId": ""}, "subscription": "s"}',
+        b'{"message": {"messageId": 7}, "subscription": "s"}',
+        b'{"message": {"messageId": "7", "data": 5}, "subscription": "s"}',
+        b'{"message": {"messageId": "7", "attributes": {"a": 1}}, "subscription": "s"}',
+        b'{"message": {"messageId": "7", "publishTime": "yesterday"}, "subscription": "s"}',
+        b'{"message": {"messageId": "7"}}',
+        b"\xff\xfe",
+    ],
+)
+def test_what_is_no_envelope_says_what_one_is(body: bytes) -> None:
+    """A body that no message can be told from is refused in words."""
+    with pytest.raises(NotAnEnvelope, match="a Pub/Sub push envelope is needed: "):
+        wrapped(body)
+
+
+def test_an_unwrapped_push_is_read_from_its_headers() -> None:
+    """Attributes are plain headers; what belongs to HTTP is none."""
+    envelope = unwrapped(
+        b'{"year":2007}',
+        {
+            "x-goog-pubsub-message-id": "7",
+            "x-goog-pubsub-publish-time": "2026-11-23T12:00:00Z",
+            "x-goog-pubsub-subscription-name": "projects/p/subscriptions/s",
+            "rookery_schema": "1",
+            "content-length": "13",
+            "authorization": "Bearer secret",
+            "host": "worker",
+        },
+    )
+    assert envelope.payload == b'{"year":2007}'
+    assert base64.b64decode(envelope.original) == b'{"year":2007}'
+    assert envelope.attributes == {"rookery_schema": "1"}
+    assert envelope.published_at == datetime(2026, 11, 23, 12, tzinfo=UTC)
+    assert envelope.subscription == "projects/p/subscriptions/s"
+
+
+def test_unwrapped_headers_that_make_no_sense_are_no_envelope() -> None:
+    """A publish time that is no time is refused in words."""
+    with pytest.raises(NotAnEnvelope, match="publish-time"):
+        unwrapped(b"", {"x-goog-pubsub-message-id": "7", "x-goog-pubsub-publish-time": "noon"})

@@ -1,0 +1,165 @@
+"""Group commit: what waits goes together, what leaves harms nobody, what is too much is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from worker.batcher import Batcher, Bounds, Ticket
+from worker.errors import Draining, Full, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BOUNDS = Bounds(batch_rows=8, intake_rows=100, intake_bytes=1000)
+
+
+class Echo:
+    """Answers each item with itself; each batch waits for the gate."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.started = asyncio.Event()
+
+    async def __call__(self, tickets: Sequence[Ticket[str]]) -> None:
+        self.batches.append([ticket.item for ticket in tickets])
+        self.started.set()
+        await self.gate.wait()
+        for ticket in tickets:
+            ticket.resolve(ticket.item)
+
+
+def submit(batcher: Batcher[str], *items: str) -> list[Ticket[str]]:
+    return [batcher.submit(item, rows=1, size=1) for item in items]
+
+
+async def test_an_idle_batcher_runs_at_once_what_arrived_in_one_turn_of_the_loop() -> None:
+    """No timer delays an idle worker: one turn's arrivals are one batch."""
+    echo = Echo()
+    tickets = submit(Batcher(echo, bounds=BOUNDS), "a", "b", "c")
+    assert [await ticket for ticket in tickets] == ["a", "b", "c"]
+    assert echo.batches == [["a", "b", "c"]]
+
+
+async def test_while_a_batch_runs_the_next_one_gathers() -> None:
+    """A busy worker batches by itself: all that came during a batch goes in the next."""
+    echo = Echo()
+    echo.gate.clear()
+    batcher = Batcher(echo, bounds=BOUNDS)
+    first = submit(batcher, "a")
+    await echo.started.wait()
+    others = submit(batcher, "b", "c", "d")
+    echo.gate.set()
+    assert [await ticket for ticket in first + others] == ["a", "b", "c", "d"]
+    assert echo.batches == [["a"], ["b", "c", "d"]]
+
+
+async def test_a_batch_holds_no_more_rows_than_its_bound_unless_one_item_alone_does() -> None:
+    """Batches are bounded by rows; a larger table is a batch of its own."""
+    echo = Echo()
+    batcher = Batcher(echo, bounds=BOUNDS)
+    weights = {"a": 5, "b": 4, "c": 20, "d": 1}
+    tickets = [batcher.submit(item, rows=rows, size=1) for item, rows in weights.items()]
+    assert [await ticket for ticket in tickets] == list(weights)
+    assert echo.batches == [["a"], ["b"], ["c"], ["d"]]
+
+
+async def test_a_full_intake_is_refused_and_taken_again_when_it_emptied() -> None:
+    """The worker is no queue: beyond its bound it says so, and recovers."""
+    echo = Echo()
+    echo.gate.clear()
+    batcher = Batcher(echo, bounds=Bounds(batch_rows=8, intake_rows=3, intake_bytes=1000))
+    tickets = submit(batcher, "a", "b", "c")
+    with pytest.raises(Full, match="3 readings"):
+        submit(batcher, "d")
+    echo.gate.set()
+    assert [await ticket for ticket in tickets] == ["a", "b", "c"]
+    assert batcher.rows == 0
+    assert await submit(batcher, "d")[0] == "d"
+
+
+async def test_the_intake_is_bounded_by_bytes_too_but_never_refuses_an_item_alone() -> None:
+    """A large message on an idle worker is served, a second one beside it is not."""
+    batcher = Batcher(Echo(), bounds=BOUNDS)
+    large = batcher.submit("large", rows=1, size=5000)
+    with pytest.raises(Full, match="5000 bytes"):
+        batcher.submit("next", rows=1, size=1)
+    assert await large == "large"
+
+
+@pytest.mark.parametrize("position", range(5))
+async def test_a_caller_who_leaves_never_harms_its_neighbours(position: int) -> None:
+    """Cancelling any one caller while its batch runs leaves all the others answered."""
+    echo = Echo()
+    echo.gate.clear()
+    batcher = Batcher(echo, bounds=BOUNDS)
+    callers = [asyncio.ensure_future(_awaited(ticket)) for ticket in submit(batcher, *"abcde")]
+    await echo.started.wait()
+    callers[position].cancel()
+    echo.gate.set()
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    for place, (letter, answer) in enumerate(zip("abcde", answers, strict=True)):
+        assert isinstance(answer, asyncio.CancelledError) if place == position else answer == letter
+    assert batcher.rows == 0
+
+
+async def _awaited(ticket: Ticket[str]) -> str:
+    answer: str = await ticket
+    return answer
+
+
+async def test_what_a_batch_leaves_unanswered_is_told_to_come_again() -> None:
+    """As many answers as questions: a forgotten caller is never left hanging."""
+
+    async def forgets(tickets: Sequence[Ticket[str]]) -> None:
+        tickets[0].resolve("answered")
+
+    answered, forgotten = submit(Batcher(forgets, bounds=BOUNDS), "a", "b")
+    assert await answered == "answered"
+    with pytest.raises(Unavailable, match="without an answer"):
+        await forgotten
+
+
+async def test_a_failing_batch_fails_its_own_callers_only() -> None:
+    """The batch after a failed one is served."""
+
+    async def fails_first(tickets: Sequence[Ticket[str]]) -> None:
+        if tickets[0].item == "a":
+            raise Unavailable("not now")
+        tickets[0].resolve("served")
+
+    batcher = Batcher(fails_first, bounds=Bounds(batch_rows=1, intake_rows=10, intake_bytes=10))
+    failed, served = submit(batcher, "a", "b")
+    with pytest.raises(Unavailable, match="not now"):
+        await failed
+    assert await served == "served"
+
+
+async def test_a_broken_batch_does_not_stop_the_batcher() -> None:
+    """An unforeseen error fails its batch as retry, and is raised for nobody else."""
+
+    async def breaks_first(tickets: Sequence[Ticket[str]]) -> None:
+        if tickets[0].item == "a":
+            raise ZeroDivisionError
+        tickets[0].resolve("served")
+
+    batcher = Batcher(breaks_first, bounds=Bounds(batch_rows=1, intake_rows=10, intake_bytes=10))
+    failed, served = submit(batcher, "a", "b")
+    with pytest.raises(Unavailable):
+        await failed
+    assert await served == "served"
+
+
+async def test_draining_answers_what_was_taken_and_refuses_what_comes() -> None:
+    """After drain nothing waits, and nothing new is taken."""
+    echo = Echo()
+    batcher = Batcher(echo, bounds=BOUNDS)
+    tickets = submit(batcher, "a", "b")
+    await batcher.drain()
+    assert all(ticket.settled for ticket in tickets)
+    with pytest.raises(Draining):
+        submit(batcher, "c")

@@ -1,0 +1,239 @@
+"""The worker's promise: every reading ends as one prediction or one explained rejection, durable before the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import pytest
+
+from schemas.codec import encode
+from schemas.prediction import Prediction
+from schemas.rejection import Rejection
+from schemas.testing import KINDS, Birds, spoilt
+from worker.batcher import Bounds
+from worker.errors import Draining, Full
+from worker.isolation import ModelUnavailable
+from worker.pipeline import Verdict
+from worker.sink import SinkUnavailable
+from worker.testing import RuleClassifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from schemas.envelope import Envelope
+    from tests.worker.conftest import House
+
+    Wrap = Callable[..., Envelope]
+
+
+async def test_a_reading_becomes_one_durable_prediction(house: House, envelope: Wrap) -> None:
+    """The line says who, what, how sure, by which model, and when."""
+    bird = Birds(1).reading(reading_id="r1", device_id="mast", flipper_length_mm=220, sex=None)
+    assert await house.pipeline.accept(envelope(encode(bird))) is Verdict.ACCEPTED
+    assert house.predictions == [
+        {
+            "reading_id": "r1",
+            "message_id": "m1",
+            "row": None,
+            "device_id": "mast",
+            "observed_at": None,
+            "species": "Gentoo",
+            "probability": 1.0,
+            "probabilities": {"Adelie": 0.0, "Chinstrap": 0.0, "Gentoo": 1.0},
+            "out_of_distribution": False,
+            "missing": ["sex"],
+            "model": "rule",
+            "published_at": "2026-11-23T12:00:00Z",
+            "predicted_at": "2026-11-23T12:00:00Z",
+        }
+    ]
+    assert Prediction.model_validate_json(house.results.lines[0]).reading_id == "r1"
+
+
+async def test_without_an_id_of_its_own_a_reading_is_known_by_its_message(
+    house: House, envelope: Wrap
+) -> None:
+    """The message id stands in, with the row in a table."""
+    await house.pipeline.accept(envelope(encode(Birds(1).reading())))
+    await house.pipeline.accept(envelope(encode(Birds(1).table(2))))
+    assert [line["reading_id"] for line in house.predictions] == ["m1", "m2/0", "m2/1"]
+
+
+async def test_every_spoilt_payload_becomes_one_rejection_that_can_be_mended(
+    house: House, envelope: Wrap
+) -> None:
+    """Each keeps its original bytes and every reason, and is acknowledged."""
+    payloads = [one.payload for one in islice(spoilt(1), len(KINDS))]
+    verdicts = [await house.pipeline.accept(envelope(payload, delivery_attempt=2)) for payload in payloads]
+    assert set(verdicts) == {Verdict.REJECTED}
+    kept = [Rejection.model_validate_json(line) for line in house.rejects.lines]
+    assert [base64.b64decode(each.original) for each in kept] == payloads
+    assert all(each.reasons and each.delivery_attempt == 2 and each.revision == "test" for each in kept)
+    assert not house.results.blocks
+
+
+async def test_broken_base64_is_rejected_with_what_was_written(house: House, envelope: Wrap) -> None:
+    """Even what cannot be decoded is kept as it came."""
+    assert await house.pipeline.accept(envelope(b"", data="%%%")) is Verdict.REJECTED
+    assert house.rejections[0]["original"] == "%%%"
+
+
+async def test_a_bad_row_of_a_table_costs_no_neighbour(house: House, envelope: Wrap) -> None:
+    """Of three rows with one bad, two are predictions with their own rows and one is a rejection."""
+    payload = json.dumps({"bill_length_mm": [40, -1, 50], "reading_id": ["a", "b", "c"]}).encode()
+    assert await house.pipeline.accept(envelope(payload)) is Verdict.ACCEPTED
+    assert [(line["reading_id"], line["row"]) for line in house.predictions] == [("a", 0), ("c", 2)]
+    assert [(line["reading_id"], line["row"]) for line in house.rejections] == [("b", 1)]
+
+
+async def test_one_guilty_reading_in_512_is_rejected_and_511_are_answered_at_once(
+    build: Callable[..., House], envelope: Wrap
+) -> None:
+    """No nack, no neighbour blamed, at most 19 predict calls."""
+    house = build(RuleClassifier(lambda row: row[0] == 77))
+    birds = Birds(1).readings(512, prefix="b")
+    birds[300] = birds[300].model_copy(update={"bill_length_mm": 77})
+    verdicts = await asyncio.gather(*(house.pipeline.accept(envelope(encode(bird))) for bird in birds))
+    assert set(verdicts) == {Verdict.ACCEPTED}
+    assert {line["reading_id"] for line in house.predictions} == {f"b-{n}" for n in range(512) if n != 300}
+    (rejection,) = house.rejections
+    assert rejection["reading_id"] == "b-300"
+    assert rejection["reasons"][0]["rule"] == "the model fails on this reading: RuntimeError: a guilty row"
+    assert json.loads(base64.b64decode(rejection["original"])) == json.loads(encode(birds[300]))
+    assert len(house.classifier.calls) <= 19
+
+
+async def test_a_guilty_row_of_a_table_can_be_replayed_alone(
+    build: Callable[..., House], envelope: Wrap
+) -> None:
+    """Its rejection keeps the row as a reading of its own."""
+    house = build(RuleClassifier(lambda row: row[0] == 77))
+    payload = json.dumps({"bill_length_mm": [40, 77], "reading_id": ["a", "b"]}).encode()
+    await house.pipeline.accept(envelope(payload))
+    assert json.loads(base64.b64decode(house.rejections[0]["original"])) == {
+        "bill_length_mm": 77.0,
+        "reading_id": "b",
+    }
+
+
+async def test_a_broken_model_rejects_nothing(build: Callable[..., House], envelope: Wrap) -> None:
+    """Where the model is at fault, messages come again and nothing is written."""
+    house = build(RuleClassifier(lambda _: True, healthy=False))
+    with pytest.raises(ModelUnavailable):
+        await house.pipeline.accept(envelope(encode(Birds(1).reading())))
+    assert not house.results.blocks
+    assert not house.rejects.blocks
+
+
+async def test_nothing_is_acknowledged_before_it_is_durable(house: House, envelope: Wrap) -> None:
+    """The verdict waits for the sink."""
+    house.results.gate.clear()
+    accepting = asyncio.ensure_future(house.pipeline.accept(envelope(encode(Birds(1).reading()))))
+    await house.results.waiting.wait()
+    assert not accepting.done()
+    house.results.gate.set()
+    assert await accepting is Verdict.ACCEPTED
+
+
+async def test_a_broken_sink_fails_only_the_messages_that_need_it(house: House, envelope: Wrap) -> None:
+    """Where rejections cannot be kept, predictions still are, and the other way round."""
+    house.rejects.broken = True
+    good, bad = await asyncio.gather(
+        house.pipeline.accept(envelope(encode(Birds(1).reading()))),
+        house.pipeline.accept(envelope(b"{}")),
+        return_exceptions=True,
+    )
+    assert good is Verdict.ACCEPTED
+    assert isinstance(bad, SinkUnavailable)
+
+
+async def test_messages_that_arrive_together_are_one_batch_and_one_block(
+    house: House, envelope: Wrap
+) -> None:
+    """The cost of predicting and of becoming durable is shared."""
+    birds = Birds(1).readings(64)
+    await asyncio.gather(*(house.pipeline.accept(envelope(encode(bird))) for bird in birds))
+    assert house.classifier.calls == [64]
+    assert [len(block.lines) for block in house.results.blocks] == [64]
+
+
+async def test_the_same_delivery_has_the_same_block_key_and_others_do_not(
+    house: House, envelope: Wrap
+) -> None:
+    """Names are derived from content, so that a redelivered batch writes nothing twice."""
+    first, other = envelope(encode(Birds(1).reading())), envelope(encode(Birds(2).reading()))
+    for each in (first, first, other):
+        await house.pipeline.accept(each)
+    keys = [block.key for block in house.results.blocks]
+    assert keys[0] == keys[1] != keys[2]
+
+
+async def test_predict_answers_through_the_same_batch_and_stores_nothing(
+    house: House, envelope: Wrap
+) -> None:
+    """The original service's call shares the batch and leaves no trace."""
+    bird = Birds(1).reading(flipper_length_mm=220)
+    _, lines = await asyncio.gather(
+        house.pipeline.accept(envelope(encode(Birds(2).reading()))),
+        house.pipeline.predict(envelope(encode(bird))),
+    )
+    assert json.loads(lines.predictions[0])["species"] == "Gentoo"
+    assert house.classifier.calls == [2]
+    assert len(house.results.lines) == 1
+
+
+async def test_predict_is_answered_although_the_sink_is_broken(house: House, envelope: Wrap) -> None:
+    """What is stored nowhere depends on no store."""
+    house.results.broken = True
+    lines = await house.pipeline.predict(envelope(encode(Birds(1).reading())))
+    assert len(lines.predictions) == 1
+
+
+async def test_tables_and_readings_in_one_batch_each_get_their_own_answers(
+    house: House, envelope: Wrap
+) -> None:
+    """Order and ownership survive being encoded together."""
+    birds = Birds(1)
+    gentoo, adelie = {"flipper_length_mm": 220.0}, {"flipper_length_mm": 180.0, "bill_length_mm": 38.0}
+    messages = [
+        encode(birds.reading(reading_id="a", **gentoo)),
+        json.dumps(
+            {"flipper_length_mm": [180, 220], "bill_length_mm": [38, 50], "reading_id": ["b", "c"]}
+        ).encode(),
+        b"not JSON",
+        encode(birds.reading(reading_id="d", **adelie)),
+        encode(birds.reading(reading_id="e", **gentoo)),
+    ]
+    await asyncio.gather(*(house.pipeline.accept(envelope(message)) for message in messages))
+    species = {line["reading_id"]: line["species"] for line in house.predictions}
+    assert species == {"a": "Gentoo", "b": "Adelie", "c": "Gentoo", "d": "Adelie", "e": "Gentoo"}
+    assert len(house.rejections) == 1
+
+
+async def test_a_full_intake_says_so(build: Callable[..., House], envelope: Wrap) -> None:
+    """Bounded memory: beyond the bound a message is told to come again."""
+    house = build(bounds=Bounds(batch_rows=10, intake_rows=1, intake_bytes=10_000))
+    bird = encode(Birds(1).reading())
+    first, second = await asyncio.gather(
+        *(house.pipeline.accept(envelope(bird)) for _ in range(2)), return_exceptions=True
+    )
+    assert first is Verdict.ACCEPTED
+    assert isinstance(second, Full)
+
+
+async def test_draining_finishes_what_was_taken_and_refuses_the_rest(house: House, envelope: Wrap) -> None:
+    """A worker on its way down leaves nothing half done."""
+    house.results.gate.clear()
+    accepting = asyncio.ensure_future(house.pipeline.accept(envelope(encode(Birds(1).reading()))))
+    await house.results.waiting.wait()
+    draining = asyncio.ensure_future(house.pipeline.drain())
+    house.results.gate.set()
+    await draining
+    assert accepting.done()
+    assert len(house.results.lines) == 1
+    with pytest.raises(Draining):
+        await house.pipeline.accept(envelope(b"{}"))

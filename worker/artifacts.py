@@ -1,0 +1,144 @@
+"""Load a model artifact and trust nothing: checksum, card, contract, golden readings, and only then use it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from pydantic import ValidationError
+
+from schemas.artifact import CARD_ATTRIBUTE, MAX_BYTES, ModelCard, NotAnArtifact, unseal
+from schemas.features import CATEGORIES, FEATURES
+from schemas.reading import MEASUREMENTS, SPECIES
+from worker.booster import BoosterClassifier, golden_rows, xgboost
+from worker.outliers import Outliers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SHIPPED: Final = Path(__file__).parent / "shipped" / "penguins.ubj"
+"""The last known good model, in every installation."""
+
+_WARM_UP_ROWS: Final = (1, 64, 1024)
+
+
+class ModelRefused(ValueError):  # noqa: N818  it reads as what it says of the model
+    """The artifact cannot be used; carries every reason."""
+
+    def __init__(self, source: str, *reasons: str) -> None:
+        super().__init__(f"model {source} is refused: {'; '.join(reasons)}")
+        self.reasons = reasons
+
+
+def load(source: Path | bytes) -> BoosterClassifier:
+    """Load an artifact from a path or its bytes, proven and warmed up; raises ModelRefused with every reason."""
+    artifact = source if isinstance(source, bytes) else _read(source)
+    digest = hashlib.sha256(artifact).hexdigest()
+    name = digest[:12] if isinstance(source, bytes) else str(source)
+    try:
+        booster = _parse(unseal(artifact))
+        card = _card(booster)
+        _hold(_against_contract(card, booster))
+        classifier = BoosterClassifier(booster, card, outliers=_outliers(card), digest=digest)
+        _hold(classifier.deviations())
+    except NotAnArtifact as error:
+        raise ModelRefused(name, str(error)) from None
+    except _Against as error:
+        raise ModelRefused(name, *error.reasons) from None
+    _warm_up(classifier)
+    return classifier
+
+
+class _Against(Exception):  # noqa: N818  reasons on their way to a ModelRefused
+    def __init__(self, *reasons: str) -> None:
+        super().__init__(*reasons)
+        self.reasons = reasons
+
+
+def _hold(reasons: Sequence[str]) -> None:
+    if reasons:
+        raise _Against(*reasons)
+
+
+def _read(path: Path) -> bytes:
+    """Read no more than an artifact may have."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ModelRefused(str(path), f"it cannot be read: {error.strerror}") from None
+
+
+def _parse(raw: bytes) -> xgboost.Booster:
+    """Give the bytes to xgboost; only whole ones may come here, for damaged ones can crash the process."""
+    booster = xgboost.Booster({"nthread": 1})
+    try:
+        booster.load_model(bytearray(raw))
+    except xgboost.core.XGBoostError as error:
+        raise _Against(
+            f"xgboost {xgboost.__version__} cannot read it: {str(error).splitlines()[0]}"
+        ) from None
+    booster.set_param({"nthread": 1})
+    return booster
+
+
+def _card(booster: xgboost.Booster) -> ModelCard:
+    written = booster.attr(CARD_ATTRIBUTE)
+    if written is None:
+        raise _Against("the booster carries no card")
+    try:
+        return ModelCard.model_validate_json(written)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise _Against(
+            *(f"card: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found)
+        ) from None
+
+
+def _against_contract(card: ModelCard, booster: xgboost.Booster) -> list[str]:
+    """Name all in which the model differs from what readings and predictions are here."""
+    golden = card.golden
+    questions = len(golden.rows)
+    rules: list[tuple[str, object, object]] = [
+        ("features", card.features, FEATURES),
+        ("categories", card.categories, CATEGORIES),
+        ("labels", card.labels, SPECIES),
+        ("features of the booster", tuple(booster.feature_names or ()), FEATURES),
+        ("rounds of the booster", booster.num_boosted_rounds(), card.rounds),
+        ("xgboost's major version", _major(card.xgboost_version), _major(xgboost.__version__)),
+        ("width of the golden readings", {len(row) for row in golden.rows}, {len(FEATURES)}),
+        ("golden margins", [len(row) for row in golden.margins], [len(SPECIES)] * questions),
+        ("golden probabilities", [len(row) for row in golden.probabilities], [len(SPECIES)] * questions),
+        ("golden outliers", len(golden.out_of_distribution), questions),
+        ("outlier limits", len(card.outliers.limits), 2 ** len(MEASUREMENTS)),
+        ("outlier clusters", len(card.outliers.clusters), len(SPECIES)),
+    ]
+    return [
+        f"{what}: {_shown(has)} where {_shown(needed)} is needed"
+        for what, has, needed in rules
+        if has != needed
+    ]
+
+
+def _major(version: str) -> str:
+    return version.split(".", maxsplit=1)[0]
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _outliers(card: ModelCard) -> Outliers:
+    try:
+        return Outliers(card.outliers)
+    except (ValueError, IndexError, np.linalg.LinAlgError) as error:
+        raise _Against(f"outlier rule: {error}") from None
+
+
+def _warm_up(classifier: BoosterClassifier) -> None:
+    """Make the first real batch as fast as the others: buffers of these sizes are allocated, code is paged in."""
+    rows = golden_rows(classifier.card.golden)
+    for count in _WARM_UP_ROWS:
+        classifier.classify(np.resize(rows, (count, rows.shape[1])))

@@ -1,0 +1,97 @@
+"""The classifier over an XGBoost booster held in memory."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from worker.classifier import Answers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from schemas.artifact import Golden, ModelCard
+    from worker.outliers import Outliers
+
+PROBABILITY_TOLERANCE: Final = 1e-6
+"""How far a golden probability may be off: the exponential's last bit differs between processors."""
+
+
+@contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """Make a module that is not imported yet impossible to import."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
+# Where scikit-learn is installed (to train), xgboost imports it for wrappers that a worker never uses: this
+# costs more than twice the time of all that it does use.
+with _hidden("sklearn"):
+    import xgboost
+
+
+class BoosterClassifier:
+    """Answers readings with a checked booster, its outlier rule and its card; safe for concurrent calls."""
+
+    def __init__(self, booster: xgboost.Booster, card: ModelCard, *, outliers: Outliers, digest: str) -> None:
+        self.card = card
+        self.digest = digest
+        self.model = digest[:12]
+        self._booster = booster
+        self._outliers = outliers
+
+    def classify(self, rows: NDArray[np.float32]) -> Answers:
+        """Answer rows of shape (n, 7), NaN where a feature is missing; raises ValueError on another width."""
+        probabilities = self._predict(rows)
+        return Answers(
+            labels=self.card.labels,
+            probabilities=probabilities,
+            winners=probabilities.argmax(axis=1),
+            out_of_distribution=self._outliers.far(rows),
+            model=self.model,
+        )
+
+    def healthy(self) -> bool:
+        """Whether the golden readings are still answered as they were in training."""
+        try:
+            return not self.deviations()
+        except Exception:  # noqa: BLE001  whatever it raises, it is not healthy
+            return False
+
+    def deviations(self) -> list[str]:
+        """Ask the golden readings, all at once, and say how the answers differ from the card's."""
+        known = self.card.golden
+        rows = golden_rows(known)
+        wrong = []
+        if not np.array_equal(self._predict(rows, kind="margin"), np.array(known.margins, dtype=np.float32)):
+            wrong.append("golden readings: the margins differ")
+        answers = self.classify(rows)
+        if not np.allclose(answers.probabilities, known.probabilities, rtol=0, atol=PROBABILITY_TOLERANCE):
+            wrong.append("golden readings: the probabilities differ")
+        if tuple(answers.out_of_distribution.tolist()) != known.out_of_distribution:
+            wrong.append("golden readings: other ones are out of distribution")
+        return wrong
+
+    def _predict(self, rows: NDArray[np.float32], *, kind: str = "value") -> NDArray[np.float32]:
+        # xgboost's own check of the width costs more than this one, and it is off.
+        if rows.ndim != 2 or rows.shape[1] != len(self.card.features):  # noqa: PLR2004  rows and columns
+            raise ValueError(f"rows of {len(self.card.features)} features are needed, not shape {rows.shape}")
+        answers: Any = self._booster.inplace_predict(rows, predict_type=kind, validate_features=False)
+        result: NDArray[np.float32] = answers
+        return result
+
+
+def golden_rows(known: Golden) -> NDArray[np.float32]:
+    """Return the golden readings as the model's matrix (n, features)."""
+    return np.array(known.rows, dtype=np.float32)

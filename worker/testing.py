@@ -1,0 +1,87 @@
+"""Stand-ins that keep the protocols' promises: a classifier by rule, a sink in memory, each with faults on demand."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from schemas.features import FEATURES
+from schemas.reading import SPECIES
+from worker.classifier import Answers
+from worker.sink import SinkUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from worker.sink import Block
+
+FLIPPER: Final = FEATURES.index("flipper_length_mm")
+BILL: Final = FEATURES.index("bill_length_mm")
+LONG_FLIPPER: Final = 205
+LONG_BILL: Final = 43
+
+
+class RuleClassifier:
+    """Long flippers are Gentoos, long bills Chinstraps; fails on batches that hold a row that `guilty` names."""
+
+    model = "rule"
+
+    def __init__(
+        self, guilty: Callable[[NDArray[np.float32]], bool] | None = None, *, healthy: bool = True
+    ) -> None:
+        """Store which single row, of shape (features,), breaks a batch."""
+        self._guilty = guilty
+        self._healthy = healthy
+        self.calls: list[int] = []
+
+    def classify(self, rows: NDArray[np.float32]) -> Answers:
+        """Answer rows of shape (n, features)."""
+        self.calls.append(len(rows))
+        if self._guilty is not None and any(self._guilty(row) for row in rows):
+            raise RuntimeError("a guilty row")
+        winners = np.where(
+            rows[:, FLIPPER] > LONG_FLIPPER, 2, np.where(rows[:, BILL] > LONG_BILL, 1, 0)
+        ).astype(np.intp)
+        return Answers(
+            labels=SPECIES,
+            probabilities=np.eye(len(SPECIES), dtype=np.float32)[winners],
+            winners=winners,
+            out_of_distribution=np.zeros(len(rows), dtype=np.bool_),
+            model=self.model,
+        )
+
+    def healthy(self) -> bool:
+        """Whether a known reading would still be answered."""
+        return self._healthy
+
+
+class MemorySink:
+    """Keeps blocks; refuses while `broken`, waits while `gate` is closed."""
+
+    def __init__(self) -> None:
+        """Start empty, whole and open."""
+        self.blocks: list[Block] = []
+        self.broken = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.waiting = asyncio.Event()
+
+    @property
+    def lines(self) -> list[bytes]:
+        """Every line kept, in order."""
+        return [line for block in self.blocks for line in block.lines]
+
+    async def write(self, block: Block) -> None:
+        """Keep a block once the gate is open; raises SinkUnavailable while broken."""
+        self.waiting.set()
+        await self.gate.wait()
+        if self.broken:
+            raise SinkUnavailable("the sink is broken on purpose")
+        self.blocks.append(block)
+
+    async def close(self) -> None:
+        """Nothing to release."""
