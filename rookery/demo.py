@@ -1,0 +1,100 @@
+"""`rookery demo`: real penguins over real processes, from publication to a closed account."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+
+from load.ledger import Ledger
+from rookery import oracle
+from rookery.birds import flock
+from rookery.errors import INTERRUPTED, NOT_GOOD, Trouble
+from rookery.leaving import leaving
+from rookery.observed import batches, push_latency
+from rookery.report import Report, Sent, render
+from rookery.stage import Folders, staged
+from rookery.traffic import SINGLE, TABLE, Traffic
+from rookery.verdicts import Verdicts
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+SETTLES_WITHIN_S: Final = 60.0
+"""How long the account of one phase may stay open; Google's emulator pushes only two messages at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the user asked for; see `rookery demo --help`."""
+
+    results: Path | None = None
+    emulator: str | None = None
+    seed: int = 1
+    keep: bool = False
+
+
+def run(plan: Plan, console: Console | None = None) -> int:
+    """Run the demo and print its report; returns the exit code, raises Trouble."""
+    out = console or Console(highlight=False)
+    folders = Folders(plan.results or Path(f"demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}"))
+    try:
+        folders.logs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Trouble(
+            f"{folders.root} cannot be made: {error.strerror}", hint="--results names another."
+        ) from error
+    try:
+        with leaving(), out.status("Starting broker and worker") as status:
+            report = _play(plan, folders, status)
+    except KeyboardInterrupt:
+        raise Trouble(
+            "Interrupted; broker and worker have ended.", hint=f"Their logs: {folders.logs}", code=INTERRUPTED
+        ) from None
+    if report.good and not plan.keep:
+        shutil.rmtree(folders.logs)
+    out.print(render(report))
+    return 0 if report.good else NOT_GOOD
+
+
+def _play(plan: Plan, folders: Folders, status: Status) -> Report:
+    """Send the birds one by one, then in tables with the spoilt ones, wait for each to settle, close the account."""
+    birds, ledger = flock(), Ledger()
+    verdicts = Verdicts(folders.results, folders.rejects, ledger)
+    with staged(folders, emulator=plan.emulator) as stage:
+        traffic = Traffic(stage.publisher, ledger, answers=oracle.answers(birds))
+
+        def meanwhile(missing: int) -> None:
+            stage.worker.check()
+            status.update(f"{missing} readings under way")
+
+        began = time.monotonic()
+        traffic.singles(birds)
+        verdicts.wait(SETTLES_WITHIN_S, meanwhile=meanwhile)
+        alone = batches(stage.address)
+        tables = traffic.tables(birds)
+        spoilt = traffic.spoilt(plan.seed)
+        verdicts.wait(SETTLES_WITHIN_S, meanwhile=meanwhile)
+        seconds = time.monotonic() - began
+        together = batches(stage.address).since(alone)
+        pushed = push_latency(stage.broker, stage.route.subscription)
+        status.update("Ending broker and worker")
+    # Both have ended: what they wrote is all that there will ever be.
+    verdicts.gather()
+    return Report(
+        sent=Sent(birds=birds, prefixes=(SINGLE, TABLE), tables=tables, spoilt=spoilt),
+        account=ledger.close(),
+        predicted=verdicts.predicted,
+        rejected=verdicts.rejected,
+        single_batches=alone,
+        table_batches=together,
+        pushed=pushed,
+        seconds=seconds,
+        folders=folders,
+        broker=f"Google's emulator at {plan.emulator}" if plan.emulator else "the embedded broker",
+    )

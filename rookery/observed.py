@@ -1,0 +1,82 @@
+"""Observed: what broker and worker say of themselves over HTTP: sizes of batches, latency of pushes."""
+
+from __future__ import annotations
+
+import json
+import math
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from prometheus_client.parser import text_string_to_metric_families
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ANSWERS_WITHIN_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """How many batches there were, and how many readings in all of them."""
+
+    batches: int = 0
+    readings: int = 0
+
+    @property
+    def mean(self) -> float:
+        """Readings a batch; 0 where there was none."""
+        return self.readings / self.batches if self.batches else 0.0
+
+    def since(self, before: Self) -> Batches:
+        """What was added after an earlier look."""
+        return Batches(batches=self.batches - before.batches, readings=self.readings - before.readings)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Half were as fast as `p50_s`, 99 % as fast as `p99_s`."""
+
+    p50_s: float
+    p99_s: float
+
+
+def batches(worker: str) -> Batches:
+    """Read the histogram of batch sizes at a worker's `/metrics`; raises OSError."""
+    values = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(_get(f"{worker}/metrics").decode())
+        for sample in family.samples
+        if not sample.labels
+    }
+    return Batches(
+        batches=int(values.get("rookery_batch_rows_count", 0)),
+        readings=int(values.get("rookery_batch_rows_sum", 0)),
+    )
+
+
+def push_latency(broker: str, subscription: str) -> Latency | None:
+    """Ask the embedded broker how long pushes took to be acknowledged; None where no such account is kept (Google's)."""
+    try:
+        stats = json.loads(_get(f"http://{broker}/stats"))
+        seen = stats["subscriptions"][subscription]["push_latency_s"]
+        return Latency(p50_s=float(seen["p50"]), p99_s=float(seen["p99"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def latency(seconds: Iterable[float]) -> Latency:
+    """Summarise durations by nearest rank; NaN where there are none."""
+    ordered = sorted(seconds)
+    return Latency(p50_s=_rank(ordered, 0.50), p99_s=_rank(ordered, 0.99))
+
+
+def _rank(ordered: list[float], share: float) -> float:
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan
+
+
+def _get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=_ANSWERS_WITHIN_S) as answer:  # noqa: S310  http on loopback only
+        body: bytes = answer.read()
+    return body

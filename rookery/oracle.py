@@ -1,0 +1,30 @@
+"""Oracle: the same model, asked directly, so that the stream's answers have something to agree with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rookery.errors import Trouble
+from schemas.codec import decode
+from schemas.features import matrix
+from schemas.reading import Reading
+from worker.artifacts import SHIPPED, ModelRefused, load
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rookery.birds import Bird
+
+
+def answers(birds: Sequence[Bird]) -> dict[int, str]:
+    """The species of each measured bird by its number, by the model that a worker started from here will use; raises Trouble."""
+    try:
+        classifier = load(Path(os.environ.get("ROOKERY_MODEL", SHIPPED)))
+    except ModelRefused as error:
+        raise Trouble(str(error), hint="`rookery train` makes a model.") from None
+    measured = [bird for bird in birds if bird.measured]
+    readings = [reading for bird in measured if isinstance(reading := decode(bird.payload("asked")), Reading)]
+    asked = classifier.classify(matrix(readings))
+    return {bird.number: asked.labels[winner] for bird, winner in zip(measured, asked.winners, strict=True)}

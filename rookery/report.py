@@ -1,0 +1,208 @@
+"""Report: what the demo saw, drawn for a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from rookery.observed import Latency, latency
+from schemas.reading import SPECIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from rich.console import RenderableType
+
+    from load.ledger import Account
+    from rookery.birds import Bird
+    from rookery.observed import Batches
+    from rookery.stage import Folders
+    from schemas.prediction import Prediction
+    from schemas.rejection import Rejection
+
+ENOUGH_ACCURACY: Final = 0.98
+_SHOWN_IDS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The journeys that were published: each bird alone and in a table, by prefix; and the spoilt."""
+
+    birds: Sequence[Bird]
+    prefixes: tuple[str, ...]
+    tables: int
+    spoilt: int
+
+    def species(self) -> dict[str, str]:
+        """The observers' word for every reading that can be predicted."""
+        return {
+            bird.reading_id(prefix): bird.species
+            for prefix in self.prefixes
+            for bird in self.birds
+            if bird.measured
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that the demo's last page says. `pushed` is publish -> acknowledged, as the broker saw it."""
+
+    sent: Sent
+    account: Account
+    predicted: Mapping[str, Prediction]
+    rejected: Mapping[str, Rejection]
+    single_batches: Batches
+    table_batches: Batches
+    pushed: Latency | None
+    seconds: float
+    folders: Folders
+    broker: str
+
+    @property
+    def confusion(self) -> Counter[tuple[str, str]]:
+        """How often a species (as observed) was named so (as predicted)."""
+        species = self.sent.species()
+        return Counter(
+            (species[reading_id], prediction.species)
+            for reading_id, prediction in self.predicted.items()
+            if reading_id in species
+        )
+
+    @property
+    def accuracy(self) -> float:
+        """The share of predicted birds that were named as the observers did; 0 where there is none."""
+        confusion = self.confusion
+        right = sum(count for (seen, named), count in confusion.items() if seen == named)
+        return right / confusion.total() if confusion else 0.0
+
+    @property
+    def good(self) -> bool:
+        """Whether the account is closed and the birds were named well enough."""
+        return self.account.closed and self.accuracy >= ENOUGH_ACCURACY
+
+
+def render(report: Report) -> RenderableType:
+    """Draw the report."""
+    parts = (
+        _account(report),
+        _accuracy(report),
+        _speed(report),
+        _reasons(report.rejected.values()),
+        _end(report),
+    )
+    return Group("", *(Padding(part, (0, 0, 1, 2)) for part in parts))
+
+
+def _account(report: Report) -> RenderableType:
+    account, sent = report.account, report.sent
+    lines = _grid(3)
+    birds = len(sent.birds)
+    what = f"{birds} penguins one by one, again in {sent.tables} tables, and {sent.spoilt} spoilt readings"
+    lines.add_row("published", str(account.published), Text(what, style="dim"))
+    lines.add_row("predicted", str(account.predicted), "")
+    lines.add_row("rejected", str(account.rejected), Text("each with its reasons, below", style="dim"))
+    lines.add_row("lost", _zero(account.lost), _ids(account.lost))
+    lines.add_row("wrong", _zero(account.wrong), _ids([each.reading_id for each in account.wrong]))
+    lines.add_row("unknown", _zero(account.unknown), _ids(account.unknown))
+    lines.add_row("duplicated", str(len(account.duplicated)), _ids(account.duplicated))
+    sums = f"{account.published} = {account.predicted} + {account.rejected} + {len(account.lost)}"
+    verdict = "The account closes" if account.closed else "The account does not close"
+    style = "bold green" if account.closed else "bold red"
+    return Group(_title("Every reading"), lines, Text.assemble((verdict, style), f": {sums}."))
+
+
+def _accuracy(report: Report) -> RenderableType:
+    confusion = report.confusion
+    right = round(report.accuracy * confusion.total())
+    style = "bold green" if report.accuracy >= ENOUGH_ACCURACY else "bold red"
+    said = Text.assemble(
+        (f"{report.accuracy:.1%}", style), f": {right} of {confusion.total()} named as the observers did."
+    )
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column("observed \\ predicted", style="dim")
+    for species in SPECIES:
+        table.add_column(species, justify="right")
+    for seen in SPECIES:
+        table.add_row(seen, *(_cell(confusion[seen, named], right=seen == named) for named in SPECIES))
+    return Group(_title("Accuracy"), said, table)
+
+
+def _cell(count: int, *, right: bool) -> Text:
+    if count == 0:
+        return Text("·", style="dim")
+    return Text(str(count), style="green" if right else "yellow")
+
+
+def _speed(report: Report) -> RenderableType:
+    waits = latency(
+        (one.predicted_at - one.published_at).total_seconds()
+        for one in report.predicted.values()
+        if one.published_at is not None
+    )
+    lines = _grid(3)
+    lines.add_row("published to predicted", *_times(waits))
+    if report.pushed is not None:
+        lines.add_row("published to durable", *_times(report.pushed))
+    lines.add_row(
+        "batches, one by one", f"mean {report.single_batches.mean:.1f}", _batches(report.single_batches)
+    )
+    lines.add_row(
+        "batches, in tables", f"mean {report.table_batches.mean:.1f}", _batches(report.table_batches)
+    )
+    return Group(_title(f"Speed over {report.broker}"), lines)
+
+
+def _times(seen: Latency) -> tuple[str, str]:
+    return f"p50 {seen.p50_s * 1000:.0f} ms", f"p99 {seen.p99_s * 1000:.0f} ms"
+
+
+def _batches(seen: Batches) -> Text:
+    return Text(f"{seen.readings} readings in {seen.batches} batches", style="dim")
+
+
+def _reasons(rejected: Iterable[Rejection]) -> RenderableType:
+    counts = Counter((reason.field, reason.rule) for one in rejected for reason in one.reasons)
+    lines = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    lines.add_column("", justify="right")
+    lines.add_column("field")
+    lines.add_column("rule")
+    for (field, rule), count in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
+        lines.add_row(str(count), Text(field), Text(rule))
+    return Group(_title("Why readings were rejected"), lines)
+
+
+def _end(report: Report) -> RenderableType:
+    lines = _grid(2)
+    lines.add_row("predictions", Text(str(report.folders.results)))
+    lines.add_row("rejections", Text(str(report.folders.rejects)))
+    if report.folders.logs.exists():
+        lines.add_row("logs", Text(str(report.folders.logs)))
+    return lines
+
+
+def _grid(columns: int) -> Table:
+    grid = Table.grid(padding=(0, 3, 0, 0))
+    grid.add_column(style="dim")
+    grid.add_column(justify="right" if columns > 2 else "left", overflow="fold")  # noqa: PLR2004  label, number, remark
+    for _ in range(columns - 2):
+        grid.add_column(overflow="fold")
+    return grid
+
+
+def _title(words: str) -> Text:
+    return Text(words, style="bold")
+
+
+def _zero(found: Sequence[object]) -> Text:
+    return Text(str(len(found)), style="bold red" if found else "green")
+
+
+def _ids(found: Sequence[str]) -> Text:
+    more = f" and {len(found) - _SHOWN_IDS} more" if len(found) > _SHOWN_IDS else ""
+    return Text(", ".join(found[:_SHOWN_IDS]) + more, style="red")

@@ -1,0 +1,33 @@
+"""`rookery setup`: provide a route and say what was made, found or changed."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from publisher.errors import BadTopicError
+from publisher.settings import PublisherSettings
+from publisher.topics import topic_path
+from rookery.errors import Trouble
+from rookery.provision import Provisioner, Route
+
+
+def run(
+    topic: str, *, project: str | None, push_to: str, service_account: str | None, broker: str | None
+) -> None:
+    """Provide the route and print each step; raises Trouble."""
+    try:
+        name = topic_path(topic, project)
+    except BadTopicError as error:
+        raise Trouble(str(error)) from None
+    address = PublisherSettings(broker=broker).address(name)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"Pub/Sub at [bold]{address or 'Google Cloud'}[/]")
+    with Provisioner(address) as provisioner:
+        for step in provisioner.provide(Route(topic=name, push_to=push_to, service_account=service_account)):
+            console.print(f"  {step.outcome:<6} {step.kind:<12} {step.name}")
+    console.print(f"Readings published to {name} are pushed to {push_to}")
+    if address is None:
+        console.print(
+            "Dead letters also need Pub/Sub's service agent to publish to the dead-letter topic and to "
+            "subscribe to the subscription: deploy/ grants both."
+        )

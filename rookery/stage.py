@@ -1,0 +1,97 @@
+"""Stage: a broker and a worker as real processes, with a route between them, for as long as one run lasts."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from publisher.client import ReadingPublisher
+from publisher.errors import PublishError
+from publisher.settings import PublisherSettings
+from publisher.topics import LOCAL_PROJECT
+from rookery import child
+from rookery.errors import Trouble
+from rookery.provision import Provisioner, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from rookery.child import Child
+
+_MIN_BACKOFF_S: Final = 0.1
+_MAX_BACKOFF_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where a run's files are."""
+
+    root: Path
+
+    @property
+    def results(self) -> Path:
+        """The predictions."""
+        return self.root / "predictions"
+
+    @property
+    def rejects(self) -> Path:
+        """The rejections."""
+        return self.root / "rejections"
+
+    @property
+    def logs(self) -> Path:
+        """What broker and worker said."""
+        return self.root / "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything in its place; `broker` is HOST:PORT, `address` the worker's."""
+
+    broker: str
+    worker: Child
+    address: str
+    route: Route
+    publisher: ReadingPublisher
+
+
+@contextmanager
+def staged(folders: Folders, *, emulator: str | None = None) -> Iterator[Stage]:
+    """Start what is needed, over the embedded broker or an emulator that is there; raises Trouble.
+
+    On the way out the worker drains before the broker ends; an emulator gets its topics back as they were.
+    """
+    folders.logs.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        # Both start at once: the worker needs the broker's address as little as the other way round.
+        embedded = None if emulator else stack.enter_context(child.broker(folders.logs))
+        worker = stack.enter_context(
+            child.worker(folders.logs, results=folders.results, rejects=folders.rejects)
+        )
+        broker = embedded.address() if embedded else str(emulator)
+        address = worker.address()
+        route = _fresh_route(f"{address}/")
+        provisioner = stack.enter_context(Provisioner(broker))
+        provisioner.provide(route)
+        if emulator:
+            stack.callback(provisioner.remove, route)
+        publisher = ReadingPublisher(route.topic, settings=PublisherSettings(broker=broker))
+        with _explained(worker), publisher:
+            yield Stage(broker=broker, worker=worker, address=address, route=route, publisher=publisher)
+
+
+def _fresh_route(push_to: str) -> Route:
+    """Name a topic that no earlier run has used."""
+    topic = f"projects/{LOCAL_PROJECT}/topics/demo-{secrets.token_hex(4)}"
+    return Route(topic=topic, push_to=push_to, min_backoff_s=_MIN_BACKOFF_S, max_backoff_s=_MAX_BACKOFF_S)
+
+
+@contextmanager
+def _explained(worker: Child) -> Iterator[None]:
+    try:
+        yield
+    except PublishError as error:
+        raise Trouble(str(error), hint=worker.tail()) from error
