@@ -49,8 +49,8 @@ async def serve(settings: Settings) -> None:
     stopping = asyncio.Event()
     with _signals(stopping):
         async with running(settings) as address:
-            log.info("ready", extra={"address": address, "revision": settings.revision})
             _tell(settings.ready_file, address)
+            log.info("ready", extra={"address": address, "revision": settings.revision})
             await stopping.wait()
             log.info("draining", extra={"drain_seconds": settings.drain_seconds})
     log.info("stopped")
