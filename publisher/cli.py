@@ -1,0 +1,165 @@
+"""`rookery publish`: readings from a file, a stream or the command line. Each command fetches what it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from publisher.bad_row import BadRow
+from publisher.topics import LOCAL_TOPIC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from publisher.csv_rows import CsvFile
+    from schemas.reading import Reading
+    from schemas.table import ReadingTable
+
+app: Final = typer.Typer(
+    help="Publish readings to a topic.\n\nExample: rookery publish csv data/penguins.csv\n\n"
+    "Exit code 0: every row has a message id. 1: some have none, each is named. "
+    "2: nothing was published. 130: interrupted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+CsvPath = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, help="CSV with the columns of palmerpenguins.")
+]
+Topic = Annotated[str, typer.Option(envvar="ROOKERY_TOPIC", help="Name of the topic, whole or short.")]
+Project = Annotated[str | None, typer.Option(help="Project of a short topic name.")]
+Broker = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="Broker or emulator, before PUBSUB_EMULATOR_HOST.")
+]
+GiveUp = Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How long a message is tried.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what is wrong; publish nothing.")]
+DeviceId = Annotated[str | None, typer.Option(help="The device that the readings are from.")]
+
+DEFAULT_GIVE_UP_S: Final = 15.0
+
+
+@app.command("csv")
+def csv_file(  # noqa: PLR0913  each option is a parameter
+    file: CsvPath,
+    *,
+    topic: Topic = LOCAL_TOPIC,
+    project: Project = None,
+    broker: Broker = None,
+    tables: Annotated[bool, typer.Option("--tables/--singles", help="Many rows a message, or one.")] = True,
+    rows_per_table: Annotated[
+        int, typer.Option(min=1, max=100_000, help="At most so many rows a table.")
+    ] = 1_000,
+    id_prefix: Annotated[str, typer.Option(help="Put before each reading_id, to send a file twice.")] = "",
+    device_id: DeviceId = None,
+    dry_run: DryRun = False,
+    give_up_s: GiveUp = DEFAULT_GIVE_UP_S,
+) -> None:
+    """Publish a CSV file. The same file sent again counts once: its reading ids come from its content.
+
+    Example: rookery publish csv data/penguins.csv --singles --id-prefix field
+    """
+    from publisher.csv_rows import CsvFile  # noqa: PLC0415  lazy, see above
+    from publisher.terminal import Destination, Terminal  # noqa: PLC0415  lazy, see above
+
+    terminal = Terminal()
+    source = CsvFile(file, id_prefix=id_prefix, device_id=device_id)
+    items = _tables(source, rows_per_table) if tables else _singles(source)
+    if dry_run:
+        raise typer.Exit(terminal.check(items))
+    with terminal.explaining():
+        total = source.survey.lines
+    destination = Destination(topic=topic, project=project, broker=broker, give_up_s=give_up_s)
+    raise typer.Exit(terminal.send(destination, items, total=total))
+
+
+def _tables(source: CsvFile, rows_per_table: int) -> Iterator[ReadingTable | BadRow]:
+    for each in source.tables(rows_per_table):
+        yield each if isinstance(each, BadRow) else each.table
+
+
+def _singles(source: CsvFile) -> Iterator[Reading | BadRow]:
+    for each in source.rows():
+        yield each if isinstance(each, BadRow) else each.reading
+
+
+@app.command()
+def reading(  # noqa: PLR0913  each option is a parameter
+    *,
+    bill_length_mm: Annotated[float | None, typer.Option(help="Millimetres.")] = None,
+    bill_depth_mm: Annotated[float | None, typer.Option(help="Millimetres.")] = None,
+    flipper_length_mm: Annotated[float | None, typer.Option(help="Millimetres.")] = None,
+    body_mass_g: Annotated[float | None, typer.Option(help="Grams.")] = None,
+    year: Annotated[int | None, typer.Option(help="Of the observation.")] = None,
+    sex: Annotated[str | None, typer.Option(help="female or male.")] = None,
+    island: Annotated[str | None, typer.Option(help="Biscoe, Dream or Torgersen.")] = None,
+    reading_id: Annotated[str | None, typer.Option(help="What makes sending it again harmless.")] = None,
+    device_id: DeviceId = None,
+    topic: Topic = LOCAL_TOPIC,
+    project: Project = None,
+    broker: Broker = None,
+    dry_run: DryRun = False,
+    give_up_s: GiveUp = DEFAULT_GIVE_UP_S,
+) -> None:
+    """Publish one reading; at least one of the four measurements is needed.
+
+    Example: rookery publish reading --bill-length-mm 39.1 --bill-depth-mm 18.7 --body-mass-g 3750
+    """
+    from pydantic import ValidationError  # noqa: PLC0415  lazy, see above
+
+    from publisher.terminal import NONE, Destination, Terminal  # noqa: PLC0415  lazy, see above
+    from schemas.reading import Reading  # noqa: PLC0415  lazy, see above
+    from schemas.rejection import reasons  # noqa: PLC0415  lazy, see above
+
+    terminal = Terminal()
+    given = {
+        "bill_length_mm": bill_length_mm,
+        "bill_depth_mm": bill_depth_mm,
+        "flipper_length_mm": flipper_length_mm,
+        "body_mass_g": body_mass_g,
+        "year": year,
+        "sex": sex,
+        "island": island,
+        "reading_id": reading_id,
+        "device_id": device_id,
+    }
+    known = {name: value for name, value in given.items() if value is not None}
+    try:
+        one = Reading.model_validate(known)
+    except ValidationError as error:
+        terminal.refuse(reasons(error))
+        raise typer.Exit(NONE) from None
+    if dry_run:
+        raise typer.Exit(terminal.check([one]))
+    destination = Destination(topic=topic, project=project, broker=broker, give_up_s=give_up_s)
+    raise typer.Exit(terminal.send_one(destination, one))
+
+
+@app.command()
+def stream(  # noqa: PLR0913  each option is a parameter
+    source: Annotated[
+        typer.FileText,
+        typer.Argument(
+            encoding="utf-8", errors="surrogateescape", metavar="FILE|-", help="NDJSON; - is standard input."
+        ),
+    ],
+    *,
+    topic: Topic = LOCAL_TOPIC,
+    project: Project = None,
+    broker: Broker = None,
+    dry_run: DryRun = False,
+    give_up_s: GiveUp = DEFAULT_GIVE_UP_S,
+) -> None:
+    """Publish readings and tables as they come, one JSON object a line.
+
+    Example: my-sensor | rookery publish stream -
+    """
+    from publisher.ndjson import ndjson_readings  # noqa: PLC0415  lazy, see above
+    from publisher.terminal import Destination, Terminal  # noqa: PLC0415  lazy, see above
+
+    terminal, items = Terminal(), ndjson_readings(source)
+    if dry_run:
+        raise typer.Exit(terminal.check(items))
+    destination = Destination(topic=topic, project=project, broker=broker, give_up_s=give_up_s)
+    raise typer.Exit(terminal.send(destination, items))

@@ -1,0 +1,184 @@
+"""What the command line shows of publishing, and the exit code that says how it went."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from publisher.bad_row import BadRow
+from publisher.bulk import Summary, publish_all
+from publisher.client import ReadingPublisher
+from publisher.errors import Failure, NoSuchTopicError, NotAllowedError, PublishError, UnreachableError
+from publisher.receipt import rows_of
+from publisher.settings import BULK
+from publisher.topics import topic_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from publisher.bulk import Progress as Counted
+    from schemas.reading import Reading
+    from schemas.rejection import Reason
+    from schemas.table import ReadingTable
+
+ALL: Final = 0
+SOME: Final = 1
+NONE: Final = 2
+INTERRUPTED: Final = 130
+
+_REACH_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """The topic as the user named it, and how long to try; raises BadTopicError where it is no topic."""
+
+    topic: str
+    project: str | None = None
+    broker: str | None = None
+    give_up_s: float = 15.0
+
+    def publisher(self) -> ReadingPublisher:
+        """A publisher for whole files; nothing is connected yet."""
+        settings = replace(BULK, broker=self.broker, give_up_s=self.give_up_s, attempt_s=self.give_up_s)
+        return ReadingPublisher(topic_path(self.topic, self.project), settings=settings)
+
+
+class Terminal:
+    """Results go to standard output, everything else to standard error."""
+
+    def __init__(self) -> None:
+        self._out = Console(highlight=False, markup=False, soft_wrap=True)
+        self._err = Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Tell what went wrong in a sentence; ends the command with exit code 2."""
+        try:
+            yield
+        except PublishError as error:
+            self._err.print(f"rookery: {error}")
+            self._err.print(_hint(error), end="")
+            raise typer.Exit(NONE) from error
+        except OSError as error:
+            self._err.print(f"rookery: {error.filename or 'input'}: {error.strerror or error}")
+            raise typer.Exit(NONE) from error
+
+    def send(
+        self,
+        destination: Destination,
+        items: Iterable[Reading | ReadingTable | BadRow],
+        *,
+        total: int | None = None,
+    ) -> int:
+        """Publish all and report; returns the exit code. `total` rows, where known, let the bar fill."""
+        with self.explaining(), destination.publisher() as publisher:
+            address = publisher.reach(_REACH_S)
+            summary = self._with_bar(publisher, items, total)
+        self._failures(summary.failures)
+        self._out.print(f"{_told(summary)} to {publisher.topic} at {address}")
+        if summary.failed or summary.interrupted:
+            self._err.print(
+                "The same command sends the same readings again: none with a reading_id counts twice."
+            )
+        return _exit_code(summary)
+
+    def send_one(self, destination: Destination, reading: Reading) -> int:
+        """Publish one reading and print its message id."""
+        with self.explaining(), destination.publisher() as publisher:
+            publisher.reach(_REACH_S)
+            message_id = publisher.publish(reading).result()
+        self._out.print(f"Published to {publisher.topic} as message {message_id}")
+        return ALL
+
+    def check(self, items: Iterable[Reading | ReadingTable | BadRow]) -> int:
+        """Read all and publish nothing; returns the exit code."""
+        good = bad = 0
+        with self.explaining():
+            for item in items:
+                if isinstance(item, BadRow):
+                    bad += 1
+                    self._bad_row(item)
+                else:
+                    good += rows_of(item)
+        self._out.print(f"{good} of {good + bad} rows can be published; nothing was sent")
+        return SOME if bad else ALL
+
+    def refuse(self, because: Iterable[Reason]) -> None:
+        """Tell what is wrong with the reading that the options describe."""
+        for each in because:
+            option = f"--{each.field.replace('_', '-')} {each.value}" if each.value else "this reading"
+            self._err.print(f"rookery: {option}: {each.rule}")
+
+    def _with_bar(
+        self, publisher: ReadingPublisher, items: Iterable[Reading | ReadingTable | BadRow], total: int | None
+    ) -> Summary:
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as bar:
+            task = bar.add_task("Publishing", total=total)
+
+            def show(now: Counted) -> None:
+                text = f"{now.rows_acked:,} of {now.rows_sent:,} rows answered, {now.bytes_sent:,} bytes"
+                bar.update(task, completed=now.rows_acked + now.rows_bad, description=text)
+
+            return publish_all(publisher, items, on_progress=show, on_bad_row=self._bad_row)
+
+    def _bad_row(self, bad: BadRow) -> None:
+        self._err.print(f"{bad}\n    {bad.text}")
+
+    def _failures(self, failures: tuple[Failure, ...]) -> None:
+        ordered = sorted(failures, key=lambda failure: str(failure.error))
+        for cause, group in groupby(ordered, key=lambda failure: str(failure.error)):
+            concerned = list(group)
+            rows = sum(rows_of(failure.source) for failure in concerned)
+            self._err.print(f"rookery: {rows} rows not published, from {_first(concerned[0])}: {cause}")
+        for hint in dict.fromkeys(_hint(failure.error) for failure in failures):
+            self._err.print(hint, end="")
+
+
+def _first(failure: Failure) -> str:
+    """Name the first reading of a failure."""
+    source = failure.source
+    if isinstance(source, bytes):
+        return f"a payload of {len(source)} bytes"
+    first = source.reading_id[0] if isinstance(source.reading_id, list) else source.reading_id
+    return f"reading {first}" if first else "a reading without reading_id"
+
+
+def _hint(error: PublishError) -> str:
+    """What may help, as lines of their own; empty where nobody knows."""
+    match error:
+        case NoSuchTopicError():
+            return "  rookery setup makes it.\n"
+        case UnreachableError(address=address) if ":" in address and "googleapis" not in address:
+            host, port = address.rsplit(":", 1)
+            return f"  rookery broker --host {host} --port {port} starts one here.\n"
+        case NotAllowedError():
+            local = "--broker HOST:PORT or PUBSUB_EMULATOR_HOST names a broker on this machine"
+            return f"  gcloud auth application-default login gives credentials; {local}.\n"
+    return ""
+
+
+def _told(summary: Summary) -> str:
+    rows = summary.rows + summary.failed + summary.bad_rows
+    parts = [f"Published {summary.rows} of {rows} rows"]
+    parts += [f"{summary.bad_rows} bad"] if summary.bad_rows else []
+    parts += [f"{summary.failed} failed"] if summary.failed else []
+    parts += ["interrupted, the rest was not read"] if summary.interrupted else []
+    parts += ["given up early"] if summary.hopeless else []
+    messages = "1 message" if summary.messages == 1 else f"{summary.messages} messages"
+    return f"{', '.join(parts)}: {messages}, {summary.bytes} bytes, {summary.seconds:.2f} s,"
+
+
+def _exit_code(summary: Summary) -> int:
+    if summary.interrupted:
+        return INTERRUPTED
+    if summary.complete:
+        return ALL
+    return NONE if summary.hopeless and not summary.rows else SOME

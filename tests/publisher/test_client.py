@@ -1,0 +1,252 @@
+"""ReadingPublisher: bounded in flight, nothing lost on close, every failure told with its reading."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+
+from publisher.client import ReadingPublisher, new_reading_id
+from publisher.errors import (
+    BadMessageError,
+    ClosedError,
+    NoSuchTopicError,
+    NotAllowedError,
+    NotPublishedError,
+    RefusedError,
+    UnansweredError,
+    UnreachableError,
+)
+from publisher.message import MAX_PAYLOAD
+from publisher.settings import PublisherSettings
+from schemas.codec import DecodedTable, decode
+from schemas.testing import Birds
+
+if TYPE_CHECKING:
+    from publisher.message import Message
+
+TOPIC = "projects/rookery-test/topics/readings"
+
+
+def settings_for(broker: str, **settings: float) -> PublisherSettings:
+    quick = {"give_up_s": 1.0, "attempt_s": 1.0}
+    return PublisherSettings(broker=broker, **{**quick, **settings})
+
+
+def test_a_reading_and_a_table_arrive_as_they_were_sent(topic) -> None:
+    """What the broker delivers decodes to what was published, with the schema's version and own attributes."""
+    birds = Birds(seed=1)
+    reading, table = birds.reading(reading_id=new_reading_id()), birds.table(3, prefix="t")
+    with ReadingPublisher(topic.name, settings=PublisherSettings(broker=topic.broker)) as publisher:
+        ids = {
+            publisher.publish(reading, station="north").result(),
+            publisher.publish(table).result(),
+            publisher.publish_payload(b"spoilt", {"rookery_schema": "9"}).result(),
+        }
+    taken = {message.data: message for message in topic.take(3)}
+    assert {message.message_id for message in taken.values()} == ids
+    spoilt = taken.pop(b"spoilt")
+    assert dict(spoilt.attributes) == {"rookery_schema": "9"}
+    by_kind = {type(decode(data)): message for data, message in taken.items()}
+    assert decode(by_kind[type(reading)].data) == reading
+    assert dict(by_kind[type(reading)].attributes) == {"rookery_schema": "1", "station": "north"}
+    decoded = decode(by_kind[DecodedTable].data)
+    assert isinstance(decoded, DecodedTable)
+    assert decoded.table == table
+
+
+def test_closing_at_once_loses_nothing(topic) -> None:
+    """Ten thousand readings published and closed without a look at any receipt all arrive, once each."""
+    readings = Birds(seed=2).readings(10_000, prefix="bird")
+    with ReadingPublisher(topic.name, settings=PublisherSettings(broker=topic.broker)) as publisher:
+        for reading in readings:
+            publisher.publish(reading)
+    arrived = sorted(decode(message.data).reading_id for message in topic.take(len(readings)))
+    assert arrived == sorted(reading.reading_id for reading in readings)
+
+
+def test_a_program_that_forgets_to_close_loses_nothing(topic) -> None:
+    """The last readings leave before the interpreter does, though the client's threads are daemons."""
+    program = f"""
+from publisher.client import ReadingPublisher
+from publisher.settings import PublisherSettings
+from schemas.testing import Birds
+publisher = ReadingPublisher({topic.name!r}, settings=PublisherSettings(broker={topic.broker!r}, batch_wait_s=0.2))
+for reading in Birds(seed=3).readings(5):
+    publisher.publish(reading)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+    assert len(topic.take(5)) == 5
+
+
+def test_publishing_blocks_at_the_limit(staged) -> None:
+    """With ten in flight the eleventh waits until answers come, and nothing piles up in memory."""
+    staged.go.clear()
+    readings = Birds(seed=4).readings(25)
+    settings = settings_for(
+        staged.address, in_flight_messages=10, batch_messages=5, give_up_s=20, attempt_s=20
+    )
+    publisher = ReadingPublisher(TOPIC, settings=settings)
+    handed_over = []
+
+    def publish_them() -> None:
+        for reading in readings:
+            publisher.publish(reading)
+            handed_over.append(reading)
+
+    thread = threading.Thread(target=publish_them)
+    thread.start()
+    while staged.messages < 10:
+        assert staged.arrived.acquire(timeout=10)
+    # That nothing more happens has no event; half a second is a thousand times what it would take.
+    thread.join(timeout=0.5)
+    assert thread.is_alive()
+    assert len(handed_over) == 10
+    staged.go.set()
+    thread.join(timeout=10)
+    publisher.close()
+    assert staged.messages == 25
+
+
+def test_a_broker_that_dies_surfaces_in_time_with_every_reading(staged) -> None:
+    """Close raises one typed error that names each reading without a message id, within the stated bound."""
+    staged.go.clear()
+    readings = Birds(seed=5).readings(50, prefix="lost")
+    settings = settings_for(staged.address)
+    publisher = ReadingPublisher(TOPIC, settings=settings)
+    for reading in readings:
+        publisher.publish(reading)
+    assert staged.arrived.acquire(timeout=10)
+    staged.stop()
+    began = time.monotonic()
+    with pytest.raises(NotPublishedError, match="50 messages were not published: nobody answers") as caught:
+        publisher.close()
+    assert time.monotonic() - began < settings.answered_within_s
+    assert {failure.source.reading_id for failure in caught.value.failures} == {
+        reading.reading_id for reading in readings
+    }
+    assert all(isinstance(failure.error, UnreachableError) for failure in caught.value.failures)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "hopeless"),
+    [
+        (grpc.StatusCode.NOT_FOUND, NoSuchTopicError, True),
+        (grpc.StatusCode.PERMISSION_DENIED, NotAllowedError, True),
+        (grpc.StatusCode.UNAUTHENTICATED, NotAllowedError, True),
+        (grpc.StatusCode.INVALID_ARGUMENT, RefusedError, False),
+        (grpc.StatusCode.UNAVAILABLE, UnreachableError, True),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, UnansweredError, True),
+    ],
+)
+def test_every_refusal_has_its_type(staged, status, error, hopeless) -> None:
+    """What Google's client raises comes as one of ours, and says whether the next message would fare better."""
+    staged.failure = status
+    with ReadingPublisher(TOPIC, settings=settings_for(staged.address)) as publisher:
+        receipt = publisher.publish(Birds(seed=6).reading())
+        with pytest.raises(error) as caught:
+            receipt.result()
+    assert caught.value.hopeless is hopeless
+
+
+def test_an_answer_that_never_comes_is_a_failure_in_time(staged) -> None:
+    """A server that takes the request and says nothing ends in UnansweredError, not in waiting for ever."""
+    staged.go.clear()
+    with ReadingPublisher(TOPIC, settings=settings_for(staged.address)) as publisher:
+        failure = publisher.publish(Birds(seed=7).reading()).exception()
+    assert isinstance(failure, UnansweredError)
+
+
+class MuteTransport:
+    """A transport whose sending thread died: its futures are never resolved."""
+
+    address = "nowhere"
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.answers: list[Future[str]] = []
+
+    def reach(self, timeout_s: float) -> None: ...
+
+    def send(self, message: Message) -> Future[str]:
+        self.answers.append(Future())
+        return self.answers[-1]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_transport_that_dies_cannot_hold_close_for_ever() -> None:
+    """Futures that nobody will resolve become failures after the stated bound, and the connection is released."""
+    settings = settings_for("nowhere", give_up_s=0.1, attempt_s=0.1)
+    transport = MuteTransport()
+    publisher = ReadingPublisher(TOPIC, settings=settings, transport=transport)
+    receipt = publisher.publish(Birds(seed=8).reading(reading_id="one"))
+    with pytest.raises(NotPublishedError) as caught:
+        publisher.close()
+    assert [failure.source.reading_id for failure in caught.value.failures] == ["one"]
+    assert transport.closed
+    transport.answers[0].set_result("late")
+    assert receipt.done()
+    publisher.flush()
+
+
+def test_who_was_told_of_a_failure_is_not_told_again(staged) -> None:
+    """A failure that a receipt told is the caller's; flush raises the others only, and each once."""
+    staged.failure = grpc.StatusCode.INVALID_ARGUMENT
+    birds = Birds(seed=9)
+    with ReadingPublisher(TOPIC, settings=settings_for(staged.address)) as publisher:
+        told = publisher.publish(birds.reading(reading_id="told"))
+        publisher.publish(birds.reading(reading_id="untold"))
+        assert isinstance(told.exception(), RefusedError)
+        with pytest.raises(NotPublishedError) as caught:
+            publisher.flush()
+        publisher.flush()
+    assert [failure.source.reading_id for failure in caught.value.failures] == ["untold"]
+
+
+def test_a_bad_message_is_stopped_before_it_harms_its_neighbours(staged) -> None:
+    """Too large a payload and every bad attribute are told at once, together; the next reading passes."""
+    with ReadingPublisher(TOPIC, settings=settings_for(staged.address)) as publisher:
+        with pytest.raises(BadMessageError) as caught:
+            publisher.publish_payload(b"x" * (MAX_PAYLOAD + 1), {"googly": "x", "topic": "x", "long": "x" * 1025})
+        publisher.publish(Birds(seed=10).reading())
+    assert len(caught.value.rules) == 4
+    assert staged.messages == 1
+
+
+def test_a_closed_publisher_takes_nothing(staged) -> None:
+    """Publishing after close is a typed error, and closing again does nothing."""
+    publisher = ReadingPublisher(TOPIC, settings=settings_for(staged.address))
+    publisher.publish(Birds(seed=11).reading())
+    publisher.close()
+    publisher.close()
+    with pytest.raises(ClosedError):
+        publisher.publish(Birds(seed=11).reading())
+    assert staged.messages == 1
+
+
+def test_nobody_there_is_said_in_time() -> None:
+    """Reaching for a port that nobody listens on fails with the address, within the time asked for."""
+    with (
+        ReadingPublisher(TOPIC, settings=settings_for("127.0.0.1:1")) as publisher,
+        pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1"),
+    ):
+        publisher.reach(0.2)
+
+
+def test_importing_the_library_costs_no_google() -> None:
+    """A device that only builds readings pays for Google's client when it first publishes, not before."""
+    program = "import sys, publisher.client, publisher.cli; sys.exit('grpc' in sys.modules or 'rich' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+def test_every_reading_id_is_new() -> None:
+    """Two observations never share an identity."""
+    assert len({new_reading_id() for _ in range(1_000)}) == 1_000
