@@ -1,0 +1,123 @@
+"""`python -m broker`: the embedded Pub/Sub as a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from broker.faults import FaultShares
+from broker.server import EmbeddedBroker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_EXAMPLE = """example:
+  python -m broker --port 8085 &
+  export PUBSUB_EMULATOR_HOST=127.0.0.1:8085
+  curl -X PUT http://127.0.0.1:8085/v1/projects/demo/topics/readings
+
+Trouble on purpose, the same each time: --seed 7 --duplicate 0.01 --reorder 0.05 --lost-ack 0.01
+Exit codes: 0 ended by a signal, 1 failed by a defect, 2 bad options or the address cannot be had."""
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; gives the exit code."""
+    options = _parser().parse_args()
+    try:
+        faults = FaultShares(
+            options.seed, options.duplicate, options.delay, options.reorder, options.lost_ack
+        )
+        return asyncio.run(_serve(options, faults))
+    except (ValueError, OSError) as error:
+        print(f"broker: {error}", file=sys.stderr)  # noqa: T201  the answer to whoever started it
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m broker",
+        description="Pub/Sub for one machine, in memory: gRPC and REST on one address, push by production's rules.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=8085, help="0: any free one (default: %(default)s)")
+    parser.add_argument("--ready-file", type=Path, help="write HOST:PORT here once ready")
+    faults = parser.add_argument_group("faults", "what at-least-once delivery allows, seeded")
+    faults.add_argument("--seed", type=int, default=0, help="the same seed gives the same faults")
+    faults.add_argument(
+        "--duplicate", type=float, default=0.0, metavar="SHARE", help="share sent twice, 0 to 1"
+    )
+    faults.add_argument(
+        "--delay", type=float, default=0.0, metavar="SECONDS", help="hold each back up to so long"
+    )
+    faults.add_argument(
+        "--reorder", type=float, default=0.0, metavar="SHARE", help="share overtaken by later ones"
+    )
+    faults.add_argument(
+        "--lost-ack", type=float, default=0.0, metavar="SHARE", help="share of acks forgotten"
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65_535:  # noqa: PLR2004  the range of ports
+        raise argparse.ArgumentTypeError(f"{port} is no port")
+    return port
+
+
+async def _serve(options: argparse.Namespace, faults: FaultShares) -> int:
+    async with EmbeddedBroker(options.host, options.port, faults=faults) as broker:
+        with _stop_signals() as stopped:
+            print(  # noqa: T201  the one line that it says at start
+                f"broker: Pub/Sub on {broker.address} (gRPC and REST), messages in memory only",
+                file=sys.stderr,
+            )
+            if options.ready_file:
+                _announce(options.ready_file, broker.address)
+            gc.collect()
+            gc.freeze()
+            await asyncio.wait({stopped, broker.failed}, return_when=asyncio.FIRST_COMPLETED)
+        if broker.failed.done():
+            print(f"broker: failed: {broker.failed.exception()!r}", file=sys.stderr)  # noqa: T201  its last words
+            return 1
+    return 0
+
+
+@contextmanager
+def _stop_signals() -> Iterator[asyncio.Future[None]]:
+    """Give a future that SIGTERM and SIGINT fulfil."""
+    loop = asyncio.get_running_loop()
+    stopped = loop.create_future()
+
+    def stop() -> None:
+        if not stopped.done():
+            stopped.set_result(None)
+
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for each in signals:
+        loop.add_signal_handler(each, stop)
+    try:
+        yield stopped
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)
+
+
+def _announce(path: Path, address: str) -> None:
+    """Write the address in one step, so that whoever waits never reads half of it."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(address)
+    unfinished.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""What the API answers instead of a result.
+
+Refused
+  Invalid         INVALID_ARGUMENT      400
+  Missing         NOT_FOUND             404
+  AlreadyThere    ALREADY_EXISTS        409
+  WrongState      FAILED_PRECONDITION   400
+  NotOffered      UNIMPLEMENTED         501
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import grpc
+
+
+class Refused(Exception):  # noqa: N818  it reads as what happened to the request
+    """A request that the broker does not fulfil; the message says why, for whoever sent it."""
+
+    status: ClassVar[grpc.StatusCode]
+    http: ClassVar[int]
+
+
+class Invalid(Refused):
+    """The request breaks a rule or a limit."""
+
+    status = grpc.StatusCode.INVALID_ARGUMENT
+    http = 400
+
+
+class Missing(Refused):
+    """There is no such topic or subscription."""
+
+    status = grpc.StatusCode.NOT_FOUND
+    http = 404
+
+
+class AlreadyThere(Refused):
+    """The name is taken."""
+
+    status = grpc.StatusCode.ALREADY_EXISTS
+    http = 409
+
+
+class WrongState(Refused):
+    """The request fits no subscription of this kind."""
+
+    status = grpc.StatusCode.FAILED_PRECONDITION
+    http = 400
+
+
+class NotOffered(Refused):
+    """Google's Pub/Sub has it, this broker has not; refused rather than ignored."""
+
+    status = grpc.StatusCode.UNIMPLEMENTED
+    http = 501

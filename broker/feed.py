@@ -1,0 +1,194 @@
+"""One subscription at work: its pushes sent, its pulls answered, its clock watched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from broker.errors import Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from broker.lane import Holder
+    from broker.messages import Delivery
+    from broker.push import Endpoint, Pusher
+    from broker.subscription import Subscription
+
+MAX_PULL_BYTES: Final = 10_000_000
+"""What one answer to a pull carries at most; a single larger message goes alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullOrder:
+    """What a puller takes at once: messages, within its flow control, for `deadline` seconds (None: default)."""
+
+    limit: int
+    holder: Holder | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    order: PullOrder
+    answer: asyncio.Future[list[Delivery]]
+
+
+class Feed:
+    """Drive one subscription's state machine; `endpoint` is None for pull and may change at any time."""
+
+    def __init__(
+        self,
+        name: str,
+        subscription: Subscription,
+        *,
+        endpoint: Endpoint | None,
+        pusher: Pusher,
+        clock: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self.subscription = subscription
+        self.endpoint = endpoint
+        self._pusher = pusher
+        self._clock = clock
+        self._bell = asyncio.Event()
+        self._pulls: deque[_Waiting] = deque()
+        self._senders: set[asyncio.Task[None]] = set()
+        self._driver: asyncio.Task[None] | None = None
+        subscription.changed = self._bell.set
+
+    def start(self, on_death: Callable[[BaseException], None]) -> None:
+        """Begin; `on_death` hears of a defect in the feed itself, which nothing else would notice."""
+        self._on_death = on_death
+        self._driver = asyncio.create_task(self._drive(), name=f"feed {self.name}")
+        self._driver.add_done_callback(self._watch)
+
+    async def close(self) -> None:
+        """Stop at once; whoever still pulls hears that the subscription is gone."""
+        self.subscription.changed = lambda: None
+        tasks = [*self._senders, *([self._driver] if self._driver else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for waiting in self._pulls:
+            if not waiting.answer.done():
+                waiting.answer.set_exception(Missing(f"Subscription does not exist (resource={self.name})."))
+        self._pulls.clear()
+
+    def ring(self) -> None:
+        """Make the feed look at its subscription again."""
+        self._bell.set()
+
+    def acknowledge(self, ack_ids: Iterable[str]) -> None:
+        """End deliveries well; those that ended already are passed over, as Google does."""
+        now = self._clock()
+        for ack_id in ack_ids:
+            self.subscription.ack(ack_id, now)
+        self._bell.set()
+
+    def extend(self, ack_ids: Iterable[str], seconds: float) -> None:
+        """Let deliveries last `seconds` from now; 0 fails them."""
+        now = self._clock()
+        for ack_id in ack_ids:
+            self.subscription.extend(ack_id, seconds, now)
+        self._bell.set()
+
+    def pull_now(self, order: PullOrder) -> list[Delivery]:
+        """Take what is there, without waiting."""
+        return self._take(order, self._clock())
+
+    async def pull(self, order: PullOrder, *, timeout: float | None) -> list[Delivery]:  # noqa: ASYNC109  an answer, not an error
+        """Wait for deliveries, at most `timeout` seconds (None: for ever); empty when time is up."""
+        waiting = _Waiting(order, asyncio.get_running_loop().create_future())
+        self._pulls.append(waiting)
+        self._bell.set()
+        try:
+            async with asyncio.timeout(timeout):
+                return await waiting.answer
+        except TimeoutError:
+            return self._late(waiting)
+        except asyncio.CancelledError:
+            for delivery in self._late(waiting):
+                self.subscription.give_back(delivery.ack_id, self._clock())
+            raise
+
+    def _late(self, waiting: _Waiting) -> list[Delivery]:
+        """Take back an order; gives what was handed out in the very moment of leaving."""
+        answer = waiting.answer
+        if waiting in self._pulls:
+            self._pulls.remove(waiting)
+        return answer.result() if answer.done() and not answer.cancelled() and not answer.exception() else []
+
+    async def _drive(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._bell.clear()
+            now = self._clock()
+            self._serve(now)
+            wake_at = self.subscription.wake_at(now)
+            alarm = None if wake_at is None else loop.call_later(max(0.0, wake_at - now), self._bell.set)
+            try:
+                await self._bell.wait()
+            finally:
+                if alarm is not None:
+                    alarm.cancel()
+
+    def _serve(self, now: float) -> None:
+        if self.subscription.rules.push:
+            self._push(self.subscription.take(now))
+        else:
+            self.subscription.tick(now)
+            self._answer_pulls(now)
+
+    def _answer_pulls(self, now: float) -> None:
+        """Answer who waits, first come, first served; who has no room left waits on."""
+        for _ in range(len(self._pulls)):
+            waiting = self._pulls.popleft()
+            if waiting.answer.done():
+                continue
+            if taken := self._take(waiting.order, now):
+                waiting.answer.set_result(taken)
+            else:
+                self._pulls.append(waiting)
+
+    def _take(self, order: PullOrder, now: float) -> list[Delivery]:
+        return self.subscription.take(
+            now, order.limit, max_bytes=MAX_PULL_BYTES, holder=order.holder, deadline=order.deadline
+        )
+
+    def _push(self, deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
+            task = asyncio.create_task(self._send(delivery))
+            self._senders.add(task)
+            task.add_done_callback(self._sent)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._senders.discard(task)
+        self._watch(task)
+
+    async def _send(self, delivery: Delivery) -> None:
+        """Push one delivery, and on this way whatever its end makes room for."""
+        following = [delivery]
+        while following:
+            first, *others = following
+            self._push(others)
+            following = await self._push_one(first)
+
+    async def _push_one(self, delivery: Delivery) -> list[Delivery]:
+        """Push one delivery and settle it; gives what may go out now."""
+        if self.endpoint is None:
+            self.subscription.give_back(delivery.ack_id, self._clock())
+            return []
+        acked = await self._pusher.post(delivery, self.endpoint)
+        now = self._clock()
+        if acked:
+            self.subscription.ack(delivery.ack_id, now)
+        else:
+            self.subscription.nack(delivery.ack_id, now)
+        return self.subscription.take(now) if self.subscription.rules.push else []
+
+    def _watch(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_death(error)

@@ -1,0 +1,182 @@
+"""The gRPC door: Google's Publisher and Subscriber services over the catalogue."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+
+from broker import proto, pulling
+from broker.errors import NotOffered, Refused
+from broker.messages import Draft
+from broker.paging import page
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from broker.catalogue import Catalogue
+    from broker.proto import Proto
+
+
+class GrpcApi(grpc.GenericRpcHandler):
+    """Route every method of Pub/Sub; what is not offered is answered with a sentence that says so."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._routes = {
+            f"/google.pubsub.v1.{name}": handler
+            for name, handler in (*self._publisher(), *self._subscriber(), *self._deliveries())
+        }
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
+        """Find the handler of a method."""
+        return self._routes.get(handler_call_details.method) or _not_offered(handler_call_details.method)
+
+    def _publisher(self) -> list[tuple[str, grpc.RpcMethodHandler[Any, Any]]]:
+        catalogue = self._catalogue
+        return [
+            ("Publisher/Publish", _unary(self._publish, proto.PublishRequest)),
+            ("Publisher/CreateTopic", _unary(catalogue.create_topic, proto.Topic)),
+            (
+                "Publisher/GetTopic",
+                _unary(lambda request: catalogue.topic(request.topic), proto.GetTopicRequest),
+            ),
+            (
+                "Publisher/UpdateTopic",
+                _unary(
+                    lambda request: catalogue.update_topic(request.topic, request.update_mask),
+                    proto.UpdateTopicRequest,
+                ),
+            ),
+            (
+                "Publisher/DeleteTopic",
+                _unary(lambda request: catalogue.delete_topic(request.topic), proto.DeleteTopicRequest),
+            ),
+            ("Publisher/ListTopics", _unary(self._list_topics, proto.ListTopicsRequest)),
+            (
+                "Publisher/ListTopicSubscriptions",
+                _unary(self._list_topic_subscriptions, proto.ListTopicSubscriptionsRequest),
+            ),
+        ]
+
+    def _subscriber(self) -> list[tuple[str, grpc.RpcMethodHandler[Any, Any]]]:
+        catalogue = self._catalogue
+        return [
+            ("Subscriber/CreateSubscription", _unary(catalogue.create_subscription, proto.Subscription)),
+            (
+                "Subscriber/GetSubscription",
+                _unary(
+                    lambda request: catalogue.subscription(request.subscription), proto.GetSubscriptionRequest
+                ),
+            ),
+            (
+                "Subscriber/UpdateSubscription",
+                _unary(
+                    lambda request: catalogue.update_subscription(request.subscription, request.update_mask),
+                    proto.UpdateSubscriptionRequest,
+                ),
+            ),
+            (
+                "Subscriber/ListSubscriptions",
+                _unary(self._list_subscriptions, proto.ListSubscriptionsRequest),
+            ),
+            (
+                "Subscriber/DeleteSubscription",
+                _unary(
+                    lambda request: catalogue.delete_subscription(request.subscription),
+                    proto.DeleteSubscriptionRequest,
+                ),
+            ),
+            (
+                "Subscriber/ModifyPushConfig",
+                _unary(
+                    lambda request: catalogue.modify_push_config(request.subscription, request.push_config),
+                    proto.ModifyPushConfigRequest,
+                ),
+            ),
+        ]
+
+    def _deliveries(self) -> list[tuple[str, grpc.RpcMethodHandler[Any, Any]]]:
+        catalogue = self._catalogue
+        return [
+            ("Subscriber/Pull", _unary(lambda request: pulling.pull(catalogue, request), proto.PullRequest)),
+            (
+                "Subscriber/Acknowledge",
+                _unary(
+                    lambda request: catalogue.feed(request.subscription).acknowledge(request.ack_ids),
+                    proto.AcknowledgeRequest,
+                ),
+            ),
+            (
+                "Subscriber/ModifyAckDeadline",
+                _unary(
+                    lambda request: pulling.modify_ack_deadline(catalogue, request),
+                    proto.ModifyAckDeadlineRequest,
+                ),
+            ),
+            ("Subscriber/StreamingPull", self._streaming_pull()),
+        ]
+
+    def _publish(self, request: Proto) -> Proto:
+        drafts = [
+            Draft(message.data, dict(message.attributes) or None, message.ordering_key)
+            for message in request.messages
+        ]
+        return proto.PublishResponse(message_ids=self._catalogue.publish(request.topic, drafts))
+
+    def _list_topics(self, request: Proto) -> Proto:
+        found = page(self._catalogue.topics(request.project), request.page_size, request.page_token)
+        return proto.ListTopicsResponse(topics=found.items, next_page_token=found.next_token)
+
+    def _list_topic_subscriptions(self, request: Proto) -> Proto:
+        found = page(
+            self._catalogue.topic_subscriptions(request.topic), request.page_size, request.page_token
+        )
+        return proto.ListTopicSubscriptionsResponse(
+            subscriptions=found.items, next_page_token=found.next_token
+        )
+
+    def _list_subscriptions(self, request: Proto) -> Proto:
+        found = page(self._catalogue.subscriptions(request.project), request.page_size, request.page_token)
+        return proto.ListSubscriptionsResponse(subscriptions=found.items, next_page_token=found.next_token)
+
+    def _streaming_pull(self) -> grpc.RpcMethodHandler[Any, Any]:
+        async def handle(requests: AsyncIterator[Proto], context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            try:
+                await pulling.stream(self._catalogue, requests, context.write)
+            except Refused as refusal:
+                await context.abort(refusal.status, str(refusal))
+
+        return grpc.stream_stream_rpc_method_handler(
+            handle,
+            request_deserializer=proto.StreamingPullRequest.FromString,
+            response_serializer=proto.StreamingPullResponse.SerializeToString,
+        )
+
+
+def _unary(call: Callable[[Proto], Any], request: Any) -> grpc.RpcMethodHandler[Any, Any]:
+    async def handle(asked: Proto, context: grpc.aio.ServicerContext[Any, Any]) -> Proto:
+        try:
+            answer = call(asked)
+            return (await answer if inspect.isawaitable(answer) else answer) or Empty()
+        except Refused as refusal:
+            return await context.abort(refusal.status, str(refusal))
+
+    return grpc.unary_unary_rpc_method_handler(
+        handle, request_deserializer=request.FromString, response_serializer=_serialize
+    )
+
+
+def _serialize(answer: Proto) -> bytes:
+    written: bytes = answer.SerializeToString()
+    return written
+
+
+def _not_offered(method: str) -> grpc.RpcMethodHandler[Any, Any]:
+    async def handle(_requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        await context.abort(NotOffered.status, f"This broker does not offer {method.lstrip('/')}.")
+
+    # A handler of streams answers unary calls as well: on the wire they are streams of one.
+    return grpc.stream_stream_rpc_method_handler(handle)

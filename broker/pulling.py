@@ -1,0 +1,143 @@
+"""Pull and StreamingPull: deliveries as Google's messages, and the rules on who may pull how."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from broker import proto
+from broker.errors import Invalid, WrongState
+from broker.feed import PullOrder
+from broker.lane import Holder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from broker.catalogue import Catalogue
+    from broker.feed import Feed
+    from broker.messages import Delivery
+    from broker.proto import Proto
+
+MAX_PULL_MESSAGES: Final = 1_000
+PULL_WAIT_SECONDS: Final = 10.0
+"""How long a unary pull waits for a message before it answers with none."""
+_SHORTEST_STREAM_DEADLINE: Final = 10
+_LONGEST_DEADLINE: Final = 600
+
+
+async def pull(catalogue: Catalogue, request: Proto) -> Proto:
+    """Answer one unary pull."""
+    if request.max_messages < 1:
+        raise Invalid(f"max_messages is {request.max_messages}, needed is 1 or more.")
+    feed = _pullable(catalogue, request.subscription)
+    order = PullOrder(min(request.max_messages, MAX_PULL_MESSAGES))
+    deliveries = (
+        feed.pull_now(order)
+        if request.return_immediately
+        else await feed.pull(order, timeout=PULL_WAIT_SECONDS)
+    )
+    return proto.PullResponse(received_messages=received(feed, deliveries))
+
+
+def modify_ack_deadline(catalogue: Catalogue, request: Proto) -> None:
+    """Extend or fail deliveries."""
+    _extend(catalogue.feed(request.subscription), request.ack_ids, request.ack_deadline_seconds)
+
+
+async def stream(
+    catalogue: Catalogue, requests: AsyncIterator[Proto], write: Callable[[Proto], Awaitable[None]]
+) -> None:
+    """Answer one StreamingPull until the client closes it; raises Missing when the subscription goes."""
+    first = await anext(requests, None)
+    if first is None:
+        return
+    feed = _pullable(catalogue, first.subscription)
+    seconds = first.stream_ack_deadline_seconds
+    if not _SHORTEST_STREAM_DEADLINE <= seconds <= _LONGEST_DEADLINE:
+        raise Invalid(f"stream_ack_deadline_seconds is {seconds}, needed is 10 to 600.")
+    holder = Holder(max(0, first.max_outstanding_messages), max(0, first.max_outstanding_bytes))
+    _apply(feed, first)
+    reader = asyncio.create_task(_read(feed, requests), name=f"stream acks {feed.name}")
+    order = PullOrder(MAX_PULL_MESSAGES, holder, float(seconds))
+    writer = asyncio.create_task(_write(feed, order, write), name=f"stream {feed.name}")
+    await _first_of(reader, writer)
+
+
+async def _first_of(*tasks: asyncio.Task[None]) -> None:
+    """Wait for one task to end, end the others, and raise what it raised."""
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def _read(feed: Feed, requests: AsyncIterator[Proto]) -> None:
+    async for request in requests:
+        if request.subscription:
+            raise Invalid("Only the first request of a stream names the subscription.")
+        _apply(feed, request)
+
+
+def _apply(feed: Feed, request: Proto) -> None:
+    if len(request.modify_deadline_ack_ids) != len(request.modify_deadline_seconds):
+        raise Invalid("modify_deadline_ack_ids and modify_deadline_seconds differ in length.")
+    feed.acknowledge(request.ack_ids)
+    for ack_id, seconds in zip(request.modify_deadline_ack_ids, request.modify_deadline_seconds, strict=True):
+        _extend(feed, [ack_id], seconds)
+
+
+async def _write(feed: Feed, order: PullOrder, write: Callable[[Proto], Awaitable[None]]) -> None:
+    properties = proto.StreamingPullResponse.SubscriptionProperties(
+        message_ordering_enabled=feed.subscription.rules.ordered
+    )
+    while True:
+        deliveries = await feed.pull(order, timeout=None)
+        await write(
+            proto.StreamingPullResponse(
+                received_messages=received(feed, deliveries), subscription_properties=properties
+            )
+        )
+
+
+def _extend(feed: Feed, ack_ids: list[str], seconds: int) -> None:
+    if not 0 <= seconds <= _LONGEST_DEADLINE:
+        raise Invalid(f"ack_deadline_seconds is {seconds}, needed is 0 to 600.")
+    feed.extend(ack_ids, seconds)
+
+
+def _pullable(catalogue: Catalogue, name: str) -> Feed:
+    feed = catalogue.feed(name)
+    if feed.subscription.rules.push:
+        raise WrongState(f"Subscription pushes and cannot be pulled (resource={name}).")
+    return feed
+
+
+def received(feed: Feed, deliveries: list[Delivery]) -> list[Proto]:
+    """Write deliveries as ReceivedMessage; the attempt only where there is a dead-letter policy."""
+    tells_attempt = feed.subscription.rules.dead_letter is not None
+    return [
+        proto.ReceivedMessage(
+            ack_id=delivery.ack_id,
+            message=_message(delivery),
+            delivery_attempt=delivery.attempt if tells_attempt else 0,
+        )
+        for delivery in deliveries
+    ]
+
+
+def _message(delivery: Delivery) -> Proto:
+    message = delivery.message
+    written = proto.PubsubMessage(
+        data=message.data,
+        attributes=message.attributes,
+        message_id=message.message_id,
+        ordering_key=message.ordering_key,
+    )
+    milliseconds = int(message.published_at * 1_000)
+    written.publish_time.seconds = milliseconds // 1_000
+    written.publish_time.nanos = milliseconds % 1_000 * 1_000_000
+    return written

@@ -1,0 +1,83 @@
+"""Google's JSON over REST: bodies in, answers and errors out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf import json_format
+
+from broker.errors import Invalid
+from broker.messages import Draft
+
+if TYPE_CHECKING:
+    from broker.proto import Proto
+
+_MESSAGE_FIELDS: Final = frozenset(
+    {
+        "data",
+        "attributes",
+        "orderingKey",
+        "ordering_key",
+        "messageId",
+        "message_id",
+        "publishTime",
+        "publish_time",
+    }
+)
+
+
+def parse(body: dict[str, Any], message: Proto) -> Proto:
+    """Fill a protocol buffer from JSON; raises Invalid."""
+    try:
+        return json_format.ParseDict(body, message)
+    except json_format.ParseError as error:
+        raise Invalid(f"Invalid JSON payload received. {error}") from None
+
+
+def written(message: Proto) -> dict[str, Any]:
+    """Write a protocol buffer as JSON."""
+    return json_format.MessageToDict(message)
+
+
+def drafts(body: dict[str, Any]) -> list[Draft]:
+    """Read a publish request's messages; raises Invalid.
+
+    Written by hand because this is the hot path of load tests: ten times as fast as `parse`.
+    """
+    messages = body.get("messages")
+    if set(body) - {"messages"} or not isinstance(messages, list):
+        raise Invalid('Invalid JSON payload received. Needed is {"messages": [...]} and nothing else.')
+    return [_draft(position, message) for position, message in enumerate(messages)]
+
+
+def _draft(position: int, message: Any) -> Draft:
+    if not isinstance(message, dict) or message.keys() - _MESSAGE_FIELDS:
+        raise Invalid(f"Invalid JSON payload received. messages[{position}] is no PubsubMessage.")
+    data = message.get("data") or ""
+    attributes = message.get("attributes") or {}
+    key = message.get("orderingKey") or message.get("ordering_key") or ""
+    if not isinstance(data, str) or not isinstance(key, str) or not isinstance(attributes, dict):
+        raise Invalid(f"Invalid JSON payload received. messages[{position}] has a field of the wrong type.")
+    if not all(isinstance(value, str) for value in attributes.values()):
+        raise Invalid(f"Invalid JSON payload received. messages[{position}].attributes must be strings.")
+    return Draft(_decoded(position, data), attributes or None, key)
+
+
+def _decoded(position: int, data: str) -> bytes:
+    """Decode base64 in either alphabet, padded or not, as Google does."""
+    try:
+        return binascii.a2b_base64(data, strict_mode=True)
+    except ValueError:
+        pass
+    try:
+        plain = data.rstrip("=").replace("-", "+").replace("_", "/")
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except ValueError:
+        raise Invalid(f"Invalid JSON payload received. messages[{position}].data is not base64.") from None
+
+
+def error(code: int, status: str, message: str) -> dict[str, Any]:
+    """Write an error in Google's shape."""
+    return {"error": {"code": code, "message": message, "status": status}}

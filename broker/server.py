@@ -1,0 +1,105 @@
+"""The broker as a whole: built bottom up, closed top down."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final
+
+import grpc
+from aiohttp import web
+
+from broker.catalogue import Catalogue
+from broker.exchange import Exchange
+from broker.front import Front
+from broker.grpc_api import GrpcApi
+from broker.push import Pusher
+from broker.rest_api import RestApi
+from broker.signer import TokenSigner
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from broker.faults import FaultShares
+
+_GRACE_SECONDS: Final = 0.5
+"""How long requests under way may take when the broker closes."""
+_GRPC_OPTIONS: Final = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+
+
+class EmbeddedBroker:
+    """Pub/Sub on `host`:`port` while the context is open (port 0: any free one); all in memory.
+
+    Raises OSError on entering where the port cannot be had. `failed` is done with an error if a part of the
+    broker dies by a defect.
+    """
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, faults: FaultShares | None = None) -> None:
+        self._host = host
+        self._port = port
+        self._faults = faults
+        self._stack = AsyncExitStack()
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT, as PUBSUB_EMULATOR_HOST wants it."""
+        return f"{self._host}:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        signer = TokenSigner(time.time)
+        pusher = await stack.enter_async_context(Pusher(signer))
+        now = time.time()
+        # Message ids begin at the microsecond of the start, so that a restarted broker repeats none.
+        exchange = Exchange(faults=self._faults, epoch=now - time.monotonic(), first_id=int(now * 1e6))
+        self.catalogue = Catalogue(exchange, pusher=pusher, clock=time.monotonic, on_death=self._die)
+        stack.push_async_callback(self.catalogue.reset)
+        grpc_port = await self._serve_grpc(stack)
+        rest = web.AppRunner(
+            RestApi(self.catalogue, signer).app(), access_log=None, shutdown_timeout=_GRACE_SECONDS
+        )
+        await rest.setup()
+        stack.push_async_callback(rest.cleanup)
+        await self._listen(stack, rest, grpc_port)
+
+    async def _serve_grpc(self, stack: AsyncExitStack) -> int:
+        server = grpc.aio.server(options=_GRPC_OPTIONS)
+        server.add_generic_rpc_handlers((GrpcApi(self.catalogue),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        stack.push_async_callback(server.stop, _GRACE_SECONDS)
+        return port
+
+    async def _listen(self, stack: AsyncExitStack, rest: web.AppRunner, grpc_port: int) -> None:
+        handlers = rest.server
+        if handlers is None:
+            raise RuntimeError("the REST door is not set up")
+        fresh: set[asyncio.Transport] = set()
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Front(handlers, grpc_port, fresh), self._host, self._port
+        )
+        self._port = server.sockets[0].getsockname()[1]
+
+        def close() -> None:
+            server.close()
+            for transport in list(fresh):
+                transport.abort()
+
+        stack.callback(close)
+
+    def _die(self, error: BaseException) -> None:
+        if not self.failed.done():
+            self.failed.set_exception(error)

@@ -1,0 +1,266 @@
+"""One subscription as a pure state machine: which message goes out now, and when to look again.
+
+No clock, no I/O: every method is told `now` in seconds of any clock that never goes back.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from broker.backoff import PushBackoff
+from broker.counters import Counters, Standing
+from broker.faults import Faults, FaultShares
+from broker.lane import Held, Holder, Lane
+from broker.leases import Leases
+from broker.messages import Delivery, Message
+from broker.queue import Queue
+from broker.window import PushWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from broker.rules import Rules
+
+
+class Subscription:
+    """Hold every message until it is acked; hand out what the rules, the window and the backoff allow.
+
+    `bury(message, attempts, now)` takes a message to its dead-letter topic and says whether it could.
+    `changed()` is called when there may be something new to take or an earlier time to wake at.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        *,
+        faults: Faults | None = None,
+        serial: Iterator[int] | None = None,
+        bury: Callable[[Message, int, float], bool] = lambda *_: False,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.rules = rules
+        self.changed = changed
+        self.window = PushWindow()
+        self.backoff = PushBackoff()
+        self._faults = faults or Faults(FaultShares())
+        self._bury = bury
+        self._counters = Counters()
+        self._ranks = count(1)
+        self._live = 0
+        self._queue = Queue()
+        self._leases = Leases(serial or count(1))
+        self._lanes: dict[str, Lane] = {}
+
+    @property
+    def outstanding(self) -> int:
+        """How many deliveries are neither acked nor failed yet."""
+        return len(self._leases)
+
+    @property
+    def backlog(self) -> int:
+        """How many messages are held and not outstanding."""
+        return self._live - len(self._leases)
+
+    def offer(self, message: Message, now: float) -> None:
+        """Take a newly published message in."""
+        lane = self._lane(message.ordering_key) if self.rules.ordered and message.ordering_key else None
+        self._counters.published += 1
+        for delay in self._faults.delays(ordered=lane is not None):
+            held = Held(message, next(self._ranks), now, now + delay, lane)
+            self._live += 1
+            if lane is None:
+                self._put(held, held.not_before, now)
+            else:
+                lane.held.append(held)
+                self._advance(lane, now)
+
+    def take(
+        self,
+        now: float,
+        limit: int | None = None,
+        *,
+        max_bytes: int = 0,
+        holder: Holder | None = None,
+        deadline: float | None = None,
+    ) -> list[Delivery]:
+        """Hand out what may go now, oldest first; `limit` and `max_bytes` bound it (at least one message fits).
+
+        `deadline` is the seconds until these deliveries expire, where not the subscription's.
+        """
+        self.tick(now)
+        room = self._room(now) if limit is None else min(limit, self._room(now))
+        lasting = deadline or self.rules.ack_deadline
+        taken: list[Delivery] = []
+        size = 0
+        while len(taken) < room and (holder is None or holder.has_room()) and (held := self._peek(now)):
+            if max_bytes:
+                size += held.message.size
+                if taken and size > max_bytes:
+                    break
+            taken.append(self._send(held, now, now + lasting, holder))
+        return taken
+
+    def ack(self, ack_id: str, now: float) -> bool:
+        """End a delivery well; False where it had ended already."""
+        held = self._leases.end(ack_id)
+        if held is None:
+            return False
+        self._counters.acked += 1
+        self._counters.latency.add(now - held.sent_at)
+        if self.rules.push:
+            self.window.acked(held.sent_at, now, outstanding=len(self._leases) + 1)
+            self.backoff.acked(held.sent_at)
+        if self._faults.loses_ack():
+            self._counters.lost_acks += 1
+            self._requeue(held, held.expires_at, now)
+        else:
+            self._counters.age.add(now - held.offered_at)
+            self._finish(held, now)
+        return True
+
+    def nack(self, ack_id: str, now: float) -> bool:
+        """End a delivery badly; False where it had ended already."""
+        held = self._leases.end(ack_id)
+        if held is None:
+            return False
+        self._counters.nacked += 1
+        self._fail(held, now)
+        return True
+
+    def extend(self, ack_id: str, seconds: float, now: float) -> bool:
+        """Let a delivery last `seconds` from now (0: nack); False where it had ended already."""
+        if seconds <= 0:
+            return self.nack(ack_id, now)
+        return self._leases.extend(ack_id, now + seconds)
+
+    def give_back(self, ack_id: str, now: float) -> None:
+        """Undo a delivery that never left the broker: no attempt, no failure."""
+        held = self._leases.end(ack_id)
+        if held is not None:
+            held.attempts -= 1
+            self._counters.delivered -= 1
+            self._requeue(held, now, now)
+
+    def tick(self, now: float) -> None:
+        """Let time pass: what was waiting becomes ready, what was not acked in time fails."""
+        self._queue.promote(now)
+        while (held := self._leases.expire(now)) is not None:
+            self._counters.expired += 1
+            self._fail(held, now)
+
+    def wake_at(self, now: float) -> float | None:
+        """When to tick or take next, if nothing else happens before; None: never."""
+        times = [self._queue.next_at, self._leases.next_at]
+        if self.rules.push and now < self.backoff.until and self._queue.peek():
+            times.append(self.backoff.until)
+        return min((time for time in times if time is not None), default=None)
+
+    def standing(self) -> Standing:
+        """Say how things stand."""
+        totals = self._counters
+        return Standing(
+            outstanding=self.outstanding,
+            backlog=self.backlog,
+            published=totals.published,
+            delivered=totals.delivered,
+            acked=totals.acked,
+            nacked=totals.nacked,
+            expired=totals.expired,
+            dead_lettered=totals.dead_lettered,
+            dropped=totals.dropped,
+            lost_acks=totals.lost_acks,
+            window=self.window.size if self.rules.push else None,
+            backoff_seconds=self.backoff.delay if self.rules.push else None,
+            latency=totals.latency.percentiles(),
+            age=totals.age.percentiles(),
+        )
+
+    def _room(self, now: float) -> int:
+        if not self.rules.push:
+            return self._live
+        return 0 if now < self.backoff.until else self.window.size - len(self._leases)
+
+    def _lane(self, key: str) -> Lane:
+        return self._lanes.setdefault(key, Lane(key))
+
+    def _put(self, held: Held, due: float, now: float) -> None:
+        self._queue.put(held, due, now)
+        self.changed()
+
+    def _advance(self, lane: Lane, now: float) -> None:
+        """Queue the lane's next message, if it is its turn; push sends one message of a key at a time."""
+        held = lane.next(one_at_a_time=self.rules.push)
+        if held is not None:
+            self._put(held, held.not_before, now)
+
+    def _peek(self, now: float) -> Held | None:
+        """Find the first ready message that is not outdated."""
+        while (held := self._queue.peek()) and now - held.offered_at > self.rules.retention:
+            self._counters.dropped += 1
+            self._queue.cancel(held)
+            self._remove(held, now)
+        return held
+
+    def _send(self, held: Held, now: float, expires_at: float, holder: Holder | None) -> Delivery:
+        self._queue.cancel(held)
+        held.attempts += 1
+        held.sent_at = now
+        self._counters.delivered += 1
+        ack_id = self._leases.open(held, expires_at, holder)
+        if held.lane is not None:
+            held.lane.sent += 1
+            held.lane.in_flight += 1
+            self._advance(held.lane, now)
+        return Delivery(ack_id, held.message, held.attempts)
+
+    def _fail(self, held: Held, now: float) -> None:
+        """Retry later, or give up where a dead-letter topic takes the message."""
+        if self.rules.push:
+            self.window.failed(held.sent_at, now)
+            self.backoff.failed(held.sent_at, now)
+        dead = self.rules.dead_letter
+        if dead and held.attempts >= dead.max_attempts and self._bury(held.message, held.attempts, now):
+            self._counters.dead_lettered += 1
+            self._remove(held, now)
+        else:
+            self._requeue(
+                held, now + (self.rules.retry.delay(held.attempts) if self.rules.retry else 0.0), now
+            )
+
+    def _requeue(self, held: Held, due: float, now: float) -> None:
+        """Send again at `due`; with a key, all that went out after it as well."""
+        if held.lane is not None:
+            self._rewind(held.lane, held)
+        self._put(held, due, now)
+
+    def _rewind(self, lane: Lane, first: Held) -> None:
+        for later in lane.rewind(first):
+            self._leases.end(later.ack_id)
+            self._live += later.acked
+            later.acked = False
+        if lane.queued is not None:
+            self._queue.cancel(lane.queued)
+
+    def _finish(self, held: Held, now: float) -> None:
+        """Forget an acked message; one of a key waits for those before it."""
+        if held.lane is None:
+            self._live -= 1
+            return
+        held.acked = True
+        self._live -= 1
+        held.lane.settle()
+        self._close_or_advance(held.lane, now)
+
+    def _remove(self, held: Held, now: float) -> None:
+        self._live -= 1
+        if held.lane is not None:
+            held.lane.remove(held)
+            held.lane.settle()
+            self._close_or_advance(held.lane, now)
+
+    def _close_or_advance(self, lane: Lane, now: float) -> None:
+        if lane.held:
+            self._advance(lane, now)
+        else:
+            del self._lanes[lane.key]
