@@ -114,21 +114,24 @@ def serve(  # noqa: PLR0913  each option is a parameter
     _become("worker", [], needs=("aiohttp", "xgboost"), settings=settings)
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def broker(
+    context: typer.Context,
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8085,
     ready_file: Annotated[Path | None, typer.Option(help="File that gets HOST:PORT once ready.")] = None,
 ) -> None:
-    """Run the embedded Pub/Sub broker. It keeps messages in memory; `python -m broker --help` tells its faults.
+    """Run the embedded Pub/Sub broker; it keeps messages in memory.
+
+    Trouble on purpose is added behind it (--duplicate 0.01 --lost-ack 0.01): `python -m broker --help` lists it.
 
     Example: rookery broker --port 8085
     """
     arguments = ["--host", host, "--port", str(port)]
     if ready_file is not None:
         arguments += ["--ready-file", str(ready_file)]
-    _become("broker", arguments, needs=("aiohttp", "google.cloud.pubsub_v1"))
+    _become("broker", [*arguments, *context.args], needs=("aiohttp", "google.cloud.pubsub_v1"))
 
 
 @app.command()

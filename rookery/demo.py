@@ -16,7 +16,7 @@ from rookery import oracle
 from rookery.birds import flock
 from rookery.errors import INTERRUPTED, NOT_GOOD, Trouble
 from rookery.leaving import leaving
-from rookery.observed import batches, push_latency
+from rookery.observed import acknowledged_after, batches
 from rookery.report import Report, Sent, render
 from rookery.stage import Folders, staged
 from rookery.traffic import SINGLE, TABLE, Traffic
@@ -67,22 +67,23 @@ def _play(plan: Plan, folders: Folders, status: Status) -> Report:
     birds, ledger = flock(), Ledger()
     verdicts = Verdicts(folders.results, folders.rejects, ledger)
     with staged(folders, emulator=plan.emulator) as stage:
-        traffic = Traffic(stage.publisher, ledger, answers=oracle.answers(birds))
+        told = oracle.ask(birds)
+        traffic = Traffic(stage.publisher, ledger, answers=told.answers)
 
         def meanwhile(missing: int) -> None:
-            stage.worker.check()
+            stage.check()
             status.update(f"{missing} readings under way")
 
         began = time.monotonic()
         traffic.singles(birds)
         verdicts.wait(SETTLES_WITHIN_S, meanwhile=meanwhile)
-        alone = batches(stage.address)
+        alone = batches(stage.worker)
         tables = traffic.tables(birds)
         spoilt = traffic.spoilt(plan.seed)
         verdicts.wait(SETTLES_WITHIN_S, meanwhile=meanwhile)
         seconds = time.monotonic() - began
-        together = batches(stage.address).since(alone)
-        pushed = push_latency(stage.broker, stage.route.subscription)
+        together = batches(stage.worker).since(alone)
+        pushed = acknowledged_after(stage.broker, stage.route.subscription)
         status.update("Ending broker and worker")
     # Both have ended: what they wrote is all that there will ever be.
     verdicts.gather()
@@ -91,6 +92,7 @@ def _play(plan: Plan, folders: Folders, status: Status) -> Report:
         account=ledger.close(),
         predicted=verdicts.predicted,
         rejected=verdicts.rejected,
+        unseen_accuracy=told.unseen_accuracy,
         single_batches=alone,
         table_batches=together,
         pushed=pushed,

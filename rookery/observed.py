@@ -56,12 +56,12 @@ def batches(worker: str) -> Batches:
     )
 
 
-def push_latency(broker: str, subscription: str) -> Latency | None:
-    """Ask the embedded broker how long pushes took to be acknowledged; None where no such account is kept (Google's)."""
+def acknowledged_after(broker: str, subscription: str) -> Latency | None:
+    """Ask the embedded broker how old messages were when acknowledged; None where no such account is kept (Google's)."""
     try:
         stats = json.loads(_get(f"http://{broker}/stats"))
-        seen = stats["subscriptions"][subscription]["push_latency_s"]
-        return Latency(p50_s=float(seen["p50"]), p99_s=float(seen["p99"]))
+        age = stats["subscriptions"][subscription]["age"]
+        return Latency(p50_s=float(age["p50"]), p99_s=float(age["p99"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

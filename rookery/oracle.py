@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
     from rookery.birds import Bird
 
 
-def answers(birds: Sequence[Bird]) -> dict[int, str]:
-    """The species of each measured bird by its number, by the model that a worker started from here will use; raises Trouble."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The species of each measured bird by its number, and how often the model is right about birds it never saw."""
+
+    answers: dict[int, str]
+    unseen_accuracy: float
+
+
+def ask(birds: Sequence[Bird]) -> Told:
+    """Ask the model that a worker started from here will use; raises Trouble where it cannot be loaded."""
     try:
         classifier = load(Path(os.environ.get("ROOKERY_MODEL", SHIPPED)))
     except ModelRefused as error:
@@ -27,4 +36,9 @@ def answers(birds: Sequence[Bird]) -> dict[int, str]:
     measured = [bird for bird in birds if bird.measured]
     readings = [reading for bird in measured if isinstance(reading := decode(bird.payload("asked")), Reading)]
     asked = classifier.classify(matrix(readings))
-    return {bird.number: asked.labels[winner] for bird, winner in zip(measured, asked.winners, strict=True)}
+    return Told(
+        answers={
+            bird.number: asked.labels[winner] for bird, winner in zip(measured, asked.winners, strict=True)
+        },
+        unseen_accuracy=classifier.card.report.cross_validated.accuracy,
+    )

@@ -57,6 +57,7 @@ class Report:
     account: Account
     predicted: Mapping[str, Prediction]
     rejected: Mapping[str, Rejection]
+    unseen_accuracy: float
     single_batches: Batches
     table_batches: Batches
     pushed: Latency | None
@@ -103,7 +104,7 @@ def _account(report: Report) -> RenderableType:
     account, sent = report.account, report.sent
     lines = _grid(3)
     birds = len(sent.birds)
-    what = f"{birds} penguins one by one, again in {sent.tables} tables, and {sent.spoilt} spoilt readings"
+    what = f"{birds} penguins alone and in {sent.tables} tables, {sent.spoilt} spoilt readings"
     lines.add_row("published", str(account.published), Text(what, style="dim"))
     lines.add_row("predicted", str(account.predicted), "")
     lines.add_row("rejected", str(account.rejected), Text("each with its reasons, below", style="dim"))
@@ -128,9 +129,12 @@ def _accuracy(report: Report) -> RenderableType:
     table.add_column("observed \\ predicted", style="dim")
     for species in SPECIES:
         table.add_column(species, justify="right")
-    for seen in SPECIES:
-        table.add_row(seen, *(_cell(confusion[seen, named], right=seen == named) for named in SPECIES))
-    return Group(_title("Accuracy"), said, table)
+    for observed in SPECIES:
+        table.add_row(
+            observed, *(_cell(confusion[observed, named], right=observed == named) for named in SPECIES)
+        )
+    seen = f"The model learned from these birds; of birds it never saw it names {report.unseen_accuracy:.1%} rightly."
+    return Group(_title("Accuracy"), said, Text(seen, style="dim"), table)
 
 
 def _cell(count: int, *, right: bool) -> Text:

@@ -49,13 +49,18 @@ class Folders:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything in its place; `broker` is HOST:PORT, `address` the worker's."""
+    """Everything in its place; `broker` is HOST:PORT, `worker` the worker's address."""
 
     broker: str
-    worker: Child
-    address: str
+    worker: str
     route: Route
     publisher: ReadingPublisher
+    children: tuple[Child, ...]
+
+    def check(self) -> None:
+        """Raise Trouble where a process has ended by itself."""
+        for each in self.children:
+            each.check()
 
 
 @contextmanager
@@ -79,8 +84,9 @@ def staged(folders: Folders, *, emulator: str | None = None) -> Iterator[Stage]:
         if emulator:
             stack.callback(provisioner.remove, route)
         publisher = ReadingPublisher(route.topic, settings=PublisherSettings(broker=broker))
+        children = (worker, embedded) if embedded else (worker,)
         with _explained(worker), publisher:
-            yield Stage(broker=broker, worker=worker, address=address, route=route, publisher=publisher)
+            yield Stage(broker=broker, worker=address, route=route, publisher=publisher, children=children)
 
 
 def _fresh_route(push_to: str) -> Route:

@@ -1,0 +1,89 @@
+"""The demo as its user meets it: a process, its page, its files, its exit code, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from load.results import predictions, rejections
+from rookery import child
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def demo(*arguments: str) -> subprocess.Popen[str]:
+    """Start the demo with nothing of this environment's settings."""
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("ROOKERY_", "PUBSUB_"))
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "rookery", "demo", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=clean,
+    )
+
+
+def assert_everything_landed(page: str, root: Path) -> None:
+    """The page's sums are the files' own: 342 birds twice, the unmeasured two twice, and twenty spoilt."""
+    assert "The account closes: 708 = 684 + 24 + 0." in page
+    found, refused = list(predictions(root / "predictions")), list(rejections(root / "rejections"))
+    assert len(found) == 684
+    assert len(refused) == 24
+    assert all(one.reasons for one in refused)
+
+
+def test_the_demo_accounts_for_every_penguin(tmp_path: Path) -> None:
+    """Over the embedded broker: exit code 0, nothing lost, real batches, files that say the same, no logs left."""
+    with demo("--results", str(tmp_path)) as running:
+        page, said = running.communicate(timeout=50)
+    assert running.returncode == 0, page + said
+    assert_everything_landed(page, tmp_path)
+    alone = page.partition("batches, one by one")[2].split()
+    assert float(alone[alone.index("mean") + 1]) > 8
+    assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.emulator
+def test_the_demo_runs_over_googles_emulator(google_emulator: str, tmp_path: Path) -> None:
+    """Twice over the same emulator: what an earlier run left there harms nobody."""
+    for root in (tmp_path / "first", tmp_path / "second"):
+        with demo("--use-emulator", google_emulator, "--results", str(root)) as running:
+            page, said = running.communicate(timeout=55)
+        assert running.returncode == 0, page + said
+        assert_everything_landed(page, root)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_an_interrupted_demo_leaves_nobody_behind(number: signal.Signals, tmp_path: Path) -> None:
+    """Whoever ends the demo ends its broker and worker too, and is told where the logs are."""
+    with (
+        child.broker(tmp_path) as silent,
+        demo("--results", str(tmp_path), "--use-emulator", silent.address()) as running,
+    ):
+        (worker,) = _children(running.pid)
+        running.send_signal(number)
+        _, said = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert "Interrupted" in said
+    assert "logs" in said
+    assert "Traceback" not in said
+    assert not worker.is_running()
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    """Wait until the process has children."""
+    parent = psutil.Process(pid)
+    while parent.is_running():
+        found = [each for each in parent.children() if "worker" in each.cmdline()]
+        if found:
+            return found
+    raise AssertionError("the demo ended before it began")

@@ -1,0 +1,74 @@
+"""A worker that is told to end in the middle of traffic: quick, and nothing accepted is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+from load.ledger import Ledger
+from load.results import predictions, rejections
+from publisher.client import ReadingPublisher
+from publisher.settings import PublisherSettings
+from rookery import child
+from rookery.birds import flock
+from rookery.provision import Provisioner, Route
+from rookery.traffic import Traffic
+from rookery.verdicts import Verdicts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOPIC = "projects/rookery-local/topics/drain"
+ROUNDS = 12
+
+
+def test_a_worker_drains_and_its_successor_finishes(tmp_path: Path) -> None:
+    """SIGTERM under load ends the worker within 10 s; all that it acknowledged is durable; the next one closes the account."""
+    results, rejects = tmp_path / "results", tmp_path / "rejects"
+    ledger = Ledger()
+    verdicts = Verdicts(results, rejects, ledger)
+    with child.broker(tmp_path) as broker, child.worker(tmp_path, results=results, rejects=rejects) as first:
+        address, at = broker.address(), first.address()
+        route = Route(topic=TOPIC, push_to=f"{at}/", min_backoff_s=0.1, max_backoff_s=1.0)
+        with Provisioner(address) as provisioner:
+            provisioner.provide(route)
+        sending = threading.Thread(target=_send, args=(address, ledger))
+        sending.start()
+        while not results.exists() or not list(predictions(results).fresh()):
+            first.check()
+        os.kill(first.pid, signal.SIGTERM)
+        told_at = time.monotonic()
+        assert first.end() == 0
+        assert time.monotonic() - told_at < 10
+        durable = len(list(predictions(results))) + len(list(rejections(rejects)))
+        standing = _standing(address, route)
+        assert standing["acked"] <= durable
+        sending.join()
+        assert durable < ROUNDS * len(flock()), "the worker had finished before it was told to end"
+        port = int(at.rpartition(":")[2])
+        with child.worker(tmp_path, results=results, rejects=rejects, port=port) as second:
+            second.address()
+            verdicts.wait(40, meanwhile=lambda _: second.check())
+    verdicts.gather()
+    account = ledger.close()
+    assert account.closed, account
+    assert account.published == ROUNDS * len(flock())
+
+
+def _send(broker: str, ledger: Ledger) -> None:
+    birds = flock()
+    with ReadingPublisher(TOPIC, settings=PublisherSettings(broker=broker)) as publisher:
+        traffic = Traffic(publisher, ledger)
+        for number in range(ROUNDS):
+            traffic.singles(birds, prefix=f"round-{number}")
+
+
+def _standing(broker: str, route: Route) -> dict[str, Any]:
+    with urllib.request.urlopen(f"http://{broker}/stats", timeout=5) as answer:
+        standing: dict[str, Any] = json.load(answer)["subscriptions"][route.subscription]
+    return standing

@@ -1,0 +1,98 @@
+"""The command line: every command explains itself, nothing heavy for nothing, and never a traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from rookery.cli import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+HEAVY = ("aiohttp", "google.cloud", "grpc", "numpy", "prometheus_client", "pydantic", "rich", "xgboost")
+
+
+def every_command() -> Iterator[tuple[str, ...]]:
+    """Walk the tree of commands, groups too."""
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), typer.main.get_command(app))]
+    while waiting:
+        path, command = waiting.pop()
+        yield path
+        waiting += [((*path, name), each) for name, each in getattr(command, "commands", {}).items()]
+
+
+def rookery(
+    *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, with nothing of this environment's Rookery settings."""
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("ROOKERY_", "PUBSUB_"))
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "rookery", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+        env={**clean, **(environment or {})},
+    )
+
+
+@pytest.mark.parametrize("path", sorted(every_command()), ids=lambda path: " ".join(path) or "rookery")
+def test_every_help_shows_an_example(path: tuple[str, ...]) -> None:
+    """Whoever asks a command for help gets a line to copy, and it begins with this very command."""
+    shown = CliRunner().invoke(app, [*path, "--help"])
+    assert shown.exit_code == 0
+    assert f"rookery {' '.join(path)}".strip() in " ".join(shown.output.partition("Example:")[2].split())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`rookery --help` pays for the frame only: half a second's imports stay where they are used."""
+    asked = f"import sys, rookery.cli; print([name for name in {HEAVY} if name in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+def test_the_version_is_said() -> None:
+    """`rookery --version` says name and version."""
+    assert CliRunner().invoke(app, ["--version"]).output.split()[0] == "rookery"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("fly",), "No such command"),
+        (("serve", "--port", "many"), "--port"),
+        (("setup", "--topic", "x"), "no topic"),
+        (("setup", "--broker", "127.0.0.1:1"), "does not answer at 127.0.0.1:1"),
+        (("demo", "--use-emulator", "127.0.0.1:1", "--results", "{tmp}"), "does not answer at 127.0.0.1:1"),
+        (("demo", "--results", "/proc/demo"), "cannot be made"),
+        (("publish", "csv", "/nowhere.csv"), "/nowhere.csv"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else each,
+)
+def test_what_cannot_be_done_is_said(
+    arguments: tuple[str, ...], said: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Exit code 2 and a sentence with the reason; a traceback never."""
+    tmp = str(tmp_path_factory.mktemp("demo"))
+    shown = rookery(*(each.replace("{tmp}", tmp) for each in arguments))
+    assert shown.returncode == 2
+    assert said in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_a_missing_model_is_said(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A demo whose model cannot be read says so, ends its children, and exits with 2."""
+    tmp = tmp_path_factory.mktemp("demo")
+    shown = rookery("demo", "--results", str(tmp), environment={"ROOKERY_MODEL": "/nowhere.ubj"})
+    assert shown.returncode == 2
+    assert "/nowhere.ubj" in shown.stderr
+    assert "Traceback" not in shown.stderr

@@ -1,0 +1,50 @@
+"""The frame around the command line: defects and missing parts become sentences."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+FRAME = """
+import sys, types, rookery.cli
+def command():
+    def run(prog_name):
+        raise {error}
+    return run
+rookery.cli.command = command
+from rookery.__main__ import main
+main()
+"""
+
+
+def ended_with(error: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", FRAME.format(error=error)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        ("ValueError('the sea\\n is frozen')", 70, "rookery: ValueError: the sea is frozen\n"),
+        ("KeyError()", 70, "rookery: KeyError: no more is known\n"),
+        ("ModuleNotFoundError('no', name='xgboost')", 2, "rookery: xgboost is not installed.\n"),
+    ],
+)
+def test_an_error_becomes_a_sentence(error: str, code: int, sentence: str) -> None:
+    """Whatever goes wrong, a user reads one sentence and a hint, and a script gets a code that means something."""
+    shown = ended_with(error)
+    assert shown.returncode == code
+    assert shown.stderr.startswith(sentence)
+    assert shown.stderr.count("\n") == 2
+
+
+def test_the_traceback_is_there_for_who_asks() -> None:
+    """ROOKERY_DEBUG=1 shows where it happened."""
+    assert "Traceback" in ended_with("ValueError('x')", ROOKERY_DEBUG="1").stderr
