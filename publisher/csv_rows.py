@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from pydantic import ValidationError
 
@@ -57,8 +57,9 @@ class CsvTable:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What one pass over a file's bytes tells: the first 12 digits of its SHA-256, and its line ends."""
+    """A file at a glance: its columns, the first 12 digits of its SHA-256, and how many line ends it has."""
 
+    header: tuple[str, ...]
     digest12: str
     lines: int
 
@@ -77,24 +78,25 @@ class CsvFile:
 
     @cached_property
     def survey(self) -> Survey:
-        """Read the file once for its digest; raises OSError."""
+        """Read the file once before its rows; raises BadFileError with every reason, and OSError."""
+        with self._open() as file:
+            header = _header(self._path.name, next(lines(file, MAX_LINE), None))
         digest, ends = hashlib.sha256(), 0
-        with self._path.open("rb") as file:
-            while piece := file.read(1 << 20):
+        with self._path.open("rb") as raw:
+            while piece := raw.read(1 << 20):
                 digest.update(piece)
                 ends += piece.count(b"\n")
-        return Survey(digest12=digest.hexdigest()[:12], lines=ends)
+        return Survey(header=header, digest12=digest.hexdigest()[:12], lines=ends)
 
     def rows(self) -> Iterator[CsvRow | BadRow]:
-        """Read row by row; raises BadFileError with every reason where the header does not fit, and OSError."""
+        """Read row by row; raises as `survey` does."""
         stem = f"{self._id_prefix}-{self.survey.digest12}" if self._id_prefix else self.survey.digest12
-        # A byte that is no UTF-8 costs its row alone.
-        with self._path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+        with self._open() as file:
             read = lines(file, MAX_LINE)
-            header = self._header(next(read, None))
+            next(read, None)
             for row, line in enumerate(read):
                 try:
-                    yield self._row(line, header, row=row, reading_id=f"{stem}-{row}")
+                    yield self._row(line, row=row, reading_id=f"{stem}-{row}")
                 except _UnusableRowError as error:
                     yield BadRow(line=line.number, reasons=error.reasons, text=_printable(line.text))
 
@@ -117,23 +119,12 @@ class CsvFile:
         if gathered:
             yield _table(gathered)
 
-    def _header(self, line: Line | None) -> tuple[str, ...]:
-        name = self._path.name
-        if line is None:
-            raise BadFileError(
-                name, Reason(field="header", rule="a line with the names of the columns is needed")
-            )
-        try:
-            header = tuple(cell.strip() for cell in _cells(line))
-        except _UnusableRowError as error:
-            raise BadFileError(name, *error.reasons) from None
-        broken = tuple(_header_reasons(header))
-        if broken:
-            raise BadFileError(name, *broken)
-        return header
+    def _open(self) -> TextIO:
+        # A byte that is no UTF-8 costs its row alone.
+        return self._path.open(encoding="utf-8-sig", errors="surrogateescape")
 
-    def _row(self, line: Line, header: tuple[str, ...], *, row: int, reading_id: str) -> CsvRow:
-        cells = _cells(line)
+    def _row(self, line: Line, *, row: int, reading_id: str) -> CsvRow:
+        header, cells = self.survey.header, _cells(line)
         if len(cells) != len(header):
             raise _UnusableRowError(
                 Reason(field="row", rule=f"{len(header)} cells are needed", value=str(len(cells)))
@@ -167,6 +158,20 @@ def _cells(line: Line) -> list[str]:
         return next(csv.reader([line.text], strict=True))
     except csv.Error as error:
         raise _UnusableRowError(Reason(field="row", rule=f"CSV is needed: {error}")) from None
+
+
+def _header(name: str, line: Line | None) -> tuple[str, ...]:
+    if line is None:
+        needed = Reason(field="header", rule="a line with the names of the columns is needed")
+        raise BadFileError(name, needed)
+    try:
+        header = tuple(cell.strip() for cell in _cells(line))
+    except _UnusableRowError as error:
+        raise BadFileError(name, *error.reasons) from None
+    broken = tuple(_header_reasons(header))
+    if broken:
+        raise BadFileError(name, *broken)
+    return header
 
 
 def _header_reasons(header: tuple[str, ...]) -> Iterator[Reason]:

@@ -11,7 +11,6 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -28,6 +27,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 RUNNING_BROKER: Final = "ROOKERY_TEST_BROKER"
 """HOST:PORT of a broker or emulator that already runs; without it the embedded broker is started."""

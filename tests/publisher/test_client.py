@@ -19,6 +19,7 @@ from publisher.errors import (
     NoSuchTopicError,
     NotAllowedError,
     NotPublishedError,
+    PublishError,
     RefusedError,
     UnansweredError,
     UnreachableError,
@@ -30,6 +31,7 @@ from schemas.testing import Birds
 
 if TYPE_CHECKING:
     from publisher.message import Message
+    from tests.publisher.conftest import StagedPubSub, Topic
 
 TOPIC = "projects/rookery-test/topics/readings"
 
@@ -39,7 +41,7 @@ def settings_for(broker: str, **settings: float) -> PublisherSettings:
     return PublisherSettings(broker=broker, **{**quick, **settings})
 
 
-def test_a_reading_and_a_table_arrive_as_they_were_sent(topic) -> None:
+def test_a_reading_and_a_table_arrive_as_they_were_sent(topic: Topic) -> None:
     """What the broker delivers decodes to what was published, with the schema's version and own attributes."""
     birds = Birds(seed=1)
     reading, table = birds.reading(reading_id=new_reading_id()), birds.table(3, prefix="t")
@@ -61,7 +63,7 @@ def test_a_reading_and_a_table_arrive_as_they_were_sent(topic) -> None:
     assert decoded.table == table
 
 
-def test_closing_at_once_loses_nothing(topic) -> None:
+def test_closing_at_once_loses_nothing(topic: Topic) -> None:
     """Ten thousand readings published and closed without a look at any receipt all arrive, once each."""
     readings = Birds(seed=2).readings(10_000, prefix="bird")
     with ReadingPublisher(topic.name, settings=PublisherSettings(broker=topic.broker)) as publisher:
@@ -71,7 +73,7 @@ def test_closing_at_once_loses_nothing(topic) -> None:
     assert arrived == sorted(reading.reading_id for reading in readings)
 
 
-def test_a_program_that_forgets_to_close_loses_nothing(topic) -> None:
+def test_a_program_that_forgets_to_close_loses_nothing(topic: Topic) -> None:
     """The last readings leave before the interpreter does, though the client's threads are daemons."""
     program = f"""
 from publisher.client import ReadingPublisher
@@ -85,7 +87,7 @@ for reading in Birds(seed=3).readings(5):
     assert len(topic.take(5)) == 5
 
 
-def test_publishing_blocks_at_the_limit(staged) -> None:
+def test_publishing_blocks_at_the_limit(staged: StagedPubSub) -> None:
     """With ten in flight the eleventh waits until answers come, and nothing piles up in memory."""
     staged.go.clear()
     readings = Birds(seed=4).readings(25)
@@ -114,7 +116,7 @@ def test_publishing_blocks_at_the_limit(staged) -> None:
     assert staged.messages == 25
 
 
-def test_a_broker_that_dies_surfaces_in_time_with_every_reading(staged) -> None:
+def test_a_broker_that_dies_surfaces_in_time_with_every_reading(staged: StagedPubSub) -> None:
     """Close raises one typed error that names each reading without a message id, within the stated bound."""
     staged.go.clear()
     readings = Birds(seed=5).readings(50, prefix="lost")
@@ -145,7 +147,9 @@ def test_a_broker_that_dies_surfaces_in_time_with_every_reading(staged) -> None:
         (grpc.StatusCode.RESOURCE_EXHAUSTED, UnansweredError, True),
     ],
 )
-def test_every_refusal_has_its_type(staged, status, error, hopeless) -> None:
+def test_every_refusal_has_its_type(
+    staged: StagedPubSub, status: grpc.StatusCode, error: type[PublishError], *, hopeless: bool
+) -> None:
     """What Google's client raises comes as one of ours, and says whether the next message would fare better."""
     staged.failure = status
     with ReadingPublisher(TOPIC, settings=settings_for(staged.address)) as publisher:
@@ -155,7 +159,7 @@ def test_every_refusal_has_its_type(staged, status, error, hopeless) -> None:
     assert caught.value.hopeless is hopeless
 
 
-def test_an_answer_that_never_comes_is_a_failure_in_time(staged) -> None:
+def test_an_answer_that_never_comes_is_a_failure_in_time(staged: StagedPubSub) -> None:
     """A server that takes the request and says nothing ends in UnansweredError, not in waiting for ever."""
     staged.go.clear()
     with ReadingPublisher(TOPIC, settings=settings_for(staged.address)) as publisher:
@@ -172,9 +176,11 @@ class MuteTransport:
         self.closed = False
         self.answers: list[Future[str]] = []
 
-    def reach(self, timeout_s: float) -> None: ...
+    def reach(self, timeout_s: float) -> None:
+        raise UnreachableError(self.address, timeout_s)
 
     def send(self, message: Message) -> Future[str]:
+        assert message.payload
         self.answers.append(Future())
         return self.answers[-1]
 
@@ -197,7 +203,7 @@ def test_a_transport_that_dies_cannot_hold_close_for_ever() -> None:
     publisher.flush()
 
 
-def test_who_was_told_of_a_failure_is_not_told_again(staged) -> None:
+def test_who_was_told_of_a_failure_is_not_told_again(staged: StagedPubSub) -> None:
     """A failure that a receipt told is the caller's; flush raises the others only, and each once."""
     staged.failure = grpc.StatusCode.INVALID_ARGUMENT
     birds = Birds(seed=9)
@@ -211,17 +217,19 @@ def test_who_was_told_of_a_failure_is_not_told_again(staged) -> None:
     assert [failure.source.reading_id for failure in caught.value.failures] == ["untold"]
 
 
-def test_a_bad_message_is_stopped_before_it_harms_its_neighbours(staged) -> None:
+def test_a_bad_message_is_stopped_before_it_harms_its_neighbours(staged: StagedPubSub) -> None:
     """Too large a payload and every bad attribute are told at once, together; the next reading passes."""
     with ReadingPublisher(TOPIC, settings=settings_for(staged.address)) as publisher:
         with pytest.raises(BadMessageError) as caught:
-            publisher.publish_payload(b"x" * (MAX_PAYLOAD + 1), {"googly": "x", "topic": "x", "long": "x" * 1025})
+            publisher.publish_payload(
+                b"x" * (MAX_PAYLOAD + 1), {"googly": "x", "topic": "x", "long": "x" * 1025}
+            )
         publisher.publish(Birds(seed=10).reading())
     assert len(caught.value.rules) == 4
     assert staged.messages == 1
 
 
-def test_a_closed_publisher_takes_nothing(staged) -> None:
+def test_a_closed_publisher_takes_nothing(staged: StagedPubSub) -> None:
     """Publishing after close is a typed error, and closing again does nothing."""
     publisher = ReadingPublisher(TOPIC, settings=settings_for(staged.address))
     publisher.publish(Birds(seed=11).reading())

@@ -12,7 +12,7 @@ FULL = "projects/p/topics/readings"
 
 
 @pytest.mark.parametrize(("name", "project"), [("readings", "p"), (FULL, None), (FULL, "p")])
-def test_a_topic_may_be_named_short_or_whole(name, project) -> None:
+def test_a_topic_may_be_named_short_or_whole(name: str, project: str | None) -> None:
     """A short name with its project, and a whole one alone, mean the same topic."""
     assert topic_path(name, project) == FULL
 
@@ -28,13 +28,13 @@ def test_a_topic_may_be_named_short_or_whole(name, project) -> None:
         ("1readings", "p", "a letter first"),
     ],
 )
-def test_what_is_no_topic_is_refused_with_the_rule(name, project, rule) -> None:
+def test_what_is_no_topic_is_refused_with_the_rule(name: str, project: str | None, rule: str) -> None:
     """A name that Pub/Sub would refuse is refused before anything is sent."""
     with pytest.raises(BadTopicError, match=rule):
         topic_path(name, project)
 
 
-def test_the_address_is_the_nearest_that_was_named(monkeypatch) -> None:
+def test_the_address_is_the_nearest_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """An explicit broker wins over the emulator's variable, that over the local project's, and else it is Google."""
     local = "projects/rookery-local/topics/readings"
     monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
