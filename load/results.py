@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from schemas.prediction import Prediction
 from schemas.rejection import Rejection
+from schemas.segment import sealed, segments, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,10 +23,10 @@ class BrokenResults(ValueError):  # noqa: N818  it says of the folder what it is
 
 
 class ResultsFolder(Generic[Line]):
-    """The finished files below one folder, as lines of one kind.
+    """The whole lines of every segment below one folder, as lines of one kind.
 
-    `where` is a path or `file:///absolute/path`. Files whose name starts with a dot are unfinished and
-    left alone; a folder that is not there yet is empty. Delivery is at least once, so a reading may have
+    `where` is a path or `file:///absolute/path`. A segment that is still appended to is read up to its last
+    whole line, which is as durable as any; a folder that is not there yet is empty. Delivery is at least once, so a reading may have
     been written twice: iterating gives it once, `every()` gives each line, `fresh()` what is new.
     """
 
@@ -33,7 +34,7 @@ class ResultsFolder(Generic[Line]):
         """Store the place; nothing is read yet."""
         self.path = local_path(where)
         self._kind: type[Line] = kind
-        self._read: set[Path] = set()
+        self._read: dict[Path, int] = {}
 
     def __iter__(self) -> Iterator[Line]:
         seen: set[str] = set()
@@ -43,33 +44,40 @@ class ResultsFolder(Generic[Line]):
                 yield line
 
     def every(self) -> Iterator[Line]:
-        """Yield every line of every finished file, repetitions included."""
-        for file in self.files():
-            yield from self._lines(file)
+        """Yield every line of every segment, repetitions included."""
+        for file in segments(self.path):
+            yield from self._lines(file, whole(_content(file)))
 
     def fresh(self) -> Iterator[Line]:
-        """Yield every line of the files that were not there when `fresh` was last asked."""
-        for file in self.files():
-            if file not in self._read:
-                self._read.add(file)
-                yield from self._lines(file)
+        """Yield every line that was not there when `fresh` was last asked."""
+        for file in segments(self.path):
+            known = sealed(file)
+            begin = self._read.get(known, 0)
+            content = whole(_content(file, begin))
+            self._read[known] = begin + len(content)
+            yield from self._lines(file, content)
 
-    def files(self) -> list[Path]:
-        """The finished files, in the order of their names (and so of their hours)."""
-        found = self.path.rglob("*.ndjson")
-        return sorted(file for file in found if not _hidden(file.relative_to(self.path)))
+    def _lines(self, file: Path, content: bytes) -> Iterator[Line]:
+        for number, line in enumerate(content.splitlines(), start=1):
+            try:
+                yield self._kind.model_validate_json(line)
+            except ValidationError as error:
+                what = "; ".join(
+                    f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+                )
+                said = f"{file}, line {number}, is no {self._kind.__name__.lower()}: {what}"
+                raise BrokenResults(said) from None
 
-    def _lines(self, file: Path) -> Iterator[Line]:
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                try:
-                    yield self._kind.model_validate_json(line)
-                except ValidationError as error:
-                    what = "; ".join(
-                        f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
-                    )
-                    said = f"{file}, line {number}, is no {self._kind.__name__.lower()}: {what}"
-                    raise BrokenResults(said) from None
+
+def _content(file: Path, begin: int = 0) -> bytes:
+    """Read a segment from a position; it may get its final name meanwhile."""
+    try:
+        opened = file.open("rb")
+    except FileNotFoundError:
+        opened = sealed(file).open("rb")
+    with opened:
+        opened.seek(begin)
+        return opened.read()
 
 
 def predictions(where: str | Path) -> ResultsFolder[Prediction]:
@@ -93,7 +101,3 @@ def local_path(where: str | Path) -> Path:
         return Path(unquote(rest.removeprefix("localhost")))
     said = f"{where}: a path or file:///absolute/path is needed"
     raise ValueError(said)
-
-
-def _hidden(file: Path) -> bool:
-    return any(part.startswith(".") for part in file.parts)

@@ -103,3 +103,18 @@ def test_addresses_are_paths_or_files() -> None:
     assert local_path("results") == local_path(Path("results")) == Path("results")
     with pytest.raises(ValueError, match="gs://bucket/results: a path or file:///"):
         local_path("gs://bucket/results")
+
+
+def test_an_open_segment_is_read_up_to_its_last_whole_line_and_never_twice(tmp_path: Path) -> None:
+    """What is durable is readable at once; a torn line was answered for to nobody; a new name changes nothing."""
+    results = predictions(tmp_path)
+    write(tmp_path, ".open-a.ndjson", prediction("1"))
+    hour = tmp_path / "date=2026-11-23" / "hour=12"
+    with (hour / ".open-a.ndjson").open("a") as file:
+        file.write('{"torn')
+    assert [one.reading_id for one in results.fresh()] == ["1"]
+    write(tmp_path, ".open-a.ndjson", prediction("1"), prediction("2"))
+    assert [one.reading_id for one in results.fresh()] == ["2"]
+    (hour / ".open-a.ndjson").rename(hour / "a.ndjson")
+    assert list(results.fresh()) == []
+    assert [one.reading_id for one in results] == ["1", "2"]

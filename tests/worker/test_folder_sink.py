@@ -1,95 +1,186 @@
-"""The folder sink: whole files under final names, or nothing."""
+"""The folder sink: every line that was answered for is on the disk, whole, and a reader trusts nothing else."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
-from datetime import UTC, datetime
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from worker.folder_sink import UNFINISHED, FolderSink
+from schemas.segment import OPEN, segments, whole
+from worker.folder_sink import FolderSink, Roll
 from worker.sink import Block, SinkUnavailable
 
 NOON = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
+NEVER = Roll(seconds=3600)
 
 
-def block(key: str = "k", *lines: bytes) -> Block:
-    return Block(key=key, lines=lines or (b'{"a":1}\n', b'{"a":2}\n'), written_at=NOON)
+def block(key: str, *lines: bytes, at: datetime = NOON) -> Block:
+    return Block(key=key, lines=lines or (f'"{key}"\n'.encode(),), written_at=at)
 
 
-async def test_a_block_is_one_file_under_its_day_and_hour(tmp_path: Path) -> None:
-    """The layout is the one that query engines know."""
-    await FolderSink(tmp_path / "deep" / "er").write(block())
-    file = tmp_path / "deep/er/date=2026-11-23/hour=12/k.ndjson"
-    assert file.read_bytes() == b'{"a":1}\n{"a":2}\n'
-    assert [path.name for path in file.parent.iterdir()] == ["k.ndjson"]
+def trusted(root: Path) -> list[bytes]:
+    return [line for path in segments(root) for line in whole(path.read_bytes()).splitlines(keepends=True)]
 
 
-async def test_a_redelivered_block_writes_nothing_twice(tmp_path: Path) -> None:
+def names(root: Path) -> list[str]:
+    return sorted(path.name for path in root.rglob("*") if path.is_file())
+
+
+async def test_blocks_are_readable_at_once_and_one_sealed_file_in_the_end(tmp_path: Path) -> None:
+    """Few files, in the layout that query engines know, and no wait for a reader."""
+    sink = FolderSink(tmp_path / "deep" / "er", roll=NEVER)
+    await sink.write(block("a", b'{"a":1}\n', b'{"a":2}\n'))
+    await sink.write(block("b", b'{"b":1}\n'))
+    assert trusted(tmp_path) == [b'{"a":1}\n', b'{"a":2}\n', b'{"b":1}\n']
+    assert [name.startswith(OPEN) for name in names(tmp_path)] == [True]
+    await sink.close()
+    (file,) = (tmp_path / "deep/er/date=2026-11-23/hour=12").iterdir()
+    assert not file.name.startswith(".")
+    assert file.read_bytes() == b'{"a":1}\n{"a":2}\n{"b":1}\n'
+
+
+async def test_a_segment_is_sealed_by_its_age(tmp_path: Path) -> None:
+    """An idle worker leaves nothing hidden."""
+    sink = FolderSink(tmp_path, roll=Roll(seconds=0))
+    await sink.write(block("a"))
+    while sink._sealing is None:
+        await sink.write(block("a"))
+    await sink._sealing
+    assert not any(name.startswith(".") for name in names(tmp_path))
+    assert trusted(tmp_path) == [b'"a"\n']
+    await sink.close()
+
+
+async def test_a_segment_is_sealed_by_its_size_and_at_the_end_of_its_hour(tmp_path: Path) -> None:
+    """Files stay of a size that tools like, and in the folder of their hour."""
+    sink = FolderSink(tmp_path, roll=Roll(seconds=3600, size=8))
+    for nth in range(4):
+        await sink.write(block(f"{nth}", b"12345678\n"))
+    assert len(names(tmp_path)) == 4
+    late = FolderSink(tmp_path / "late", roll=NEVER)
+    await late.write(block("a"))
+    await late.write(block("b", at=NOON + timedelta(hours=1)))
+    await sink.close()
+    await late.close()
+    assert [path.parent.name for path in segments(tmp_path / "late")] == ["hour=12", "hour=13"]
+
+
+async def test_a_batch_that_is_redelivered_whole_is_not_written_twice(tmp_path: Path) -> None:
     """The first answer stays; the second write is already durable."""
     sink = FolderSink(tmp_path)
     await sink.write(block("k", b"first\n"))
     await sink.write(block("k", b"second\n"))
-    assert [path.read_bytes() for path in tmp_path.rglob("*.ndjson")] == [b"first\n"]
+    await sink.close()
+    assert trusted(tmp_path) == [b"first\n"]
 
 
-async def test_file_and_folder_are_synced_before_write_returns(
+async def test_folders_names_and_lines_are_synced_before_write_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Durable means that content, name and new folders are on the disk, in this order."""
+    """Durable means that the new folders, the file's name and the lines are on the disk, in this order."""
     synced: list[str] = []
-    real = os.fsync
 
-    def noting(descriptor: int) -> None:
-        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
-        real(descriptor)
+    def noting(real: object) -> object:
+        def _noting(descriptor: int) -> None:
+            synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+            real(descriptor)  # type: ignore[operator]
 
-    monkeypatch.setattr(os, "fsync", noting)
-    await FolderSink(tmp_path / "new").write(block())
+        return _noting
+
+    monkeypatch.setattr(os, "fsync", noting(os.fsync))
+    monkeypatch.setattr(os, "fdatasync", noting(os.fdatasync))
+    sink = FolderSink(tmp_path / "new", roll=NEVER)
+    await sink.write(block("a"))
     hour = str(tmp_path / "new/date=2026-11-23/hour=12")
     assert set(synced[:3]) == {str(tmp_path), str(tmp_path / "new"), str(tmp_path / "new/date=2026-11-23")}
-    assert synced[3].startswith(f"{hour}/{UNFINISHED}")
-    assert synced[4:] == [hour]
+    assert synced[3] == hour
+    assert [one.startswith(f"{hour}/{OPEN}") for one in synced[4:]] == [True]
+    await sink.close()
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
-async def test_a_full_or_broken_disk_leaves_no_file_and_says_so(
+async def test_a_full_or_broken_disk_leaves_no_line_of_a_failed_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    """What could not be synced is not there, not even in part."""
+    """What could not be synced is not there, not even in part; what was before and what comes after is."""
 
     def fails(_: int) -> None:
         raise OSError(code, os.strerror(code))
 
-    sink = FolderSink(tmp_path)
+    sink = FolderSink(tmp_path, roll=NEVER)
     await sink.write(block("before"))
     with monkeypatch.context() as broken:
-        broken.setattr(os, "fsync", fails)
+        broken.setattr(os, "fdatasync", fails)
         with pytest.raises(SinkUnavailable, match=os.strerror(code)):
             await sink.write(block("during"))
     await sink.write(block("after"))
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
-        "after.ndjson",
-        "before.ndjson",
-    ]
+    await sink.close()
+    assert sorted(trusted(tmp_path)) == [b'"after"\n', b'"before"\n']
 
 
-async def test_what_a_killed_worker_left_is_swept_and_what_is_being_written_is_not(tmp_path: Path) -> None:
-    """Only the lock of a living writer protects an unfinished file."""
-    await FolderSink(tmp_path).write(block())
+def test_a_really_full_disk_is_a_retry_and_leaves_whole_lines_only(tmp_path: Path) -> None:
+    """Under the kernel's own limit on a file's size, nothing torn is left and what was durable stays."""
+    program = """
+import asyncio, resource, signal, sys
+from datetime import datetime, UTC
+from pathlib import Path
+from worker.folder_sink import FolderSink, Roll
+from worker.sink import Block, SinkUnavailable
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+async def main():
+    sink = FolderSink(Path(sys.argv[1]), roll=Roll(seconds=3600))
+    block = lambda key: Block(key=key, lines=[b"x" * 299 + b"\\n"] * 2, written_at=datetime.now(UTC))
+    await sink.write(block("fits"))
+    try:
+        await sink.write(block("does not"))
+    except SinkUnavailable:
+        print("unavailable")
+    await sink.close()
+asyncio.run(main())
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert said.stdout == "unavailable\n"
+    assert trusted(tmp_path) == [b"x" * 299 + b"\n"] * 2
+
+
+async def test_what_a_killed_worker_left_is_sealed_without_its_torn_line_and_a_living_ones_is_let_be(
+    tmp_path: Path,
+) -> None:
+    """Only the lock of a living worker keeps a segment open."""
     hour = tmp_path / "date=2026-11-23/hour=12"
-    (hour / f"{UNFINISHED}dead").write_bytes(b'{"half')
-    with (hour / f"{UNFINISHED}alive").open("xb") as writing:
+    hour.mkdir(parents=True)
+    (hour / f"{OPEN}dead.ndjson").write_bytes(b'{"whole":1}\n{"torn')
+    (hour / f"{OPEN}torn.ndjson").write_bytes(b'{"torn')
+    with (hour / f"{OPEN}alive.ndjson").open("wb") as writing:
         fcntl.flock(writing, fcntl.LOCK_EX)
-        await FolderSink(tmp_path).open()
-        assert sorted(path.name for path in hour.iterdir()) == [f"{UNFINISHED}alive", "k.ndjson"]
+        sink = FolderSink(tmp_path)
+        await sink.open()
+        assert names(tmp_path) == [f"{OPEN}alive.ndjson", "dead.ndjson"]
+    assert (hour / "dead.ndjson").read_bytes() == b'{"whole":1}\n'
+    await sink.close()
 
 
 async def test_a_folder_that_cannot_be_made_is_said_at_the_start(tmp_path: Path) -> None:
     """A worker does not start over a sink that it cannot use."""
     (tmp_path / "file").write_text("not a folder")
+    sink = FolderSink(tmp_path / "file" / "results")
     with pytest.raises(SinkUnavailable, match="cannot write to"):
-        await FolderSink(tmp_path / "file" / "results").open()
+        await sink.open()
+    await sink.close()
+
+
+def test_files_that_are_no_segments_are_not_read(tmp_path: Path) -> None:
+    """Hidden folders, hidden files and other endings are somebody else's."""
+    for name in ("a.ndjson", ".hidden.ndjson", "b.json", ".git/c.ndjson", f"{OPEN}d.ndjson"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.name for path in segments(tmp_path)] == ["a.ndjson", f"{OPEN}d.ndjson"]
