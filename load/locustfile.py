@@ -28,6 +28,9 @@ def _options(parser: LocustArgumentParser) -> None:
     )
 
 
+events.init_command_line_parser.add_listener(_options)  # type: ignore[no-untyped-call]  # locust leaves it untyped
+
+
 class FieldDevice(FastHttpUser):
     """One device: it measures a bird, publishes the reading, and goes looking for the next bird.
 
