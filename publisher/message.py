@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from publisher.errors import BadMessageError
 
@@ -20,7 +21,8 @@ _TAKEN: Final = frozenset({"self", "topic", "data", "ordering_key", "retry", "ti
 """Names that Google's client keeps for itself in `publish(**attributes)`."""
 
 
-class Message(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Message:
     """What a transport sends."""
 
     payload: bytes
