@@ -1,0 +1,222 @@
+"""StorageServer: the JSON API's upload, read, list and delete, on a port of its own, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from worker.storage_testing.faults import Faults, Operation
+from worker.storage_testing.objects import Buckets, Refused, StoredObject
+from worker.storage_testing.uploads import Resumables, conditions, whole
+
+if TYPE_CHECKING:
+    from worker.storage_testing.faults import Fault
+
+CLASS_A: Final = frozenset[Operation]({"insert", "list"})
+"""What Cloud Storage bills at the price of writing, apart from making buckets; reads are class B, deletes free."""
+
+_LONGEST_BODY: Final = 256 * 1024 * 1024
+_PAGE: Final = 1000
+_RESUME: Final = 308
+
+
+class StorageServer:
+    """A context manager: inside, `url` is what STORAGE_EMULATOR_HOST should name.
+
+    `buckets` is what it holds, `faults` what goes wrong next, `operations` what it was asked, retries included.
+    """
+
+    def __init__(self, *buckets: str) -> None:
+        """Store the buckets to begin with; nothing listens yet."""
+        self.buckets = Buckets()
+        self.faults = Faults()
+        self.operations: Counter[Operation] = Counter()
+        self.url = ""
+        self._resumables = Resumables()
+        self._loop = asyncio.new_event_loop()
+        self._runner: web.AppRunner | None = None
+        self._thread = threading.Thread(target=self._loop.run_forever, name="storage-server", daemon=True)
+        for each in buckets:
+            self.buckets.make(each)
+
+    @property
+    def class_a(self) -> int:
+        """Class-A operations so far."""
+        return sum(count for operation, count in self.operations.items() if operation in CLASS_A)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _start(self) -> None:
+        app = web.Application(client_max_size=_LONGEST_BODY)
+        app.router.add_route("*", "/{path:.*}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def _end(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        operation = _operation(request)
+        # A piece of a resumable upload belongs to the operation that its session opened.
+        is_piece = "upload_id" in request.query
+        if not is_piece:
+            self.operations[operation] += 1
+        fault = self.faults.take(operation)
+        if fault is None:
+            return self._answer(request, operation, body)
+        return await self._fail(request, fault, operation=operation, body=body)
+
+    async def _fail(
+        self, request: web.Request, fault: Fault, *, operation: Operation, body: bytes
+    ) -> web.StreamResponse:
+        answer = self._answer(request, operation, body) if fault.carried_out else None
+        await asyncio.sleep(fault.delay_s)
+        if fault.reset:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        if fault.status is not None:
+            return _error(fault.status, "injected")
+        return answer or self._answer(request, operation, body)
+
+    def _answer(self, request: web.Request, operation: Operation, body: bytes) -> web.Response:
+        try:
+            match operation:
+                case "insert":
+                    return self._insert(request, body)
+                case "get":
+                    return self._get(request)
+                case "delete":
+                    return self._delete(request)
+                case "list":
+                    return self._list(request)
+                case "bucket":
+                    return self._bucket(request, body)
+        except Refused as refused:
+            return _error(refused.status, str(refused))
+
+    def _insert(self, request: web.Request, body: bytes) -> web.Response:
+        query, headers = request.query, request.headers
+        bucket, _ = _place(request)
+        if "upload_id" in query:
+            return self._go_on(query["upload_id"], headers.get("Content-Range", ""), body)
+        if query.get("uploadType") == "resumable":
+            media_type = headers.get("X-Upload-Content-Type", "application/octet-stream")
+            session = self._resumables.begin(bucket, query, media_type=media_type, body=body)
+            return web.Response(headers={"Location": f"{self.url}{request.path}?upload_id={session}"})
+        upload = whole(bucket, query, content_type=headers.get("Content-Type", ""), body=body)
+        stored = self.buckets.insert(
+            bucket,
+            upload.name,
+            content=bytes(upload.content),
+            fields=upload.fields,
+            conditions=upload.conditions,
+        )
+        return web.json_response(stored.resource())
+
+    def _go_on(self, session: str, content_range: str, body: bytes) -> web.Response:
+        upload, is_whole = self._resumables.go_on(session, content_range, body)
+        if not is_whole:
+            held = {"Range": f"bytes=0-{len(upload.content) - 1}"} if upload.content else {}
+            return web.Response(status=_RESUME, headers=held)
+        stored = self.buckets.insert(
+            upload.bucket,
+            upload.name,
+            content=bytes(upload.content),
+            fields=upload.fields,
+            conditions=upload.conditions,
+        )
+        self._resumables.end(session)
+        return web.json_response(stored.resource())
+
+    def _get(self, request: web.Request) -> web.Response:
+        bucket, name = _place(request)
+        generation = request.query.get("generation")
+        stored = self.buckets.get(
+            bucket,
+            name,
+            generation=None if generation is None else int(generation),
+            conditions=conditions(request.query),
+        )
+        return _media(stored) if request.query.get("alt") == "media" else web.json_response(stored.resource())
+
+    def _delete(self, request: web.Request) -> web.Response:
+        bucket, name = _place(request)
+        self.buckets.delete(bucket, name, conditions=conditions(request.query))
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    def _list(self, request: web.Request) -> web.Response:
+        query = request.query
+        found = self.buckets.objects(
+            _place(request)[0], prefix=query.get("prefix", ""), versions=query.get("versions") == "true"
+        )
+        first, most = int(query.get("pageToken", "0")), int(query.get("maxResults", _PAGE))
+        page: dict[str, Any] = {"kind": "storage#objects"}
+        page["items"] = [each.resource() for each in found[first : first + most]]
+        if first + most < len(found):
+            page["nextPageToken"] = str(first + most)
+        return web.json_response(page)
+
+    def _bucket(self, request: web.Request, body: bytes) -> web.Response:
+        if request.method == "POST":
+            wanted = json.loads(body)
+            name = str(wanted["name"])
+            self.buckets.make(name, versioned=bool(wanted.get("versioning", {}).get("enabled")))
+        else:
+            name, _ = _place(request)
+        versioning = {"enabled": self.buckets.versioned(name)}
+        return web.json_response(
+            {"kind": "storage#bucket", "id": name, "name": name, "versioning": versioning}
+        )
+
+
+def _operation(request: web.Request) -> Operation:
+    path = request.rel_url.raw_path
+    if path.startswith(("/upload/", "/resumable/")):
+        return "insert"
+    if "/o/" in path:
+        return "delete" if request.method == "DELETE" else "get"
+    return "list" if path.endswith("/o") else "bucket"
+
+
+def _place(request: web.Request) -> tuple[str, str]:
+    """The bucket and the object's name that a path speaks of; a slash in a name is `%2F`."""
+    _, _, rest = request.rel_url.raw_path.partition("/b/")
+    bucket, _, name = rest.partition("/o")
+    return unquote(bucket), unquote(name.removeprefix("/"))
+
+
+def _media(stored: StoredObject) -> web.Response:
+    headers = {
+        "X-Goog-Hash": f"crc32c={stored.crc32c}",
+        "X-Goog-Generation": str(stored.generation),
+        "X-Goog-Metageneration": "1",
+        "Content-Type": str(stored.fields.get("contentType", "application/octet-stream")),
+    }
+    return web.Response(body=stored.content, headers=headers)
+
+
+def _error(status: int, message: str) -> web.Response:
+    error = {"code": status, "message": message, "errors": [{"reason": "injected", "message": message}]}
+    return web.json_response({"error": error}, status=status)
