@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from worker.errors import Draining, Full, Retry, Unavailable
+from worker.errors import Draining, Full, Late, Retry, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Sequence
@@ -18,58 +20,105 @@ log: Final = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 
+_UNANSWERED: Final = object()
+_PACE_WEIGHT: Final = 0.3
+"""How much the last batch says of the pace of the next one."""
+
+
 class Ticket(Generic[Item]):
-    """One caller's place in a batch; awaiting it gives the answer. A caller who left is skipped."""
+    """One item's place in a batch. Awaiting it gives the answer, to each of several callers; who left is skipped."""
 
-    __slots__ = ("_future", "item", "rows", "size")
+    __slots__ = ("_answer", "_callers", "_then", "item", "rows", "since", "size")
 
-    def __init__(self, item: Item, *, rows: int, size: int) -> None:
-        """Store the item with its weight: readings and bytes."""
+    def __init__(self, item: Item, *, rows: int, size: int, since: float = 0.0) -> None:
+        """Store the item with its weight, readings and bytes, and when it came."""
         self.item = item
         self.rows = rows
         self.size = size
-        self._future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.since = since
+        self._answer: object = _UNANSWERED
+        self._callers: list[asyncio.Future[Any]] = []
+        self._then: Callable[[Any], None] | None = None
 
     def __await__(self) -> Generator[Any, None, Any]:
-        return self._future.__await__()
+        return self.join().__await__()
+
+    def join(self) -> asyncio.Future[Any]:
+        """One more caller's future of the answer; cancelling it takes nothing from the others."""
+        caller: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._callers.append(caller)
+        if self._answer is not _UNANSWERED:
+            _tell(caller, self._answer)
+        return caller
+
+    def then(self, told: Callable[[Any], None]) -> None:
+        """Have `told` called once with the answer, or with the Retry that stands in its place, before any caller."""
+        self._then = told
 
     @property
     def settled(self) -> bool:
-        """Whether the caller was answered or has left."""
-        return self._future.done()
+        """Whether there is an answer, or nobody left to wait for one."""
+        return self._answer is not _UNANSWERED or (
+            bool(self._callers) and all(caller.done() for caller in self._callers)
+        )
 
     def resolve(self, answer: object) -> None:
-        """Answer the caller, if it still waits."""
-        if not self._future.done():
-            self._future.set_result(answer)
+        """Answer every caller that still waits; only the first answer counts."""
+        if self._answer is not _UNANSWERED:
+            return
+        self._answer = answer
+        if self._then is not None:
+            self._then(answer)
+        for caller in self._callers:
+            _tell(caller, answer)
 
     def fail(self, error: Retry) -> None:
-        """Tell the caller to try again, if it still waits."""
-        if not self._future.done():
-            self._future.set_exception(error)
-            # A caller who left between must not leave a warning behind.
-            self._future.exception()
+        """Tell every caller that still waits to try again."""
+        self.resolve(error)
+
+
+def _tell(caller: asyncio.Future[Any], answer: object) -> None:
+    if caller.done():
+        return
+    if isinstance(answer, Retry):
+        caller.set_exception(answer)
+        # A caller who left between must not leave a warning behind.
+        caller.exception()
+    else:
+        caller.set_result(answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """How much may be in one batch, and how much inside in all."""
+    """How much may be in one batch, how much inside in all, and for how long."""
 
     batch_rows: int
     intake_rows: int
     intake_bytes: int
+    deadline_seconds: float = 60.0
 
 
 class Batcher(Generic[Item]):
     """Runs what waits as one batch; knows no HTTP, no model and no cloud.
 
-    `run` answers the tickets of one batch, each once; what it leaves unanswered is told to try again.
+    `run` answers the tickets of one batch, each once; what it leaves unanswered is told to try again. What
+    cannot be answered within the deadline is not taken: the slower the batches, the smaller the intake.
     """
 
-    def __init__(self, run: Callable[[Sequence[Ticket[Item]]], Awaitable[None]], *, bounds: Bounds) -> None:
+    def __init__(
+        self,
+        run: Callable[[Sequence[Ticket[Item]]], Awaitable[None]],
+        *,
+        bounds: Bounds,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Store what to run and how much of it."""
         self._run = run
         self._bounds = bounds
+        self._clock = clock
+        self._pace = 0.0
+        self._began: float | None = None
+        self._waiting_rows = 0
         self._waiting: deque[Ticket[Item]] = deque()
         self._running: asyncio.Task[None] | None = None
         self._rows = 0
@@ -87,15 +136,19 @@ class Batcher(Generic[Item]):
         return self._size
 
     def submit(self, item: Item, *, rows: int, size: int) -> Ticket[Item]:
-        """Take an item into the next batch; raises Full or Draining. Alone it is taken however large."""
+        """Take an item into the next batch; raises Full, Late or Draining. Alone it is taken, however large or slow."""
         if self._draining:
             raise Draining("the worker is draining")
         bounds = self._bounds
         if self._rows and (self._rows + rows > bounds.intake_rows or self._size + size > bounds.intake_bytes):
             raise Full(f"{self._rows} readings and {self._size} bytes are waiting already")
-        ticket = Ticket(item, rows=rows, size=size)
+        now = self._clock()
+        if self._rows and (expected := self._expected(rows, now)) > bounds.deadline_seconds:
+            raise Late(f"an answer would take about {expected:.1f} s, longer than the ack deadline")
+        ticket = Ticket(item, rows=rows, size=size, since=now)
         self._rows += rows
         self._size += size
+        self._waiting_rows += rows
         self._waiting.append(ticket)
         if self._running is None:
             # The task starts after this turn of the loop, so that all that arrived in it goes together.
@@ -108,13 +161,28 @@ class Batcher(Generic[Item]):
         if self._running is not None:
             await self._running
 
+    def _expected(self, rows: int, now: float) -> float:
+        """Seconds until an item that came now is answered: the batches before it and its own, at the present pace."""
+        pace = self._pace if self._began is None else max(self._pace, now - self._began)
+        batches = math.ceil((self._waiting_rows + rows) / self._bounds.batch_rows)
+        return pace * (batches + (self._began is not None))
+
     async def _work(self) -> None:
         """Run batch after batch until nothing waits."""
         try:
             while self._waiting:
-                await self._commit(self._take())
+                await self._timed(self._take())
         finally:
             self._running = None
+
+    async def _timed(self, batch: list[Ticket[Item]]) -> None:
+        began = self._began = self._clock()
+        self._refuse_late(batch, began)
+        try:
+            await self._commit(batch)
+        finally:
+            self._began = None
+            self._pace += _PACE_WEIGHT * (self._clock() - began - self._pace)
 
     def _take(self) -> list[Ticket[Item]]:
         """Take all that waits, up to the bound of a batch; one item at least."""
@@ -123,12 +191,24 @@ class Batcher(Generic[Item]):
         while self._waiting and rows + self._waiting[0].rows <= self._bounds.batch_rows:
             batch.append(ticket := self._waiting.popleft())
             rows += ticket.rows
+        self._waiting_rows -= rows
         return batch
+
+    def _refuse_late(self, batch: list[Ticket[Item]], now: float) -> None:
+        """Tell those to come again who waited so long that the answer would come after their deadline."""
+        deadline = self._bounds.deadline_seconds
+        # Half the deadline is waited for however slow the batches are: else one hung batch would refuse all for ever.
+        patience = max(deadline - self._pace, deadline / 2)
+        for ticket in batch:
+            if now - ticket.since > patience:
+                ticket.fail(Late(f"waited {now - ticket.since:.1f} s, too near to the ack deadline"))
 
     async def _commit(self, batch: list[Ticket[Item]]) -> None:
         error: Retry = Unavailable("the batch ended without an answer for this message")
         try:
-            await self._run([ticket for ticket in batch if not ticket.settled])
+            waiting = [ticket for ticket in batch if not ticket.settled]
+            if waiting:
+                await self._run(waiting)
         except Retry as retry:
             error = retry
         except Exception:

@@ -2,6 +2,7 @@
 
     Retry
     ├── Full        the intake's bound is reached: back off             429
+    ├── Late        the answer would miss the ack deadline              503
     ├── Draining    the worker is on its way down: go elsewhere         503
     └── Unavailable a sink or the model cannot serve at this moment     503
 
@@ -24,6 +25,12 @@ class Full(Retry):
     """More is waiting than the intake may hold."""
 
     cause = "full"
+
+
+class Late(Retry):
+    """The answer would come after the sender stopped waiting for it; nothing was worked on."""
+
+    cause = "late"
 
 
 class Draining(Retry):

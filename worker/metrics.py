@@ -48,8 +48,25 @@ class Metrics:
         self._retries = Counter(
             "rookery_retries", "Messages told to come again, by cause.", ["cause"], registry=registry
         )
+        self._duplicates = Counter(
+            "rookery_duplicates",
+            "Readings that came again, by where the first one was (ROOKERY_DUPLICATES_COUNT, _SECONDS).",
+            ["first"],
+            registry=registry,
+        )
+        self._joined = self._duplicates.labels("in_flight")
+        self._remembered = self._duplicates.labels("durable")
         self._refused = Counter(
             "rookery_not_envelopes", "Bodies that were no push envelope.", registry=registry
+        )
+        self._model = Gauge("rookery_model", "1 for the model that answers.", ["model"], registry=registry)
+        self._model_degraded = Gauge(
+            "rookery_model_degraded",
+            "1 while another model answers than ROOKERY_MODEL names, or that cannot be known.",
+            registry=registry,
+        )
+        self._model_loads = Counter(
+            "rookery_model_loads", "Looks at a new model, by outcome.", ["outcome"], registry=registry
         )
         self._ready = Gauge("rookery_ready", "1 while messages are taken.", registry=registry)
 
@@ -62,6 +79,11 @@ class Metrics:
         """Count the outcomes of messages that were answered for."""
         self._predictions.inc(sum(len(each.predictions) for each in lines))
         self._rejections.inc(sum(len(each.rejections) for each in lines))
+
+    def duplicates(self, *, in_flight: int, durable: int) -> None:
+        """Count the readings of a message that were seen before."""
+        self._joined.inc(in_flight)
+        self._remembered.inc(durable)
 
     @contextmanager
     def predicting(self) -> Iterator[None]:
@@ -84,6 +106,19 @@ class Metrics:
     def not_an_envelope(self) -> None:
         """Count a body that could not be attributed to any message."""
         self._refused.inc()
+
+    def model(self, name: str) -> None:
+        """Say which model answers from now on."""
+        self._model.clear()
+        self._model.labels(name).set(1)
+
+    def model_degraded(self, *, value: bool) -> None:
+        """Say whether another model answers than the one that was asked for."""
+        self._model_degraded.set(value)
+
+    def model_loaded(self, outcome: str) -> None:
+        """Count one look at a new model: `good`, `refused` or `unreachable`."""
+        self._model_loads.labels(outcome).inc()
 
     def ready(self, *, value: bool) -> None:
         """Say whether messages are taken."""

@@ -8,6 +8,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from worker.batcher import Batcher, Bounds, Ticket
+from worker.duplicates import Duplicates
+from worker.errors import Retry
 from worker.isolation import classify
 from worker.rendering import Lines, render
 from worker.sink import Block, Sink, SinkUnavailable, block_key
@@ -44,30 +46,61 @@ class Parts:
 class Pipeline:
     """Turns messages into durable predictions and rejections, many at once."""
 
-    def __init__(self, parts: Parts, *, bounds: Bounds) -> None:
+    def __init__(self, parts: Parts, *, bounds: Bounds, duplicates: Duplicates | None = None) -> None:
         """Store the parts; work starts with the first message."""
         self._parts = parts
+        self._duplicates = Duplicates() if duplicates is None else duplicates
         self._batcher: Batcher[Work] = Batcher(self._run, bounds=bounds)
 
     async def accept(self, envelope: Envelope) -> Verdict:
-        """Return when everything that the message holds is durable; raises Retry where nothing is promised."""
+        """Return when everything that the message holds is durable; raises Retry where nothing is promised.
+
+        A reading that is known is not answered again: its first one's ticket is joined, or memory answers.
+        """
         work = read(envelope, kept=True)
-        await self._submit(work)
+        keys = work.identities()
+        sifted = self._duplicates.sift(keys)
+        if len(sifted.fresh) == len(keys):
+            await self._claimed(work, keys)
+        else:
+            self._parts.metrics.duplicates(in_flight=sifted.in_flight, durable=sifted.durable)
+            # Claimed and joined before the first await: tickets are only ever joined by who came later, so in no circle.
+            tickets = [*self._claimed_part(work, keys, sifted.fresh), *sifted.joined]
+            for answer in [ticket.join() for ticket in tickets]:
+                await answer
         return Verdict.ACCEPTED if work.usable else Verdict.REJECTED
 
     async def predict(self, envelope: Envelope) -> Lines:
         """Answer a message at once, through the same batches, and store nothing."""
-        return await self._submit(read(envelope, kept=False))
+        lines: Lines = await self._submit(read(envelope, kept=False))
+        return lines
 
     async def drain(self) -> None:
         """Take nothing new; return when all that was taken is answered."""
         await self._batcher.drain()
 
-    async def _submit(self, work: Work) -> Lines:
+    def _submit(self, work: Work) -> Ticket[Work]:
         envelope = work.envelope
         size = len(envelope.data) if envelope.body is None else len(envelope.body)
-        lines: Lines = await self._batcher.submit(work, rows=work.rows, size=size)
-        return lines
+        return self._batcher.submit(work, rows=work.rows, size=size)
+
+    def _claimed_part(self, work: Work, keys: Sequence[str], fresh: Sequence[int]) -> list[Ticket[Work]]:
+        return [self._claimed(work.only(fresh), [keys[nth] for nth in fresh])] if fresh else []
+
+    def _claimed(self, work: Work, keys: Sequence[str]) -> Ticket[Work]:
+        """Submit a work whose keys are all new; raises Retry, and then claims nothing."""
+        ticket = self._submit(work)
+        self._duplicates.claim(keys, ticket)
+
+        def settle(answer: Lines | Retry) -> None:
+            # What the model failed on is welcome again: another model may answer it.
+            if isinstance(answer, Retry) or len(answer.predictions) < work.usable:
+                self._duplicates.forget(keys)
+            else:
+                self._duplicates.remember(keys)
+
+        ticket.then(settle)
+        return ticket
 
     async def _run(self, tickets: Sequence[Ticket[Work]]) -> None:
         """Answer one batch: classify and render off the loop, give back, make durable, acknowledge."""
@@ -87,14 +120,17 @@ class Pipeline:
 
     def _answer(self, works: Sequence[Work], at: datetime) -> list[Lines]:
         rows = encoded(works)
-        isolated = classify(self._parts.classifier, rows)
+        isolated = classify(self._parts.classifier.pinned(), rows)
         return render(works, rows, isolated, at=at, revision=self._parts.revision)
 
     async def _commit(self, kept: Sequence[tuple[Ticket[Work], Lines]], at: datetime) -> None:
         """Make the lines durable; a message fails only with the sink that it needs."""
         results = [line for _, lines in kept for line in lines.predictions]
         rejects = [line for _, lines in kept for line in lines.rejections]
-        key = block_key(ticket.item.envelope for ticket, _ in kept)
+        works = [ticket.item for ticket, _ in kept]
+        # A message's second delivery may bring other rows than its first: its block must not have the same name.
+        parts = [key for work in works if work.partial for key in work.identities()]
+        key = block_key((work.envelope for work in works), parts=parts)
         with self._parts.metrics.writing():
             no_results, no_rejects = await asyncio.gather(
                 _written(self._parts.results, Block(key=key, lines=results, written_at=at)),

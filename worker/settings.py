@@ -34,7 +34,13 @@ class Settings(BaseSettings):
     """File that gets the worker's address once it is ready."""
 
     model: str = str(SHIPPED_MODEL)
-    """Path of the model artifact."""
+    """The model: a path, `gs://bucket/object`, or `gs://bucket/object#generation`."""
+
+    model_cache: Path | None = Path("~/.cache/rookery/models")
+    """Folder that keeps the last good model of an address, for when the address fails."""
+
+    model_refresh_seconds: Annotated[float, Field(ge=0)] = 60.0
+    """How often to look for a new model; 0 never does."""
 
     results: str = "file://./results/predictions"
     """Where predictions become durable: `file:///dir`."""
@@ -50,6 +56,18 @@ class Settings(BaseSettings):
 
     intake_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * 1024
     """Bytes of payload that may wait or be under way before messages are answered 429."""
+
+    ack_deadline_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
+    """The push subscription's ack deadline: a message that cannot be answered within it is refused at once with 503."""
+
+    duplicates_count: Annotated[int, Field(ge=0)] = 200_000
+    """Readings whose identity is remembered after they became durable; about 250 bytes each."""
+
+    duplicates_seconds: Annotated[float, Field(ge=0)] = 600.0
+    """How long a reading's identity is remembered after it became durable."""
+
+    reuse_port: bool = False
+    """Whether several workers of one machine may listen on the same port, which shares out the connections (Linux)."""
 
     body_bytes: Annotated[int, Field(ge=1)] = 15 * 1024 * 1024
     """Longest request body; Pub/Sub's largest message is 10 MB, 13.4 MB in base64."""

@@ -34,12 +34,17 @@ class Block:
     written_at: datetime
 
 
-def block_key(envelopes: Iterable[Envelope]) -> str:
-    """Name a block after the messages that it answers: their ids, publish times and payloads."""
+def block_key(envelopes: Iterable[Envelope], *, parts: Iterable[str] = ()) -> str:
+    """Name a block after the messages that it answers: their ids, publish times and payloads.
+
+    `parts` name the readings of those messages that are answered only in part.
+    """
     digest = hashlib.sha256()
     for each in envelopes:
         digest.update(f"{each.message_id}\n{each.published_at}\n{each.data}\n".encode())
         digest.update(each.body or b"")
+    for part in parts:
+        digest.update(f"{part}\n".encode())
     return digest.hexdigest()[:32]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from schemas.codec import SCHEMA_ATTRIBUTE, Refused, decode, peek_identity
+from schemas.codec import SCHEMA_ATTRIBUTE, Refused, decode, identity, peek_identity, select
 from schemas.features import columns_matrix, matrix
 from schemas.reading import Reading
 from schemas.rejection import Unusable
@@ -35,6 +36,8 @@ class Work:
     positions: Sequence[int]
     refused: tuple[Refused, ...]
     kept: bool
+    partial: bool = False
+    """Whether some of the message's readings are answered for elsewhere."""
 
     @property
     def usable(self) -> int:
@@ -45,6 +48,42 @@ class Work:
     def rows(self) -> int:
         """The number of answers that this message gets."""
         return self.usable + len(self.refused)
+
+    def identities(self) -> list[str]:
+        """What each answer is known by, usable readings first; what was refused also by what came, for it may be mended."""
+        message_id = self.envelope.message_id
+        refused = [
+            f"{identity(each.reading_id, message_id, each.row)}\n{_digest(each.original)}"
+            for each in self.refused
+        ]
+        readings = self.readings
+        if readings is None:
+            return refused
+        if isinstance(readings, Reading):
+            return [identity(readings.reading_id, message_id), *refused]
+        named = readings.reading_id or [None] * len(self.positions)
+        return [
+            *(identity(own, message_id, row) for own, row in zip(named, self.positions, strict=True)),
+            *refused,
+        ]
+
+    def only(self, answers: Sequence[int]) -> Work:
+        """Keep some of the answers, by their places among `identities()`."""
+        usable = [nth for nth in answers if nth < self.usable]
+        refused = tuple(self.refused[nth - self.usable] for nth in answers if nth >= self.usable)
+        readings = self.readings
+        if not usable:
+            return replace(self, readings=None, positions=NOTHING, refused=refused, partial=True)
+        if readings is None or isinstance(readings, Reading):
+            return replace(self, refused=refused, partial=True)
+        positions = [self.positions[nth] for nth in usable]
+        return replace(
+            self, readings=select(readings, usable), positions=positions, refused=refused, partial=True
+        )
+
+
+def _digest(original: str) -> str:
+    return hashlib.blake2b(original.encode(), digest_size=16).hexdigest()
 
 
 def read(envelope: Envelope, *, kept: bool) -> Work:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from worker.batcher import Batcher, Bounds, Ticket
-from worker.errors import Draining, Full, Unavailable
+from worker.errors import Draining, Full, Late, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,3 +163,114 @@ async def test_draining_answers_what_was_taken_and_refuses_what_comes() -> None:
     assert all(ticket.settled for ticket in tickets)
     with pytest.raises(Draining):
         submit(batcher, "c")
+
+
+class Clock:
+    """Time that passes when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def slow(clock: Clock, seconds: list[float]) -> Batcher[str]:
+    """A batcher of one row a batch, whose batches take these seconds one after the other."""
+
+    async def takes_time(tickets: Sequence[Ticket[str]]) -> None:
+        await asyncio.sleep(0)
+        clock.now += seconds.pop(0) if seconds else 0.0
+        for ticket in tickets:
+            ticket.resolve(ticket.item)
+
+    bounds = Bounds(batch_rows=1, intake_rows=1000, intake_bytes=1000, deadline_seconds=10)
+    return Batcher(takes_time, bounds=bounds, clock=clock)
+
+
+async def test_the_slower_the_sink_the_smaller_the_intake() -> None:
+    """As much is taken as can be answered before the deadline at the pace of the last batches; the rest is refused."""
+    clock = Clock()
+    batcher = slow(clock, [10.0])
+    await submit(batcher, "makes the pace 3 s")[0]
+    taken = submit(batcher, "a", "b", "c")
+    with pytest.raises(Late, match=r"about 12\.0 s"):
+        submit(batcher, "d")
+    assert [await ticket for ticket in taken] == ["a", "b", "c"]
+    # Three quick batches later the pace is 1 s.
+    assert len(submit(batcher, *map(str, range(9)))) == 9
+    await batcher.drain()
+
+
+async def test_an_idle_worker_takes_one_item_however_slow_the_last_one_was() -> None:
+    """A sink that was slow once is not thought slow for ever: somebody is let in to see."""
+    clock = Clock()
+    batcher = slow(clock, [1000.0])
+    await submit(batcher, "very slow")[0]
+    assert await submit(batcher, "a")[0] == "a"
+
+
+async def test_a_batch_that_hangs_closes_the_intake_before_it_ends() -> None:
+    """The batch under way counts by the time that it has taken already."""
+    clock, echo = Clock(), Echo()
+    echo.gate.clear()
+    bounds = Bounds(batch_rows=8, intake_rows=100, intake_bytes=1000, deadline_seconds=10)
+    batcher = Batcher(echo, bounds=bounds, clock=clock)
+    hanging = submit(batcher, "hangs")
+    await echo.started.wait()
+    clock.now = 6.0
+    with pytest.raises(Late):
+        submit(batcher, "b")
+    echo.gate.set()
+    assert await hanging[0] == "hangs"
+
+
+async def test_what_waited_too_long_is_refused_and_not_worked_on() -> None:
+    """Nobody waits for its answer any more, and it will come again anyway."""
+    clock, echo = Clock(), Echo()
+    echo.gate.clear()
+    bounds = Bounds(batch_rows=8, intake_rows=100, intake_bytes=1000, deadline_seconds=10)
+    batcher = Batcher(echo, bounds=bounds, clock=clock)
+    first = submit(batcher, "a")
+    await echo.started.wait()
+    late = submit(batcher, "b")
+    clock.now = 4.0
+    near = submit(batcher, "c")
+    clock.now = 9.0
+    echo.gate.set()
+    assert await first[0] == "a"
+    with pytest.raises(Late, match=r"waited 9\.0 s"):
+        await late[0]
+    assert await near[0] == "c"
+    assert echo.batches == [["a"], ["c"]]
+    assert batcher.rows == 0
+
+
+@pytest.mark.parametrize("position", range(3))
+async def test_a_caller_who_shares_a_ticket_leaves_alone(position: int) -> None:
+    """Several wait for one answer; each may leave without the others' losing it."""
+    echo = Echo()
+    echo.gate.clear()
+    (ticket,) = submit(Batcher(echo, bounds=BOUNDS), "a")
+    callers = [ticket.join() for _ in range(3)]
+    await echo.started.wait()
+    callers[position].cancel()
+    echo.gate.set()
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    assert answers.count("a") == 2
+    assert await ticket == "a"
+
+
+async def test_what_everybody_left_before_its_batch_is_not_run() -> None:
+    """An answer that nobody waits for costs no work."""
+    echo = Echo()
+    echo.gate.clear()
+    batcher = Batcher(echo, bounds=BOUNDS)
+    (first,) = submit(batcher, "a")
+    await echo.started.wait()
+    (second,) = submit(batcher, "b")
+    second.join().cancel()
+    echo.gate.set()
+    await first
+    await batcher.drain()
+    assert echo.batches == [["a"]]

@@ -1,0 +1,256 @@
+"""Delivery is at least once, an answer is not: what came before is joined in flight or answered from memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from schemas.codec import encode
+from schemas.testing import Birds
+from worker.batcher import Bounds, Ticket
+from worker.duplicates import Duplicates
+from worker.errors import Full, Unavailable
+from worker.pipeline import Verdict
+from worker.sink import SinkUnavailable
+from worker.testing import RuleClassifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from schemas.envelope import Envelope
+    from tests.worker.conftest import House
+
+    Wrap = Callable[..., Envelope]
+
+
+def bird(reading_id: str | None = "r1", **fields: Any) -> bytes:
+    return encode(Birds(1).reading(reading_id=reading_id, **fields))
+
+
+def table(*reading_ids: str | None) -> bytes:
+    lengths = [40.0 + nth for nth in range(len(reading_ids))]
+    return json.dumps({"bill_length_mm": lengths, "reading_id": reading_ids}).encode()
+
+
+def ids(lines: Iterable[dict[str, Any]]) -> list[str]:
+    return [line["reading_id"] for line in lines]
+
+
+def counted(house: House, first: str) -> float:
+    text = house.metrics.render().decode()
+    (line,) = (
+        each for each in text.splitlines() if each.startswith(f'rookery_duplicates_total{{first="{first}"')
+    )
+    return float(line.rsplit(" ", 1)[1])
+
+
+async def test_a_publishers_retry_is_answered_from_memory(house: House, envelope: Wrap) -> None:
+    """The same reading in a second message is acknowledged, neither classified nor written again, and counted."""
+    for _ in range(2):
+        assert await house.pipeline.accept(envelope(bird())) is Verdict.ACCEPTED
+    assert ids(house.predictions) == ["r1"]
+    assert house.classifier.calls == [1]
+    assert counted(house, "durable") == 1
+
+
+@pytest.mark.parametrize("payload", [bird(None), table(None, None), b"not JSON", bird(None)[:-4] + b"}"])
+async def test_a_redelivered_message_without_ids_is_known_by_its_own_id(
+    house: House, envelope: Wrap, payload: bytes
+) -> None:
+    """The message id stands in for every reading, of a table and of what was refused, too."""
+    message = envelope(payload)
+    first = await house.pipeline.accept(message)
+    before = len(house.results.lines) + len(house.rejects.lines)
+    assert await house.pipeline.accept(message) is first
+    assert len(house.results.lines) + len(house.rejects.lines) == before
+    await house.pipeline.accept(envelope(payload))
+    assert len(house.results.lines) + len(house.rejects.lines) == 2 * before
+
+
+async def test_a_duplicate_in_flight_waits_for_the_first_and_is_as_durable(
+    house: House, envelope: Wrap
+) -> None:
+    """It is acknowledged when the first one is on the disk, not before."""
+    house.results.gate.clear()
+    first = asyncio.ensure_future(house.pipeline.accept(envelope(bird())))
+    await house.results.waiting.wait()
+    second = asyncio.ensure_future(house.pipeline.accept(envelope(bird())))
+    await asyncio.sleep(0)
+    assert not second.done()
+    house.results.gate.set()
+    assert await asyncio.gather(first, second) == [Verdict.ACCEPTED] * 2
+    assert ids(house.predictions) == ["r1"]
+    assert counted(house, "in_flight") == 1
+
+
+async def test_a_duplicate_of_what_fails_fails_too_and_both_are_welcome_again(
+    house: House, envelope: Wrap
+) -> None:
+    """Nothing is acknowledged on the word of a first one that never became durable."""
+    house.results.broken = True
+    messages = [envelope(bird()) for _ in range(3)]
+    failed = await asyncio.gather(*map(house.pipeline.accept, messages), return_exceptions=True)
+    assert [type(each) for each in failed] == [SinkUnavailable] * 3
+    house.results.broken = False
+    assert set(await asyncio.gather(*map(house.pipeline.accept, messages))) == {Verdict.ACCEPTED}
+    assert ids(house.predictions) == ["r1"]
+
+
+@pytest.mark.parametrize("position", range(4))
+async def test_a_caller_who_leaves_takes_nothing_from_those_who_joined_it(
+    house: House, envelope: Wrap, position: int
+) -> None:
+    """Of four deliveries of one reading any one may leave, the first too: the others are answered."""
+    house.results.gate.clear()
+    callers = [asyncio.ensure_future(house.pipeline.accept(envelope(bird()))) for _ in range(4)]
+    await house.results.waiting.wait()
+    callers[position].cancel()
+    house.results.gate.set()
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(answer) for answer in answers].count(asyncio.CancelledError) == 1
+    assert answers.count(Verdict.ACCEPTED) == 3
+    assert ids(house.predictions) == ["r1"]
+
+
+async def test_the_rows_of_a_table_are_known_one_by_one(house: House, envelope: Wrap) -> None:
+    """Rows that are durable, in flight, repeated or new: each is answered once, with its own row."""
+    await house.pipeline.accept(envelope(bird("a")))
+    house.results.gate.clear()
+    flying = asyncio.ensure_future(house.pipeline.accept(envelope(bird("b"))))
+    await asyncio.sleep(0)
+    mixed = asyncio.ensure_future(house.pipeline.accept(envelope(table("a", "b", "c", "c", "d"))))
+    await asyncio.sleep(0)
+    house.results.gate.set()
+    assert await asyncio.gather(flying, mixed) == [Verdict.ACCEPTED] * 2
+    assert Counter(ids(house.predictions)) == Counter("abcd")
+    assert {line["reading_id"]: line["row"] for line in house.predictions} == {
+        "a": None,
+        "b": None,
+        "c": 2,
+        "d": 4,
+    }
+
+
+async def test_a_table_whose_rows_joined_a_failure_comes_again_and_only_those_rows_are_written(
+    house: House, envelope: Wrap
+) -> None:
+    """The message is told to come again; its other rows are durable by then and are not written twice."""
+    message = envelope(table("a", "b"))
+    house.results.gate.clear()
+    house.results.broken = True
+    failing = asyncio.ensure_future(house.pipeline.accept(envelope(bird("a"))))
+    await house.results.waiting.wait()
+    joined = asyncio.ensure_future(house.pipeline.accept(message))
+    # The first write has failed by the time that its sender knows; the table's own row goes in the next batch.
+    failing.add_done_callback(lambda _: setattr(house.results, "broken", False))
+    house.results.gate.set()
+    failures = await asyncio.gather(failing, joined, return_exceptions=True)
+    assert [type(each) for each in failures] == [SinkUnavailable] * 2
+    assert await house.pipeline.accept(message) is Verdict.ACCEPTED
+    assert Counter(ids(house.predictions)) == Counter("ab")
+
+
+async def test_the_same_table_in_parts_gets_blocks_of_different_names(
+    build: Callable[..., House], envelope: Wrap
+) -> None:
+    """What is left of a message after its duplicates were taken out names the block, not the message alone."""
+    message = envelope(table("a", "b"))
+    names = []
+    for known in (bird("a"), bird("b"), None):
+        house = build()
+        if known is not None:
+            await house.pipeline.accept(envelope(known))
+        await house.pipeline.accept(message)
+        names.append(house.results.blocks[-1].key)
+    assert len(set(names)) == 3
+
+
+async def test_a_mended_reading_is_no_duplicate_of_its_rejection(house: House, envelope: Wrap) -> None:
+    """What was refused may come again under the same identity, once it is right."""
+    spoilt = json.dumps({"reading_id": "r1", "bill_length_mm": -1}).encode()
+    assert await house.pipeline.accept(envelope(spoilt)) is Verdict.REJECTED
+    assert await house.pipeline.accept(envelope(spoilt)) is Verdict.REJECTED
+    assert await house.pipeline.accept(envelope(bird("r1"))) is Verdict.ACCEPTED
+    assert ids(house.rejections) == ["r1"]
+    assert ids(house.predictions) == ["r1"]
+
+
+async def test_what_the_model_failed_on_is_welcome_again(build: Callable[..., House], envelope: Wrap) -> None:
+    """Its rejection does not stand in the way of a model that can answer it."""
+    guilty = {77.0}
+    house = build(RuleClassifier(lambda row: float(row[0]) in guilty))
+    message = bird("r1", bill_length_mm=77)
+    await house.pipeline.accept(envelope(message))
+    guilty.clear()
+    await house.pipeline.accept(envelope(message))
+    assert ids(house.rejections) == ids(house.predictions) == ["r1"]
+
+
+async def test_the_first_of_two_readings_with_one_identity_wins(house: House, envelope: Wrap) -> None:
+    """An identity belongs to one observation: another one under it is taken for its duplicate."""
+    await house.pipeline.accept(envelope(bird("r1", flipper_length_mm=220)))
+    await house.pipeline.accept(envelope(bird("r1", flipper_length_mm=180)))
+    assert [line["species"] for line in house.predictions] == ["Gentoo"]
+
+
+async def test_what_was_refused_by_the_intake_is_not_taken_for_seen(
+    build: Callable[..., House], envelope: Wrap
+) -> None:
+    """A message that is told to come again is welcome when it does."""
+    house = build(bounds=Bounds(batch_rows=1, intake_rows=1, intake_bytes=10_000))
+    taken, full = await asyncio.gather(
+        house.pipeline.accept(envelope(bird("a"))),
+        house.pipeline.accept(envelope(bird("b"))),
+        return_exceptions=True,
+    )
+    assert taken is Verdict.ACCEPTED
+    assert isinstance(full, Full)
+    assert await house.pipeline.accept(envelope(bird("b"))) is Verdict.ACCEPTED
+    assert ids(house.predictions) == ["a", "b"]
+
+
+async def test_predict_is_answered_each_time(house: House, envelope: Wrap) -> None:
+    """What is stored nowhere is nobody's duplicate."""
+    for _ in range(2):
+        assert len((await house.pipeline.predict(envelope(bird()))).predictions) == 1
+    assert await house.pipeline.accept(envelope(bird())) is Verdict.ACCEPTED
+    assert len(house.predictions) == 1
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_the_window_is_bounded_by_count_and_by_time() -> None:
+    """The oldest are forgotten first; what is in flight never is."""
+    clock = Clock()
+    seen = Duplicates(count=3, seconds=10, clock=clock)
+    ticket: Ticket[None] = Ticket(None, rows=1, size=1)
+    seen.claim(["flying"], ticket)
+    for nth in range(5):
+        seen.claim([str(nth)], ticket)
+        seen.remember([str(nth)])
+    assert list(seen.sift(["0", "1", "2", "3", "4"]).fresh) == [0, 1]
+    clock.now = 10
+    assert list(seen.sift(["2", "3", "4"]).fresh) == [0, 1, 2]
+    assert seen.sift(["flying"]).joined == [ticket]
+    seen.forget(["flying"])
+    assert len(seen) == 0
+
+
+async def test_a_ticket_tells_the_window_before_its_callers() -> None:
+    """Who is answered finds the reading remembered already, and only the first answer counts."""
+    told: list[object] = []
+    ticket: Ticket[None] = Ticket(None, rows=1, size=1)
+    ticket.then(told.append)
+    ticket.resolve("answer")
+    ticket.fail(Unavailable("too late to matter"))
+    assert await ticket == "answer"
+    assert told == ["answer"]
