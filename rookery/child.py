@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Final, Self
 
 from rookery.errors import Trouble
+from rookery.leaving import put_off
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,8 +46,20 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def start(self) -> None:
+        """Start the process. A signal that comes meanwhile waits, so that the process is never out of hand."""
         self.ready_file.unlink(missing_ok=True)
-        with self.log.open("ab") as log:
+        with put_off(), self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  our own program, no shell
                 self._command,
                 env=self._environment,
@@ -55,10 +68,6 @@ class Child:
                 stderr=log,
                 start_new_session=True,
             )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
 
     @property
     def pid(self) -> int:
@@ -85,9 +94,11 @@ class Child:
         if self.code is not None:
             raise Trouble(f"The {self.room} ended with exit code {self.code}.", hint=self.tail())
 
-    def end(self) -> int:
+    def end(self) -> int | None:
         """Ask the child to end, make it after ENDS_WITHIN_S, and return its exit code; doing so again is fine."""
-        process = self._started
+        process = self._process
+        if process is None:
+            return None
         if process.poll() is None:
             process.terminate()
         try:

@@ -17,13 +17,17 @@ from rookery.birds import flock
 from rookery.errors import INTERRUPTED, NOT_GOOD, Trouble
 from rookery.leaving import leaving
 from rookery.observed import acknowledged_after, batches
-from rookery.report import Report, Sent, render
+from rookery.report import Phase, Report, render
 from rookery.stage import Folders, staged
-from rookery.traffic import SINGLE, TABLE, Traffic
+from rookery.traffic import Traffic
 from rookery.verdicts import Verdicts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.status import Status
+
+    from rookery.stage import Stage
 
 SETTLES_WITHIN_S: Final = 60.0
 """How long the account of one phase may stay open; Google's emulator pushes only two messages at a time."""
@@ -63,40 +67,47 @@ def run(plan: Plan, console: Console | None = None) -> int:
 
 
 def _play(plan: Plan, folders: Folders, status: Status) -> Report:
-    """Send the birds one by one, then in tables with the spoilt ones, wait for each to settle, close the account."""
+    """Send the birds phase by phase, wait for each to settle, end the processes, and close the account."""
     birds, ledger = flock(), Ledger()
     verdicts = Verdicts(folders.results, folders.rejects, ledger)
     with staged(folders, emulator=plan.emulator) as stage:
         told = oracle.ask(birds)
         traffic = Traffic(stage.publisher, ledger, answers=told.answers)
-
-        def meanwhile(missing: int) -> None:
-            stage.check()
-            status.update(f"{missing} readings under way")
-
-        began = time.monotonic()
-        traffic.singles(birds)
-        verdicts.wait(SETTLES_WITHIN_S, meanwhile=meanwhile)
-        alone = batches(stage.worker)
-        tables = traffic.tables(birds)
-        spoilt = traffic.spoilt(plan.seed)
-        verdicts.wait(SETTLES_WITHIN_S, meanwhile=meanwhile)
-        seconds = time.monotonic() - began
-        together = batches(stage.worker).since(alone)
-        pushed = acknowledged_after(stage.broker, stage.route.subscription)
+        journeys = {
+            "one by one": lambda: traffic.singles(birds),
+            "in tables": lambda: traffic.tables(birds),
+            "spoilt": lambda: traffic.spoilt(plan.seed),
+        }
+        if not plan.emulator:
+            # Google's emulator pushes two messages at a time, whatever waits: a rush is none there.
+            journeys["in a rush"] = lambda: traffic.rush(birds)
+        phases = [_phase(name, send, stage, verdicts, status) for name, send in journeys.items()]
+        acknowledged = acknowledged_after(stage.broker, stage.route.subscription)
         status.update("Ending broker and worker")
     # Both have ended: what they wrote is all that there will ever be.
     verdicts.gather()
     return Report(
-        sent=Sent(birds=birds, prefixes=(SINGLE, TABLE), tables=tables, spoilt=spoilt),
+        birds=birds,
+        phases=phases,
         account=ledger.close(),
         predicted=verdicts.predicted,
         rejected=verdicts.rejected,
         unseen_accuracy=told.unseen_accuracy,
-        single_batches=alone,
-        table_batches=together,
-        pushed=pushed,
-        seconds=seconds,
+        acknowledged=acknowledged,
         folders=folders,
         broker=f"Google's emulator at {plan.emulator}" if plan.emulator else "the embedded broker",
     )
+
+
+def _phase(name: str, send: Callable[[], int], stage: Stage, verdicts: Verdicts, status: Status) -> Phase:
+    """Send, and wait until everything sent has its verdict, or too long."""
+
+    def meanwhile(missing: int) -> None:
+        stage.check()
+        status.update(f"Penguins {name}: {missing} under way")
+
+    before, began = batches(stage.worker), time.monotonic()
+    messages = send()
+    verdicts.wait(SETTLES_WITHIN_S, meanwhile=meanwhile)
+    seconds = time.monotonic() - began
+    return Phase(name=name, messages=messages, seconds=seconds, batches=batches(stage.worker).since(before))

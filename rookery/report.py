@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rookery.observed import Latency, latency
+from rookery.traffic import SINGLE, TABLE
 from schemas.reading import SPECIES
 
 if TYPE_CHECKING:
@@ -31,48 +32,42 @@ _SHOWN_IDS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """The journeys that were published: each bird alone and in a table, by prefix; and the spoilt."""
+class Phase:
+    """One part of the demo: what it sent, how long until all of it was durable, and how the worker batched it."""
 
-    birds: Sequence[Bird]
-    prefixes: tuple[str, ...]
-    tables: int
-    spoilt: int
+    name: str
+    messages: int
+    seconds: float
+    batches: Batches
 
-    def species(self) -> dict[str, str]:
-        """The observers' word for every reading that can be predicted."""
-        return {
-            bird.reading_id(prefix): bird.species
-            for prefix in self.prefixes
-            for bird in self.birds
-            if bird.measured
-        }
+    @property
+    def rate(self) -> float:
+        """Readings a second, from the first publication to the last verdict."""
+        return self.batches.readings / self.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything that the demo's last page says. `pushed` is publish -> acknowledged, as the broker saw it."""
+    """Everything that the demo's last page says. `acknowledged` is how old messages were then, as the broker saw it."""
 
-    sent: Sent
+    birds: Sequence[Bird]
+    phases: Sequence[Phase]
     account: Account
     predicted: Mapping[str, Prediction]
     rejected: Mapping[str, Rejection]
     unseen_accuracy: float
-    single_batches: Batches
-    table_batches: Batches
-    pushed: Latency | None
-    seconds: float
+    acknowledged: Latency | None
     folders: Folders
     broker: str
 
     @property
     def confusion(self) -> Counter[tuple[str, str]]:
-        """How often a species (as observed) was named so (as predicted)."""
-        species = self.sent.species()
+        """How often a species (as observed) was named so (as predicted), over the two journeys of each bird."""
         return Counter(
-            (species[reading_id], prediction.species)
-            for reading_id, prediction in self.predicted.items()
-            if reading_id in species
+            (bird.species, prediction.species)
+            for bird in self.birds
+            for prefix in (SINGLE, TABLE)
+            if (prediction := self.predicted.get(bird.reading_id(prefix))) is not None
         )
 
     @property
@@ -101,15 +96,17 @@ def render(report: Report) -> RenderableType:
 
 
 def _account(report: Report) -> RenderableType:
-    account, sent = report.account, report.sent
+    account = report.account
     lines = _grid(3)
-    birds = len(sent.birds)
-    what = f"{birds} penguins alone and in {sent.tables} tables, {sent.spoilt} spoilt readings"
+    what = f"{len(report.birds)} penguins: {', '.join(each.name for each in report.phases)}"
     lines.add_row("published", str(account.published), Text(what, style="dim"))
     lines.add_row("predicted", str(account.predicted), "")
-    lines.add_row("rejected", str(account.rejected), Text("each with its reasons, below", style="dim"))
+    lines.add_row("rejected", str(account.rejected), Text("each with every reason, below", style="dim"))
     lines.add_row("lost", _zero(account.lost), _ids(account.lost))
-    lines.add_row("wrong", _zero(account.wrong), _ids([each.reading_id for each in account.wrong]))
+    wrong = _ids([each.reading_id for each in account.wrong])
+    lines.add_row(
+        "wrong", _zero(account.wrong), wrong or Text("compared with the model asked directly", style="dim")
+    )
     lines.add_row("unknown", _zero(account.unknown), _ids(account.unknown))
     lines.add_row("duplicated", str(len(account.duplicated)), _ids(account.duplicated))
     sums = f"{account.published} = {account.predicted} + {account.rejected} + {len(account.lost)}"
@@ -133,7 +130,9 @@ def _accuracy(report: Report) -> RenderableType:
         table.add_row(
             observed, *(_cell(confusion[observed, named], right=observed == named) for named in SPECIES)
         )
-    seen = f"The model learned from these birds; of birds it never saw it names {report.unseen_accuracy:.1%} rightly."
+    seen = (
+        f"The model learned from these birds; of unseen ones it names {report.unseen_accuracy:.1%} rightly."
+    )
     return Group(_title("Accuracy"), said, Text(seen, style="dim"), table)
 
 
@@ -149,25 +148,23 @@ def _speed(report: Report) -> RenderableType:
         for one in report.predicted.values()
         if one.published_at is not None
     )
-    lines = _grid(3)
-    lines.add_row("published to predicted", *_times(waits))
-    if report.pushed is not None:
-        lines.add_row("published to durable", *_times(report.pushed))
-    lines.add_row(
-        "batches, one by one", f"mean {report.single_batches.mean:.1f}", _batches(report.single_batches)
-    )
-    lines.add_row(
-        "batches, in tables", f"mean {report.table_batches.mean:.1f}", _batches(report.table_batches)
-    )
-    return Group(_title(f"Speed over {report.broker}"), lines)
+    ages = Table.grid(padding=(0, 3, 0, 0))
+    ages.add_row(Text("published to predicted", style="dim"), *_times(waits))
+    if report.acknowledged is not None:
+        ages.add_row(Text("published to acknowledged", style="dim"), *_times(report.acknowledged))
+    phases = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    phases.add_column("phase", style="dim")
+    for name in ("messages", "readings", "batches", "mean batch", "readings/s"):
+        phases.add_column(name, justify="right")
+    for each in report.phases:
+        seen = each.batches
+        counts = (each.messages, seen.readings, seen.batches)
+        phases.add_row(each.name, *map(str, counts), f"{seen.mean:.1f}", f"{each.rate:,.0f}")
+    return Group(_title(f"Speed over {report.broker}"), ages, phases)
 
 
 def _times(seen: Latency) -> tuple[str, str]:
     return f"p50 {seen.p50_s * 1000:.0f} ms", f"p99 {seen.p99_s * 1000:.0f} ms"
-
-
-def _batches(seen: Batches) -> Text:
-    return Text(f"{seen.readings} readings in {seen.batches} batches", style="dim")
 
 
 def _reasons(rejected: Iterable[Rejection]) -> RenderableType:

@@ -72,10 +72,8 @@ def staged(folders: Folders, *, emulator: str | None = None) -> Iterator[Stage]:
     folders.logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         # Both start at once: the worker needs the broker's address as little as the other way round.
-        embedded = None if emulator else stack.enter_context(child.broker(folders.logs))
-        worker = stack.enter_context(
-            child.worker(folders.logs, results=folders.results, rejects=folders.rejects)
-        )
+        embedded = None if emulator else _start(stack, child.broker(folders.logs))
+        worker = _start(stack, child.worker(folders.logs, results=folders.results, rejects=folders.rejects))
         broker = embedded.address() if embedded else str(emulator)
         address = worker.address()
         route = _fresh_route(f"{address}/")
@@ -87,6 +85,13 @@ def staged(folders: Folders, *, emulator: str | None = None) -> Iterator[Stage]:
         children = (worker, embedded) if embedded else (worker,)
         with _explained(worker), publisher:
             yield Stage(broker=broker, worker=address, route=route, publisher=publisher, children=children)
+
+
+def _start(stack: ExitStack, started: Child) -> Child:
+    """Start a child that will be ended, whatever happens between here and there."""
+    stack.push(started)
+    started.start()
+    return started
 
 
 def _fresh_route(push_to: str) -> Route:

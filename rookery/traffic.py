@@ -20,6 +20,7 @@ ROWS_PER_TABLE: Final = 43
 SINGLE: Final = "single"
 TABLE: Final = "table"
 SPOILT: Final = 20
+RUSHES: Final = 10
 SPOILT_HOW: Final = "spoilt"
 """The attribute that says of a spoilt message how it was spoilt; its rejection repeats it."""
 
@@ -57,6 +58,10 @@ class Traffic:
             self._publisher.publish(table(group, prefix))
         self._publisher.flush()
         return len(starts)
+
+    def rush(self, birds: Sequence[Bird], times: int = RUSHES) -> int:
+        """Publish the whole flock one by one, again and again without a pause; returns how many messages."""
+        return sum(self.singles(birds, prefix=f"rush-{number}") for number in range(times))
 
     def spoilt(self, seed: int, count: int = SPOILT) -> int:
         """Publish readings that must be refused; nobody can read an id in them, so the message's stands in."""

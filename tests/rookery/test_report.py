@@ -13,7 +13,7 @@ from rich.console import Console
 from load.ledger import Account
 from rookery.birds import Bird
 from rookery.observed import Batches, Latency, latency
-from rookery.report import Report, Sent, render
+from rookery.report import Phase, Report, render
 from rookery.stage import Folders
 from schemas.prediction import Prediction
 from schemas.rejection import Reason, Rejection
@@ -54,15 +54,15 @@ def report(wrongly_named: int = 0) -> Report:
         f"single-{n}": prediction(n, "Adelie" if n < wrongly_named else "Gentoo") for n in range(100)
     }
     return Report(
-        sent=Sent(birds=BIRDS, prefixes=("single",), tables=1, spoilt=1),
+        birds=BIRDS,
+        phases=[
+            Phase(name="one by one", messages=101, seconds=2.0, batches=Batches(batches=8, readings=100))
+        ],
         account=Account(published=101, predicted=100, rejected=1),
         predicted=predicted,
         rejected={"r": REJECTION},
         unseen_accuracy=0.991,
-        single_batches=Batches(batches=8, readings=100),
-        table_batches=Batches(),
-        pushed=Latency(p50_s=0.020, p99_s=0.2),
-        seconds=1.0,
+        acknowledged=Latency(p50_s=0.020, p99_s=0.2),
         folders=Folders(Path("here")),
         broker="a broker",
     )
@@ -82,8 +82,8 @@ def test_the_page_says_what_was_seen() -> None:
         "The account closes: 101 = 100 + 1 + 0.",
         "100.0%: 100 of 100 named as the observers did.",
         "published to predicted p50 50 ms p99 99 ms",
-        "published to durable p50 20 ms p99 200 ms",
-        "mean 12.5 100 readings in 8 batches",
+        "published to acknowledged p50 20 ms p99 200 ms",
+        "one by one 101 100 8 12.5 50",
         "1 sex one of [female] or [male]",
         "1 wings unknown field",
         "here/predictions",
