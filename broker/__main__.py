@@ -10,15 +10,17 @@ import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from broker.faults import FaultShares
-from broker.server import EmbeddedBroker
+from broker.window import MOST_PUSHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_EXAMPLE = """example:
+_GC_THRESHOLDS: Final = (50_000, 20, 50)
+"""A backlog is many long-lived objects without circles: looking through them often finds nothing."""
+_EXAMPLE: Final = """example:
   python -m broker --port 8085 &
   export PUBSUB_EMULATOR_HOST=127.0.0.1:8085
   curl -X PUT http://127.0.0.1:8085/v1/projects/demo/topics/readings
@@ -50,6 +52,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=8085, help="0: any free one (default: %(default)s)")
     parser.add_argument("--ready-file", type=Path, help="write HOST:PORT here once ready")
+    parser.add_argument(
+        "--most-pushes",
+        type=_count,
+        default=MOST_PUSHES,
+        metavar="N",
+        help="pushes under way at once, for each subscription (default: %(default)s)",
+    )
     faults = parser.add_argument_group("faults", "what at-least-once delivery allows, seeded")
     faults.add_argument("--seed", type=int, default=0, help="the same seed gives the same faults")
     faults.add_argument(
@@ -74,8 +83,19 @@ def _port(text: str) -> int:
     return port
 
 
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
 async def _serve(options: argparse.Namespace, faults: FaultShares) -> int:
-    async with EmbeddedBroker(options.host, options.port, faults=faults) as broker:
+    from broker.server import EmbeddedBroker  # noqa: PLC0415  --help and bad options need not wait a second for grpc
+
+    async with EmbeddedBroker(
+        options.host, options.port, faults=faults, most_pushes=options.most_pushes
+    ) as broker:
         with _stop_signals() as stopped:
             print(  # noqa: T201  the one line that it says at start
                 f"broker: Pub/Sub on {broker.address} (gRPC and REST), messages in memory only",
@@ -85,6 +105,7 @@ async def _serve(options: argparse.Namespace, faults: FaultShares) -> int:
                 _announce(options.ready_file, broker.address)
             gc.collect()
             gc.freeze()
+            gc.set_threshold(*_GC_THRESHOLDS)
             await asyncio.wait({stopped, broker.failed}, return_when=asyncio.FIRST_COMPLETED)
         if broker.failed.done():
             print(f"broker: failed: {broker.failed.exception()!r}", file=sys.stderr)  # noqa: T201  its last words

@@ -20,11 +20,19 @@ class Exchange:
     """Fan messages out to subscriptions, and dead ones to their topics.
 
     `epoch` is what to add to the caller's clock for seconds since 1970; `first_id` begins the message ids,
-    which a restarted broker must not use again.
+    which a restarted broker must not use again. `most_pushes` bounds each push window (None: production's rules).
     """
 
-    def __init__(self, *, faults: FaultShares | None = None, epoch: float = 0.0, first_id: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        faults: FaultShares | None = None,
+        most_pushes: int | None = None,
+        epoch: float = 0.0,
+        first_id: int = 1,
+    ) -> None:
         self._faults = faults or FaultShares()
+        self._most_pushes = most_pushes
         self._epoch = epoch
         self._ids = count(first_id)
         self._ack_ids = count(first_id)
@@ -45,7 +53,13 @@ class Exchange:
             dead = subscription.rules.dead_letter
             return dead is not None and self._bury(name, dead.topic, message, attempts=attempts, now=now)
 
-        subscription = Subscription(rules, faults=Faults(self._faults, name), serial=self._ack_ids, bury=bury)
+        subscription = Subscription(
+            rules,
+            faults=Faults(self._faults, name),
+            serial=self._ack_ids,
+            most_pushes=self._most_pushes,
+            bury=bury,
+        )
         self._topics[topic][name] = subscription
         return subscription
 

@@ -62,7 +62,7 @@ class Leases:
 
     def expire(self, now: float) -> Held | None:
         """End the next delivery whose deadline has passed; None where there is none."""
-        while self._deadlines and (self._deadlines[0][0] <= now or _is_stale(self._deadlines[0])):
+        while self._deadlines and self._deadlines[0][0] <= now:
             deadline = heappop(self._deadlines)
             if not _is_stale(deadline):
                 return self.end(deadline[2].ack_id)
@@ -70,7 +70,9 @@ class Leases:
 
     @property
     def next_at(self) -> float | None:
-        """The earliest deadline, or an earlier moment; None: there is none."""
+        """The earliest deadline; None: there is none."""
+        while self._deadlines and _is_stale(self._deadlines[0]):
+            heappop(self._deadlines)
         return self._deadlines[0][0] if self._deadlines else None
 
     def _set(self, held: Held, expires_at: float) -> None:

@@ -54,5 +54,7 @@ class Queue:
 
     @property
     def next_at(self) -> float | None:
-        """When the next held-back message is due, or an earlier moment; None: there is none."""
+        """When the next held-back message is due; None: there is none."""
+        while self._waiting and self._waiting[0][2].entry != self._waiting[0][1]:
+            heappop(self._waiting)
         return self._waiting[0][0] if self._waiting else None

@@ -17,6 +17,7 @@ from broker.grpc_api import GrpcApi
 from broker.push import Pusher
 from broker.rest_api import RestApi
 from broker.signer import TokenSigner
+from broker.window import MOST_PUSHES
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,14 +33,23 @@ _GRPC_OPTIONS: Final = (("grpc.max_receive_message_length", -1), ("grpc.max_send
 class EmbeddedBroker:
     """Pub/Sub on `host`:`port` while the context is open (port 0: any free one); all in memory.
 
+    `most_pushes` bounds what each push subscription has under way, since each takes a connection of this machine.
     Raises OSError on entering where the port cannot be had. `failed` is done with an error if a part of the
     broker dies by a defect.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, faults: FaultShares | None = None) -> None:
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        faults: FaultShares | None = None,
+        most_pushes: int = MOST_PUSHES,
+    ) -> None:
         self._host = host
         self._port = port
         self._faults = faults
+        self._most_pushes = most_pushes
         self._stack = AsyncExitStack()
 
     @property
@@ -64,12 +74,21 @@ class EmbeddedBroker:
         pusher = await stack.enter_async_context(Pusher(signer))
         now = time.time()
         # Message ids begin at the microsecond of the start, so that a restarted broker repeats none.
-        exchange = Exchange(faults=self._faults, epoch=now - time.monotonic(), first_id=int(now * 1e6))
+        exchange = Exchange(
+            faults=self._faults,
+            most_pushes=self._most_pushes,
+            epoch=now - time.monotonic(),
+            first_id=int(now * 1e6),
+        )
         self.catalogue = Catalogue(exchange, pusher=pusher, clock=time.monotonic, on_death=self._die)
         stack.push_async_callback(self.catalogue.reset)
         grpc_port = await self._serve_grpc(stack)
+        # Who pulls and leaves must not take a message along: the handler hears of it by cancellation.
         rest = web.AppRunner(
-            RestApi(self.catalogue, signer).app(), access_log=None, shutdown_timeout=_GRACE_SECONDS
+            RestApi(self.catalogue, signer).app(),
+            access_log=None,
+            shutdown_timeout=_GRACE_SECONDS,
+            handler_cancellation=True,
         )
         await rest.setup()
         stack.push_async_callback(rest.cleanup)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 class Subscription:
     """Hold every message until it is acked; hand out what the rules, the window and the backoff allow.
 
+    `most_pushes` bounds the push window beyond production's rules (None: no such bound).
     `bury(message, attempts, now)` takes a message to its dead-letter topic and says whether it could.
     `changed()` is called when there may be something new to take or an earlier time to wake at.
     """
@@ -35,13 +36,14 @@ class Subscription:
         rules: Rules,
         *,
         faults: Faults | None = None,
+        most_pushes: int | None = None,
         serial: Iterator[int] | None = None,
         bury: Callable[[Message, int, float], bool] = lambda *_: False,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.rules = rules
         self.changed = changed
-        self.window = PushWindow()
+        self.window = PushWindow(most_pushes)
         self.backoff = PushBackoff()
         self._faults = faults or Faults(FaultShares())
         self._bury = bury

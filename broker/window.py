@@ -17,16 +17,22 @@ LINEAR_STEP: Final = 100.0
 """Pushes that a window beyond the cap gains in one round trip."""
 HEALTHY_SHARE: Final = 0.99
 HEALTHY_LATENCY_SECONDS: Final = 1.0
+MOST_PUSHES: Final = 256
+"""A bound for one machine, well below the 1,024 open files that a process may often have."""
 _MEMORY: Final = 1 / 200
 
 
 class PushWindow:
-    """Grow with acks, halve once a round trip on failure; times in seconds of the caller's clock."""
+    """Grow with acks, halve once a round trip on failure; times in seconds of the caller's clock.
 
-    __slots__ = ("_latency", "_share", "_shrunk_at", "_size")
+    `most` bounds it where every push is a connection of one machine; production has no such bound (None).
+    """
 
-    def __init__(self) -> None:
-        self._size = START
+    __slots__ = ("_latency", "_most", "_share", "_shrunk_at", "_size")
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = float("inf") if most is None else float(most)
+        self._size = min(START, self._most)
         self._shrunk_at = float("-inf")
         self._share = 1.0
         self._latency = 0.0
@@ -52,9 +58,9 @@ class PushWindow:
 
     def _grow(self) -> None:
         if self._size < CAP:
-            self._size = min(CAP, self._size + 1)
+            self._size = min(CAP, self._most, self._size + 1)
         elif self.healthy:
-            self._size += LINEAR_STEP / self._size
+            self._size = min(self._most, self._size + LINEAR_STEP / self._size)
 
     def failed(self, sent_at: float, now: float) -> None:
         """Note a failure; those sent before the last shrinking belong to the same trouble."""

@@ -1,0 +1,162 @@
+"""What the rest of Rookery relies on in Pub/Sub: the same on the embedded broker and on Google's emulator.
+
+Where the two differ, the test says so; the embedded broker then follows production, the emulator does not.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from broker.testing import RecordingEndpoint
+
+if TYPE_CHECKING:
+    # The fixture's class lives beside it; tests are not a package.
+    PubSub = Any
+
+MESSAGE = {"data": base64.b64encode(b"bird").decode(), "attributes": {"rookery_schema": "1"}}
+
+
+async def test_publish_reaches_a_push_endpoint(pubsub: PubSub) -> None:
+    """A push is a POST of JSON with the subscription and the message, id and time in both spellings."""
+    async with RecordingEndpoint() as endpoint:
+        await pubsub.subscribe("push", pushConfig={"pushEndpoint": endpoint.url})
+        (message_id,) = await pubsub.publish(MESSAGE)
+        received = (await endpoint.wait_for(1))[0]
+    push = received.push()
+    published = push["message"]["publishTime"]
+    assert push == {
+        "subscription": "projects/contract/subscriptions/push",
+        "message": {
+            **MESSAGE,
+            "messageId": message_id,
+            "message_id": message_id,
+            "publishTime": published,
+            "publish_time": published,
+        },
+    }
+    assert published.endswith("Z")
+
+
+async def test_ordering_key_in_the_push_body(pubsub: PubSub) -> None:
+    """The push body has the ordering key; the emulator leaves it out."""
+    async with RecordingEndpoint() as endpoint:
+        await pubsub.subscribe("push", pushConfig={"pushEndpoint": endpoint.url}, enableMessageOrdering=True)
+        await pubsub.publish({**MESSAGE, "orderingKey": "k"})
+        push = (await endpoint.wait_for(1))[0].push()
+    assert push["message"].get("orderingKey") == (None if pubsub.is_google else "k")
+
+
+async def test_publish_pull_ack(pubsub: PubSub) -> None:
+    """A pulled message is what was published; acked, it does not come again, so that the next pull finds the next."""
+    await pubsub.subscribe("pull")
+    ids = await pubsub.publish(MESSAGE)
+    received = await pubsub.pull("pull")
+    assert received["message"] == {
+        **MESSAGE,
+        "messageId": ids[0],
+        "publishTime": received["message"]["publishTime"],
+    }
+    await pubsub.ask("POST", "subscriptions/pull:acknowledge", {"ackIds": [received["ackId"]]})
+    ids += await pubsub.publish(MESSAGE)
+    assert (await pubsub.pull("pull"))["message"]["messageId"] == ids[1]
+
+
+async def test_nacked_pull_comes_again(pubsub: PubSub) -> None:
+    """A message whose deadline is set to 0 comes again with the same id."""
+    await pubsub.subscribe("pull")
+    (message_id,) = await pubsub.publish(MESSAGE)
+    first = await pubsub.pull("pull")
+    nack = {"ackIds": [first["ackId"]], "ackDeadlineSeconds": 0}
+    await pubsub.ask("POST", "subscriptions/pull:modifyAckDeadline", nack)
+    assert (await pubsub.pull("pull"))["message"]["messageId"] == message_id
+
+
+async def test_nacked_push_comes_again(pubsub: PubSub) -> None:
+    """A push answered with 503 comes again with the same id."""
+    async with RecordingEndpoint([503]) as endpoint:
+        await pubsub.subscribe("push", pushConfig={"pushEndpoint": endpoint.url})
+        (message_id,) = await pubsub.publish(MESSAGE)
+        received = await endpoint.wait_for(2)
+    assert [each.push()["message"]["messageId"] for each in received[:2]] == [message_id] * 2
+
+
+async def test_202_acknowledges(pubsub: PubSub) -> None:
+    """202 is an ack, as Google documents; the emulator takes it for a nack and pushes again."""
+    async with RecordingEndpoint([202]) as endpoint:
+        await pubsub.subscribe("push", pushConfig={"pushEndpoint": endpoint.url})
+        (first,) = await pubsub.publish(MESSAGE)
+        await endpoint.wait_for(1)
+        if pubsub.is_google:
+            received = await endpoint.wait_for(2)
+            assert received[1].push()["message"]["messageId"] == first
+        else:
+            (second,) = await pubsub.publish(MESSAGE)
+            received = await endpoint.wait_for(2)
+            assert received[1].push()["message"]["messageId"] == second
+
+
+async def test_dead_letter(pubsub: PubSub) -> None:
+    """After five failed pushes the message is in the dead-letter topic, with where it came from.
+
+    The embedded broker tells each attempt in the push body, as production does; the emulator does not.
+    """
+    async with RecordingEndpoint([500] * 50) as endpoint:
+        await pubsub.subscribe("grave", topic="dead")
+        await pubsub.subscribe(
+            "push",
+            pushConfig={"pushEndpoint": endpoint.url},
+            deadLetterPolicy={"deadLetterTopic": "projects/contract/topics/dead", "maxDeliveryAttempts": 5},
+            retryPolicy={"minimumBackoff": "0.1s", "maximumBackoff": "0.1s"},
+        )
+        await pubsub.publish(MESSAGE)
+        dead = (await pubsub.pull("grave"))["message"]
+        attempts = [each.push().get("deliveryAttempt") for each in endpoint.received[:5]]
+    assert dead["data"] == MESSAGE["data"]
+    assert dead["attributes"]["rookery_schema"] == "1"
+    assert int(dead["attributes"]["CloudPubSubDeadLetterSourceDeliveryCount"]) >= 5
+    assert dead["attributes"]["CloudPubSubDeadLetterSourceSubscription"] == "push"
+    assert dead["attributes"]["CloudPubSubDeadLetterSourceSubscriptionProject"] == "contract"
+    assert "CloudPubSubDeadLetterSourceTopicPublishTime" in dead["attributes"]
+    assert attempts == ([None] * 5 if pubsub.is_google else [1, 2, 3, 4, 5])
+
+
+async def test_unwrapped_body(pubsub: PubSub) -> None:
+    """An unwrapped push is the payload, with metadata and attributes as headers."""
+    async with RecordingEndpoint() as endpoint:
+        config = {"pushEndpoint": endpoint.url, "noWrapper": {"writeMetadata": True}}
+        await pubsub.subscribe("push", pushConfig=config)
+        (message_id,) = await pubsub.publish(MESSAGE)
+        received = (await endpoint.wait_for(1))[0]
+    assert received.body == b"bird"
+    assert received.headers["x-goog-pubsub-message-id"] == message_id
+    assert received.headers["x-goog-pubsub-subscription-name"] == "projects/contract/subscriptions/push"
+    assert received.headers["x-goog-pubsub-publish-time"].endswith("Z")
+    assert received.headers["rookery_schema"] == "1"
+    assert received.headers["Content-Type"] == "application/x-www-form-urlencoded"
+
+
+async def test_token_of_an_authenticated_push(pubsub: PubSub) -> None:
+    """A subscription with oidc_token gets an Authorization header; the emulator takes the token and sends none."""
+    async with RecordingEndpoint() as endpoint:
+        token = {"serviceAccountEmail": "push@contract.iam.gserviceaccount.com"}
+        await pubsub.subscribe("push", pushConfig={"pushEndpoint": endpoint.url, "oidcToken": token})
+        await pubsub.publish(MESSAGE)
+        received = (await endpoint.wait_for(1))[0]
+    assert ("Authorization" in received.headers) != pubsub.is_google
+
+
+async def test_filter(pubsub: PubSub) -> None:
+    """The embedded broker refuses a filter; the emulator takes it, and ignores it."""
+    await pubsub.subscribe("first")
+    body = {"topic": "projects/contract/topics/work", "filter": 'attributes.kind = "gull"'}
+    assert await pubsub.status("PUT", "subscriptions/filtered", body) == (200 if pubsub.is_google else 501)
+
+
+@pytest.mark.parametrize("body", [{"messages": [{}]}, {"messages": [{"data": "%"}]}])
+async def test_refuses_what_is_no_message(pubsub: PubSub, body: dict[str, Any]) -> None:
+    """An empty message and broken base64 are refused with 400."""
+    await pubsub.subscribe("pull")
+    assert await pubsub.status("POST", "topics/work:publish", body) == 400
