@@ -12,11 +12,13 @@ from pydantic import ValidationError
 from schemas.artifact import CARD_ATTRIBUTE, MAX_BYTES, ModelCard, NotAnArtifact, unseal
 from schemas.features import CATEGORIES, FEATURES
 from schemas.reading import MEASUREMENTS, SPECIES
-from worker.booster import BoosterClassifier, golden_rows, xgboost
+from worker.booster import XGBOOST_VERSION, BoosterClassifier, Unreadable, golden_rows, parse
 from worker.outliers import Outliers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from xgboost import Booster
 
 SHIPPED: Final = Path(__file__).parent / "shipped" / "penguins.ubj"
 """The last known good model, in every installation."""
@@ -38,12 +40,12 @@ def load(source: Path | bytes) -> BoosterClassifier:
     digest = hashlib.sha256(artifact).hexdigest()
     name = digest[:12] if isinstance(source, bytes) else str(source)
     try:
-        booster = _parse(unseal(artifact))
+        booster = parse(unseal(artifact))
         card = _card(booster)
         _hold(_against_contract(card, booster))
         classifier = BoosterClassifier(booster, card, outliers=_outliers(card), digest=digest)
         _hold(classifier.deviations())
-    except NotAnArtifact as error:
+    except (NotAnArtifact, Unreadable) as error:
         raise ModelRefused(name, str(error)) from None
     except _Against as error:
         raise ModelRefused(name, *error.reasons) from None
@@ -71,20 +73,7 @@ def _read(path: Path) -> bytes:
         raise ModelRefused(str(path), f"it cannot be read: {error.strerror}") from None
 
 
-def _parse(raw: bytes) -> xgboost.Booster:
-    """Give the bytes to xgboost; only whole ones may come here, for damaged ones can crash the process."""
-    booster = xgboost.Booster({"nthread": 1})
-    try:
-        booster.load_model(bytearray(raw))
-    except xgboost.core.XGBoostError as error:
-        raise _Against(
-            f"xgboost {xgboost.__version__} cannot read it: {str(error).splitlines()[0]}"
-        ) from None
-    booster.set_param({"nthread": 1})
-    return booster
-
-
-def _card(booster: xgboost.Booster) -> ModelCard:
+def _card(booster: Booster) -> ModelCard:
     written = booster.attr(CARD_ATTRIBUTE)
     if written is None:
         raise _Against("the booster carries no card")
@@ -97,7 +86,7 @@ def _card(booster: xgboost.Booster) -> ModelCard:
         ) from None
 
 
-def _against_contract(card: ModelCard, booster: xgboost.Booster) -> list[str]:
+def _against_contract(card: ModelCard, booster: Booster) -> list[str]:
     """Name all in which the model differs from what readings and predictions are here."""
     golden = card.golden
     questions = len(golden.rows)
@@ -107,7 +96,7 @@ def _against_contract(card: ModelCard, booster: xgboost.Booster) -> list[str]:
         ("labels", card.labels, SPECIES),
         ("features of the booster", tuple(booster.feature_names or ()), FEATURES),
         ("rounds of the booster", booster.num_boosted_rounds(), card.rounds),
-        ("xgboost's major version", _major(card.xgboost_version), _major(xgboost.__version__)),
+        ("xgboost's major version", _major(card.xgboost_version), _major(XGBOOST_VERSION)),
         ("width of the golden readings", {len(row) for row in golden.rows}, {len(FEATURES)}),
         ("golden margins", [len(row) for row in golden.margins], [len(SPECIES)] * questions),
         ("golden probabilities", [len(row) for row in golden.probabilities], [len(SPECIES)] * questions),
@@ -138,7 +127,7 @@ def _outliers(card: ModelCard) -> Outliers:
 
 
 def _warm_up(classifier: BoosterClassifier) -> None:
-    """Make the first real batch as fast as the others: buffers of these sizes are allocated, code is paged in."""
+    """Page in the code that every batch runs through, so that the first one is not the slow one."""
     rows = golden_rows(classifier.card.golden)
     for count in _WARM_UP_ROWS:
         classifier.classify(np.resize(rows, (count, rows.shape[1])))

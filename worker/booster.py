@@ -40,6 +40,28 @@ def _hidden(module: str) -> Iterator[None]:
 with _hidden("sklearn"):
     import xgboost
 
+XGBOOST_VERSION: Final[str] = xgboost.__version__
+
+
+class Unreadable(ValueError):  # noqa: N818  it reads as what it says of the bytes
+    """The bytes are no booster that this version of xgboost can read."""
+
+
+def parse(raw: bytes) -> xgboost.Booster:
+    """Read a booster's UBJ; raises Unreadable. Only proven bytes may come here: damaged ones crash the process."""
+    if not raw:
+        # xgboost 3.2 aborts the process on nothing at all.
+        raise Unreadable(f"xgboost {XGBOOST_VERSION} cannot read it: it is empty")
+    booster = xgboost.Booster({"nthread": 1})
+    try:
+        booster.load_model(bytearray(raw))
+    except (xgboost.core.XGBoostError, UnicodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise Unreadable(f"xgboost {XGBOOST_VERSION} cannot read it: {reason}") from None
+    # Loading brings the thread count of training back.
+    booster.set_param({"nthread": 1})
+    return booster
+
 
 class BoosterClassifier:
     """Answers readings with a checked booster, its outlier rule and its card; safe for concurrent calls."""
@@ -50,6 +72,10 @@ class BoosterClassifier:
         self.model = digest[:12]
         self._booster = booster
         self._outliers = outliers
+
+    def pinned(self) -> BoosterClassifier:
+        """Itself: a booster never changes."""
+        return self
 
     def classify(self, rows: NDArray[np.float32]) -> Answers:
         """Answer rows of shape (n, 7), NaN where a feature is missing; raises ValueError on another width."""

@@ -1,0 +1,159 @@
+"""The model artifact: one file whose booster carries its own card; what training writes and the worker trusts.
+
+The file is one header line and the booster's UBJ. The header's checksum is verified before xgboost sees a
+byte, for its parser crashes on damaged files (docs/decisions/0001-model-container.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CARD_ATTRIBUTE: Final = "rookery_card"
+"""The booster's attribute that holds the card as JSON."""
+
+MAX_BYTES: Final = 16 * 1024 * 1024
+"""No artifact is larger; a hundred times what this one needs."""
+
+_HEADER: Final = re.compile(rb"rookery-model/1 sha256=([0-9a-f]{64}) length=([0-9]{1,12})\n")
+_HEADER_BYTES: Final = 120
+
+
+class NotAnArtifact(ValueError):  # noqa: N818  it reads as what it says of the file
+    """The bytes are no whole artifact: another format, cut short, or damaged."""
+
+
+def seal(booster: bytes) -> bytes:
+    """Put the header before a booster's UBJ."""
+    digest = hashlib.sha256(booster).hexdigest()
+    return b"rookery-model/1 sha256=%s length=%d\n" % (digest.encode(), len(booster)) + booster
+
+
+def unseal(artifact: bytes) -> bytes:
+    """Return the booster's UBJ, proven whole; raises NotAnArtifact."""
+    if len(artifact) > MAX_BYTES:
+        raise NotAnArtifact(f"{len(artifact)} bytes are more than the {MAX_BYTES} that a model may have")
+    header = _HEADER.match(artifact[:_HEADER_BYTES])
+    if header is None:
+        raise NotAnArtifact("the file does not start with a rookery-model/1 header")
+    booster = artifact[header.end() :]
+    if len(booster) != int(header[2]):
+        raise NotAnArtifact(
+            f"the header promises {int(header[2])} bytes after it, the file has {len(booster)}"
+        )
+    if hashlib.sha256(booster).hexdigest().encode() != header[1]:
+        raise NotAnArtifact("the checksum does not match: the file is damaged")
+    return booster
+
+
+class _Card(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Scores(_Card):
+    """How well known birds were classified; counts are birds, averaged over the repeats of a cross-validation.
+
+    `confusion[i][j]`: birds of species i that were called species j; log loss is in nats a bird.
+    """
+
+    accuracy: float
+    log_loss: float
+    recall: dict[str, float]
+    confusion: tuple[tuple[float, ...], ...]
+
+
+class Candidate(_Card):
+    """One size of model: its cross-validated log loss, that mean's standard error, and birds wrong."""
+
+    depth: int
+    rounds: int
+    log_loss: float
+    standard_error: float
+    wrong: float
+
+    @property
+    def leaves(self) -> int:
+        """The most leaves that the model can have for each species: its size."""
+        return self.rounds * (1 << self.depth)
+
+
+class Report(_Card):
+    """What training saw and measured.
+
+    `hidden` maps the features hidden from an otherwise whole reading to the cross-validated accuracy without
+    them; `false_alarms` is the share of held-out penguins that the outlier rule flags.
+    """
+
+    birds: dict[str, int]
+    left_out: int
+    folds: int
+    repeats: int
+    candidates: tuple[Candidate, ...]
+    chosen: Candidate
+    cross_validated: Scores
+    training: Scores
+    hidden: dict[str, float]
+    false_alarms: float
+
+
+class Golden(_Card):
+    """Readings as the model sees them (None is missing) with the answers that every loaded copy must repeat.
+
+    Margins (sums of leaves, before the softmax) must be equal to the last bit, probabilities to 1e-6, because
+    the exponential may differ in its last bit from one processor to another.
+    """
+
+    rows: tuple[tuple[float | None, ...], ...]
+    margins: tuple[tuple[float, ...], ...]
+    probabilities: tuple[tuple[float, ...], ...]
+    out_of_distribution: tuple[bool, ...]
+
+
+class Distribution(_Card):
+    """One feature over the training birds: inner bin edges, the share of each bin, the share missing.
+
+    A value v is in bin i where edges[i - 1] <= v < edges[i]; the shares of the bins add up to 1.
+    """
+
+    edges: tuple[float, ...]
+    shares: tuple[float, ...]
+    missing: float
+
+
+class Cluster(_Card):
+    """The normal distribution of one species' four measurements: mean and covariance, in mm and g."""
+
+    mean: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
+
+
+class OutlierRule(_Card):
+    """When a reading is unlike the training birds: far from every species by the measurements it has.
+
+    Far: the smallest squared Mahalanobis distance over the clusters exceeds `limits[pattern]`, where bit i of
+    the pattern is set when measurement i is present. Nothing measured (pattern 0) is always far.
+    """
+
+    clusters: tuple[Cluster, ...]
+    limits: tuple[float, ...]
+
+
+class ModelCard(_Card):
+    """Everything about a model beside its trees; `labels` are the species in the order of its columns."""
+
+    format: Literal[1] = 1
+    features: tuple[str, ...]
+    categories: dict[str, tuple[str, ...]]
+    labels: tuple[str, ...]
+    data_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    seed: int
+    xgboost_version: str
+    parameters: dict[str, int | float | str]
+    rounds: int
+    report: Report
+    golden: Golden
+    distribution: dict[str, Distribution]
+    outliers: OutlierRule

@@ -1,0 +1,80 @@
+"""The data file: read as it is, or refused with every reason."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.penguins import BadData, read
+
+DATA = Path(__file__).parents[2] / "data" / "penguins.csv"
+HEADER, *ROWS = DATA.read_text().splitlines()
+
+
+def written(tmp_path: Path, *lines: str) -> Path:
+    path = tmp_path / "birds.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_the_known_birds_are_read_with_gaps_as_nan() -> None:
+    """Rows without any measurement are left out and counted; eleven sexes minus those two stay missing."""
+    birds = read(DATA)
+    assert (len(birds), birds.left_out) == (342, 2)
+    assert np.bincount(birds.species).tolist() == [151, 68, 123]
+    assert int(np.isnan(birds.matrix).sum()) == 9
+    assert birds.digest == hashlib.sha256(DATA.read_bytes()).hexdigest()
+
+
+def test_columns_may_stand_in_any_order_beside_others(tmp_path: Path) -> None:
+    """Columns are found by their names; what is not ours is ignored."""
+    turned = [",".join(["note", *reversed(line.split(","))]) for line in [HEADER, *ROWS]]
+    assert np.array_equal(read(written(tmp_path, *turned)).matrix, read(DATA).matrix, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("lines", "reasons"),
+    [
+        ((), ["column species is needed", "column bill_length_mm is needed", "column island is needed"]),
+        ((HEADER,), ["10 measured birds of Adelie are needed, the file has 0"]),
+        ((HEADER.replace("sex", "gender"), *ROWS), ["column sex is needed"]),
+        ((HEADER + ",sex", *(f"{row},male" for row in ROWS)), ["column sex is needed, once"]),
+        ((HEADER, *ROWS, "Adelie,Dream,39"), ["line 346: 8 cells are needed, this row has 3"]),
+        ((HEADER, "Emperor,Dream,39,18,190,3700,male,2007", *ROWS), ["line 2: species: one of Adelie"]),
+        ((HEADER, "Emperor,NA,NA,NA,NA,NA,NA,NA", *ROWS), ["line 2: species: one of Adelie"]),
+        (
+            (HEADER, "Adelie,Mars,x,0,190,3700,male,2007.5", *ROWS),
+            ["line 2: bill_length_mm", "line 2: bill_depth_mm", "line 2: year", "line 2: island"],
+        ),
+        ((HEADER, "Adelie,Dream,nan,18,190,3700,male,2007", *ROWS), ["line 2: bill_length_mm"]),
+        ((HEADER, *ROWS[:152], '"'), ["it is no CSV"]),
+        ((HEADER, *ROWS[:160]), ["birds of Gentoo are needed, the file has 8", "Chinstrap"]),
+    ],
+)
+def test_a_bad_file_is_refused_with_every_reason(
+    tmp_path: Path, lines: tuple[str, ...], reasons: list[str]
+) -> None:
+    """Missing columns, short rows, unknown species, impossible cells and too few birds are each named, with their line."""
+    with pytest.raises(BadData) as refused:
+        read(written(tmp_path, *lines))
+    assert [reason for reason in reasons if reason not in "\n".join(refused.value.reasons)] == []
+
+
+def test_a_file_of_errors_is_summed_up(tmp_path: Path) -> None:
+    """The message shows ten reasons and counts the others; the error carries all."""
+    with pytest.raises(BadData, match="and 20 more") as refused:
+        read(written(tmp_path, HEADER, *["Emperor,Dream,39,18,190,3700,male,2007"] * 30))
+    assert len(refused.value.reasons) == 30
+
+
+@pytest.mark.parametrize("raw", [None, b"species,\xff\xfe"])
+def test_what_is_no_text_is_refused(tmp_path: Path, raw: bytes | None) -> None:
+    """A file that is absent or no UTF-8 is a clear error too."""
+    path = tmp_path / "birds.csv"
+    if raw is not None:
+        path.write_bytes(raw)
+    with pytest.raises(BadData, match="cannot be trained on"):
+        read(path)

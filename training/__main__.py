@@ -1,0 +1,48 @@
+"""`python -m training`: train a model from a CSV file of known penguins and print its report."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003  typer reads the annotations when it runs
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from training.penguins import BadData
+from training.recipe import SEED, train
+from training.report import render
+
+UNUSABLE = 2
+"""Exit code where the data cannot be trained on."""
+
+UNWRITTEN = 1
+"""Exit code where the artifact cannot be written."""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(epilog="Example: python -m training --data data/penguins.csv --out penguins.ubj --seed 7")
+def main(
+    data: Annotated[Path, typer.Option(help="CSV file with the species and features of known birds.")],
+    out: Annotated[Path, typer.Option(help="Where the model artifact goes.")],
+    seed: Annotated[int, typer.Option(min=0, help="The same data and seed yield the same bytes.")] = SEED,
+) -> None:
+    """Train a model from known penguins, and print how well it does."""
+    try:
+        # An impossible place shows before the work, not after it.
+        out.parent.mkdir(parents=True, exist_ok=True)
+        trained = train(data, seed=seed)
+        trained.write(out)
+    except BadData as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(UNUSABLE) from None
+    except OSError as error:
+        typer.echo(f"{out} cannot be written: {error.strerror}", err=True)
+        raise typer.Exit(UNWRITTEN) from None
+    console = Console()
+    console.print(render(trained.report))
+    console.print(f"{out}: {len(trained.artifact)} bytes")
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m training")

@@ -1,0 +1,39 @@
+"""How each feature is distributed over the training birds, so that drift can be told from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from schemas.artifact import Distribution
+from schemas.features import FEATURES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FEW: Final = 10
+"""Up to so many different values each get a bin of their own; beyond, bins are tenths of the birds."""
+
+
+def distribution(matrix: NDArray[np.float32]) -> dict[str, Distribution]:
+    """Describe each feature of (birds, 7) by bins."""
+    return {name: _bins(matrix[:, column].astype(np.float64)) for column, name in enumerate(FEATURES)}
+
+
+def _bins(column: NDArray[np.float64]) -> Distribution:
+    known = column[~np.isnan(column)]
+    edges = _edges(known)
+    counts = np.bincount(np.searchsorted(edges, known, side="right"), minlength=len(edges) + 1)
+    return Distribution(
+        edges=tuple(edges.tolist()),
+        shares=tuple(np.round(counts / max(len(known), 1), 5).tolist()),
+        missing=round(1 - len(known) / len(column), 5),
+    )
+
+
+def _edges(known: NDArray[np.float64]) -> NDArray[np.float64]:
+    values = np.unique(known)
+    if len(values) <= FEW:
+        return (values[1:] + values[:-1]) / 2
+    return np.unique(np.round(np.quantile(known, np.arange(1, FEW) / FEW), 4))

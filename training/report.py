@@ -1,0 +1,63 @@
+"""The report of a training run, as tables for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from schemas.artifact import Candidate, Report, Scores
+
+
+def render(report: Report) -> Group:
+    """Show what was chosen and how well it does, as something that rich can print."""
+    return Group(_choice(report), _scores(report), _confusion(report.cross_validated), _hidden(report))
+
+
+def _choice(report: Report) -> Table:
+    birds = ", ".join(f"{count} {name}" for name, count in report.birds.items())
+    table = Table(title=f"Learned from {birds} ({report.left_out} rows without measurements left out)")
+    for column in ("model", "depth", "rounds", "leaves", "log loss", "birds wrong"):
+        table.add_column(column, justify="left" if column == "model" else "right")
+    for candidate in report.candidates:
+        table.add_row(f"best of depth {candidate.depth}", *_cells(candidate))
+    table.add_row("chosen: the smallest that loses nothing", *_cells(report.chosen), style="bold")
+    return table
+
+
+def _cells(candidate: Candidate) -> tuple[str, ...]:
+    loss = f"{candidate.log_loss:.4f} ± {candidate.standard_error:.4f}"
+    return str(candidate.depth), str(candidate.rounds), str(candidate.leaves), loss, f"{candidate.wrong:.2f}"
+
+
+def _scores(report: Report) -> Table:
+    unseen = f"unseen birds ({report.folds} folds, {report.repeats} times)"
+    table = Table("", title="How well it does")
+    for column in (unseen, "the training birds"):
+        table.add_column(column, justify="right")
+    pair = (report.cross_validated, report.training)
+    table.add_row("accuracy", *(f"{each.accuracy:.2%}" for each in pair))
+    for name in report.birds:
+        table.add_row(f"recall of {name}", *(f"{each.recall[name]:.2%}" for each in pair))
+    table.add_row("log loss", *(f"{each.log_loss:.4f}" for each in pair))
+    table.add_row("flagged out of distribution", f"{report.false_alarms:.2%}", "")
+    return table
+
+
+def _confusion(scores: Scores) -> Table:
+    table = Table("species", title="Unseen birds: what was called what, mean of the repeats")
+    for name in scores.recall:
+        table.add_column(f"called {name}", justify="right")
+    for name, row in zip(scores.recall, scores.confusion, strict=True):
+        table.add_row(name, *(f"{count:.2f}" for count in row))
+    return table
+
+
+def _hidden(report: Report) -> Table:
+    table = Table("without", title="Unseen birds with features missing")
+    table.add_column("accuracy", justify="right")
+    for names, accuracy in report.hidden.items():
+        table.add_row(names, f"{accuracy:.2%}")
+    return table
