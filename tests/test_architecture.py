@@ -31,7 +31,7 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
 """The table of rooms. A room may always import itself."""
 
 COMPOSITION_ROOTS: Final = frozenset({"app", "__main__"})
-CONCRETE: Final = re.compile(r"worker\.(booster|artifacts|oidc|\w+_sink|sinks\.\w+)$")
+CONCRETE: Final = re.compile(r"worker\.(booster|artifacts|model_store|bucket_model|oidc|\w+_sink|sinks\.\w+)$")
 """What only the worker's composition roots, and the parts themselves, may import."""
 
 NEVER: Final = frozenset({"utils", "util", "helpers", "helper", "common", "base", "manager", "processor"})

@@ -17,13 +17,17 @@ from urllib.parse import unquote, urlsplit
 
 from aiohttp import web
 
-from worker.artifacts import load
 from worker.batcher import Bounds
+from worker.duplicates import Duplicates
 from worker.folder_sink import FolderSink
 from worker.metrics import Metrics
+from worker.model_cache import ModelCache
+from worker.model_source import BadModelAddress, source_of
+from worker.model_store import ModelStore
 from worker.pipeline import Parts, Pipeline
 from worker.probes import Probes
 from worker.push import PushHandler
+from worker.settings import SHIPPED_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -63,7 +67,8 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     async with AsyncExitStack() as stack:
         results = await _sink(stack, "ROOKERY_RESULTS", settings.results)
         rejects = await _sink(stack, "ROOKERY_REJECTS", settings.rejects)
-        classifier = await asyncio.to_thread(load, Path(settings.model))
+        models = _models(settings, metrics)
+        classifier = await models.open()
         parts = Parts(
             classifier=classifier,
             results=results,
@@ -78,9 +83,11 @@ async def running(settings: Settings) -> AsyncIterator[str]:
                 batch_rows=settings.batch_rows,
                 intake_rows=settings.intake_rows,
                 intake_bytes=settings.intake_bytes,
+                deadline_seconds=settings.ack_deadline_seconds,
             ),
+            duplicates=Duplicates(count=settings.duplicates_count, seconds=settings.duplicates_seconds),
         )
-        probes = Probes(metrics, model=classifier.model)
+        probes = Probes(metrics, model=models)
         app = web.Application(client_max_size=settings.body_bytes)
         app.add_routes(_routes(PushHandler(pipeline, metrics), probes))
         runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=_CLOSE_SECONDS)
@@ -89,6 +96,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         listening = _listen(settings)
         await web.SockSite(runner, listening).start()
         stack.push_async_callback(_drain, pipeline, probes, settings.drain_seconds)
+        await stack.enter_async_context(models.watched(settings.model_refresh_seconds))
         # What lives until the end need not be looked at by every collection: this decides the tail latency.
         gc.collect()
         gc.freeze()
@@ -122,6 +130,17 @@ async def _drain(pipeline: Pipeline, probes: Probes, seconds: float) -> None:
         os._exit(UNFINISHED)
 
 
+def _models(settings: Settings, metrics: Metrics) -> ModelStore:
+    """The store of the model that the settings name; the shipped one needs no cache."""
+    try:
+        source = source_of(settings.model)
+    except BadModelAddress as error:
+        raise Misconfigured(f"ROOKERY_MODEL={error}") from None
+    folder = None if settings.model == str(SHIPPED_MODEL) else settings.model_cache
+    cache = None if folder is None else ModelCache(folder, settings.model)
+    return ModelStore(source, cache=cache, metrics=metrics)
+
+
 async def _sink(stack: AsyncExitStack, name: str, uri: str) -> Sink:
     parts = urlsplit(uri)
     if parts.scheme != "file" or parts.netloc not in {"", "localhost", "."}:
@@ -139,6 +158,7 @@ def _listen(settings: Settings) -> socket.socket:
             (settings.host, settings.port),
             family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
             backlog=1024,
+            reuse_port=settings.reuse_port,
         )
     except OSError as error:
         raise Misconfigured(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error

@@ -32,6 +32,9 @@ class Classifier(Protocol):
     def model(self) -> str:
         """The name of the artifact that answers, as predictions carry it."""
 
+    def pinned(self) -> Classifier:
+        """The classifier that stays the same for a whole batch; itself, unless it can be exchanged."""
+
     def classify(self, rows: NDArray[np.float32]) -> Answers:
         """Answer rows of shape (n, features), NaN where a feature is missing; n is at least 1."""
 

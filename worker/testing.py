@@ -38,6 +38,10 @@ class RuleClassifier:
         self._healthy = healthy
         self.calls: list[int] = []
 
+    def pinned(self) -> RuleClassifier:
+        """Itself: a rule is never exchanged."""
+        return self
+
     def classify(self, rows: NDArray[np.float32]) -> Answers:
         """Answer rows of shape (n, features)."""
         self.calls.append(len(rows))

@@ -280,7 +280,7 @@ async def test_sigterm_under_traffic_answers_all_that_was_taken_and_ends_in_time
     [
         ({"ROOKERY_PORT": "many"}, "setting ROOKERY_PORT"),
         ({"ROOKERY_RESULTS": "s3://bucket"}, "ROOKERY_RESULTS=s3://bucket"),
-        ({"ROOKERY_MODEL": "/nowhere/model.ubj"}, "/nowhere/model.ubj"),
+        ({"ROOKERY_MODEL": "s3://models/a"}, "ROOKERY_MODEL=s3://models/a"),
     ],
 )
 def test_what_cannot_be_used_is_named_in_one_line_with_exit_code_2(

@@ -1,0 +1,276 @@
+"""The model store: what is new and good is swapped in, whatever is not leaves the last good one answering."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from training.testing import damaged, variant
+from worker.artifacts import SHIPPED, load
+from worker.metrics import Metrics
+from worker.model_cache import ModelCache
+from worker.model_source import (
+    BadModelAddress,
+    BucketAddress,
+    Fetched,
+    FileSource,
+    ModelUnreachable,
+    source_of,
+)
+from worker.model_store import ModelStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from worker.model_source import ModelSource
+
+GOOD = SHIPPED.read_bytes()
+OTHER = variant(GOOD, rounds=10)
+THIRD = variant(GOOD, rounds=20)
+NAME = {artifact: load(artifact).model for artifact in (GOOD, OTHER, THIRD)}
+
+
+class Shelf:
+    """A source whose bytes a test lays down; None is a place that cannot be reached."""
+
+    address = "gs://bucket/model"
+
+    def __init__(self, artifact: bytes | None) -> None:
+        self.generation = 0
+        self.read = 0
+        self.lay(artifact)
+
+    def lay(self, artifact: bytes | None) -> None:
+        self.artifact = artifact
+        self.generation += 1
+
+    def version(self) -> str:
+        if self.artifact is None:
+            raise ModelUnreachable("model gs://bucket/model cannot be read: no route to host")
+        return str(self.generation)
+
+    def fetch(self) -> Fetched:
+        version = self.version()
+        self.read += 1
+        return Fetched(self.artifact or b"", version)
+
+
+def store(source: ModelSource, cache: Path | None = None) -> ModelStore:
+    kept = ModelCache(cache, source.address) if cache else None
+    return ModelStore(source, cache=kept, metrics=Metrics())
+
+
+def told(models: ModelStore, name: str) -> float:
+    for line in models._metrics.render().decode().splitlines():
+        if line.startswith(f"{name} "):
+            return float(line.split()[1])
+    raise AssertionError(name)
+
+
+async def test_the_model_of_the_source_answers_under_its_digest() -> None:
+    """All is well: no reason, no degradation."""
+    models = store(Shelf(OTHER))
+    current = await models.open()
+    assert (current.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
+    assert told(models, "rookery_model_degraded") == 0
+    assert told(models, f'rookery_model{{model="{NAME[OTHER]}"}}') == 1
+
+
+async def test_a_new_version_is_swapped_in_and_read_once_only() -> None:
+    """Looking for news costs one question; the bytes are read when the version changes."""
+    shelf = Shelf(GOOD)
+    models = store(shelf)
+    current = await models.open()
+    for _ in range(3):
+        await models.refresh()
+    assert (current.model, shelf.read) == (NAME[GOOD], 1)
+    shelf.lay(OTHER)
+    await models.refresh()
+    assert (current.model, models.reason, shelf.read) == (NAME[OTHER], None, 2)
+
+
+async def test_a_batch_that_pinned_a_model_keeps_it() -> None:
+    """A swap falls between batches: a batch under way, bisected or not, is answered by one artifact."""
+    shelf = Shelf(GOOD)
+    models = store(shelf)
+    current = await models.open()
+    pinned = current.pinned()
+    shelf.lay(OTHER)
+    await models.refresh()
+    rows = np.array([[39.1, 18.7, 181, 3750, 2007, 1, 2]], dtype=np.float32)
+    assert pinned.classify(rows).model == NAME[GOOD]
+    assert current.classify(rows).model == NAME[OTHER]
+
+
+async def test_1000_damaged_models_are_never_served_and_each_is_told() -> None:
+    """Flipped bits, cut ends, exchanged blocks, swapped contents: the last good one answers and says why."""
+    chance = random.Random(20261123)  # noqa: S311  damage needs no secrecy
+    shelf = Shelf(GOOD)
+    models = store(shelf)
+    current = await models.open()
+    rows = np.array([[39.1, 18.7, 181, 3750, 2007, 1, 2]], dtype=np.float32)
+    for nth in range(1000):
+        shelf.lay(damaged(OTHER, THIRD, chance))
+        await models.refresh()
+        assert current.classify(rows).model == NAME[GOOD], nth
+        assert models.reason is not None
+        assert models.reason.startswith("model gs://bucket/model is refused: ")
+    assert told(models, "rookery_model_degraded") == 1
+    assert told(models, 'rookery_model_loads_total{outcome="refused"}') == 1000
+    shelf.lay(OTHER)
+    await models.refresh()
+    assert (current.model, models.reason) == (NAME[OTHER], None)
+    assert told(models, "rookery_model_degraded") == 0
+
+
+async def test_damage_at_the_start_falls_back_to_the_cache_and_then_to_the_shipped_copy(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Last good one of this address first; the copy in the package where there is none, or it is damaged too."""
+    chance = random.Random(7)  # noqa: S311  damage needs no secrecy
+    await store(Shelf(OTHER), tmp_path).open()
+    for _ in range(20):
+        models = store(Shelf(damaged(THIRD, GOOD, chance)), tmp_path)
+        assert ((await models.open()).model, models.origin) == (NAME[OTHER], "cache")
+        assert models.reason
+    assert "is refused" in caplog.text
+    (kept,) = tmp_path.iterdir()
+    for _ in range(20):
+        kept.write_bytes(damaged(OTHER, GOOD, chance))
+        models = store(Shelf(damaged(THIRD, GOOD, chance)), tmp_path)
+        assert ((await models.open()).model, models.origin) == (NAME[GOOD], "shipped")
+
+
+async def test_an_unreachable_source_is_tried_again_and_recovers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An outage at the start costs nothing but the news; it is said once at ERROR, not each time."""
+    shelf = Shelf(None)
+    models = store(shelf, tmp_path)
+    current = await models.open()
+    await models.refresh()
+    assert (current.model, models.origin) == (NAME[GOOD], "shipped")
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [record.getMessage() for record in errors] == [
+        "model gs://bucket/model cannot be read: no route to host"
+    ]
+    shelf.lay(OTHER)
+    await models.refresh()
+    assert (current.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
+    shelf.lay(None)
+    await models.refresh()
+    assert (current.model, models.reason is None) == (NAME[OTHER], False)
+
+
+async def test_a_refused_version_stays_refused_through_an_outage() -> None:
+    """Coming back with the same bad version is no recovery."""
+    shelf = Shelf(GOOD)
+    models = store(shelf)
+    await models.open()
+    shelf.lay(OTHER[:-1])
+    await models.refresh()
+    refusal, bad = models.reason, shelf.artifact
+    shelf.artifact = None
+    await models.refresh()
+    assert models.reason != refusal
+    shelf.artifact = bad
+    await models.refresh()
+    assert (models.reason, shelf.read) == (refusal, 2)
+
+
+async def test_a_sealed_artifact_that_breaks_the_loader_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a bad model raises, the worker lives and the fallback answers."""
+
+    def broken(source: object) -> object:
+        if source == OTHER:
+            raise IndexError("nobody thought of that")
+        return load(source)  # type: ignore[arg-type]  # as the store calls it
+
+    monkeypatch.setattr("worker.model_store.load", broken)
+    models = store(Shelf(OTHER))
+    assert (await models.open()).model == NAME[GOOD]
+    assert models.reason == "model gs://bucket/model is refused: IndexError: nobody thought of that"
+
+
+async def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    """Replaced, rewritten in place, damaged and mended: each is noticed while the worker runs."""
+    path = tmp_path / "model.ubj"
+    path.write_bytes(GOOD)
+    models = store(FileSource(path))
+    current = await models.open()
+    fresh = tmp_path / "fresh.ubj"
+    fresh.write_bytes(OTHER)
+    fresh.replace(path)
+    await models.refresh()
+    assert current.model == NAME[OTHER]
+    path.write_bytes(THIRD[:1000])
+    await models.refresh()
+    assert current.model == NAME[OTHER]
+    assert "the header promises" in str(models.reason)
+    path.write_bytes(THIRD)
+    os.utime(path, ns=(1, 1))
+    await models.refresh()
+    assert (current.model, models.reason) == (NAME[THIRD], None)
+
+
+async def test_watching_looks_for_news_by_itself_and_ends_with_its_context() -> None:
+    """No task is left behind; the same model under a new version is not swapped."""
+    shelf = Shelf(GOOD)
+    models = store(shelf)
+    current = await models.open()
+    async with models.watched(0.001):
+        shelf.lay(OTHER)
+        async with asyncio.timeout(10):
+            while current.model != NAME[OTHER]:  # noqa: ASYNC110  news come by the clock, no event says so
+                # The same.
+                await asyncio.sleep(0.001)
+    assert {task.get_name() for task in asyncio.all_tasks()}.isdisjoint({"model watch"})
+
+
+async def test_a_cache_that_cannot_be_written_costs_a_warning_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The disk is a convenience."""
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    models = store(Shelf(OTHER), blocked)
+    assert (await models.open()).model == NAME[OTHER]
+    assert models.reason is None
+    assert "cannot be kept" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("address", "meant"),
+    [
+        ("gs://bucket/a/model.ubj", BucketAddress("bucket", "a/model.ubj")),
+        (
+            "gs://bucket/model.ubj#1700000000000000",
+            BucketAddress("bucket", "model.ubj", 1_700_000_000_000_000),
+        ),
+    ],
+)
+def test_bucket_addresses_are_understood(address: str, meant: BucketAddress) -> None:
+    """With and without a generation, and written back as they were."""
+    assert BucketAddress.read(address) == meant
+    assert source_of(address).address == address
+
+
+@pytest.mark.parametrize(
+    "address", ["", "s3://bucket/model", "gs://bucket", "gs://bucket/", "gs://b/m#0", "gs://b/m#x"]
+)
+def test_other_addresses_are_refused_in_words(address: str) -> None:
+    """The operator learns what an address looks like."""
+    with pytest.raises(BadModelAddress, match="is needed"):
+        source_of(address)
+
+
+def test_file_addresses_are_paths(tmp_path: Path) -> None:
+    """A plain path and a file:// address are the same file."""
+    assert source_of(f"file://{tmp_path}/a%20b") == FileSource(tmp_path / "a b")
+    assert source_of("models/a.ubj").address == "models/a.ubj"

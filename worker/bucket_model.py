@@ -1,0 +1,77 @@
+"""BucketSource: a model in Cloud Storage."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
+from google.api_core.exceptions import GoogleAPIError, NotFound
+from google.auth.exceptions import GoogleAuthError
+from google.cloud.storage import Client
+from google.cloud.storage.exceptions import InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from schemas.artifact import MAX_BYTES
+from worker.model_source import BUCKET, Fetched, ModelUnreachable
+
+if TYPE_CHECKING:
+    from worker.model_source import BucketAddress
+
+_SECONDS: Final = 5.0
+"""One call; together with its retries no longer than `_RETRY` says, for the library's own patience is minutes."""
+_RETRY: Final = DEFAULT_RETRY.with_timeout(12.0).with_delay(initial=0.2, maximum=2.0, multiplier=2.0)
+_CALL: Final[dict[str, Any]] = {"timeout": _SECONDS, "retry": _RETRY}
+
+TROUBLE: Final = (GoogleAPIError, GoogleAuthError, InvalidResponse, requests.RequestException, OSError)
+"""What the library raises where the service, the network or the credentials fail."""
+
+
+class BucketSource:
+    """A model object; its version is the object's generation. Honours STORAGE_EMULATOR_HOST."""
+
+    def __init__(self, where: BucketAddress) -> None:
+        """Store the address; the client is made with the first call."""
+        self._where = where
+
+    @property
+    def address(self) -> str:
+        """The address, with its generation where it has one."""
+        where = self._where
+        pinned = f"#{where.generation}" if where.generation else ""
+        return f"{BUCKET}{where.bucket}/{where.name}{pinned}"
+
+    def version(self) -> str:
+        """Ask for the live object's generation, or for the pinned one's; raises ModelUnreachable."""
+        return str(self._look().generation)
+
+    def fetch(self) -> Fetched:
+        """Download the object; raises ModelUnreachable."""
+        blob = self._look()
+        # A range that is longer than the object is fine; an object that grew beyond all bounds is not read whole.
+        read = {"raw_download": True, "end": MAX_BYTES, "if_generation_match": blob.generation}
+        try:
+            artifact = blob.download_as_bytes(**read, **_CALL)
+        except TROUBLE as error:
+            raise self._unreachable(error) from None
+        return Fetched(artifact, str(blob.generation))
+
+    @cached_property
+    def _client(self) -> Client:
+        return Client()
+
+    def _look(self) -> Any:
+        where = self._where
+        try:
+            blob = self._client.bucket(where.bucket).get_blob(
+                where.name, generation=where.generation, **_CALL
+            )
+        except TROUBLE as error:
+            raise self._unreachable(error) from None
+        if blob is None:
+            raise self._unreachable(NotFound("there is no such object"))  # type: ignore[no-untyped-call]  # the library's
+        return blob
+
+    def _unreachable(self, error: Exception) -> ModelUnreachable:
+        said = getattr(error, "message", None) or " ".join(str(error).split()) or type(error).__name__
+        return ModelUnreachable(f"model {self.address} cannot be read: {said}")
