@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 import uvloop
 from pydantic import ValidationError
 
-from worker.app import Misconfigured, serve
+from worker.app import serve
 from worker.artifacts import ModelRefused
+from worker.errors import Misconfigured
 from worker.logs import configure
 from worker.settings import Settings
 from worker.sink import SinkUnavailable

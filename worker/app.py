@@ -11,15 +11,13 @@ import signal
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, urlsplit
 
 from aiohttp import web
 
 from worker.batcher import Bounds
 from worker.duplicates import Duplicates
-from worker.folder_sink import FolderSink
+from worker.errors import Misconfigured
 from worker.metrics import Metrics
 from worker.model_cache import ModelCache
 from worker.model_source import BadModelAddress, source_of
@@ -28,12 +26,13 @@ from worker.pipeline import Parts, Pipeline
 from worker.probes import Probes
 from worker.push import PushHandler
 from worker.settings import SHIPPED_MODEL
+from worker.sinks.opening import open_sinks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from worker.settings import Settings
-    from worker.sink import Sink
 
 log: Final = logging.getLogger(__name__)
 
@@ -42,10 +41,6 @@ UNFINISHED: Final = 3
 
 _CLOSE_SECONDS: Final = 1.0
 """What the HTTP server gets to close its connections, after the drain."""
-
-
-class Misconfigured(ValueError):  # noqa: N818  it reads as what it says of the settings
-    """A setting cannot be honoured; says which and what would be right."""
 
 
 async def serve(settings: Settings) -> None:
@@ -65,14 +60,14 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     """Run a worker and give its address; on the way out drain, then close what was opened, in reverse."""
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        results = await _sink(stack, "ROOKERY_RESULTS", settings.results)
-        rejects = await _sink(stack, "ROOKERY_REJECTS", settings.rejects)
+        sinks = await open_sinks(stack, settings)
         models = _models(settings, metrics)
         classifier = await models.open()
         parts = Parts(
             classifier=classifier,
-            results=results,
-            rejects=rejects,
+            results=sinks.results,
+            rejects=sinks.rejects,
+            gather=sinks.gather,
             metrics=metrics,
             now=lambda: datetime.now(UTC),
             revision=settings.revision,
@@ -139,17 +134,6 @@ def _models(settings: Settings, metrics: Metrics) -> ModelStore:
     folder = None if settings.model == str(SHIPPED_MODEL) else settings.model_cache
     cache = None if folder is None else ModelCache(folder, settings.model)
     return ModelStore(source, cache=cache, metrics=metrics)
-
-
-async def _sink(stack: AsyncExitStack, name: str, uri: str) -> Sink:
-    parts = urlsplit(uri)
-    if parts.scheme != "file" or parts.netloc not in {"", "localhost", "."}:
-        raise Misconfigured(f"{name}={uri}: a folder is needed, such as file:///var/lib/rookery/results")
-    # file://./relative is no standard URI, but what people write.
-    sink = FolderSink(Path(parts.netloc + unquote(parts.path)))
-    stack.push_async_callback(sink.close)
-    await sink.open()
-    return sink
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
+Done = TypeVar("Done")
 
 
 _UNANSWERED: Final = object()
@@ -101,13 +102,14 @@ class Bounds:
 class Batcher(Generic[Item]):
     """Runs what waits as one batch; knows no HTTP, no model and no cloud.
 
-    `run` answers the tickets of one batch, each once; what it leaves unanswered is told to try again. What
+    `run` answers the tickets of one batch, each once; what it leaves unanswered is told to try again. Where it
+    gives back an awaitable, that is the rest of the batch, which the next batch does not wait for. What
     cannot be answered within the deadline is not taken: the slower the batches, the smaller the intake.
     """
 
     def __init__(
         self,
-        run: Callable[[Sequence[Ticket[Item]]], Awaitable[None]],
+        run: Callable[[Sequence[Ticket[Item]]], Awaitable[Awaitable[None] | None]],
         *,
         bounds: Bounds,
         clock: Callable[[], float] = time.monotonic,
@@ -117,10 +119,12 @@ class Batcher(Generic[Item]):
         self._bounds = bounds
         self._clock = clock
         self._pace = 0.0
+        self._lag = 0.0
         self._began: float | None = None
         self._waiting_rows = 0
         self._waiting: deque[Ticket[Item]] = deque()
         self._running: asyncio.Task[None] | None = None
+        self._finishing: set[asyncio.Task[None]] = set()
         self._rows = 0
         self._size = 0
         self._draining = False
@@ -160,12 +164,14 @@ class Batcher(Generic[Item]):
         self._draining = True
         if self._running is not None:
             await self._running
+        if self._finishing:
+            await asyncio.wait(self._finishing)
 
     def _expected(self, rows: int, now: float) -> float:
         """Seconds until an item that came now is answered: the batches before it and its own, at the present pace."""
         pace = self._pace if self._began is None else max(self._pace, now - self._began)
         batches = math.ceil((self._waiting_rows + rows) / self._bounds.batch_rows)
-        return pace * (batches + (self._began is not None))
+        return pace * (batches + (self._began is not None)) + self._lag
 
     async def _work(self) -> None:
         """Run batch after batch until nothing waits."""
@@ -198,24 +204,47 @@ class Batcher(Generic[Item]):
         """Tell those to come again who waited so long that the answer would come after their deadline."""
         deadline = self._bounds.deadline_seconds
         # Half the deadline is waited for however slow the batches are: else one hung batch would refuse all for ever.
-        patience = max(deadline - self._pace, deadline / 2)
+        patience = max(deadline - self._pace - self._lag, deadline / 2)
         for ticket in batch:
             if now - ticket.since > patience:
                 ticket.fail(Late(f"waited {now - ticket.since:.1f} s, too near to the ack deadline"))
 
     async def _commit(self, batch: list[Ticket[Item]]) -> None:
-        error: Retry = Unavailable("the batch ended without an answer for this message")
+        """Run a batch to its end, or to where its rest is finished beside the next one."""
+        rest = None
         try:
             waiting = [ticket for ticket in batch if not ticket.settled]
             if waiting:
-                await self._run(waiting)
-        except Retry as retry:
-            error = retry
-        except Exception:
-            # Nothing was promised, so the senders try again; the batches behind this one go on.
-            log.exception("a batch broke")
+                rest = await self._guarded(batch, self._run(waiting))
         finally:
+            if rest is None:
+                self._let_go(batch)
+        if rest is not None:
+            finishing = asyncio.create_task(self._finish(batch, rest), name="rest of a batch")
+            self._finishing.add(finishing)
+            finishing.add_done_callback(self._finishing.discard)
+
+    async def _finish(self, batch: list[Ticket[Item]], rest: Awaitable[None]) -> None:
+        began = self._clock()
+        try:
+            await self._guarded(batch, rest)
+        finally:
+            self._lag += _PACE_WEIGHT * (self._clock() - began - self._lag)
+            self._let_go(batch)
+
+    async def _guarded(self, batch: list[Ticket[Item]], work: Awaitable[Done]) -> Done | None:
+        """Await some work; where it fails nothing was promised, so the callers try again and the batches behind go on."""
+        try:
+            return await work
+        except Retry as retry:
             for ticket in batch:
-                ticket.fail(error)
-                self._rows -= ticket.rows
-                self._size -= ticket.size
+                ticket.fail(retry)
+        except Exception:
+            log.exception("a batch broke")
+        return None
+
+    def _let_go(self, batch: list[Ticket[Item]]) -> None:
+        for ticket in batch:
+            ticket.fail(Unavailable("the batch ended without an answer for this message"))
+            self._rows -= ticket.rows
+            self._size -= ticket.size

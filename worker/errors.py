@@ -7,6 +7,7 @@
     └── Unavailable a sink or the model cannot serve at this moment     503
 
 A reading that can never be classified is no error: it ends as a Rejection (`schemas.rejection.Unusable`).
+A setting that cannot be honoured ends the worker before it starts (`Misconfigured`).
 """
 
 from __future__ import annotations
@@ -43,3 +44,7 @@ class Unavailable(Retry):
     """A sink or the model does not serve."""
 
     cause = "unavailable"
+
+
+class Misconfigured(ValueError):  # noqa: N818  it reads as what it says of the settings
+    """A setting cannot be honoured; says which and what would be right."""

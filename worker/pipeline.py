@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,11 @@ from worker.duplicates import Duplicates
 from worker.errors import Retry
 from worker.isolation import classify
 from worker.rendering import Lines, render
-from worker.sink import Block, Sink, SinkUnavailable, block_key
+from worker.sink import Block, Sink, SinkUnavailable, block_key, trace_context
 from worker.work import Work, encoded, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from schemas.envelope import Envelope
@@ -41,6 +41,8 @@ class Parts:
     metrics: Metrics
     now: Callable[[], datetime]
     revision: str
+    gather: bool = False
+    """Whether the sinks join what they get, so that the next batch need not wait until this one is durable."""
 
 
 class Pipeline:
@@ -102,8 +104,11 @@ class Pipeline:
         ticket.then(settle)
         return ticket
 
-    async def _run(self, tickets: Sequence[Ticket[Work]]) -> None:
-        """Answer one batch: classify and render off the loop, give back, make durable, acknowledge."""
+    async def _run(self, tickets: Sequence[Ticket[Work]]) -> Awaitable[None] | None:
+        """Answer one batch: classify and render off the loop, give back, make durable, acknowledge.
+
+        What is given back is left to be awaited, beside the batches that follow.
+        """
         at = self._parts.now()
         works = [ticket.item for ticket in tickets]
         self._parts.metrics.batch(works)
@@ -115,8 +120,12 @@ class Pipeline:
                 kept.append((ticket, answered))
             else:
                 ticket.resolve(answered)
-        if kept:
-            await self._commit(kept, at)
+        if not kept:
+            return None
+        if self._parts.gather:
+            return self._commit(kept, at)
+        await self._commit(kept, at)
+        return None
 
     def _answer(self, works: Sequence[Work], at: datetime) -> list[Lines]:
         rows = encoded(works)
@@ -125,16 +134,26 @@ class Pipeline:
 
     async def _commit(self, kept: Sequence[tuple[Ticket[Work], Lines]], at: datetime) -> None:
         """Make the lines durable; a message fails only with the sink that it needs."""
-        results = [line for _, lines in kept for line in lines.predictions]
-        rejects = [line for _, lines in kept for line in lines.rejections]
         works = [ticket.item for ticket, _ in kept]
         # A message's second delivery may bring other rows than its first: its block must not have the same name.
         parts = [key for work in works if work.partial for key in work.identities()]
-        key = block_key((work.envelope for work in works), parts=parts)
+        results = Block(
+            key=block_key((work.envelope for work in works), parts=parts),
+            lines=[line for _, lines in kept for line in lines.predictions],
+            written_at=at,
+            published_at=min(
+                (moment for work in works if (moment := work.envelope.published_at)), default=None
+            ),
+            traces=_traces(works, [len(lines.predictions) for _, lines in kept]),
+        )
+        rejects = replace(
+            results,
+            lines=[line for _, lines in kept for line in lines.rejections],
+            traces=_traces(works, [len(lines.rejections) for _, lines in kept]),
+        )
         with self._parts.metrics.writing():
             no_results, no_rejects = await asyncio.gather(
-                _written(self._parts.results, Block(key=key, lines=results, written_at=at)),
-                _written(self._parts.rejects, Block(key=key, lines=rejects, written_at=at)),
+                _written(self._parts.results, results), _written(self._parts.rejects, rejects)
             )
         durable: list[Lines] = []
         for ticket, lines in kept:
@@ -145,6 +164,14 @@ class Pipeline:
             else:
                 ticket.fail(error)
         self._parts.metrics.answered(durable)
+
+
+def _traces(works: Sequence[Work], counts: Sequence[int]) -> Sequence[Mapping[str, str]]:
+    """The trace context of each line, `counts` of them from each work; nothing where no message has any."""
+    traces = [trace_context(work.envelope.attributes) for work in works]
+    if not any(traces):
+        return ()
+    return [trace for trace, count in zip(traces, counts, strict=True) for _ in range(count)]
 
 
 async def _written(sink: Sink, block: Block) -> SinkUnavailable | None:

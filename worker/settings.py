@@ -43,10 +43,19 @@ class Settings(BaseSettings):
     """How often to look for a new model; 0 never does."""
 
     results: str = "file://./results/predictions"
-    """Where predictions become durable: `file:///dir`."""
+    """Where predictions become durable: `file:///dir`, `gs://bucket/prefix` or `pubsub://project/topic`; several with commas."""
 
     rejects: str = "file://./results/rejections"
-    """Where rejections become durable: `file:///dir`."""
+    """Where rejections become durable: addresses like those of the results."""
+
+    object_seconds: Annotated[float, Field(ge=0)] = 0.25
+    """Least time from one Cloud Storage object to the next, for each object has its price; an idle sink does not wait."""
+
+    object_lines: Annotated[int, Field(ge=1)] = 1_000
+    """Lines that are worth a Cloud Storage object at once, however short the last one is ago."""
+
+    write_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """Time for one write to Cloud Storage or a topic, its retries included; less than the ack deadline."""
 
     batch_rows: Annotated[int, Field(ge=1)] = 4096
     """Readings that one batch holds at most; a larger table is a batch of its own."""
@@ -68,6 +77,21 @@ class Settings(BaseSettings):
 
     reuse_port: bool = False
     """Whether several workers of one machine may listen on the same port, which shares out the connections (Linux)."""
+
+    push_auth: Literal["oidc", "cloud-run-iam", "none"] = "none"
+    """Who checks that pushes come from Pub/Sub: this worker (`oidc`), Cloud Run, or nobody (this machine only)."""
+
+    push_audience: str = ""
+    """With `oidc`: the audience of the subscription's tokens, exactly."""
+
+    push_service_account: str = ""
+    """With `oidc`: the e-mail of the service account that pushes."""
+
+    push_keys_url: str = "https://www.googleapis.com/oauth2/v3/certs"
+    """With `oidc`: where the signing keys are, as JSON Web Key Set or PEM by key id."""
+
+    emulator: Annotated[str | None, Field(validation_alias="PUBSUB_EMULATOR_HOST")] = None
+    """`PUBSUB_EMULATOR_HOST`: nothing but tests goes this way, so that `none` is allowed on any address."""
 
     body_bytes: Annotated[int, Field(ge=1)] = 15 * 1024 * 1024
     """Longest request body; Pub/Sub's largest message is 10 MB, 13.4 MB in base64."""

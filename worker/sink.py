@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from worker.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from schemas.envelope import Envelope
@@ -26,26 +26,60 @@ class Block:
     """Lines that become durable together.
 
     `key` is derived from the messages that the lines answer, not from when: a redelivered batch has the same
-    key. Each line is one JSON object with its newline.
+    key. `published_at` is when the first of them was published, which does not change with their delivery either. Each line is one JSON object with its newline; `traces` hold each line's trace context, or are empty.
     """
 
     key: str
     lines: Sequence[bytes]
     written_at: datetime
+    published_at: datetime | None = None
+    traces: Sequence[Mapping[str, str]] = ()
 
 
 def block_key(envelopes: Iterable[Envelope], *, parts: Iterable[str] = ()) -> str:
     """Name a block after the messages that it answers: their ids, publish times and payloads.
 
-    `parts` name the readings of those messages that are answered only in part.
+    `parts` name the readings of those messages that are answered only in part. The order does not matter,
+    nor, where blocks are merged, how the messages were shared out: the key is a sum.
     """
-    digest = hashlib.sha256()
+    total = 0
     for each in envelopes:
-        digest.update(f"{each.message_id}\n{each.published_at}\n{each.data}\n".encode())
+        digest = hashlib.sha256(f"{each.message_id}\n{each.published_at}\n{each.data}\n".encode())
         digest.update(each.body or b"")
+        total += int.from_bytes(digest.digest())
     for part in parts:
-        digest.update(f"{part}\n".encode())
-    return digest.hexdigest()[:32]
+        total += int.from_bytes(hashlib.sha256(f"{part}\n".encode()).digest())
+    return _key(total)
+
+
+def merged(blocks: Sequence[Block]) -> Block:
+    """Join blocks into one, under the key that their messages would have had in one batch."""
+    if len(blocks) == 1:
+        return blocks[0]
+    nothing: Mapping[str, str] = {}
+    traced = any(block.traces for block in blocks)
+    return Block(
+        key=_key(sum(int(block.key, 16) for block in blocks)),
+        lines=[line for block in blocks for line in block.lines],
+        written_at=min(block.written_at for block in blocks),
+        published_at=min((each.published_at for each in blocks if each.published_at), default=None),
+        traces=[trace for block in blocks for trace in block.traces or [nothing] * len(block.lines)]
+        if traced
+        else (),
+    )
+
+
+def _key(total: int) -> str:
+    return f"{total % 2**128:032x}"
+
+
+TRACE_ATTRIBUTES: Final = ("traceparent", "tracestate", "googclient_traceparent", "googclient_tracestate")
+"""The message attributes that carry W3C trace context; the prefixed ones are those of Google's own clients."""
+
+
+def trace_context(attributes: Mapping[str, str]) -> dict[str, str]:
+    """The trace context among a message's attributes."""
+    return {name: attributes[name] for name in TRACE_ATTRIBUTES if name in attributes}
 
 
 class Sink(Protocol):

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from schemas.segment import OPEN, segments, whole
-from worker.folder_sink import FolderSink, Roll
 from worker.sink import Block, SinkUnavailable
+from worker.sinks.folder import FolderSink, Roll
 
 NOON = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 NEVER = Roll(seconds=3600)
@@ -130,7 +130,7 @@ def test_a_really_full_disk_is_a_retry_and_leaves_whole_lines_only(tmp_path: Pat
 import asyncio, resource, signal, sys
 from datetime import datetime, UTC
 from pathlib import Path
-from worker.folder_sink import FolderSink, Roll
+from worker.sinks.folder import FolderSink, Roll
 from worker.sink import Block, SinkUnavailable
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

@@ -1,0 +1,34 @@
+"""FanOut: several sinks as one; a block is durable when it is durable in all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from worker.sink import SinkUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.sink import Block, Sink
+
+
+class FanOut:
+    """Writes to every sink at once. What one of them has and another has not comes again, and is written once."""
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        """Store the sinks, one at least."""
+        self._sinks = sinks
+
+    async def write(self, block: Block) -> None:
+        """Return when every sink has the block; raises SinkUnavailable with what each of the others said."""
+        outcomes = await asyncio.gather(*(sink.write(block) for sink in self._sinks), return_exceptions=True)
+        failed = [each for each in outcomes if each is not None]
+        for each in failed:
+            if not isinstance(each, SinkUnavailable):
+                raise each
+        if failed:
+            raise SinkUnavailable("; ".join(str(each) for each in failed))
+
+    async def close(self) -> None:
+        """Nothing: each sink is closed by whoever opened it."""

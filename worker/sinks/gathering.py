@@ -1,0 +1,129 @@
+"""Gathering: many small blocks become one larger one, where each write has its price."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from worker.sink import Block, SinkUnavailable, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from worker.sink import Sink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often the sink behind may be written to.
+
+    Writes begin at least `interval_seconds` apart, unless `enough_lines` wait: those pay for a write of their
+    own. One write holds `most_lines` at most, or one block; `at_once` writes are under way at most.
+    """
+
+    interval_seconds: float = 0.0
+    enough_lines: int = 1_000
+    most_lines: int = 50_000
+    at_once: int = 4
+
+
+@dataclass(slots=True)
+class _Waiting:
+    block: Block
+    answer: asyncio.Future[None]
+
+    def settle(self, error: BaseException | None) -> None:
+        if self.answer.done():
+            return
+        if error is None:
+            self.answer.set_result(None)
+        else:
+            self.answer.set_exception(error)
+
+
+class Gathering:
+    """Holds blocks back until the pace allows a write; an idle sink is written to at once."""
+
+    def __init__(self, sink: Sink, pace: Pace, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Store where to write, how often, and the monotonic clock in seconds."""
+        self._sink = sink
+        self._pace = pace
+        self._clock = clock
+        self._waiting: deque[_Waiting] = deque()
+        self._lines = 0
+        self._last = -float("inf")
+        self._changed = asyncio.Event()
+        self._sending: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def write(self, block: Block) -> None:
+        """Return when a write that holds the block is durable; raises SinkUnavailable."""
+        waiting = _Waiting(block, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._lines += len(block.lines)
+        self._changed.set()
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send(), name="gathering")
+        await waiting.answer
+
+    async def close(self) -> None:
+        """Finish what is under way; the sink behind is closed by whoever opened it."""
+        while self._sending is not None or self._under_way:
+            await asyncio.wait({task for task in (self._sending, *self._under_way) if task is not None})
+
+    async def _send(self) -> None:
+        """Begin write after write until nothing waits."""
+        try:
+            while self._waiting:
+                await self._turn()
+                write = asyncio.create_task(self._write(self._take()), name="gathered write")
+                self._under_way.add(write)
+                write.add_done_callback(self._ended)
+        finally:
+            self._sending = None
+
+    def _ended(self, write: asyncio.Task[None]) -> None:
+        self._under_way.discard(write)
+        self._changed.set()
+
+    async def _turn(self) -> None:
+        """Wait until a write may begin."""
+        while (wait := self._wait()) is None or wait > 0:
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), wait)
+            except TimeoutError:
+                continue
+
+    def _wait(self) -> float | None:
+        """Seconds until a write may begin; None where another one has to end first."""
+        if len(self._under_way) >= self._pace.at_once:
+            return None
+        if self._lines >= self._pace.enough_lines:
+            return 0.0
+        return self._last + self._pace.interval_seconds - self._clock()
+
+    def _take(self) -> list[_Waiting]:
+        """Take what waits, up to the most of one write; one block at least."""
+        taken = [self._waiting.popleft()]
+        lines = len(taken[0].block.lines)
+        while self._waiting and lines + len(self._waiting[0].block.lines) <= self._pace.most_lines:
+            taken.append(following := self._waiting.popleft())
+            lines += len(following.block.lines)
+        self._lines -= lines
+        self._last = self._clock()
+        return taken
+
+    async def _write(self, taken: Sequence[_Waiting]) -> None:
+        error: BaseException | None = SinkUnavailable("the write was given up")
+        try:
+            await self._sink.write(merged([each.block for each in taken]))
+            error = None
+        except Exception as raised:  # noqa: BLE001  whoever waits for the write is told, whatever it was
+            error = raised
+        finally:
+            for each in taken:
+                each.settle(error)

@@ -1,0 +1,111 @@
+"""Opening: from the addresses in the settings to sinks that can be written to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+from worker.errors import Misconfigured
+from worker.sinks.fan_out import FanOut
+from worker.sinks.folder import FolderSink
+from worker.sinks.gathering import Gathering, Pace
+from worker.sinks.storage import StorageSink
+from worker.sinks.topic import TopicSink
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AsyncExitStack
+    from urllib.parse import SplitResult
+
+    from worker.settings import Settings
+    from worker.sink import Sink
+
+
+@dataclass(frozen=True, slots=True)
+class Sinks:
+    """Both sinks, open; `gather` says that they join blocks themselves, so that batches need not wait for them."""
+
+    results: Sink
+    rejects: Sink
+    gather: bool
+
+
+async def open_sinks(stack: AsyncExitStack, settings: Settings) -> Sinks:
+    """Open both sinks; the stack closes them. Raises Misconfigured with what is needed, or SinkUnavailable."""
+    results = _addresses("ROOKERY_RESULTS", settings.results)
+    rejects = _addresses("ROOKERY_REJECTS", settings.rejects)
+    # One place afar is enough to let both gather: a batch must not wait for either.
+    gather = any(each.scheme != "file" for each in (*results, *rejects))
+    return Sinks(
+        results=await _open(stack, results, settings, gather=gather),
+        rejects=await _open(stack, rejects, settings, gather=gather),
+        gather=gather,
+    )
+
+
+async def _open(
+    stack: AsyncExitStack, addresses: Sequence[SplitResult], settings: Settings, *, gather: bool
+) -> Sink:
+    opened: list[Sink] = []
+    for address in addresses:
+        sink = _sink(address, settings)
+        stack.push_async_callback(sink.close)
+        await sink.open()
+        opened.append(sink)
+    together = opened[0] if len(opened) == 1 else FanOut(opened)
+    if not gather:
+        return together
+    gathering = Gathering(together, _pace(addresses, settings))
+    stack.push_async_callback(gathering.close)
+    return gathering
+
+
+def _pace(addresses: Sequence[SplitResult], settings: Settings) -> Pace:
+    """Objects are paid for one by one; in a folder, whoever comes while it syncs shares the next file."""
+    schemes = {each.scheme for each in addresses}
+    if "gs" in schemes:
+        return Pace(interval_seconds=settings.object_seconds, enough_lines=settings.object_lines)
+    return Pace(at_once=1) if schemes == {"file"} else Pace()
+
+
+def _sink(address: SplitResult, settings: Settings) -> FolderSink | StorageSink | TopicSink:
+    path = unquote(address.path)
+    if address.scheme == "gs":
+        return StorageSink(address.netloc, path, write_seconds=settings.write_seconds)
+    if address.scheme == "pubsub":
+        topic = f"projects/{address.netloc}/topics/{path.strip('/')}"
+        return TopicSink(topic, write_seconds=settings.write_seconds)
+    # file://./relative is no standard URI, but what people write.
+    return FolderSink(Path(address.netloc.removeprefix("localhost") + path))
+
+
+def _addresses(name: str, written: str) -> list[SplitResult]:
+    """Read addresses, separated by commas; raises Misconfigured naming each that cannot be used."""
+    addresses = [urlsplit(each.strip()) for each in written.split(",") if each.strip()]
+    wrong = [each.geturl() for each in addresses if not _usable(each)]
+    if not addresses or wrong:
+        forms = " or ".join(_FORMS)
+        raise Misconfigured(f"{name}={', '.join(wrong)}: {forms} is needed, or several with commas")
+    return addresses
+
+
+def _usable(address: SplitResult) -> bool:
+    match address.scheme:
+        case "file":
+            return address.netloc in {"", "localhost", "."} and address.path not in {"", "/"}
+        case "gs":
+            return bool(address.netloc)
+        case "pubsub":
+            return (
+                bool(address.netloc) and len(address.path.strip("/").split("/")) == 1 and address.path != "/"
+            )
+    return False
+
+
+_FORMS: Final = (
+    "file:///var/lib/rookery/results",
+    "gs://bucket/prefix",
+    "pubsub://project/topic",
+)

@@ -1,0 +1,157 @@
+"""TopicSink: every line a message on a Pub/Sub topic."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from worker.sink import SinkUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from google.pubsub_v1 import PublisherAsyncClient
+    from google.pubsub_v1.types import PubsubMessage
+
+    from worker.sink import Block
+
+EMULATOR: Final = "PUBSUB_EMULATOR_HOST"
+MOST_MESSAGES: Final = 1_000
+MOST_BYTES: Final = 9_500_000
+"""Pub/Sub's 10,000,000 of one request, less room for what frames the messages."""
+
+CUT: Final = "original_cut"
+"""The attribute of a rejection whose original was too long for a message: it says how many characters are missing."""
+
+_TOLD: Final = ("species", "model", "reading_id", "revision")
+_ATTEMPTS: Final = 3
+
+
+class TopicSink:
+    """Publishes a block with as few requests as Pub/Sub's limits allow, all of them at once.
+
+    A message's attributes are `species`, `model` and `reading_id` (of a rejection `reading_id` and `revision`)
+    and the trace context that the reading came with. PUBSUB_EMULATOR_HOST is honoured.
+    """
+
+    def __init__(self, topic: str, *, write_seconds: float) -> None:
+        """Store the full name of the topic, and how long one write may take with all its retries."""
+        self._topic = topic
+        self._write_seconds = write_seconds
+        self._client: PublisherAsyncClient | None = None
+
+    async def open(self) -> None:
+        """Make the client; raises SinkUnavailable without credentials. Nothing is sent before the first block."""
+        await asyncio.to_thread(_load)
+        from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  loaded only where it is used
+
+        try:
+            self._client = _client()
+        except GoogleAuthError as error:
+            raise SinkUnavailable(f"{self._topic}: {error}") from error
+
+    async def write(self, block: Block) -> None:
+        """Return when Pub/Sub has every line; raises SinkUnavailable."""
+        requests = requests_of(_messages(block))
+        try:
+            async with asyncio.timeout(self._write_seconds):
+                await asyncio.gather(*(self._publish(messages) for messages in requests))
+        except TimeoutError:
+            raise SinkUnavailable(f"{self._topic}: no answer within {self._write_seconds:g} s") from None
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._client is not None:
+            await self._client.transport.close()  # type: ignore[no-untyped-call]  # generated code
+
+    async def _publish(self, messages: list[PubsubMessage]) -> None:
+        from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415  loaded only where it is used
+
+        if self._client is None:
+            raise SinkUnavailable(f"{self._topic}: not open")
+        try:
+            await self._client.publish(topic=self._topic, messages=messages, **_call(self._write_seconds))
+        except GoogleAPIError as error:
+            raise SinkUnavailable(f"{self._topic}: {error}") from error
+
+
+def requests_of(messages: Sequence[PubsubMessage]) -> Iterator[list[PubsubMessage]]:
+    """Share out messages over as few requests as Pub/Sub's limits of number and bytes allow, in their order."""
+    request: list[PubsubMessage] = []
+    size = 0
+    for message in messages:
+        weight = _size(message)
+        if request and (len(request) == MOST_MESSAGES or size + weight > MOST_BYTES):
+            yield request
+            request, size = [], 0
+        request.append(message)
+        size += weight
+    if request:
+        yield request
+
+
+def _messages(block: Block) -> list[PubsubMessage]:
+    from google.pubsub_v1.types import PubsubMessage  # noqa: PLC0415  loaded only where it is used
+
+    traces: Sequence[Mapping[str, str]] = block.traces or [{}] * len(block.lines)
+    messages = []
+    for line, trace in zip(block.lines, traces, strict=True):
+        data, attributes = _fitting(line.rstrip(b"\n"))
+        messages.append(PubsubMessage(data=data, attributes={**attributes, **trace}))
+    return messages
+
+
+def _fitting(line: bytes) -> tuple[bytes, dict[str, str]]:
+    """A line with its attributes; the original in a rejection is cut where the line is longer than a message may be."""
+    said: dict[str, Any] = orjson.loads(line)
+    attributes = {name: value for name in _TOLD if isinstance(value := said.get(name), str)}
+    excess = len(line) - MOST_BYTES + 10_000
+    if excess <= 0 or not isinstance(said.get("original"), str):
+        return line, attributes
+    said["original"] = said["original"][:-excess]
+    return orjson.dumps(said), {**attributes, CUT: str(excess)}
+
+
+def _size(message: PubsubMessage) -> int:
+    size: int = type(message).pb(message).ByteSize()
+    return size + 5
+
+
+def _load() -> None:
+    import google.pubsub_v1  # noqa: F401, PLC0415  a third of a second, better spent in a thread
+
+
+def _client() -> PublisherAsyncClient:
+    import grpc.aio  # noqa: PLC0415  loaded only where it is used
+    from google.pubsub_v1 import PublisherAsyncClient  # noqa: PLC0415  the same
+    from google.pubsub_v1.services.publisher.transports import (  # noqa: PLC0415  the same
+        PublisherGrpcAsyncIOTransport,
+    )
+
+    emulator = os.environ.get(EMULATOR)
+    if not emulator:
+        return PublisherAsyncClient()
+    channel = grpc.aio.insecure_channel(emulator)
+    return PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=channel))
+
+
+def _call(seconds: float) -> dict[str, Any]:
+    """Retry and timeouts of one request: its own default would hang on for ten minutes."""
+    from google.api_core import exceptions  # noqa: PLC0415  loaded only where it is used
+    from google.api_core.retry import AsyncRetry, if_exception_type  # noqa: PLC0415  the same
+
+    transient = if_exception_type(
+        exceptions.Aborted,
+        exceptions.DeadlineExceeded,
+        exceptions.InternalServerError,
+        exceptions.ResourceExhausted,
+        exceptions.ServiceUnavailable,
+        exceptions.Unknown,
+    )
+    return {
+        "timeout": seconds / _ATTEMPTS,
+        "retry": AsyncRetry(predicate=transient, initial=0.05, maximum=1.0, multiplier=2.0, timeout=seconds),
+    }
