@@ -1,0 +1,90 @@
+"""`python -m load.chaos`: one run, its table, and exit code 0 only where every reading is accounted for."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from load.chaos.plan import Plan
+from load.chaos.process import Broken
+from load.chaos.run import run
+
+if TYPE_CHECKING:
+    from load.chaos.run import Outcome
+
+_SHOWN: Final = 5
+
+
+def main() -> int:
+    """Run once; returns 0 if the account closes, 1 if not, 2 if the run could not be finished."""
+    options = _options()
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="rookery-chaos-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = Plan(seed=options.seed, seconds=options.minutes * 60, folder=folder)
+    out = Console(highlight=False)
+    out.print(f"Chaos with seed {plan.seed} for {plan.seconds:g} s; files in {folder}")
+    try:
+        outcome = run(plan)
+    except Broken as error:
+        out.print(f"Broken (seed {plan.seed}): {error}")
+        return 2
+    out.print(_table(plan, outcome))
+    for each in _complaints(outcome):
+        out.print(each)
+    if outcome.good and not options.folder:
+        shutil.rmtree(folder)
+    return 0 if outcome.good else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m load.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="repeat a run's dice")
+    parser.add_argument("--minutes", type=float, default=3.0, help="length of the storm (default: 3)")
+    parser.add_argument("--folder", type=Path, help="keep results and logs here")
+    return parser.parse_args()
+
+
+def _table(plan: Plan, outcome: Outcome) -> Table:
+    account = outcome.account
+    table = Table("what was survived", "times", title=f"Chaos, seed {plan.seed}, {plan.seconds:g} s")
+    table.columns[1].justify = "right"
+    for name, times in sorted(outcome.survived.items()):
+        table.add_row(name, f"{times:,}")
+    table.add_section()
+    for kind, times in sorted(outcome.sent.items()):
+        table.add_row(f"messages published: {kind}", f"{times:,}")
+    table.add_row("models that answered", f"{outcome.models}")
+    table.add_section()
+    table.add_row("readings published", f"{account.published:,}")
+    table.add_row("predicted", f"{account.predicted:,}")
+    table.add_row("rejected, with every reason", f"{account.rejected:,}")
+    table.add_row("written more than once, read once", f"{len(account.duplicated):,}")
+    table.add_row("seconds to settle after the storm", f"{outcome.settled_s:.1f}")
+    table.add_section()
+    for name, found in (("lost", account.lost), ("wrong", account.wrong), ("unknown", account.unknown)):
+        table.add_row(name, f"{len(found):,}")
+    table.add_row("half-written files left", f"{outcome.unfinished}")
+    table.add_row("tracebacks logged", f"{len(outcome.tracebacks)}")
+    return table
+
+
+def _complaints(outcome: Outcome) -> list[str]:
+    account = outcome.account
+    return [
+        *(f"lost: {each}" for each in account.lost[:_SHOWN]),
+        *(f"wrong: {each}" for each in account.wrong[:_SHOWN]),
+        *(f"unknown: {each}" for each in account.unknown[:_SHOWN]),
+        *outcome.tracebacks[:_SHOWN],
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

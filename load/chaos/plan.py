@@ -1,0 +1,46 @@
+"""Plan: how long the storm lasts, how hard it blows, and the seed that all dice come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One run: the same plan throws the same dice; what the scheduler makes of them differs."""
+
+    seed: int
+    seconds: float
+    folder: Path
+    workers: int = 2
+    publishers: int = 3
+    messages_per_second: float = 120.0
+    """Of all publishers together; about 13 readings each."""
+    kills: int = 30
+    """Workers killed in a run that is long enough; restarts take their time."""
+    settles_within_s: float = 120.0
+    """How long after the storm the account may stay open."""
+
+    @property
+    def cycle_s(self) -> float:
+        """From one kill to the next."""
+        return max(2.5, self.seconds / self.kills)
+
+    @property
+    def results(self) -> Path:
+        """Where all workers write predictions."""
+        return self.folder / "predictions"
+
+    @property
+    def rejects(self) -> Path:
+        """Where all workers write rejections."""
+        return self.folder / "rejections"
+
+    def dice(self, name: str) -> Random:
+        """The random stream of one part."""
+        return Random(f"{self.seed}/{name}")  # noqa: S311  trouble needs repeatability, not secrecy
