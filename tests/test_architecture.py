@@ -30,7 +30,8 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
 }
 """The table of rooms. A room may always import itself."""
 
-COMPOSITION_ROOTS: Final = frozenset({"app", "__main__"})
+COMPOSITION_ROOTS: Final = frozenset({"app", "__main__", "model_source"})
+"""`model_source` chooses a source by its address, as `sinks.opening` chooses a sink; both are asked by `app` only."""
 CONCRETE: Final = re.compile(r"worker\.(booster|artifacts|model_store|bucket_model|oidc|\w+_sink|sinks\.\w+)$")
 """What only the worker's composition roots, and the parts themselves, may import."""
 

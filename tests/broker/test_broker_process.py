@@ -29,7 +29,7 @@ def test_starts_says_where_and_ends_cleanly(tmp_path: Path, ending: signal.Signa
             assert process.stderr is not None
             line = process.stderr.readline()
             while not ready.exists():
-                time.sleep(0.01)
+                time.sleep(0.01)  # a file tells nobody that it is there
             address = ready.read_text()
             assert address in line
             assert "memory" in line

@@ -101,7 +101,7 @@ def _wait_until_ok(url: str) -> None:
             if requests.get(url, timeout=1).text.strip() == "Ok":
                 return
         except requests.ConnectionError:
-            time.sleep(0.1)
+            time.sleep(0.1)  # the emulator tells nobody when it is ready
     pytest.fail("the emulator did not answer Ok within 40 seconds")
 
 
