@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from worker.auth import guarded, unsafe
 from worker.batcher import Bounds
 from worker.duplicates import Duplicates
 from worker.errors import Misconfigured
@@ -32,12 +33,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from worker.auth import Guard
     from worker.settings import Settings
 
 log: Final = logging.getLogger(__name__)
 
 UNFINISHED: Final = 3
 """Exit code where the drain ran out of time; nothing unfinished was acknowledged."""
+
+_FIELD_BYTES: Final = 2 * 1024 * 1024
+"""Longest header: however long a token, it is refused as one."""
 
 _CLOSE_SECONDS: Final = 1.0
 """What the HTTP server gets to close its connections, after the drain."""
@@ -60,6 +65,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     """Run a worker and give its address; on the way out drain, then close what was opened, in reverse."""
     metrics = Metrics()
     async with AsyncExitStack() as stack:
+        guard = await _guard(stack, settings)
         sinks = await open_sinks(stack, settings)
         models = _models(settings, metrics)
         classifier = await models.open()
@@ -84,8 +90,21 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         )
         probes = Probes(metrics, model=models)
         app = web.Application(client_max_size=settings.body_bytes)
-        app.add_routes(_routes(PushHandler(pipeline, metrics), probes))
-        runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=_CLOSE_SECONDS)
+        handler = PushHandler(pipeline, metrics)
+        app.add_routes(
+            [
+                web.post("/", guarded(handler.push, guard, metrics)),
+                web.post("/predict", guarded(handler.predict, guard, metrics)),
+                *_probes(probes),
+            ]
+        )
+        runner = web.AppRunner(
+            app,
+            handle_signals=False,
+            access_log=None,
+            shutdown_timeout=_CLOSE_SECONDS,
+            max_field_size=_FIELD_BYTES,
+        )
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         listening = _listen(settings)
@@ -100,10 +119,8 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _routes(handler: PushHandler, probes: Probes) -> list[web.RouteDef]:
+def _probes(probes: Probes) -> list[web.RouteDef]:
     return [
-        web.post("/", handler.push),
-        web.post("/predict", handler.predict),
         web.get("/livez", probes.livez),
         web.get("/readyz", probes.readyz),
         web.get("/metrics", probes.metrics),
@@ -123,6 +140,20 @@ async def _drain(pipeline: Pipeline, probes: Probes, seconds: float) -> None:
         # A thread that hangs in a sink would hold the interpreter beyond the platform's grace.
         logging.shutdown()
         os._exit(UNFINISHED)
+
+
+async def _guard(stack: AsyncExitStack, settings: Settings) -> Guard | None:
+    """The guard that the settings ask for; raises Misconfigured where they would let anybody in."""
+    if wrong := unsafe(settings):
+        raise Misconfigured("; ".join(wrong))
+    if settings.push_auth != "oidc":
+        return None
+    # Half a tenth of a second that a worker without tokens saves.
+    from worker.oidc import Expected, TokenGuard  # noqa: PLC0415  see above
+    from worker.signing_keys import SigningKeys  # noqa: PLC0415  see above
+
+    keys = await stack.enter_async_context(SigningKeys(settings.push_keys_url))
+    return TokenGuard(keys, Expected(settings.push_audience, settings.push_service_account))
 
 
 def _models(settings: Settings, metrics: Metrics) -> ModelStore:

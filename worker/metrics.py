@@ -59,6 +59,9 @@ class Metrics:
         self._refused = Counter(
             "rookery_not_envelopes", "Bodies that were no push envelope.", registry=registry
         )
+        self._denied = Counter(
+            "rookery_denied", "Requests refused for their token, by cause.", ["cause"], registry=registry
+        )
         self._model = Gauge("rookery_model", "1 for the model that answers.", ["model"], registry=registry)
         self._model_degraded = Gauge(
             "rookery_model_degraded",
@@ -106,6 +109,10 @@ class Metrics:
     def not_an_envelope(self) -> None:
         """Count a body that could not be attributed to any message."""
         self._refused.inc()
+
+    def denied(self, cause: str) -> None:
+        """Count a request that was refused for its token."""
+        self._denied.labels(cause).inc()
 
     def model(self, name: str) -> None:
         """Say which model answers from now on."""

@@ -1,0 +1,427 @@
+"""Tokens: what Pub/Sub signed for this worker is admitted, every forgery is refused before anything is read."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import time
+import timeit
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import rsa
+from google.auth import crypt, jwt
+
+from broker.push import Identity
+from broker.signer import ISSUER, TokenSigner
+from schemas.codec import encode
+from schemas.testing import Birds
+from worker.app import running
+from worker.auth import Denied, KeysUnavailable
+from worker.errors import Misconfigured
+from worker.oidc import VERDICTS, Expected, TokenGuard
+from worker.settings import Settings
+from worker.signing_keys import INTERVAL_SECONDS, STALE_SECONDS, SigningKeys
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+AUDIENCE = "https://worker.example/"
+EMAIL = "pusher@project.iam.gserviceaccount.com"
+EXPECTED = Expected(AUDIENCE, EMAIL)
+SIGNER = TokenSigner(time.time)
+STRANGER = TokenSigner(time.time)
+GENUINE = SIGNER.token(Identity(email=EMAIL, audience=AUDIENCE))
+
+
+class KeyServer:
+    """Serves a signer's keys over HTTP; counts, and fails on demand."""
+
+    def __init__(self) -> None:
+        self.document: Any = SIGNER.jwks()
+        self.asked = 0
+        self.status = 200
+        self.age = "public, max-age=100"
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def answer(self, _: web.Request) -> web.Response:
+        self.asked += 1
+        await self.gate.wait()
+        return web.json_response(self.document, status=self.status, headers={"Cache-Control": self.age})
+
+
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def server() -> KeyServer:
+    return KeyServer()
+
+
+@pytest.fixture
+async def url(server: KeyServer) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_get("/certs", server.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/certs"
+    await runner.cleanup()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def keys(url: str, clock: Clock) -> AsyncIterator[SigningKeys]:
+    async with SigningKeys(url, clock=clock) as keys:
+        yield keys
+
+
+@pytest.fixture
+def guard(keys: SigningKeys, clock: Clock) -> TokenGuard:
+    return TokenGuard(keys, EXPECTED, clock=clock)
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    now = int(time.time())
+    true = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "email": EMAIL,
+        "email_verified": True,
+        "iat": now,
+        "exp": now + 3600,
+        "sub": "1",
+    }
+    return {name: value for name, value in {**true, **changes}.items() if value is not None}
+
+
+def signed(signer: TokenSigner = SIGNER, header: dict[str, Any] | None = None, **changes: Any) -> str:
+    token: bytes = jwt.encode(signer._signer, claims(**changes), header=header)  # type: ignore[no-untyped-call]
+    return token.decode()
+
+
+def segment(content: bytes | dict[str, Any]) -> str:
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def unsigned(header: dict[str, Any], signature: Callable[[bytes], bytes] = lambda _: b"") -> str:
+    signing = f"{segment(header)}.{segment(claims())}"
+    return f"{signing}.{segment(signature(signing.encode()))}"
+
+
+KEY_ID = SIGNER._key_id
+PEM = SIGNER.certificates()[KEY_ID].encode()
+HOUR_AGO = int(time.time()) - 3600
+
+
+def hmac_with(secret: bytes) -> Callable[[bytes], bytes]:
+    return lambda signing: hmac.new(secret, signing, hashlib.sha256).digest()
+
+
+def tampered() -> str:
+    header, _, signature = GENUINE.split(".")
+    return f"{header}.{segment(claims(sub='2'))}.{signature}"
+
+
+FORGED: dict[str, str | None] = {
+    "absent": None,
+    "empty": "",
+    "another scheme": "Basic cHVzaGVyOnB1c2hlcg==",
+    "no token": "Bearer ",
+    "no JWT": "Bearer hello",
+    "alg none": "Bearer " + unsigned({"alg": "none", "kid": KEY_ID}),
+    "alg None": "Bearer " + unsigned({"alg": "None", "kid": KEY_ID}),
+    "no alg": "Bearer " + unsigned({"kid": KEY_ID}),
+    "alg a list": "Bearer " + unsigned({"alg": ["RS256"], "kid": KEY_ID}),
+    "HS256 with the certificate": "Bearer " + unsigned({"alg": "HS256", "kid": KEY_ID}, hmac_with(PEM)),
+    "RS256 named, HMAC made": "Bearer " + unsigned({"alg": "RS256", "kid": KEY_ID}, hmac_with(PEM)),
+    "ES256 named": "Bearer " + signed(header={"alg": "ES256", "kid": KEY_ID}),
+    "own claims": "Bearer " + tampered(),
+    "stranger's key under a known id": "Bearer " + signed(STRANGER, header={"alg": "RS256", "kid": KEY_ID}),
+    "unknown key id": "Bearer " + signed(STRANGER),
+    "no key id": "Bearer " + unsigned({"alg": "RS256"}),
+    "key id a list": "Bearer " + unsigned({"alg": "RS256", "kid": [KEY_ID]}),
+    "wrong audience": "Bearer " + signed(aud="https://other.example/"),
+    "audience without its slash": "Bearer " + signed(aud=AUDIENCE.rstrip("/")),
+    "audience a list": "Bearer " + signed(aud=[AUDIENCE]),
+    "no audience": "Bearer " + signed(aud=None),
+    "wrong e-mail": "Bearer " + signed(email="somebody@project.iam.gserviceaccount.com"),
+    "e-mail of other case": "Bearer " + signed(email=EMAIL.upper()),
+    "no e-mail": "Bearer " + signed(email=None),
+    "e-mail not verified": "Bearer " + signed(email_verified=False),
+    "e-mail verified in words": "Bearer " + signed(email_verified="true"),
+    "verification absent": "Bearer " + signed(email_verified=None),
+    "expired": "Bearer " + signed(iat=HOUR_AGO - 3600, exp=HOUR_AGO),
+    "expired a minute ago": "Bearer " + signed(iat=HOUR_AGO, exp=HOUR_AGO + 3540),
+    "of the future": "Bearer " + signed(iat=int(time.time()) + 3600, exp=int(time.time()) + 7200),
+    "no expiry": "Bearer " + signed(exp=None),
+    "no issue time": "Bearer " + signed(iat=None),
+    "expiry in words": "Bearer " + signed(exp="never"),
+    "other issuer": "Bearer " + signed(iss="https://accounts.example.com"),
+    "no issuer": "Bearer " + signed(iss=None),
+    "truncated": f"Bearer {GENUINE[:-20]}",
+    "two segments": "Bearer " + ".".join(GENUINE.split(".")[:2]),
+    "four segments": f"Bearer {GENUINE}.AAAA",
+    "bottomless header": "Bearer " + f"{segment(b'[' * 2500)}.e30.AAAA",
+    "not ASCII": "Bearer \xe4\xf6\xfc.\xdf.\xdf",
+    "100 kB long": "Bearer " + GENUINE + "A" * 100_000,
+    "1 MB long": "Bearer " + "A" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("kind", FORGED)
+async def test_a_forged_token_is_denied(guard: TokenGuard, kind: str) -> None:
+    """Each is refused with 401, or 403 where it is a true token of somebody else; none is remembered."""
+    for _ in range(2):
+        assert not guard.known(FORGED[kind])
+        with pytest.raises(Denied) as denied:
+            await guard.admit(FORGED[kind])
+    assert denied.value.status == (403 if "e-mail" in kind or kind == "verification absent" else 401)
+
+
+@pytest.mark.parametrize("kind", ["JSON Web Keys", "PEM certificates"])
+async def test_a_genuine_token_is_admitted_and_its_verdict_remembered_until_it_expires(
+    guard: TokenGuard, server: KeyServer, clock: Clock, kind: str
+) -> None:
+    """One fetch, one verification; afterwards neither crypto nor network."""
+    server.document = SIGNER.jwks() if kind == "JSON Web Keys" else SIGNER.certificates()
+    token = f"Bearer {signed()}"
+    assert not guard.known(token)
+    await guard.admit(token)
+    for _ in range(100):
+        assert guard.known(token)
+        await guard.admit(token)
+    assert server.asked == 1
+    clock.now += 3700
+    assert not guard.known(token)
+    assert not guard._verdicts
+
+
+async def test_the_scheme_may_be_of_either_case(guard: TokenGuard) -> None:
+    """HTTP says so."""
+    await guard.admit(f"bearer {GENUINE}")
+
+
+async def test_only_so_many_verdicts_are_remembered_and_the_one_in_use_stays(guard: TokenGuard) -> None:
+    """Memory is bounded, and what is used is what is kept."""
+    used = f"Bearer {GENUINE}"
+    await guard.admit(used)
+    guard._verdicts.update({f"Bearer {nth}": float("inf") for nth in range(VERDICTS - 1)})
+    assert guard.known(used)
+    await guard.admit(f"Bearer {signed(sub='2')}")
+    assert len(guard._verdicts) == VERDICTS
+    assert guard.known(used)
+    assert not guard.known("Bearer 0")
+
+
+async def test_all_who_need_keys_at_once_share_one_fetch(guard: TokenGuard, server: KeyServer) -> None:
+    """Single flight: a burst at the start asks once, and who leaves takes nobody along."""
+    server.gate.clear()
+    asking = [asyncio.create_task(guard.admit(f"Bearer {signed(sub=str(nth))}")) for nth in range(20)]
+    while not server.asked:  # noqa: ASYNC110  a turn of the loop at a time
+        await asyncio.sleep(0)
+    asking[0].cancel()
+    server.gate.set()
+    ended = await asyncio.gather(*asking, return_exceptions=True)
+    assert ended[1:] == [None] * 19
+    assert server.asked == 1
+
+
+async def test_unknown_key_ids_cause_one_fetch_an_interval(
+    guard: TokenGuard, server: KeyServer, clock: Clock
+) -> None:
+    """Made-up key ids cannot make the worker hammer Google; a rotated key is found by the same rule."""
+    await guard.admit(f"Bearer {GENUINE}")
+    for nth in range(10):
+        with pytest.raises(Denied):
+            await guard.admit("Bearer " + signed(STRANGER, header={"alg": "RS256", "kid": f"k{nth}"}))
+    assert server.asked == 1
+    clock.now += INTERVAL_SECONDS
+    server.document = STRANGER.jwks()
+    await guard.admit("Bearer " + signed(STRANGER))
+    assert server.asked == 2
+
+
+async def test_stale_keys_serve_through_an_outage_but_not_for_ever(
+    keys: SigningKeys, server: KeyServer, clock: Clock
+) -> None:
+    """Keys beyond their age are refreshed, used while that fails, fresh again after, and given up after a day."""
+    assert await keys.key(KEY_ID)
+    clock.now += 101
+    server.status = 500
+    assert await keys.key(KEY_ID)
+    assert server.asked == 2
+    assert await keys.key(KEY_ID)
+    assert server.asked == 2
+    with pytest.raises(KeysUnavailable, match="500"):
+        await keys.key("unknown")
+    server.status = 200
+    clock.now += INTERVAL_SECONDS
+    assert await keys.key(KEY_ID)
+    assert (await keys.key("unknown"), server.asked) == (None, 3)
+    server.status = 500
+    clock.now += 100 + STALE_SECONDS
+    with pytest.raises(KeysUnavailable):
+        await keys.key(KEY_ID)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [],
+        {},
+        {"keys": []},
+        {"keys": [{"kty": "EC", "kid": "1"}]},
+        {"keys": [{"kty": "RSA", "kid": "1", "n": "AQAB", "e": "AQAB"}]},
+        {"keys": [{"kty": "RSA", "kid": "1", "n": "%", "e": "AQAB"}]},
+        {"1": "no PEM"},
+    ],
+    ids=str,
+)
+async def test_a_document_without_a_usable_key_is_a_failed_fetch(
+    keys: SigningKeys, server: KeyServer, document: Any
+) -> None:
+    """503, for nothing can be said of the token: a message that is refused comes again."""
+    server.document = document
+    with pytest.raises(KeysUnavailable):
+        await keys.key(KEY_ID)
+
+
+async def test_a_known_token_costs_microseconds(
+    guard: TokenGuard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Steady state is a dictionary's look-up: the figure is printed, the order of magnitude held."""
+    token = f"Bearer {GENUINE}"
+    await guard.admit(token)
+    count = 20_000
+    # The header of every request is a new string, so that its hash is worked out each time.
+    fresh = [(token + " ").rstrip() for _ in range(count)]
+    each = iter(fresh)
+    seconds = timeit.timeit(lambda: guard.known(next(each)), number=count)
+    with capsys.disabled():
+        print(f"\na verified token costs {seconds / count * 1e6:.2f} us a request")  # noqa: T201  what it is for
+    assert seconds / count < 100e-6
+
+
+def settings(folder: Path, **chosen: Any) -> Settings:
+    oidc = {"push_auth": "oidc", "push_audience": AUDIENCE, "push_service_account": EMAIL}
+    return Settings(
+        port=0,
+        results=f"file://{folder}/results",
+        rejects=f"file://{folder}/rejects",
+        **{**oidc, **chosen},
+    )
+
+
+@asynccontextmanager
+async def serving(folder: Path, url: str) -> AsyncIterator[aiohttp.ClientSession]:
+    async with (
+        running(settings(folder, push_keys_url=url)) as address,
+        aiohttp.ClientSession(address) as client,
+    ):
+        yield client
+
+
+def body() -> bytes:
+    message = {"data": base64.b64encode(encode(Birds(1).reading())).decode(), "messageId": "m1"}
+    return json.dumps({"message": message, "subscription": "projects/p/subscriptions/s"}).encode()
+
+
+async def test_no_forged_request_reaches_the_parser_over_http(url: str, tmp_path: Path) -> None:
+    """On both doors a forgery is answered 401 or 403, whatever its body; nothing is read, stored or counted."""
+    async with serving(tmp_path, url) as client:
+        for path, content in (("/", b"no envelope"), ("/", body()), ("/predict", b"no reading")):
+            for kind, token in FORGED.items():
+                headers = {"Authorization": token} if token is not None else {}
+                async with client.post(path, data=content, headers=headers) as answer:
+                    assert answer.status in {401, 403}, (path, kind)
+        async with client.get("/metrics") as scraped:
+            told = await scraped.text()
+        assert "rookery_not_envelopes_total 0.0" in told
+        assert "rookery_batch_messages_count 0.0" in told
+    assert not list(tmp_path.rglob("*.ndjson"))
+
+
+async def test_a_genuine_request_is_served_over_http(url: str, server: KeyServer, tmp_path: Path) -> None:
+    """Both doors, many requests, one fetch; the probes stay open to the platform."""
+    headers = {"Authorization": f"Bearer {GENUINE}"}
+    async with serving(tmp_path, url) as client:
+        for _ in range(5):
+            async with client.post("/", data=body(), headers=headers) as answer:
+                assert answer.status == 204
+        async with client.post("/predict", data=encode(Birds(1).reading()), headers=headers) as answer:
+            assert answer.status == 200
+        async with client.get("/readyz") as answer:
+            assert answer.status == 200
+    assert server.asked == 1
+
+
+async def test_keys_out_of_reach_are_503_and_no_verdict(url: str, server: KeyServer, tmp_path: Path) -> None:
+    """Nothing is known against the sender: the message comes again."""
+    server.status = 500
+    async with (
+        serving(tmp_path, url) as client,
+        client.post("/", data=body(), headers={"Authorization": f"Bearer {GENUINE}"}) as answer,
+    ):
+        assert answer.status == 503
+        assert answer.headers["Retry-After"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "named"),
+    [
+        ({"push_auth": "none", "host": "0.0.0.0"}, "ROOKERY_PUSH_AUTH=none"),  # noqa: S104  that is the point
+        ({"push_auth": "none", "host": "::"}, "ROOKERY_PUSH_AUTH=none"),
+        ({"push_audience": ""}, "ROOKERY_PUSH_AUDIENCE"),
+        ({"push_service_account": ""}, "ROOKERY_PUSH_SERVICE_ACCOUNT"),
+        ({"push_keys_url": "http://keys.example/certs"}, "ROOKERY_PUSH_KEYS_URL"),
+    ],
+)
+async def test_an_open_door_is_refused_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str], named: str
+) -> None:
+    """Nobody serves the world without a check by mistake."""
+    monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
+    with pytest.raises(Misconfigured, match=named):
+        async with running(settings(tmp_path, **chosen)):
+            pass
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])  # noqa: S104  with the emulator only
+async def test_none_is_for_this_machine_or_the_emulator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """Loopback needs no guard; any other address none while the emulator is in use."""
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:8085")
+    async with running(settings(tmp_path, push_auth="none", host=host)) as address:
+        assert address
+
+
+def test_the_stand_in_signer_is_no_weaker_than_google() -> None:
+    """What these tests call genuine is RS256 with a key of 2,048 bits."""
+    header = jwt.decode_header(GENUINE)  # type: ignore[no-untyped-call]  # the library's
+    assert header["alg"] == "RS256"
+    assert isinstance(SIGNER._key, rsa.RSAPrivateKey)
+    assert SIGNER._key.key_size == 2048
+    assert isinstance(SIGNER._signer, crypt.RSASigner)

@@ -1,0 +1,122 @@
+"""Guard: who may hand messages in, decided before a byte of the body is looked at."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from worker.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from worker.metrics import Metrics
+    from worker.settings import Settings
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log: Final = logging.getLogger(__name__)
+
+UNKNOWN: Final = 401
+"""Nobody that is known: no token, or none that can be trusted."""
+
+FORBIDDEN: Final = 403
+"""Somebody known, but another one than the pushing service account."""
+
+
+class Denied(Exception):  # noqa: N818  it reads as what happened to the sender
+    """The sender may not hand messages in; `cause` is a word for the metrics."""
+
+    def __init__(self, cause: str, sentence: str, *, status: int = UNKNOWN) -> None:
+        super().__init__(sentence)
+        self.cause = cause
+        self.status = status
+
+
+class KeysUnavailable(Unavailable):
+    """The keys that tokens are verified with cannot be had, so nothing can be said of the token."""
+
+    cause = "keys"
+
+
+class Guard(Protocol):
+    """Decides by the `Authorization` header."""
+
+    def known(self, authorization: str | None) -> bool:
+        """Whether an earlier verdict admits it still; costs next to nothing."""
+
+    async def admit(self, authorization: str | None) -> None:
+        """Return where the sender is admitted; raises Denied, or KeysUnavailable (try again)."""
+
+
+def guarded(handler: Handler, guard: Guard | None, metrics: Metrics) -> Handler:
+    """Let a handler see only requests that the guard admits; without a guard, all."""
+    if guard is None:
+        return handler
+
+    async def admitted(request: web.Request) -> web.StreamResponse:
+        token = request.headers.get("Authorization")
+        if not guard.known(token):
+            try:
+                await guard.admit(token)
+            except Denied as denied:
+                metrics.denied(denied.cause)
+                log.warning("refused a request: %s", denied)
+                return web.Response(
+                    status=denied.status, text=f"{denied}\n", headers={"WWW-Authenticate": "Bearer"}
+                )
+            except KeysUnavailable as error:
+                metrics.retry(error.cause)
+                log.error("%s", error)  # noqa: TRY400  the sentence is all
+                return web.Response(
+                    status=web.HTTPServiceUnavailable.status_code,
+                    text=f"{error}\n",
+                    headers={"Retry-After": "1"},
+                )
+        return await handler(request)
+
+    return admitted
+
+
+def unsafe(settings: Settings) -> list[str]:
+    """Say what the settings leave open to anybody, or leave out; nothing where all is well."""
+    if settings.push_auth == "none":
+        if loopback(settings.host) or settings.emulator:
+            return []
+        open_door = f"ROOKERY_PUSH_AUTH=none would let anybody who reaches {settings.host} hand in readings"
+        return [f"{open_door}: oidc verifies Pub/Sub's tokens here, cloud-run-iam leaves it to Cloud Run"]
+    if settings.push_auth == "cloud-run-iam":
+        return []
+    missing = [
+        f"ROOKERY_PUSH_AUTH=oidc needs {name}, {meaning}"
+        for name, meaning, value in (
+            ("ROOKERY_PUSH_AUDIENCE", "the audience of the subscription's tokens", settings.push_audience),
+            (
+                "ROOKERY_PUSH_SERVICE_ACCOUNT",
+                "the e-mail of the account that pushes",
+                settings.push_service_account,
+            ),
+        )
+        if not value
+    ]
+    keys = urlsplit(settings.push_keys_url)
+    if keys.scheme != "https" and not (keys.scheme == "http" and loopback(keys.hostname or "")):
+        missing.append(
+            f"ROOKERY_PUSH_KEYS_URL={settings.push_keys_url}: who can change the keys can forge any token;"
+            " an https:// address is needed"
+        )
+    return missing
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

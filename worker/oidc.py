@@ -1,0 +1,127 @@
+"""TokenGuard: verifies the OIDC tokens of Pub/Sub's pushes, each once, and remembers the verdict."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from google.auth import jwt
+
+from worker.auth import FORBIDDEN, Denied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from worker.signing_keys import SigningKeys
+
+ALGORITHM: Final = "RS256"
+"""The only one: `none` proves nothing, and a public key must never serve as an HMAC secret."""
+
+ISSUERS: Final = frozenset({"https://accounts.google.com", "accounts.google.com"})
+TOKEN_CHARACTERS: Final = 4096
+"""Google's tokens have about a thousand."""
+
+SKEW_SECONDS: Final = 10
+"""How far the signer's clock may be from this one."""
+
+VERDICTS: Final = 1024
+"""Verdicts that are remembered; Pub/Sub uses one token for up to an hour."""
+
+_LIFETIME_SECONDS: Final = 3600.0
+_SAID_CHARACTERS: Final = 120
+_SCHEME: Final = "Bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Whom a token must be for, and from."""
+
+    audience: str
+    email: str
+
+
+class TokenGuard:
+    """Admits tokens of one service account for one audience; `clock` gives seconds since 1970."""
+
+    def __init__(
+        self, keys: SigningKeys, expected: Expected, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Store what tokens are held against."""
+        self._keys = keys
+        self._expected = expected
+        self._clock = clock
+        self._verdicts: OrderedDict[str | None, float] = OrderedDict()
+
+    def known(self, authorization: str | None) -> bool:
+        """Whether this very token was verified before and has not expired."""
+        until = self._verdicts.get(authorization)
+        if until is None:
+            return False
+        if self._clock() >= until:
+            del self._verdicts[authorization]
+            return False
+        self._verdicts.move_to_end(authorization)
+        return True
+
+    async def admit(self, authorization: str | None) -> None:
+        """Verify a token's signature, issuer, audience, times and e-mail; raises Denied or KeysUnavailable."""
+        if self.known(authorization):
+            return
+        claims = await self._verified(_token(authorization))
+        self._hold(claims)
+        until = min(float(claims["exp"]), self._clock() + _LIFETIME_SECONDS)
+        if len(self._verdicts) >= VERDICTS:
+            self._verdicts.popitem(last=False)
+        self._verdicts[authorization] = until
+
+    async def _verified(self, token: str) -> Mapping[str, Any]:
+        """Return the claims of a token whose signature and times are right."""
+        key_id = _key_id(token)
+        key = await self._keys.key(key_id)
+        if key is None:
+            raise Denied("key", "the token is signed with a key that its issuer does not have")
+        try:
+            claims: Mapping[str, Any] = jwt.decode(  # type: ignore[no-untyped-call]  # the library's
+                token, certs={key_id: key}, clock_skew_in_seconds=SKEW_SECONDS
+            )
+        except Exception as error:  # noqa: BLE001  about a stranger's token, claims of odd types included
+            raise Denied("token", f"the token is not valid: {str(error)[:_SAID_CHARACTERS]}") from None
+        return claims
+
+    def _hold(self, claims: Mapping[str, Any]) -> None:
+        """Hold true claims against what is expected here."""
+        if claims.get("iss") not in ISSUERS:
+            raise Denied("issuer", "the token's issuer is not Google")
+        if claims.get("aud") != self._expected.audience:
+            raise Denied("audience", "the token is for another audience")
+        if claims.get("email") != self._expected.email:
+            raise Denied("email", "the token is of another account", status=FORBIDDEN)
+        if claims.get("email_verified") is not True:
+            raise Denied("email", "the token's e-mail is not verified", status=FORBIDDEN)
+
+
+def _token(authorization: str | None) -> str:
+    if not authorization:
+        raise Denied("absent", "a token is needed: Authorization: Bearer ...")
+    # HTTP's schemes are of either case.
+    if authorization[: len(_SCHEME)].lower() != _SCHEME.lower():
+        raise Denied("scheme", "a token is needed: Authorization: Bearer ...")
+    if len(authorization) > TOKEN_CHARACTERS:
+        raise Denied("length", f"the token has more than {TOKEN_CHARACTERS} characters")
+    return authorization[len(_SCHEME) :]
+
+
+def _key_id(token: str) -> str:
+    """Read the header of a token that nothing is known of yet."""
+    try:
+        header = jwt.decode_header(token)  # type: ignore[no-untyped-call]  # the library's
+    except Exception:  # noqa: BLE001  about a stranger's bytes; the message would repeat them
+        raise Denied("token", "the token is no JSON Web Token") from None
+    if header.get("alg") != ALGORITHM:
+        raise Denied("algorithm", f"the token is not signed with {ALGORITHM}")
+    key_id = header.get("kid")
+    if not isinstance(key_id, str):
+        raise Denied("key", "the token names no key")
+    return key_id

@@ -1,0 +1,153 @@
+"""SigningKeys: the public keys of those who sign tokens, fetched when needed and kept through an outage."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import logging
+import re
+import time
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import aiohttp
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from worker.auth import KeysUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+log: Final = logging.getLogger(__name__)
+
+INTERVAL_SECONDS: Final = 10.0
+"""No two fetches are closer together, whatever key ids strangers make up."""
+
+STALE_SECONDS: Final = 24 * 3600.0
+"""How long keys are used beyond their age while none newer can be fetched."""
+
+_FETCH_SECONDS: Final = 5.0
+_AGE_SECONDS: Final = 3600.0
+"""The age of keys whose server does not say any."""
+
+_MOST_SECONDS: Final = 24 * 3600.0
+_MAX_AGE: Final = re.compile(r"max-age=([0-9]{1,9})")
+_LEAST_BITS: Final = 2048
+
+
+class SigningKeys:
+    """Public keys by key id, as PEM, from a URL that serves a JSON Web Key Set or PEM certificates by key id.
+
+    An async context manager; `clock` is monotonic, in seconds.
+    """
+
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Store where keys come from; the first token that needs one fetches them."""
+        self._url = url
+        self._clock = clock
+        self._keys: Mapping[str, str] = {}
+        self._fresh_until = 0.0
+        self._stale_until = 0.0
+        self._next_fetch = float("-inf")
+        self._failure: str | None = None
+        self._fetching: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=_FETCH_SECONDS), cookie_jar=aiohttp.DummyCookieJar()
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._fetching is not None:
+            self._fetching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._fetching
+        await self._session.close()
+
+    async def key(self, key_id: str) -> str | None:
+        """Return a key as PEM, None where the signer has no such key; raises KeysUnavailable."""
+        if key_id not in self._keys or self._clock() >= self._fresh_until:
+            await self._newer()
+        now = self._clock()
+        if key_id in self._keys and now < self._stale_until:
+            return self._keys[key_id]
+        if self._failure is None and now < self._fresh_until:
+            return None
+        raise KeysUnavailable(f"the keys at {self._url} cannot be fetched: {self._failure}")
+
+    async def _newer(self) -> None:
+        """Fetch the keys, all who ask by one request, but not again so soon."""
+        if self._fetching is None:
+            if self._clock() < self._next_fetch:
+                return
+            self._next_fetch = self._clock() + INTERVAL_SECONDS
+            self._fetching = asyncio.create_task(self._fetch(), name="signing keys")
+        # Who asked may leave; the others still wait for the answer.
+        await asyncio.shield(self._fetching)
+
+    async def _fetch(self) -> None:
+        try:
+            async with self._session.get(self._url) as answer:
+                answer.raise_for_status()
+                keys = _read(await answer.json(content_type=None))
+                age = _age(answer.headers.get("Cache-Control", ""))
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            self._failure = f"{type(error).__name__}: {error}".rstrip(": ")
+            log.error("the keys at %s cannot be fetched: %s", self._url, self._failure)  # noqa: TRY400  as it reads
+        else:
+            self._keys, self._failure = keys, None
+            self._fresh_until = self._clock() + age
+            self._stale_until = self._fresh_until + STALE_SECONDS
+        finally:
+            self._fetching = None
+
+
+def _age(cache_control: str) -> float:
+    found = _MAX_AGE.search(cache_control)
+    # However short the age: keys that no token could be verified with before they are old are no use.
+    return min(max(float(found[1]), INTERVAL_SECONDS), _MOST_SECONDS) if found else _AGE_SECONDS
+
+
+def _read(document: Any) -> dict[str, str]:
+    """Read a key set of either kind; raises ValueError where it holds no usable key."""
+    if not isinstance(document, dict):
+        raise ValueError("the answer is no JSON object")  # noqa: TRY004  of somebody's answer, not of a type of ours
+    if isinstance(document.get("keys"), list):
+        keys = {each["kid"]: _pem(each) for each in document["keys"] if _usable(each)}
+    else:
+        keys = {
+            name: pem
+            for name, pem in document.items()
+            if isinstance(pem, str) and pem.startswith("-----BEGIN ")
+        }
+    if not keys:
+        raise ValueError("the answer holds no RSA key")
+    return keys
+
+
+def _usable(key: Any) -> bool:
+    return (
+        isinstance(key, dict)
+        and key.get("kty") == "RSA"
+        and key.get("alg", "RS256") == "RS256"
+        and key.get("use", "sig") == "sig"
+        and all(isinstance(key.get(name), str) for name in ("kid", "n", "e"))
+    )
+
+
+def _pem(key: Mapping[str, str]) -> str:
+    modulus, exponent = _number(key["n"]), _number(key["e"])
+    if modulus.bit_length() < _LEAST_BITS:
+        raise ValueError(f"a key of {modulus.bit_length()} bits is too short")
+    public = RSAPublicNumbers(exponent, modulus).public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def _number(text: str) -> int:
+    try:
+        return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
+    except binascii.Error as error:
+        raise ValueError(f"a key is no base64: {error}") from None
