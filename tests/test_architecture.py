@@ -32,7 +32,9 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
 
 COMPOSITION_ROOTS: Final = frozenset({"app", "__main__", "model_source"})
 """`model_source` chooses a source by its address, as `sinks.opening` chooses a sink; both are asked by `app` only."""
-CONCRETE: Final = re.compile(r"worker\.(booster|artifacts|model_store|bucket_model|oidc|\w+_sink|sinks\.\w+)$")
+CONCRETE: Final = re.compile(
+    r"worker\.(booster|artifacts|model_store|bucket_model|oidc|\w+_sink|sinks\.\w+)$"
+)
 """What only the worker's composition roots, and the parts themselves, may import."""
 
 NEVER: Final = frozenset({"utils", "util", "helpers", "helper", "common", "base", "manager", "processor"})

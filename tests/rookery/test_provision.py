@@ -10,6 +10,7 @@ import pytest
 
 from rookery.errors import Trouble
 from rookery.provision import Provisioner, Route
+from worker.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,3 +70,8 @@ def test_a_bad_name_is_said(provisioner: Provisioner) -> None:
     """What Pub/Sub refuses is told in its own words."""
     with pytest.raises(Trouble, match="Pub/Sub answered"):
         provisioner.provide(Route(topic="projects/p/topics/x", push_to="http://127.0.0.1:9/"))
+
+
+def test_worker_and_subscription_agree_on_the_deadline() -> None:
+    """What the worker refuses as too late is late by the very deadline that the subscription is made with."""
+    assert Route(topic="projects/p/topics/t", push_to="").ack_deadline_s == Settings().ack_deadline_seconds
