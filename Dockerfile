@@ -1,41 +1,68 @@
-# syntax=docker/dockerfile:1
-# The worker's image. Everything in it comes from requirements/worker.txt, by hash.
-ARG BASE=docker.io/library/python:3.11-slim
+# The worker's image (default), and the images of docker-compose.yml: `--target tools`, `--target load`.
+#
+# Any base with Python 3.11 and pip will do. Smaller still: RUNTIME=gcr.io/distroless/python3-debian12, which has
+# the same Python and no shell; the worker needs none.
+ARG BASE=docker.io/library/python:3.11-slim-bookworm
+ARG RUNTIME=${BASE}
 
-FROM ${BASE} AS build
-WORKDIR /build
-COPY requirements/worker.txt requirements/worker.txt
-RUN python3 -m venv /opt/rookery \
- && /opt/rookery/bin/python -m pip install --no-cache-dir --no-compile --require-hashes -r requirements/worker.txt
-COPY pyproject.toml README.md LICENSE ./
-COPY schemas schemas
-COPY worker worker
-COPY broker broker
-COPY load load
-COPY publisher publisher
-COPY rookery rookery
-COPY training training
-COPY data data
-# Installed from the tree without its dependencies: those came by hash above. Without compiled bytecode the
-# imports of a cold start take four times as long.
-RUN /opt/rookery/bin/python -m pip install --no-cache-dir --no-compile --no-deps --no-build-isolation . \
- && /opt/rookery/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/rookery/lib
+# Dependencies before code: this stage is built anew only when the lock changes.
+FROM ${BASE} AS dependencies
+COPY requirements/worker.txt /build/worker.txt
+RUN ["python3", "-m", "pip", "install", "--no-cache-dir", "--no-compile", "--only-binary", ":all:", \
+     "--require-hashes", "--target", "/opt/packages", "--requirement", "/build/worker.txt"]
+COPY deploy/image/slim.py /build/slim.py
+RUN ["python3", "/build/slim.py", "/opt/packages"]
 
-FROM ${BASE}
-COPY --from=build /opt/rookery /opt/rookery
-ENV PATH=/opt/rookery/bin:$PATH \
+FROM ${BASE} AS code
+COPY deploy/image/slim.py /build/slim.py
+COPY deploy/image/healthcheck.py /opt/rookery/healthcheck.py
+COPY schemas /opt/rookery/schemas
+COPY worker /opt/rookery/worker
+RUN ["python3", "/build/slim.py", "/opt/rookery"]
+
+# `docker compose` only: the whole command line, for setup, the demo publisher and the embedded broker.
+FROM ${BASE} AS tools
+WORKDIR /opt/rookery
+COPY requirements/runtime.txt requirements/runtime.txt
+RUN ["python3", "-m", "pip", "install", "--no-cache-dir", "--only-binary", ":all:", "--require-hashes", \
+     "--target", "/opt/packages", "--requirement", "requirements/runtime.txt"]
+COPY . .
+ENV PYTHONPATH=/opt/rookery:/opt/packages PYTHONUNBUFFERED=1
+USER 10001:10001
+ENTRYPOINT ["python3", "-m"]
+CMD ["rookery", "--help"]
+
+# `docker compose` only: what tests and loads: the storage emulator, and Locust with its page.
+FROM ${BASE} AS load
+WORKDIR /opt/rookery
+COPY requirements/dev.txt requirements/dev.txt
+RUN ["python3", "-m", "pip", "install", "--no-cache-dir", "--only-binary", ":all:", "--require-hashes", \
+     "--target", "/opt/packages", "--requirement", "requirements/dev.txt"]
+COPY . .
+ENV PYTHONPATH=/opt/rookery:/opt/packages PYTHONUNBUFFERED=1
+USER 10001:10001
+ENTRYPOINT ["python3", "-m"]
+CMD ["locust", "--help"]
+
+FROM ${RUNTIME} AS worker
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Rookery worker" \
+      org.opencontainers.image.description="Classifies penguin readings pushed by Pub/Sub, durable before acknowledged" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=dependencies /opt/packages /opt/packages
+# The code holds the model that was last known good: worker/shipped.
+COPY --from=code /opt/rookery /opt/rookery
+WORKDIR /opt/rookery
+# Nothing is written but to the sinks and the model cache, so the root may be read-only; the bytecode is in the image.
+ENV PYTHONPATH=/opt/rookery:/opt/packages \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     ROOKERY_HOST=0.0.0.0 \
-    ROOKERY_PORT=8080 \
-    ROOKERY_RESULTS=file:///var/lib/rookery/predictions \
-    ROOKERY_REJECTS=file:///var/lib/rookery/rejections
-RUN install -d -o 65532 -g 65532 /var/lib/rookery
-# By number, so that a platform can see without /etc/passwd that it is not root.
-USER 65532:65532
-WORKDIR /var/lib/rookery
+    ROOKERY_MODEL_CACHE=/tmp/rookery/models
 EXPOSE 8080
+USER 10001:10001
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
-CMD ["python", "-m", "worker"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
+    CMD ["python3", "/opt/rookery/healthcheck.py"]
+ENTRYPOINT ["python3", "-m", "worker"]
