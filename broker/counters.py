@@ -22,6 +22,27 @@ class Counters:
     latency: Histogram = field(default_factory=Histogram)
     age: Histogram = field(default_factory=Histogram)
 
+    def standing(
+        self, *, outstanding: int, backlog: int, window: int | None, backoff_seconds: float | None
+    ) -> Standing:
+        """Put the totals together with how things stand now."""
+        return Standing(
+            outstanding=outstanding,
+            backlog=backlog,
+            published=self.published,
+            delivered=self.delivered,
+            acked=self.acked,
+            nacked=self.nacked,
+            expired=self.expired,
+            dead_lettered=self.dead_lettered,
+            dropped=self.dropped,
+            lost_acks=self.lost_acks,
+            window=window,
+            backoff_seconds=backoff_seconds,
+            latency=self.latency.percentiles(),
+            age=self.age.percentiles(),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

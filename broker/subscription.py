@@ -31,7 +31,7 @@ class Subscription:
     `changed()` is called when there may be something new to take or an earlier time to wake at.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  a composition root's choices, all but one by keyword
         self,
         rules: Rules,
         *,
@@ -160,22 +160,11 @@ class Subscription:
 
     def standing(self) -> Standing:
         """Say how things stand."""
-        totals = self._counters
-        return Standing(
+        return self._counters.standing(
             outstanding=self.outstanding,
             backlog=self.backlog,
-            published=totals.published,
-            delivered=totals.delivered,
-            acked=totals.acked,
-            nacked=totals.nacked,
-            expired=totals.expired,
-            dead_lettered=totals.dead_lettered,
-            dropped=totals.dropped,
-            lost_acks=totals.lost_acks,
             window=self.window.size if self.rules.push else None,
             backoff_seconds=self.backoff.delay if self.rules.push else None,
-            latency=totals.latency.percentiles(),
-            age=totals.age.percentiles(),
         )
 
     def _room(self, now: float) -> int:

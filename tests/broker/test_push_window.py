@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ def test_grows_exponentially() -> None:
     for _ in range(6):
         at = round_trip(window, at)
         sizes.append(window.size)
-    assert all(later >= 1.4 * earlier for earlier, later in zip(sizes, sizes[1:], strict=False))
+    assert all(later >= 1.4 * earlier for earlier, later in pairwise(sizes))
 
 
 def test_idle_window_stays() -> None:
@@ -110,7 +112,7 @@ def test_backoff_eases_with_acks() -> None:
 
 
 @given(st.lists(st.booleans(), max_size=200))
-def test_backoff_keeps_its_bounds(results: list[bool]) -> None:  # noqa: FBT001  drawn by hypothesis
+def test_backoff_keeps_its_bounds(results: list[bool]) -> None:
     """The delay is zero or between 100 ms and 60 s."""
     backoff = PushBackoff()
     for now, acked in enumerate(results):

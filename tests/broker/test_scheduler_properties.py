@@ -21,24 +21,23 @@ class Scheduler(RuleBasedStateMachine):
     """Publish, take, ack, nack, extend and let time pass, in any order; a model keeps the books."""
 
     @initialize(
-        push=st.booleans(),
-        ordered=st.booleans(),
-        retry=st.sampled_from([None, RetryPolicy(0.5, 4.0)]),
-        dead=st.booleans(),
-        faulty=st.booleans(),
-        seed=st.integers(0, 9),
+        rules=st.builds(
+            Rules,
+            push=st.booleans(),
+            ordered=st.booleans(),
+            retry=st.sampled_from([None, RetryPolicy(0.5, 4.0)]),
+            dead_letter=st.sampled_from([None, DeadLetterRule("projects/p/topics/dead", 5)]),
+        ),
+        seed=st.one_of(st.none(), st.integers(0, 9)),
     )
-    def begin(
-        self, *, push: bool, ordered: bool, retry: RetryPolicy | None, dead: bool, faulty: bool, seed: int
-    ) -> None:
-        """Draw a subscription."""
+    def begin(self, rules: Rules, seed: int | None) -> None:
+        """Draw a subscription, with faults where there is a seed."""
+        faulty = seed is not None
         shares = (
             FaultShares(seed, duplicate=0.3, delay=2.0, reorder=0.3, lost_ack=0.3)
             if faulty
             else FaultShares()
         )
-        dead_letter = DeadLetterRule("projects/p/topics/dead", 5) if dead else None
-        rules = Rules(push=push, ordered=ordered, retry=retry, dead_letter=dead_letter)
         self.subscription = Subscription(rules, faults=Faults(shares), bury=self.bury)
         self.faulty = faulty
         self.now = 100.0
