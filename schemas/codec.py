@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from schemas.reading import MEASUREMENTS, NO_MEASUREMENT, Reading
+from schemas.reading import MEASUREMENTS, NO_MEASUREMENT, Fields, Reading, validate_fields
 from schemas.rejection import Reason, Unusable, reason, reasons
 from schemas.table import MAX_ROWS, ReadingTable, uneven
 
@@ -59,6 +59,12 @@ def decode(payload: bytes, *, version: str | None = None) -> Reading | DecodedTa
 
     A bad row of a table is refused alone. `version` is the message's SCHEMA_ATTRIBUTE.
     """
+    decoded = decode_fields(payload, version=version)
+    return Reading.model_construct(**decoded) if isinstance(decoded, dict) else decoded
+
+
+def decode_fields(payload: bytes, *, version: str | None = None) -> Fields | DecodedTable:
+    """Read one payload as `decode` does, and leave a reading as its plain fields, for who reads thousands a second."""
     if version is not None and version != SCHEMA_VERSION:
         rule = f"schema version {SCHEMA_VERSION} is needed"
         raise Unusable(Reason(field=SCHEMA_ATTRIBUTE, rule=rule, value=version))
@@ -71,14 +77,17 @@ def decode(payload: bytes, *, version: str | None = None) -> Reading | DecodedTa
         return _mixed(payload)
 
 
-def _reading(payload: bytes) -> Reading:
+def _reading(payload: bytes) -> Fields:
     try:
-        return Reading.model_validate_json(payload)
+        fields = validate_fields(payload)
     except ValidationError as error:
         raise Unusable(*reasons(error)) from None
+    if all(fields.get(name) is None for name in MEASUREMENTS):
+        raise Unusable(Reason(field="reading", rule=NO_MEASUREMENT))
+    return fields
 
 
-def _mixed(payload: bytes) -> Reading | DecodedTable:
+def _mixed(payload: bytes) -> Fields | DecodedTable:
     """Find out what is wrong with a payload that is no perfect table."""
     try:
         raw = from_json(payload)
@@ -216,6 +225,7 @@ __all__ = [
     "DecodedTable",
     "Refused",
     "decode",
+    "decode_fields",
     "encode",
     "identity",
     "in_base64",

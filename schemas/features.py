@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from schemas.reading import Reading
+    from schemas.reading import Fields, Reading
 
 FEATURES: Final = (
     "bill_length_mm",
@@ -39,18 +39,23 @@ _ISLAND: Final = _CODES["island"]
 
 def matrix(readings: Iterable[Reading]) -> NDArray[np.float32]:
     """Encode readings as a float32 matrix of shape (readings, features); what is missing is NaN."""
+    return fields_matrix(vars(one) for one in readings)
+
+
+def fields_matrix(readings: Iterable[Fields]) -> NDArray[np.float32]:
+    """Encode readings in the form of their plain fields as `matrix` does."""
     import numpy as np  # noqa: PLC0415  the words must not cost a device numpy
 
     # None becomes NaN on the way to float.
     rows = [
         (
-            one.bill_length_mm,
-            one.bill_depth_mm,
-            one.flipper_length_mm,
-            one.body_mass_g,
-            one.year,
-            _SEX[one.sex],
-            _ISLAND[one.island],
+            (get := one.get)("bill_length_mm"),
+            get("bill_depth_mm"),
+            get("flipper_length_mm"),
+            get("body_mass_g"),
+            get("year"),
+            _SEX[get("sex")],
+            _ISLAND[get("island")],
         )
         for one in readings
     ]

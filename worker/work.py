@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from schemas.codec import SCHEMA_ATTRIBUTE, Refused, decode, identity, peek_identity, select
-from schemas.features import columns_matrix, matrix
-from schemas.reading import Reading
+from schemas.codec import SCHEMA_ATTRIBUTE, Refused, decode_fields, identity, peek_identity, select
+from schemas.features import columns_matrix, fields_matrix
 from schemas.rejection import Unusable
 
 if TYPE_CHECKING:
@@ -19,12 +18,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from schemas.envelope import Envelope
+    from schemas.reading import Fields
     from schemas.table import ReadingTable
 
 NOTHING: Final[Sequence[int]] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen, as one is made for every push: freezing costs as much as finding the bird's species.
+@dataclass(slots=True, kw_only=True)
 class Work:
     """One message: `readings` are its usable ones (None if there is none), `positions` their rows in a table.
 
@@ -32,7 +33,7 @@ class Work:
     """
 
     envelope: Envelope
-    readings: Reading | ReadingTable | None
+    readings: Fields | ReadingTable | None
     positions: Sequence[int]
     refused: tuple[Refused, ...]
     kept: bool
@@ -42,7 +43,7 @@ class Work:
     @property
     def usable(self) -> int:
         """The number of readings to classify."""
-        return 1 if isinstance(self.readings, Reading) else len(self.positions)
+        return 1 if type(self.readings) is dict else len(self.positions)
 
     @property
     def rows(self) -> int:
@@ -59,8 +60,8 @@ class Work:
         readings = self.readings
         if readings is None:
             return refused
-        if isinstance(readings, Reading):
-            return [identity(readings.reading_id, message_id), *refused]
+        if isinstance(readings, dict):
+            return [readings.get("reading_id") or message_id, *refused]
         named = readings.reading_id or [None] * len(self.positions)
         return [
             *(identity(own, message_id, row) for own, row in zip(named, self.positions, strict=True)),
@@ -74,7 +75,7 @@ class Work:
         readings = self.readings
         if not usable:
             return replace(self, readings=None, positions=NOTHING, refused=refused, partial=True)
-        if readings is None or isinstance(readings, Reading):
+        if readings is None or isinstance(readings, dict):
             return replace(self, refused=refused, partial=True)
         positions = [self.positions[nth] for nth in usable]
         return replace(
@@ -89,11 +90,11 @@ def _digest(original: str) -> str:
 def read(envelope: Envelope, *, kept: bool) -> Work:
     """Decode a message; whatever is wrong with it is in `refused`, with every reason."""
     try:
-        decoded = decode(envelope.payload, version=envelope.attributes.get(SCHEMA_ATTRIBUTE))
+        decoded = decode_fields(envelope.payload, version=envelope.attributes.get(SCHEMA_ATTRIBUTE))
     except Unusable as unusable:
         refused = _refused(envelope, unusable)
         return Work(envelope=envelope, readings=None, positions=NOTHING, refused=(refused,), kept=kept)
-    if isinstance(decoded, Reading):
+    if isinstance(decoded, dict):
         return Work(envelope=envelope, readings=decoded, positions=NOTHING, refused=(), kept=kept)
     return Work(
         envelope=envelope,
@@ -117,15 +118,15 @@ def _refused(envelope: Envelope, unusable: Unusable) -> Refused:
 def encoded(works: Sequence[Work]) -> NDArray[np.float32]:
     """Encode all usable readings as one float32 matrix of shape (readings, features), in the order of the works."""
     blocks: list[NDArray[np.float32]] = []
-    singles: list[Reading] = []
+    singles: list[Fields] = []
     for work in works:
-        if isinstance(work.readings, Reading):
+        if isinstance(work.readings, dict):
             singles.append(work.readings)
         elif work.readings is not None:
             if singles:
-                blocks.append(matrix(singles))
+                blocks.append(fields_matrix(singles))
                 singles = []
             blocks.append(columns_matrix(work.readings.__dict__, len(work.positions)))
     if singles or not blocks:
-        blocks.append(matrix(singles))
+        blocks.append(fields_matrix(singles))
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
