@@ -71,7 +71,7 @@ def _table(plan: Plan, outcome: Outcome) -> Table:
     table.add_section()
     for name, found in (("lost", account.lost), ("wrong", account.wrong), ("unknown", account.unknown)):
         table.add_row(name, f"{len(found):,}")
-    table.add_row("half-written files left", f"{outcome.unfinished}")
+    table.add_row("files left unsealed after a restart", f"{outcome.unfinished}")
     table.add_row("tracebacks logged", f"{len(outcome.tracebacks)}")
     return table
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 import urllib.request
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from load.chaos.storm import Storm
 from load.chaos.trouble import Trouble
 from load.ledger import Account, Ledger
 from load.results import predictions, rejections
+from schemas.segment import OPEN
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -46,7 +48,7 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        """Whether the account closes, nothing half-written is left, and no traceback was logged."""
+        """Whether the account closes, no unsealed file is left, and no traceback was logged."""
         return self.account.closed and not self.unfinished and not self.tracebacks
 
 
@@ -68,7 +70,10 @@ def run(plan: Plan) -> Outcome:
         if storm.failures:
             raise Broken(f"a publisher failed: {storm.failures[0]}") from storm.failures[0]
         settled_s = _settle(plan, ledger)
-        codes = [worker.end(15) for worker in workers]
+        codes = [worker.end(signal.SIGTERM) for worker in workers]
+        # What could not be sealed while the disk failed, the next start seals.
+        workers[0].start()
+        codes.append(workers[0].end(signal.SIGTERM))
         if any(codes):
             raise Broken(f"workers ended with {codes} after SIGTERM")
         models = _enter_rest(plan, ledger)
@@ -78,7 +83,7 @@ def run(plan: Plan) -> Outcome:
         survived=trouble.survived,
         kills=trouble.kills,
         models=models,
-        unfinished=sum(1 for _ in plan.folder.rglob(".unfinished-*")),
+        unfinished=sum(1 for _ in plan.folder.rglob(f"{OPEN}*")),
         tracebacks=tuple(each for process in (broker, *workers) for each in process.tracebacks),
         settled_s=settled_s,
     )

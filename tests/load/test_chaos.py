@@ -1,0 +1,71 @@
+"""Half a minute of chaos: workers die, disks fail, models rot, and every reading is still accounted for."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from load.chaos.failing_worker import FAULT_FILE, failing
+from load.chaos.models import SHIPPED, ModelFile
+from load.chaos.plan import Plan
+from load.chaos.process import Broken, Process
+from load.chaos.run import run
+from load.chaos.trouble import DRAINED, KILLED
+from schemas.artifact import NotAnArtifact, unseal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def test_the_ledger_closes_over_a_storm(tmp_path: Path) -> None:
+    """Killed workers, a failing disk, broken models, duplicates and spoilt readings: nothing lost, nothing wrong."""
+    outcome = run(Plan(seed=4, seconds=6, folder=tmp_path, kills=6, settles_within_s=30))
+    account = outcome.account
+    assert (account.lost, account.wrong, account.unknown) == ((), (), ())
+    assert account.published == account.predicted + account.rejected > 5_000
+    assert account.rejected > 0
+    assert outcome.kills >= 3
+    assert set(outcome.sent) == {"single", "table", "spoilt", "sent twice"}
+    assert outcome.unfinished == 0
+    assert outcome.tracebacks == ()
+    assert {KILLED, DRAINED} & set(outcome.survived)
+
+
+def test_both_good_models_are_whole_and_a_corrupt_one_is_not(tmp_path: Path) -> None:
+    """What is swapped in is another artifact; what is corrupted is found by its checksum."""
+    file = ModelFile(tmp_path / "model.ubj")
+    dice = Plan(seed=1, seconds=1, folder=tmp_path).dice("model")
+    assert file.path.read_bytes() == SHIPPED.read_bytes()
+    file.swap()
+    assert unseal(file.path.read_bytes()) != unseal(SHIPPED.read_bytes())
+    for _ in range(20):
+        file.corrupt(dice)
+        with pytest.raises(NotAnArtifact):
+            unseal(file.path.read_bytes())
+
+
+def test_a_program_that_ends_by_itself_is_said_to_be_broken(tmp_path: Path) -> None:
+    """A run does not go on over a worker that nobody killed."""
+    with pytest.raises(Broken, match="nothing did not become ready"):
+        Process("nothing", ["load.chaos.nothing"], folder=tmp_path).start()
+
+
+@pytest.mark.parametrize("sync", [os.fsync, os.fdatasync])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+def test_a_sync_fails_while_the_faults_file_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sync: Callable[[int], None], code: int
+) -> None:
+    """The injected fault reaches what syncs, and goes when its file goes."""
+    fault = tmp_path / "fault"
+    monkeypatch.setenv(FAULT_FILE, str(fault))
+    with (tmp_path / "file").open("wb") as file:
+        failing(sync)(file.fileno())
+        fault.write_text(str(code))
+        with pytest.raises(OSError, match=os.strerror(code)):
+            failing(sync)(file.fileno())
+        fault.write_text("slow 0.001")
+        failing(sync)(file.fileno())

@@ -1,0 +1,185 @@
+"""Drain at every point: whatever the worker was at when it was told to end, it ends well."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import json
+import os
+import signal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from schemas.codec import encode
+from schemas.segment import segments, whole
+from schemas.testing import Birds
+from worker.app import serve
+from worker.batcher import Bounds
+from worker.duplicates import Duplicates
+from worker.errors import Retry
+from worker.metrics import Metrics
+from worker.pipeline import Parts, Pipeline, Verdict
+from worker.settings import Settings
+from worker.sinks.folder import FolderSink
+from worker.testing import RuleClassifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from schemas.envelope import Envelope
+
+    Wrap = Callable[..., Envelope]
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+TURNS_OF_THE_PIPELINE = 60
+"""At least so many points there are; the walk ends by itself after the last one."""
+STEPS_OF_THE_WORKER = 24
+
+
+class Counting(asyncio.SelectorEventLoop):
+    """Counts every callback that is scheduled, which is every point where a task may be interrupted, and acts at one."""
+
+    def __init__(self, at: int, act: Callable[[], None]) -> None:
+        super().__init__()
+        self.scheduled = 0
+        self._at = at
+        self._act = act
+
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+        self.scheduled += 1
+        if self.scheduled == self._at:
+            super().call_soon(self._act)
+        return super().call_soon(callback, *args, context=context)
+
+
+def written(root: Path) -> set[str]:
+    """The identities in every line that a reader may trust."""
+    contents = (whole(file.read_bytes()) for file in segments(root))
+    return {json.loads(line)["reading_id"] for content in contents for line in content.splitlines()}
+
+
+@functools.cache
+def messages() -> list[tuple[bytes, set[str]]]:
+    """Each with the identities that it must end as: single readings, a repetition, a table with a bad row, garbage."""
+    single = encode(Birds(1).reading(reading_id="a"))
+    mixed = json.dumps({"bill_length_mm": [40, -1, 50], "reading_id": ["a", "b", "c"]}).encode()
+    return [
+        (single, {"a"}),
+        (single, {"a"}),
+        (mixed, {"a", "b", "c"}),
+        (b"not JSON", {"m4"}),
+        (encode(Birds(2).reading(reading_id="e")), {"e"}),
+    ]
+
+
+def drained_at(point: int, root: Path, wrap: Wrap) -> bool:
+    """Drain a pipeline at one point of its life; True if the point came before its work was done."""
+    drains: list[asyncio.Task[None]] = []
+
+    def drain() -> None:
+        drains.append(loop.create_task(pipeline.drain()))
+
+    loop = Counting(point, drain)
+    sinks = [FolderSink(root / "results"), FolderSink(root / "rejects")]
+    parts = Parts(
+        classifier=RuleClassifier(),
+        results=sinks[0],
+        rejects=sinks[1],
+        metrics=Metrics(),
+        now=lambda: NOON,
+        revision="test",
+    )
+    pipeline = Pipeline(
+        parts,
+        bounds=Bounds(batch_rows=2, intake_rows=100, intake_bytes=10_000),
+        duplicates=Duplicates(),
+    )
+
+    async def traffic() -> None:
+        async def one(nth: int, payload: bytes, ends_as: set[str]) -> None:
+            for _ in range(nth):
+                await asyncio.sleep(0)
+            try:
+                assert await pipeline.accept(wrap(payload, message_id=f"m{nth + 1}")) in Verdict
+            except Retry:
+                return
+            assert ends_as <= written(root)
+
+        await asyncio.gather(*(one(nth, *each) for nth, each in enumerate(messages())))
+        if drains:
+            async with asyncio.timeout(10):
+                await drains[0]
+            assert pipeline._batcher.rows == pipeline._batcher.size == 0
+
+    try:
+        loop.run_until_complete(traffic())
+        for sink in sinks:
+            loop.run_until_complete(sink.close())
+        return bool(drains)
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
+def test_a_pipeline_drained_at_any_point_acknowledged_nothing_that_is_not_durable(
+    tmp_path: Path, envelope: Wrap
+) -> None:
+    """Every point where a task can be interrupted is walked; every message is durable or told to come again."""
+    point = 1
+    while drained_at(point, tmp_path / str(point), envelope):
+        point += 1
+    assert point > TURNS_OF_THE_PIPELINE
+
+
+@pytest.mark.parametrize("step", range(STEPS_OF_THE_WORKER))
+def test_sigterm_at_any_step_of_a_worker_under_traffic_ends_it_in_time(tmp_path: Path, step: int) -> None:
+    """From the first connection to the last answer: it ends by itself, and what got 204 is on the disk."""
+    point = 40 + 17 * step
+    told: list[int] = []
+
+    def terminate() -> None:
+        if not told:
+            told.append(point)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    loop = Counting(point, terminate)
+    chosen = Settings(
+        port=0,
+        results=f"file://{tmp_path}/results",
+        rejects=f"file://{tmp_path}/rejects",
+        ready_file=tmp_path / "ready",
+        log_level="ERROR",
+    )
+
+    async def push(client: aiohttp.ClientSession, nth: int) -> None:
+        reading_id = f"r{nth}"
+        body = encode(Birds(nth).reading(reading_id=reading_id))
+        with contextlib.suppress(aiohttp.ClientError):
+            async with client.post(
+                "/", data=body, headers={"x-goog-pubsub-message-id": reading_id}
+            ) as answer:
+                assert answer.status in {204, 503}
+                if answer.status == 204:
+                    assert reading_id in written(tmp_path)
+
+    async def scenario() -> None:
+        serving = asyncio.create_task(serve(chosen))
+        while not (serving.done() or (tmp_path / "ready").exists()):  # noqa: ASYNC110  a file has no event
+            await asyncio.sleep(0.001)  # the ready file is the only news of a worker
+        if (tmp_path / "ready").exists():
+            async with aiohttp.ClientSession((tmp_path / "ready").read_text()) as client:
+                await asyncio.gather(*(push(client, nth) for nth in range(20)))
+        terminate()
+        async with asyncio.timeout(10):
+            await serving
+
+    try:
+        loop.run_until_complete(scenario())
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()

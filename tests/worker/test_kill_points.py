@@ -1,0 +1,143 @@
+"""kill -9 at every line: whatever the worker was at, what it acknowledged is durable and no half file is trusted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import worker.batcher
+import worker.duplicates
+import worker.pipeline
+import worker.segment
+import worker.sinks.folder
+from schemas.codec import encode
+from schemas.segment import OPEN, segments, whole
+from schemas.testing import Birds
+from worker.batcher import Bounds
+from worker.metrics import Metrics
+from worker.pipeline import Parts, Pipeline
+from worker.sinks.folder import FolderSink
+from worker.testing import RuleClassifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType, ModuleType
+
+    from schemas.envelope import Envelope
+
+    Wrap = Callable[..., Envelope]
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+STORY = (worker.pipeline, worker.batcher, worker.duplicates)
+DISK = (worker.sinks.folder, worker.segment)
+
+
+def messages() -> list[bytes]:
+    table = json.dumps({"bill_length_mm": [40, -1], "reading_id": ["m1", "m1-bad"]}).encode()
+    return [encode(Birds(nth).reading(reading_id=f"m{nth}")) for nth in range(3)] + [b"{}", table]
+
+
+async def classify_all(root: Path, wrap: Wrap, acknowledged: int) -> None:
+    """Answer every message over a real folder; each acknowledgement is written to a file descriptor at once."""
+    results, rejects = FolderSink(root / "results"), FolderSink(root / "rejects")
+    await results.open()
+    await rejects.open()
+    parts = Parts(
+        classifier=RuleClassifier(),
+        results=results,
+        rejects=rejects,
+        metrics=Metrics(),
+        now=lambda: NOON,
+        revision="test",
+    )
+    pipeline = Pipeline(parts, bounds=Bounds(batch_rows=2, intake_rows=100, intake_bytes=100_000))
+
+    async def one(nth: int, payload: bytes) -> None:
+        await pipeline.accept(wrap(payload, message_id=f"m{nth}"))
+        os.write(acknowledged, f"m{nth}\n".encode())
+
+    await asyncio.gather(*(one(nth, payload) for nth, payload in enumerate(messages())))
+    await pipeline.drain()
+    await results.close()
+    await rejects.close()
+
+
+def killed_at(
+    line: int, modules: tuple[ModuleType, ...], work: Callable[[int], None]
+) -> tuple[bool, set[str]]:
+    """Run `work` in a child that kills itself before the nth line of some modules; whether it died, and its words."""
+    files = {module.__file__ for module in modules}
+    left = [line]
+
+    def at_line(frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code.co_filename not in files:
+            return None
+        if event == "line":
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return at_line
+
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        threading.settrace(at_line)
+        sys.settrace(at_line)
+        try:
+            work(writing)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as words:
+        said = set(words.read().split())
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status), said
+
+
+def durable(root: Path) -> set[str]:
+    """The message ids in every line that a reader may trust; a half one fails to parse."""
+    contents = (whole(file.read_bytes()) for file in segments(root))
+    return {json.loads(line)["message_id"] for content in contents for line in content.splitlines()}
+
+
+async def everything_again(root: Path, wrap: Wrap) -> None:
+    await classify_all(root, wrap, os.open(os.devnull, os.O_WRONLY))
+
+
+@pytest.fixture
+def fast_path() -> Iterator[Path]:
+    """A folder in memory where the system has one: a killed process is no power cut, and syncs take their time."""
+    memory = Path("/dev/shm")  # noqa: S108  the folder below it is made safely
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize(("modules", "stride"), [(DISK, 3), (STORY, 13)], ids=["disk", "story"])
+def test_killed_at_any_line_a_worker_has_acknowledged_only_what_is_durable(
+    fast_path: Path, envelope: Wrap, modules: tuple[ModuleType, ...], stride: int
+) -> None:
+    """After the kill no finished file is half, and the next worker sweeps up, answers all and leaves no trace."""
+    line, died = 1, True
+    while died:
+        root = fast_path / str(line)
+        died, acknowledged = killed_at(
+            line, modules, lambda descriptor, root=root: asyncio.run(classify_all(root, envelope, descriptor))
+        )
+        assert acknowledged <= durable(root)
+        asyncio.run(everything_again(root, envelope))
+        assert durable(root) == {f"m{nth}" for nth in range(len(messages()))}
+        assert not list(root.rglob(f"{OPEN}*"))
+        line += stride
+    assert acknowledged == {f"m{nth}" for nth in range(len(messages()))}
+    assert line > 100
