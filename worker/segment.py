@@ -31,10 +31,17 @@ class Segment:
     def start(cls, root: Path, moment: datetime) -> Self:
         """Make an empty segment in its hour's folder; its name is on the disk when this returns."""
         folder = make(root / hour_of(moment))
-        path = folder / f"{OPEN}{moment:%H%M%S}-{secrets.token_hex(8)}{SUFFIX}"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        # The lock dies with the process: whoever can take it knows that nobody appends here any more.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while True:
+            path = folder / f"{OPEN}{moment:%H%M%S}-{secrets.token_hex(8)}{SUFFIX}"
+            descriptor = os.open(
+                path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644
+            )
+            # The lock dies with the process: whoever can take it knows that nobody appends here any more.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Another worker that started between these two lines took it for abandoned, and removed it.
+            if os.fstat(descriptor).st_nlink:
+                break
+            os.close(descriptor)
         sync(folder)
         return cls(path, descriptor)
 
@@ -54,8 +61,10 @@ class Segment:
 
     def seal(self) -> None:
         """Give the segment its final name (an empty one is removed) and let go of it."""
-        _finish(self.path, self._descriptor)
-        os.close(self._descriptor)
+        try:
+            _finish(self.path, self._descriptor)
+        finally:
+            os.close(self._descriptor)
 
 
 def recover(root: Path) -> int:
