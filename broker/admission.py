@@ -70,7 +70,8 @@ def _attributes(attributes: Mapping[str, str]) -> list[str]:
     for name, value in attributes.items():
         if not name or len(name.encode()) > MAX_NAME_BYTES:
             wrong.append(f"an attribute name that is empty or longer than {MAX_NAME_BYTES} bytes")
-        if name.startswith("goog"):
+        # Google's own clients carry trace context under googclient_, and production takes it from anyone.
+        if name.startswith("goog") and not name.startswith("googclient_"):
             wrong.append(f"the attribute {name}, and names that begin with goog are reserved")
         if len(value.encode()) > MAX_VALUE_BYTES:
             wrong.append(f"an attribute {name} of more than {MAX_VALUE_BYTES} bytes")

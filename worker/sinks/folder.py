@@ -82,7 +82,7 @@ class FolderSink:
             log.warning("sealed segments of a worker that was killed", extra={"segments": left})
 
     def _write(self, block: Block) -> None:
-        if block.key in self._keys:
+        if block.key and block.key in self._keys:
             return
         if self._segment is not None and hour_of(block.written_at) != self._hour:
             self._seal()
@@ -96,7 +96,8 @@ class FolderSink:
             with contextlib.suppress(OSError):
                 self._seal()
             raise
-        self._remember(block.key)
+        if block.key:
+            self._remember(block.key)
         if self._segment.size >= self._roll.size:
             self._seal()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,9 @@ _LEVEL: Final = 1
 
 _ATTEMPTS: Final = 3
 """How often a server that does not answer is asked within the time of one write."""
+
+_PAUSE_SECONDS: Final = 0.05
+"""Between attempts where the server contradicts itself."""
 
 _ABSENT: Final = 0
 """The generation of an object that is not there."""
@@ -87,9 +91,12 @@ class StorageSink:
         blob = self._client.bucket(self._bucket_name).blob(name)
         blob.metadata = {"lines": str(len(block.lines)), "format": "NEWLINE_DELIMITED_JSON"}
         content = gzip.compress(b"".join(block.lines), compresslevel=_LEVEL, mtime=0)
+        until = time.monotonic() + self._write_seconds
         try:
             while not self._there(blob, content):
-                pass
+                if time.monotonic() > until:
+                    raise SinkUnavailable(f"{self.address}: says that {name} is there, and it is not")
+                time.sleep(_PAUSE_SECONDS)
         except (GoogleAPIError, GoogleAuthError, DataCorruption, InvalidResponse, RequestException) as error:
             raise SinkUnavailable(f"{self.address}: {error}") from error
 

@@ -74,6 +74,11 @@ class StorageServer:
     async def _end(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+        # Requests that a fault delays outlive their connections.
+        delayed = asyncio.all_tasks() - {asyncio.current_task()}
+        for each in delayed:
+            each.cancel()
+        await asyncio.gather(*delayed, return_exceptions=True)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

@@ -1,0 +1,128 @@
+"""What goes wrong between a worker and Cloud Storage: nothing acknowledged is missing, nothing is written twice."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from worker.sink import Block, SinkUnavailable
+from worker.sinks.storage import StorageSink
+from worker.storage_testing.faults import Fault
+
+if TYPE_CHECKING:
+    from worker.storage_testing.server import StorageServer
+
+NOON = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
+BUCKET = "rookery-test"
+BLOCK = Block(key="0a", lines=[b'{"a":1}\n'], written_at=NOON, published_at=NOON)
+
+SURVIVED = {
+    "503 twice": [Fault(status=503), Fault(status=503)],
+    "429": [Fault(status=429)],
+    "500 though it was done": [Fault(status=500, carried_out=True)],
+    "a connection reset before": [Fault(reset=True)],
+    "a connection reset after it was done": [Fault(reset=True, carried_out=True)],
+    "an answer that comes too late": [Fault(carried_out=True, delay_s=1.5)],
+    "a server that hangs": [Fault(delay_s=1.5)],
+    "a slow answer": [Fault(delay_s=0.3)],
+    "a 412 that is no lie": [Fault(status=412, carried_out=True)],
+    "a 412 that is a lie": [Fault(status=412)],
+    "one after the other": [Fault(reset=True), Fault(status=503), Fault(status=412), Fault(status=502)],
+}
+
+
+@pytest.mark.parametrize("kind", SURVIVED)
+async def test_what_passes_is_survived_with_one_object(
+    storage_sink: StorageSink, strict: StorageServer, kind: str
+) -> None:
+    """A write returns only when its object is there, and there is only one of it."""
+    strict.faults.inject("insert", *SURVIVED[kind])
+    await storage_sink.write(BLOCK)
+    (stored,) = strict.buckets.objects(BUCKET, versions=True)
+    assert gzip.decompress(stored.content) == b'{"a":1}\n'
+
+
+LASTING = {
+    "503": Fault(status=503),
+    "403": Fault(status=403),
+    "a reset": Fault(reset=True),
+    "no answer": Fault(delay_s=30),
+    "a 412 that is a lie": Fault(status=412),
+}
+
+
+@pytest.mark.parametrize("kind", LASTING)
+async def test_what_lasts_is_said_within_the_time_of_a_write(strict: StorageServer, kind: str) -> None:
+    """The sender hears of it before its own deadline, and nothing is promised."""
+    sink = StorageSink(BUCKET, "", write_seconds=1.0)
+    await sink.open()
+    strict.faults.last("insert", LASTING[kind])
+    began = time.monotonic()
+    with pytest.raises(SinkUnavailable, match="gs://rookery-test: "):
+        await sink.write(BLOCK)
+    assert time.monotonic() - began < 3
+    assert strict.buckets.objects(BUCKET) == []
+    strict.faults.clear()
+    await sink.close()
+
+
+async def test_hung_writes_do_not_outlive_their_time_however_many_wait_for_a_thread(
+    strict: StorageServer,
+) -> None:
+    """Threads are bounded, and so is the wait for one."""
+    sink = StorageSink(BUCKET, "", write_seconds=0.5, connections=2)
+    await sink.open()
+    strict.faults.last("insert", Fault(delay_s=30))
+    began = time.monotonic()
+    writes = [sink.write(replace(BLOCK, key=f"{nth:02x}")) for nth in range(8)]
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    assert all(isinstance(each, SinkUnavailable) for each in outcomes)
+    assert time.monotonic() - began < 2
+    await sink.close()
+
+
+async def test_a_block_redelivered_in_another_hour_finds_its_object(
+    storage_sink: StorageSink, strict: StorageServer
+) -> None:
+    """An object is named after what was published and when, not after when it was written."""
+    strict.faults.inject("insert", Fault(status=403, carried_out=True))
+    with pytest.raises(SinkUnavailable):
+        await storage_sink.write(BLOCK)
+    await storage_sink.write(replace(BLOCK, written_at=NOON + timedelta(days=1)))
+    assert [each.name for each in strict.buckets.objects(BUCKET)] == ["date=2026-11-23/hour=12/0a.ndjson.gz"]
+
+
+async def test_an_object_is_what_bigquery_reads(storage_sink: StorageSink, strict: StorageServer) -> None:
+    """Gzip by its type, without a Content-Encoding that someone on the way would undo; hive-style folders."""
+    await storage_sink.write(BLOCK)
+    (stored,) = strict.buckets.objects(BUCKET)
+    assert stored.fields["contentType"] == "application/gzip"
+    assert "contentEncoding" not in stored.fields
+    assert stored.fields["metadata"] == {"lines": "1", "format": "NEWLINE_DELIMITED_JSON"}
+    assert stored.name.startswith("date=2026-11-23/hour=12/")
+
+
+async def test_the_same_lines_are_the_same_bytes(storage_sink: StorageSink, strict: StorageServer) -> None:
+    """Nothing of the clock is in an object."""
+    await storage_sink.write(BLOCK)
+    await storage_sink.write(replace(BLOCK, key="0b"))
+    first, second = strict.buckets.objects(BUCKET)
+    assert first.content == second.content
+
+
+async def test_a_server_that_is_not_there_is_said_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client's own default would hang on for two minutes."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
+    sink = StorageSink(BUCKET, "", write_seconds=0.5)
+    await sink.open()
+    began = time.monotonic()
+    with pytest.raises(SinkUnavailable):
+        await sink.write(BLOCK)
+    assert time.monotonic() - began < 2
+    await sink.close()
