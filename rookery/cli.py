@@ -12,6 +12,7 @@ import typer
 
 from publisher.cli import app as publish
 from rookery.errors import Trouble
+from rookery.model import app as model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,7 @@ app: Final = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(publish, name="publish")
+app.add_typer(model, name="model")
 
 
 def command() -> Callable[..., int]:

@@ -9,7 +9,7 @@ import requests
 from google.api_core.exceptions import GoogleAPIError, NotFound
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Client
-from google.cloud.storage.exceptions import InvalidResponse
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from schemas.artifact import MAX_BYTES
@@ -18,12 +18,19 @@ from worker.model_source import BUCKET, Fetched, ModelUnreachable
 if TYPE_CHECKING:
     from worker.model_source import BucketAddress
 
-_SECONDS: Final = 5.0
-"""One call; together with its retries no longer than `_RETRY` says, for the library's own patience is minutes."""
-_RETRY: Final = DEFAULT_RETRY.with_timeout(12.0).with_delay(initial=0.2, maximum=2.0, multiplier=2.0)
-_CALL: Final[dict[str, Any]] = {"timeout": _SECONDS, "retry": _RETRY}
+_SECONDS: Final = 2.0
+_RETRY: Final = DEFAULT_RETRY.with_timeout(5.0).with_delay(initial=0.1, maximum=1.0, multiplier=2.0)
+CALL: Final[dict[str, Any]] = {"timeout": (_SECONDS, _SECONDS), "retry": _RETRY}
+"""How long one call and its retries may take: a start or a drain must not wait for the library's minutes."""
 
-TROUBLE: Final = (GoogleAPIError, GoogleAuthError, InvalidResponse, requests.RequestException, OSError)
+TROUBLE: Final = (
+    GoogleAPIError,
+    GoogleAuthError,
+    DataCorruption,
+    InvalidResponse,
+    requests.RequestException,
+    OSError,
+)
 """What the library raises where the service, the network or the credentials fail."""
 
 
@@ -51,7 +58,7 @@ class BucketSource:
         # A range that is longer than the object is fine; an object that grew beyond all bounds is not read whole.
         read = {"raw_download": True, "end": MAX_BYTES, "if_generation_match": blob.generation}
         try:
-            artifact = blob.download_as_bytes(**read, **_CALL)
+            artifact = blob.download_as_bytes(**read, **CALL)
         except TROUBLE as error:
             raise self._unreachable(error) from None
         return Fetched(artifact, str(blob.generation))
@@ -63,9 +70,7 @@ class BucketSource:
     def _look(self) -> Any:
         where = self._where
         try:
-            blob = self._client.bucket(where.bucket).get_blob(
-                where.name, generation=where.generation, **_CALL
-            )
+            blob = self._client.bucket(where.bucket).get_blob(where.name, generation=where.generation, **CALL)
         except TROUBLE as error:
             raise self._unreachable(error) from None
         if blob is None:
@@ -73,5 +78,9 @@ class BucketSource:
         return blob
 
     def _unreachable(self, error: Exception) -> ModelUnreachable:
-        said = getattr(error, "message", None) or " ".join(str(error).split()) or type(error).__name__
-        return ModelUnreachable(f"model {self.address} cannot be read: {said}")
+        return ModelUnreachable(f"model {self.address} cannot be read: {said(error)}")
+
+
+def said(error: Exception) -> str:
+    """Return what the library or the service said, on one line."""
+    return " ".join(str(getattr(error, "message", None) or error).split()) or type(error).__name__

@@ -1,0 +1,100 @@
+"""BucketShelf: a model in Cloud Storage; every write has a precondition."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from google.api_core.exceptions import NotFound, PreconditionFailed
+from google.auth.exceptions import DefaultCredentialsError
+from google.cloud.storage import Client
+
+from rookery.errors import Trouble
+from rookery.shelf import Conflict, Standing
+from schemas.artifact import MAX_BYTES
+from worker.bucket_model import CALL, TROUBLE, said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from worker.model_source import BucketAddress
+
+_ABSENT: Final = "0"
+"""The generation of an object that is not there."""
+
+
+class BucketShelf:
+    """A model object; its history is the prefix `<object>.history/`, so that a bucket without versioning will do."""
+
+    def __init__(self, where: BucketAddress) -> None:
+        self.address = f"gs://{where.bucket}/{where.name}"
+        self._name = where.name
+        self._history = f"{where.name}.history/"
+        with self._told():
+            self._bucket = Client().bucket(where.bucket)
+
+    def live(self) -> Standing | None:
+        """Download the object that is live now; raises Trouble."""
+        with self._told():
+            blob = self._bucket.get_blob(self._name, **CALL)
+            return None if blob is None else Standing(self._download(blob), str(blob.generation))
+
+    def replace(self, artifact: bytes, *, before: Standing | None) -> None:
+        """Upload over just the generation that was read; raises Conflict where it is another by now."""
+        self._upload(self._name, artifact, generation=before.version if before else _ABSENT)
+
+    def names(self) -> list[str]:
+        """List the prefix."""
+        with self._told():
+            found = self._bucket.list_blobs(prefix=self._history, **CALL)
+            return sorted(blob.name.removeprefix(self._history) for blob in found)
+
+    def read(self, name: str) -> bytes:
+        """Download an object of the history; raises Trouble."""
+        with self._told():
+            return self._download(self._bucket.blob(self._history + name))
+
+    def add(self, name: str, artifact: bytes) -> None:
+        """Upload where nothing is yet; raises Conflict."""
+        self._upload(self._history + name, artifact, generation=_ABSENT)
+
+    def remove(self, name: str) -> None:
+        """Delete an object of the history, if it is there."""
+        with self._told():
+            try:
+                self._bucket.blob(self._history + name).delete(**CALL)
+            except NotFound:
+                return
+
+    def _upload(self, name: str, artifact: bytes, *, generation: str) -> None:
+        blob = self._bucket.blob(name)
+        with self._told():
+            try:
+                blob.upload_from_string(
+                    artifact,
+                    content_type="application/octet-stream",
+                    if_generation_match=int(generation),
+                    checksum="crc32c",
+                    **CALL,
+                )
+            except PreconditionFailed:
+                # An attempt whose answer was lost has written it: the retry then finds its own object.
+                now = self._bucket.get_blob(name, **CALL)
+                if now is None or self._download(now) != artifact:
+                    raise Conflict(name) from None
+
+    def _download(self, blob: Any) -> bytes:
+        content: bytes = blob.download_as_bytes(raw_download=True, end=MAX_BYTES, **CALL)
+        return content
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except DefaultCredentialsError:
+            raise Trouble(
+                "Google Cloud credentials are needed to reach the bucket.",
+                hint="`gcloud auth application-default login` brings them; STORAGE_EMULATOR_HOST does without.",
+            ) from None
+        except TROUBLE as error:
+            raise Trouble(f"{self.address}: {said(error)}") from error

@@ -1,0 +1,141 @@
+"""Shelf: a place where a model stands under one address, with the former ones behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from rookery.errors import Trouble
+from worker.model_source import BUCKET, BucketAddress, FileSource, ModelUnreachable, file_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Conflict(Exception):  # noqa: N818  it reads as what happened
+    """Somebody else changed the shelf in between; nothing was overwritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The model that stands at an address, and which version of it that is."""
+
+    artifact: bytes
+    version: str
+
+
+class Shelf(Protocol):
+    """One live model and its history, a folder of artifacts by name; every call may raise Trouble."""
+
+    @property
+    def address(self) -> str:
+        """The live model's address."""
+
+    def live(self) -> Standing | None:
+        """Read the live model, None where there is none yet."""
+
+    def replace(self, artifact: bytes, *, before: Standing | None) -> None:
+        """Make an artifact the live one; raises Conflict where another than `before` stands there by now."""
+
+    def names(self) -> list[str]:
+        """Name what is in the history, sorted."""
+
+    def read(self, name: str) -> bytes:
+        """Read an artifact of the history."""
+
+    def add(self, name: str, artifact: bytes) -> None:
+        """Put an artifact into the history; raises Conflict where the name is taken."""
+
+    def remove(self, name: str) -> None:
+        """Take an artifact out of the history."""
+
+
+class FolderShelf:
+    """A model in a file; its history is the folder `<file>.history` beside it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._history = path.with_name(f"{path.name}.history")
+
+    @property
+    def address(self) -> str:
+        """The path."""
+        return str(self._path)
+
+    def live(self) -> Standing | None:
+        """Read the file; raises Trouble."""
+        if not self._path.exists():
+            return None
+        try:
+            fetched = FileSource(self._path).fetch()
+        except ModelUnreachable as error:
+            raise Trouble(str(error)) from None
+        return Standing(fetched.artifact, fetched.version)
+
+    def replace(self, artifact: bytes, *, before: Standing | None) -> None:
+        """Write a new file and rename it over the old one, so that a reader finds either whole."""
+        unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_bytes(artifact)
+            now = self.live()
+            if (now and now.version) != (before and before.version):
+                raise Conflict(self.address)
+            unfinished.replace(self._path)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+        finally:
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+
+    def names(self) -> list[str]:
+        """List the folder."""
+        return sorted(path.name for path in self._history.iterdir()) if self._history.is_dir() else []
+
+    def read(self, name: str) -> bytes:
+        """Read a file of the folder; raises Trouble."""
+        try:
+            return FileSource(self._history / name).fetch().artifact
+        except ModelUnreachable as error:
+            raise Trouble(str(error)) from None
+
+    def add(self, name: str, artifact: bytes) -> None:
+        """Write a file that is not there yet; raises Conflict or Trouble."""
+        try:
+            self._history.mkdir(parents=True, exist_ok=True)
+            with (self._history / name).open("xb") as file:
+                file.write(artifact)
+        except FileExistsError:
+            raise Conflict(name) from None
+        except OSError as error:
+            raise _unwritable(self._history / name, error) from error
+
+    def remove(self, name: str) -> None:
+        """Delete a file of the folder; raises Trouble."""
+        try:
+            (self._history / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise _unwritable(self._history / name, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> Trouble:
+    return Trouble(f"{path} cannot be written: {error.strerror}")
+
+
+def shelf_of(address: str) -> Shelf:
+    """Choose the shelf for a path or `gs://bucket/object`; raises BadModelAddress, or Trouble for one generation."""
+    if address.startswith(BUCKET):
+        where = BucketAddress.read(address)
+        if where.generation:
+            raise Trouble(
+                f"{address} is one generation, which never changes.", hint="Leave #generation away."
+            )
+        from rookery.bucket_shelf import BucketShelf  # noqa: PLC0415  half a second that files save
+
+        return BucketShelf(where)
+    path = file_path(address)
+    if path is None:
+        raise Trouble(f"{address}: a path or gs://bucket/object is needed.")
+    return FolderShelf(path)

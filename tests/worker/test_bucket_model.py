@@ -1,0 +1,117 @@
+"""A model in Cloud Storage, over a real connection: found by generation, and said plainly when out of reach."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+from google.cloud.storage import Client
+
+from training.testing import variant
+from worker.app import running
+from worker.artifacts import SHIPPED, load
+from worker.bucket_model import CALL, BucketSource
+from worker.metrics import Metrics
+from worker.model_cache import ModelCache
+from worker.model_source import BucketAddress, ModelUnreachable, source_of
+from worker.model_store import ModelStore
+from worker.settings import Settings
+from worker.storage_testing.faults import Fault
+from worker.storage_testing.server import StorageServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ADDRESS = "gs://models/live/penguins.ubj"
+FIRST, SECOND = (variant(SHIPPED.read_bytes(), rounds=count) for count in (5, 10))
+
+
+@pytest.fixture
+def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[StorageServer]:
+    with StorageServer("models") as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        # A test need not wait until the client gives up.
+        monkeypatch.setitem(CALL, "retry", None)
+        yield server
+
+
+def upload(artifact: bytes) -> str:
+    """Write the object as anybody would, and return its generation."""
+    client = Client()
+    blob = client.bucket("models").blob("live/penguins.ubj")
+    blob.upload_from_string(artifact)
+    client.close()
+    return str(blob.generation)
+
+
+@pytest.mark.usefixtures("storage")
+def test_a_version_is_a_generation_and_can_be_pinned() -> None:
+    """The live object is read with its generation; a pinned generation stays what it is or is not there."""
+    first = upload(FIRST)
+    source = source_of(ADDRESS)
+    assert source.fetch().version == source.version() == first
+    second = upload(SECOND)
+    assert (source.version(), source.fetch().artifact) == (second, SECOND)
+    assert source_of(f"{ADDRESS}#{second}").fetch().artifact == SECOND
+
+
+@pytest.mark.usefixtures("storage")
+@pytest.mark.parametrize("address", [ADDRESS, f"{ADDRESS}#7", "gs://nobody/penguins.ubj"])
+def test_what_is_not_there_is_unreachable(address: str) -> None:
+    """An object, a generation or a bucket that does not exist is named."""
+    with pytest.raises(ModelUnreachable, match=f"model {address} cannot be read"):
+        source_of(address).fetch()
+
+
+async def test_a_server_that_is_gone_degrades_and_its_return_mends(
+    storage: StorageServer, tmp_path: Path
+) -> None:
+    """The last good model of the address answers from the cache, until the bucket answers again."""
+    upload(FIRST)
+    cache = ModelCache(tmp_path, ADDRESS)
+
+    def store() -> ModelStore:
+        return ModelStore(BucketSource(BucketAddress.read(ADDRESS)), cache=cache, metrics=Metrics())
+
+    assert (await store().open()).model == load(FIRST).model
+    storage.faults.last("get", Fault(status=503))
+    models = store()
+    current = await models.open()
+    assert (current.model, models.origin) == (load(FIRST).model, "cache")
+    assert ADDRESS in str(models.reason)
+    storage.faults.clear()
+    upload(SECOND)
+    await models.refresh()
+    assert (current.model, models.origin, models.reason) == (load(SECOND).model, "source", None)
+
+
+async def test_nobody_listening_is_unreachable_too(
+    monkeypatch: pytest.MonkeyPatch, storage: StorageServer
+) -> None:
+    """A refused connection is no crash."""
+    del storage
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
+    models = ModelStore(source_of(ADDRESS), cache=None, metrics=Metrics())
+    assert (await models.open()).model == load(SHIPPED).model
+    assert models.origin == "shipped"
+
+
+@pytest.mark.usefixtures("storage")
+async def test_a_worker_serves_a_model_from_a_bucket(tmp_path: Path) -> None:
+    """`ROOKERY_MODEL=gs://...` and nothing else."""
+    upload(FIRST)
+    settings = Settings(
+        port=0,
+        results=f"file://{tmp_path}/results",
+        rejects=f"file://{tmp_path}/rejects",
+        model=ADDRESS,
+        model_cache=None,
+    )
+    async with (
+        running(settings) as address,
+        aiohttp.ClientSession(address) as client,
+        client.get("/readyz") as answer,
+    ):
+        assert await answer.json() == {"status": "ready", "model": load(FIRST).model}
