@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from publisher.bad_row import BadRow
-from publisher.csv_rows import LABEL, MISSING, CsvFile
-from publisher.errors import BadFileError
 from rookery.errors import Trouble
+from schemas.features import FEATURES
+from schemas.reading import MEASUREMENTS
 from schemas.table import ReadingTable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from publisher.csv_rows import CsvRow
+    from collections.abc import Mapping, Sequence
 
 PENGUINS: Final = Path(__file__).parents[1] / "data" / "penguins.csv"
+_MISSING: Final = "NA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +39,30 @@ class Bird:
 
 
 def flock(path: Path = PENGUINS) -> list[Bird]:
-    """Every row of the file, those without any measurement too; raises Trouble where it cannot be read."""
+    """Every row of our own file, the two that nobody measured too; raises Trouble where it cannot be read.
+
+    Nothing is judged here, unlike in the publisher: it is the worker that has to refuse the unmeasured.
+    """
     try:
-        rows = list(CsvFile(path).rows())
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            names = next(csv.reader(file))
-    except (OSError, BadFileError) as error:
-        raise Trouble(f"The penguins cannot be read: {error}") from error
-    return [_bird(each, names, number) for number, each in enumerate(rows)]
+        with path.open(newline="", encoding="utf-8") as file:
+            return [_bird(number, row) for number, row in enumerate(csv.DictReader(file))]
+    except (OSError, KeyError, ValueError) as error:
+        raise Trouble(f"The penguins cannot be read from {path}: {error}") from error
 
 
 def table(birds: Sequence[Bird], prefix: str) -> ReadingTable:
     """Birds as one table, column by column."""
-    names = list(dict.fromkeys(name for bird in birds for name in bird.fields))
-    columns: dict[str, list[Any]] = {name: [bird.fields.get(name) for bird in birds] for name in names}
-    columns["reading_id"] = [bird.reading_id(prefix) for bird in birds]
-    return ReadingTable(**columns)
+    columns: dict[str, list[Any]] = {name: [bird.fields.get(name) for bird in birds] for name in FEATURES}
+    return ReadingTable(**columns, reading_id=[bird.reading_id(prefix) for bird in birds])
 
 
-def _bird(row: CsvRow | BadRow, names: Sequence[str], number: int) -> Bird:
-    if isinstance(row, BadRow):
-        # Two birds were seen and never measured. They travel too: it is the worker that has to refuse them.
-        cells = dict(zip(names, next(csv.reader([row.text])), strict=False))
-        known = {name: cell for name, cell in cells.items() if cell not in MISSING}
-        species = known.pop(LABEL, "")
-        known["year"] = int(known["year"])  # type: ignore[assignment]  # the one number that they have
-        return Bird(number=number, fields=known, species=species, measured=False)
-    fields = row.reading.model_dump(exclude_none=True, exclude={"reading_id"})
-    return Bird(number=number, fields=fields, species=row.label or "", measured=True)
+def _bird(number: int, row: Mapping[str, str]) -> Bird:
+    fields = {name: _value(name, row[name]) for name in FEATURES if row[name] != _MISSING}
+    measured = not fields.keys().isdisjoint(MEASUREMENTS)
+    return Bird(number=number, fields=fields, species=row["species"], measured=measured)
+
+
+def _value(name: str, cell: str) -> float | int | str:
+    if name in MEASUREMENTS:
+        return float(cell)
+    return int(cell) if name == "year" else cell

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOPIC = "projects/rookery-local/topics/drain"
-ROUNDS = 12
+ROUNDS = 8
 
 
 def test_a_worker_drains_and_its_successor_finishes(tmp_path: Path) -> None:

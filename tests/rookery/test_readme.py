@@ -28,7 +28,7 @@ def example(kind: str) -> bytes:
 
 def test_the_settings_table_is_the_codes() -> None:
     """Every setting stands in the README with its default and its words; `make readme` writes it anew."""
-    assert renewed(README) == README
+    assert renewed(README) == README, "`make readme` writes it anew"
 
 
 def test_a_readme_without_marks_is_refused() -> None:
