@@ -98,9 +98,8 @@ def _usable(address: SplitResult) -> bool:
         case "gs":
             return bool(address.netloc)
         case "pubsub":
-            return (
-                bool(address.netloc) and len(address.path.strip("/").split("/")) == 1 and address.path != "/"
-            )
+            topic = address.path.strip("/")
+            return bool(address.netloc and topic) and "/" not in topic
     return False
 
 

@@ -39,6 +39,7 @@ class StorageServer:
         self.faults = Faults()
         self.operations: Counter[Operation] = Counter()
         self.url = ""
+        self._arrived = threading.Condition()
         self._resumables = Resumables()
         self._loop = asyncio.new_event_loop()
         self._runner: web.AppRunner | None = None
@@ -80,13 +81,24 @@ class StorageServer:
             each.cancel()
         await asyncio.gather(*delayed, return_exceptions=True)
 
+    def wait_for(self, operation: Operation, count: int = 1, *, within_s: float = 10.0) -> None:
+        """Block until so many requests of an operation have arrived; raises TimeoutError."""
+        with self._arrived:
+            if not self._arrived.wait_for(lambda: self.operations[operation] >= count, within_s):
+                raise TimeoutError(f"{self.operations[operation]} of {count} requests to {operation} arrived")
+
+    def _count(self, operation: Operation) -> None:
+        with self._arrived:
+            self.operations[operation] += 1
+            self._arrived.notify_all()
+
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         operation = _operation(request)
         # A piece of a resumable upload belongs to the operation that its session opened.
         is_piece = "upload_id" in request.query
         if not is_piece:
-            self.operations[operation] += 1
+            self._count(operation)
         fault = self.faults.take(operation)
         if fault is None:
             return self._answer(request, operation, body)
@@ -174,7 +186,7 @@ class StorageServer:
     def _list(self, request: web.Request) -> web.Response:
         query = request.query
         found = self.buckets.objects(
-            _place(request)[0], prefix=query.get("prefix", ""), versions=query.get("versions") == "true"
+            _place(request)[0], prefix=query.get("prefix", ""), versions=query.get("versions", "").lower() == "true"
         )
         first, most = int(query.get("pageToken", "0")), int(query.get("maxResults", _PAGE))
         page: dict[str, Any] = {"kind": "storage#objects"}
