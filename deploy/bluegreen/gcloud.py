@@ -1,0 +1,41 @@
+"""Gcloud: run its commands, or in a dry run only print them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from bluegreen.errors import CommandFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Gcloud:
+    """The `gcloud` on the PATH, for one project; nothing is run where `dry`."""
+
+    project: str
+    dry: bool = False
+
+    def run(self, *words: str) -> str:
+        """Run a command to its end and give what it printed, nothing in a dry run; raises CommandFailed."""
+        command = ["gcloud", *words, f"--project={self.project}", "--quiet"]
+        print("+", shlex.join(command), flush=True)  # noqa: T201  a release says what it does
+        if self.dry:
+            return ""
+        try:
+            ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603  no shell
+        except OSError as error:
+            raise CommandFailed(f"gcloud cannot be run: {error.strerror}") from None
+        if ran.returncode:
+            raise CommandFailed(f"`{shlex.join(command[:4])} ...` ended with exit code {ran.returncode}")
+        return ran.stdout.strip()
+
+    def ask(self, *words: str) -> Any:
+        """Run a command that answers in JSON; an empty object in a dry run. Raises CommandFailed."""
+        said = self.run(*words, "--format=json")
+        try:
+            return json.loads(said or "{}")
+        except ValueError as error:
+            raise CommandFailed(f"`gcloud {words[0]} {words[1]}` answered no JSON: {error}") from None

@@ -1,0 +1,144 @@
+"""Rollout: the story of a release, and the way back from wherever it stands."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from bluegreen.errors import Stopped
+from bluegreen.service import ALL, BLUE, GREEN
+from bluegreen.smoke import Smoke
+from bluegreen.watch import Monitoring
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bluegreen.service import Green, Service, Standing
+    from bluegreen.watch import Limits
+
+ROOT: Final = Path(__file__).parents[2]
+
+_BETWEEN_PUSHES_S: Final = 5.0
+"""While a step is watched the green revision gets smoke pushes, so that a quiet topic is no silence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to release and how carefully; shares are in percent, `watch_s` is the time at each.
+
+    `settle_s` passes between the smoke test and the first share: Cloud Run's metrics are sampled once a minute.
+    """
+
+    image: str
+    commit: str
+    build: bool
+    shares: Sequence[int]
+    watch_s: float
+    settle_s: float
+    limits: Limits
+    model: str | None
+    pusher: str | None
+
+
+class Rollout:
+    """Releases one plan to one service."""
+
+    def __init__(self, service: Service, plan: Plan) -> None:
+        """Store what to do; nothing is asked or changed before `run`."""
+        self._service = service
+        self._gcloud = service.gcloud
+        self._plan = plan
+
+    def run(self) -> None:
+        """Release; raises Stopped after everything is as it was before."""
+        before = self._service.standing()
+        blue = before.serving
+        image = self._built() if self._plan.build else self._plan.image
+        try:
+            green = self._service.deploy(image)
+            _say(f"smoke-testing {green.revision} at {green.url}")
+            self._try(self._smoke(green, audience=before.url))
+            for share in self._plan.shares:
+                _say(f"{share} % to {green.revision}")
+                self._service.share({green.revision: share, blue: ALL - share})
+                # A token lives an hour, a careful release may take longer: each step gets its own.
+                self._watch(green, self._smoke(green, audience=before.url), share)
+        except BaseException as error:
+            self._back(before, error)
+            raise
+        self._service.share({green.revision: ALL}, **{BLUE: blue, GREEN: green.revision})
+        _say(f"{green.revision} serves; `deploy/release rollback` goes back to {blue}")
+
+    def _back(self, before: Standing, error: BaseException) -> None:
+        """Take the green revision out of traffic; raises Stopped with both reasons where even that fails."""
+        _say(f"rolling back: {error or type(error).__name__}")
+        try:
+            self._service.withdraw(before.shares)
+        except Stopped as failed:
+            raise Stopped(f"{error}; and rolling back failed: {failed}; look at the service now") from error
+
+    def _built(self) -> str:
+        """Build and push the image; give its name by digest, so that what was tested is what runs."""
+        image = self._plan.image
+        self._gcloud.run(
+            *("builds", "submit", str(ROOT), f"--config={ROOT / 'deploy' / 'cloudbuild.yaml'}"),
+            f"--substitutions=_IMAGE={image},_REVISION={self._plan.commit}",
+        )
+        digest = self._gcloud.run(
+            *("artifacts", "docker", "images", "describe", image),
+            "--format=value(image_summary.digest)",
+        )
+        return f"{image.rpartition(':')[0]}@{digest or 'sha256:DIGEST'}"
+
+    def _smoke(self, green: Green, *, audience: str) -> Smoke:
+        token = None
+        if self._plan.pusher:
+            # The audience of a tagged address is still the service's own.
+            token = self._gcloud.run(
+                *("auth", "print-identity-token", f"--impersonate-service-account={self._plan.pusher}"),
+                *(f"--audiences={audience}", "--include-email"),
+            )
+        return Smoke(green.url, green.revision, self._plan.model, token)
+
+    def _try(self, smoke: Smoke) -> None:
+        if self._gcloud.dry:
+            _say(f"POST push envelopes and /predict to {smoke.url}, model {smoke.model or 'any'}")
+        else:
+            smoke.run()
+            # What was refused on purpose must not be counted in the first step.
+            time.sleep(self._plan.settle_s)
+
+    def _watch(self, green: Green, smoke: Smoke, share: int) -> None:
+        """Push now and then for the time of a step, then hold what Monitoring saw against the limits."""
+        monitoring = Monitoring(self._gcloud, self._service.name, green.revision)
+        since, ends = datetime.now(UTC), time.monotonic() + self._plan.watch_s
+        if self._gcloud.dry:
+            _say(f"push and watch for {self._plan.watch_s:g} s")
+            monitoring.seen(since)
+            return
+        number = 0
+        while (left := ends - time.monotonic()) > 0:
+            number += 1
+            smoke.pushes(f"{share}-{number}")
+            time.sleep(min(_BETWEEN_PUSHES_S, left))
+        smoke.answers()
+        seen = monitoring.seen(since)
+        _say(str(seen))
+        seen.hold(self._plan.limits)
+
+
+def roll_back(service: Service) -> None:
+    """Give all traffic to the revision that served before; raises Stopped where none is known."""
+    standing = service.standing()
+    if BLUE not in standing.tags:
+        raise Stopped(f"no revision is tagged {BLUE}: `gcloud run revisions list` names all that there are")
+    blue = standing.tags[BLUE].revision
+    service.share({blue: ALL})
+    _say(f"{blue} serves again")
+
+
+def _say(sentence: str) -> None:
+    print(f"release: {sentence}", flush=True)  # noqa: T201  a release says what it does

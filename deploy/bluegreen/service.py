@@ -1,0 +1,111 @@
+"""Service: one Cloud Run service, its revisions and who gets how much of its traffic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from bluegreen.errors import Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bluegreen.gcloud import Gcloud
+
+GREEN: Final = "green"
+"""The tag of the revision that is being released, and after it of the one that serves."""
+
+BLUE: Final = "blue"
+"""The tag of the revision that served before; `rollback` goes back to it."""
+
+ALL: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Green:
+    """The revision under test: its name, and the address that only its tag has."""
+
+    revision: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a service stands: its address, each revision's share in percent, each tag's revision and address."""
+
+    url: str
+    shares: Mapping[str, int]
+    tags: Mapping[str, Green]
+
+    @property
+    def serving(self) -> str:
+        """The revision with the most traffic; raises Stopped where none has any."""
+        if not self.shares:
+            raise Stopped("no revision gets traffic, so there is nothing to go back to: see deploy/terraform")
+        return max(self.shares, key=lambda revision: self.shares[revision])
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The service under release."""
+
+    gcloud: Gcloud
+    name: str
+    region: str
+
+    def standing(self) -> Standing:
+        """Look how it stands; raises CommandFailed."""
+        if self.gcloud.dry:
+            self._run("describe")
+            return _standing(_EXAMPLE)
+        words = ("run", "services", "describe", self.name, f"--region={self.region}")
+        return _standing(self.gcloud.ask(*words)["status"])
+
+    def deploy(self, image: str) -> Green:
+        """Deploy an image as the green revision, which gets no traffic; raises CommandFailed."""
+        self.gcloud.run(
+            *("run", "deploy", self.name, f"--image={image}", f"--region={self.region}"),
+            *("--no-traffic", f"--tag={GREEN}"),
+        )
+        return self.standing().tags[GREEN]
+
+    def share(self, shares: Mapping[str, int], **tags: str) -> None:
+        """Give each revision its percentage, and names by tag where some are given; raises CommandFailed."""
+        words = [f"--to-revisions={_listed({name: share for name, share in shares.items() if share})}"]
+        if tags:
+            words.append(f"--update-tags={_listed(tags)}")
+        self._run("update-traffic", *words)
+
+    def withdraw(self, shares: Mapping[str, int]) -> None:
+        """Go back to these percentages and take the green tag away; raises CommandFailed."""
+        self._run("update-traffic", f"--to-revisions={_listed(shares)}", f"--remove-tags={GREEN}")
+
+    def _run(self, verb: str, *words: str) -> None:
+        self.gcloud.run("run", "services", verb, self.name, f"--region={self.region}", *words)
+
+
+_EXAMPLE: Final[dict[str, Any]] = {
+    "url": "https://SERVICE",
+    "traffic": [
+        {"revisionName": "BLUE", "percent": ALL},
+        {"revisionName": "BLUE", "tag": BLUE, "url": "https://blue---SERVICE"},
+        {"revisionName": "GREEN", "tag": GREEN, "url": "https://green---SERVICE"},
+    ],
+}
+"""What a dry run pretends to have found."""
+
+
+def _standing(status: Mapping[str, Any]) -> Standing:
+    shares: dict[str, int] = {}
+    tags: dict[str, Green] = {}
+    for each in status.get("traffic", ()):
+        revision = each["revisionName"]
+        if each.get("percent"):
+            shares[revision] = shares.get(revision, 0) + each["percent"]
+        if "tag" in each:
+            tags[each["tag"]] = Green(revision, each["url"])
+    return Standing(status["url"], shares, tags)
+
+
+def _listed(values: Mapping[str, object]) -> str:
+    return ",".join(f"{name}={value}" for name, value in values.items())

@@ -1,0 +1,94 @@
+"""Smoke: real push envelopes with known birds, sent to the green revision alone through its own tag."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bluegreen.errors import Unfit
+from bluegreen.web import ask
+
+DEVICE: Final = "release-smoke"
+"""The device that every smoke reading is from, so that reports can leave it out."""
+
+ACKNOWLEDGED: Final = 204
+NO_ENVELOPE: Final = 400
+DENIED: Final = (401, 403)
+_OK: Final = 200
+
+_BIRDS: Final[list[dict[str, Any]]] = json.loads((Path(__file__).parent / "birds.json").read_text())
+
+
+@dataclass(frozen=True, slots=True)
+class Smoke:
+    """The tests of one green revision; `model` is the name of the model that must answer, None for any."""
+
+    url: str
+    revision: str
+    model: str | None
+    token: str | None = None
+
+    def run(self) -> None:
+        """Try everything once; raises Unfit with the first thing that is wrong."""
+        self.answers()
+        self.pushes("first")
+        self._expect("a push that is no envelope", self._post("/", b"{}").status, NO_ENVELOPE)
+        if self.token:
+            status = ask("POST", f"{self.url}/", body=self._envelope(_BIRDS[0]["reading"], "denied")).status
+            self._expect("a push without a token", status, *DENIED)
+
+    def answers(self) -> None:
+        """Ask for the species of known birds; raises Unfit where one is wrong, or another model answers."""
+        for bird in _BIRDS:
+            answer = self._post("/predict", json.dumps(bird["reading"]).encode())
+            self._expect(f"asked for an {bird['species']}", answer.status, _OK)
+            (prediction,) = answer.json()["predictions"]
+            self._same("species", prediction["species"], bird["species"])
+            if self.model:
+                self._same("model", prediction["model"], self.model)
+
+    def pushes(self, name: str) -> None:
+        """Push each bird, one of them twice, a table and an impossible one; raises Unfit unless all are acknowledged."""
+        readings = [bird["reading"] for bird in _BIRDS]
+        table = {feature: [reading[feature] for reading in readings] for feature in readings[0]}
+        sent = {
+            **{f"bird-{number}": reading for number, reading in enumerate(readings)},
+            "bird-0-again": readings[0],
+            "impossible": {"body_mass_g": -1},
+        }
+        for what, reading in sent.items():
+            answer = self._post("/", self._envelope(reading, f"{name}-{what.removesuffix('-again')}"))
+            self._expect(f"pushed {what}", answer.status, ACKNOWLEDGED)
+        pushed = self._post("/", self._envelope(table, f"{name}-table", rows=len(readings)))
+        self._expect("pushed a table", pushed.status, ACKNOWLEDGED)
+
+    def _envelope(self, reading: dict[str, Any], name: str, *, rows: int = 0) -> bytes:
+        """Write what Pub/Sub would post; ids name the revision, so that a redelivery counts once."""
+        reading_id = f"smoke-{self.revision}-{name}"
+        known = {
+            "reading_id": [f"{reading_id}-{row}" for row in range(rows)] if rows else reading_id,
+            "device_id": [DEVICE] * rows if rows else DEVICE,
+        }
+        payload = json.dumps({**reading, **known}).encode()
+        message = {
+            "messageId": reading_id,
+            "publishTime": datetime.now(UTC).isoformat(),
+            "data": base64.b64encode(payload).decode(),
+        }
+        return json.dumps({"message": message, "subscription": "release-smoke"}).encode()
+
+    def _post(self, path: str, body: bytes) -> Any:
+        return ask("POST", f"{self.url}{path}", body=body, token=self.token)
+
+    def _expect(self, what: str, status: int, *right: int) -> None:
+        if status not in right:
+            wanted = " or ".join(map(str, right))
+            raise Unfit(f"{self.revision}: {what}: HTTP {status} where {wanted} is right")
+
+    def _same(self, what: str, found: str, right: str) -> None:
+        if found != right:
+            raise Unfit(f"{self.revision}: {what} {found} where {right} is right")

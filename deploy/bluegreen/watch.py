@@ -1,0 +1,120 @@
+"""Watch: what Cloud Monitoring counted of one revision, held against the limits of the push window."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from bluegreen.errors import Unfit
+from bluegreen.web import ask
+
+if TYPE_CHECKING:
+    from bluegreen.gcloud import Gcloud
+
+ENDPOINT_VARIABLE: Final = "CLOUDSDK_API_ENDPOINT_OVERRIDES_MONITORING"
+"""gcloud's own variable for another address of the Monitoring API."""
+
+_OK: Final = 200
+_FINEST_S: Final = 60
+"""Cloud Run's metrics are sampled once a minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Beyond these, Pub/Sub's push window begins to close."""
+
+    refused_share: float = 0.01
+    latency_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Requests of a window, how many of them were not acknowledged (any status but 2xx), and the p99 latency."""
+
+    requests: int
+    refused: int
+    p99_s: float
+
+    def hold(self, limits: Limits) -> None:
+        """Raise Unfit where a limit is broken, or where nothing was seen at all."""
+        if not self.requests:
+            raise Unfit("Monitoring saw no request of the green revision, so nothing can be said of it")
+        share = self.refused / self.requests
+        if share > limits.refused_share:
+            raise Unfit(
+                f"{self.refused} of {self.requests} requests were refused ({share:.1%}); {limits.refused_share:.1%} is the limit"
+            )
+        if self.p99_s > limits.latency_s:
+            raise Unfit(f"p99 latency is {self.p99_s:.2f} s; {limits.latency_s:.2f} s is the limit")
+
+    def __str__(self) -> str:
+        return f"{self.requests} requests, {self.refused} refused, p99 {self.p99_s:.2f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Monitoring:
+    """The numbers of one revision."""
+
+    gcloud: Gcloud
+    service: str
+    revision: str
+
+    def seen(self, since: datetime) -> Seen:
+        """Ask what happened since then; raises Unfit where Monitoring does not tell."""
+        token = self.gcloud.run("auth", "print-access-token")
+        now = datetime.now(UTC)
+        window = f"{max(_FINEST_S, int((now - since).total_seconds()))}s"
+        query = {
+            "interval.startTime": since.isoformat(),
+            "interval.endTime": now.isoformat(),
+            "aggregation.alignmentPeriod": window,
+            "aggregation.perSeriesAligner": "ALIGN_DELTA",
+        }
+        counted = {
+            "aggregation.crossSeriesReducer": "REDUCE_SUM",
+            "aggregation.groupByFields": "metric.labels.response_code_class",
+        }
+        slow = {"aggregation.crossSeriesReducer": "REDUCE_PERCENTILE_99"}
+        classes = self._ask("request_count", {**query, **counted}, token)
+        latency = self._ask("request_latencies", {**query, **slow}, token)
+        requests = {_code_class(series): int(sum(_points(series))) for series in classes}
+        return Seen(
+            requests=sum(requests.values()),
+            refused=sum(count for code_class, count in requests.items() if code_class != "2xx"),
+            p99_s=max((point for series in latency for point in _points(series)), default=0.0) / 1000,
+        )
+
+    def _ask(self, metric: str, query: dict[str, str], token: str) -> list[dict[str, Any]]:
+        chosen = (
+            f'metric.type="run.googleapis.com/{metric}"'
+            f' AND resource.labels.service_name="{self.service}"'
+            f' AND resource.labels.revision_name="{self.revision}"'
+        )
+        address = os.environ.get(ENDPOINT_VARIABLE, "https://monitoring.googleapis.com/").rstrip("/")
+        url = (
+            f"{address}/v3/projects/{self.gcloud.project}/timeSeries?{urlencode({'filter': chosen, **query})}"
+        )
+        if self.gcloud.dry:
+            print("+ GET", url)  # noqa: T201  a dry run says what it would do
+            return []
+        answer = ask("GET", url, token=token)
+        if answer.status != _OK:
+            raise Unfit(f"Monitoring answered HTTP {answer.status}: {answer.body[:200]!r}")
+        series: list[dict[str, Any]] = answer.json().get("timeSeries", [])
+        return series
+
+
+def _code_class(series: dict[str, Any]) -> str:
+    found: str = series["metric"]["labels"]["response_code_class"]
+    return found
+
+
+def _points(series: dict[str, Any]) -> list[float]:
+    # An int64 comes as a string in JSON, a double as a number.
+    return [
+        float(point["value"].get("int64Value", point["value"].get("doubleValue", 0)))
+        for point in series["points"]
+    ]

@@ -1,0 +1,71 @@
+"""A `gcloud` for the PATH: it records every call, and keeps one Cloud Run service in a file.
+
+The folder that GCLOUD_HOUSE names holds `calls.ndjson`, `service.json`, and, to let a command fail, `fail`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+HOUSE = Path(os.environ.get("GCLOUD_HOUSE", "."))
+
+
+def pairs(flag: str) -> dict[str, str]:
+    return dict(each.split("=") for each in flag.split(","))
+
+
+def told(words: list[str], name: str) -> str | None:
+    return next((word.split("=", 1)[1] for word in words if word.startswith(f"--{name}=")), None)
+
+
+def update_traffic(service: dict[str, Any], words: list[str]) -> None:
+    if shares := told(words, "to-revisions"):
+        wanted = {revision: int(share) for revision, share in pairs(shares).items()}
+        assert sum(wanted.values()) == 100, shares
+        service["shares"] = wanted
+    service["tags"] |= pairs(told(words, "update-tags") or "") if told(words, "update-tags") else {}
+    service["tags"].pop(told(words, "remove-tags"), None)
+
+
+def answer(words: list[str], service: dict[str, Any]) -> str:
+    """Do what is asked to the service, and give what the real one would print."""
+    match words:
+        case ["run", "services", "describe", *_]:
+            shares = [{"revisionName": name, "percent": share} for name, share in service["shares"].items()]
+            tags = [
+                {"revisionName": name, "tag": tag, "url": service["urls"][name]}
+                for tag, name in service["tags"].items()
+            ]
+            return json.dumps({"status": {"url": "https://worker.example", "traffic": [*shares, *tags]}})
+        case ["run", "deploy", *_]:
+            service["tags"][told(words, "tag")] = service["next"]
+        case ["run", "services", "update-traffic", *_]:
+            update_traffic(service, words)
+        case ["artifacts", *_]:
+            return "sha256:5afe"
+        case ["auth", verb, *_]:
+            return f"token-of-{verb}"
+    return ""
+
+
+def main() -> int:
+    """Record, fail if told so, else answer."""
+    words = sys.argv[1:]
+    with (HOUSE / "calls.ndjson").open("a") as calls:
+        calls.write(json.dumps(words) + "\n")
+    fails = HOUSE / "fail"
+    if fails.exists() and fails.read_text() in " ".join(words):
+        return 1
+    file = HOUSE / "service.json"
+    service = json.loads(file.read_text())
+    sys.stdout.write(f"{answer(words, service)}\n")
+    file.write_text(json.dumps(service))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
