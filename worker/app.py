@@ -19,6 +19,7 @@ from worker.auth import guarded, unsafe
 from worker.batcher import Bounds
 from worker.duplicates import Duplicates
 from worker.errors import Misconfigured
+from worker.lane import Ends, Heads, Lanes, PushLane
 from worker.metrics import Metrics
 from worker.model_cache import ModelCache
 from worker.model_source import BadModelAddress, source_of
@@ -90,7 +91,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         )
         probes = Probes(metrics, model=models)
         app = web.Application(client_max_size=settings.body_bytes)
-        handler = PushHandler(pipeline, metrics)
+        handler = PushHandler(pipeline, metrics, guard=guard)
         app.add_routes(
             [
                 web.post("/", guarded(handler.push, guard, metrics)),
@@ -108,7 +109,10 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         listening = _listen(settings)
-        await web.SockSite(runner, listening).start()
+        if settings.fast_lane:
+            await stack.enter_async_context(_fast_lane(runner, handler, listening, settings))
+        else:
+            await web.SockSite(runner, listening).start()
         stack.push_async_callback(_drain, pipeline, probes, settings.drain_seconds)
         await stack.enter_async_context(models.watched(settings.model_refresh_seconds))
         # What lives until the end need not be looked at by every collection: this decides the tail latency.
@@ -125,6 +129,23 @@ def _probes(probes: Probes) -> list[web.RouteDef]:
         web.get("/readyz", probes.readyz),
         web.get("/metrics", probes.metrics),
     ]
+
+
+@asynccontextmanager
+async def _fast_lane(
+    runner: web.AppRunner, handler: PushHandler, listening: socket.socket, settings: Settings
+) -> AsyncIterator[None]:
+    """Listen with the lane that knows only pushes in front of aiohttp's own server."""
+    if runner.server is None:
+        raise RuntimeError("the runner is set up before")
+    lanes = Lanes()
+    ends = Ends(accept=handler.begin, other=runner.server, heads=Heads(body_bytes=settings.body_bytes))
+    server = await asyncio.get_running_loop().create_server(lambda: PushLane(ends, lanes), sock=listening)
+    try:
+        yield
+    finally:
+        server.close()
+        lanes.close()
 
 
 async def _drain(pipeline: Pipeline, probes: Probes, seconds: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -53,6 +54,29 @@ class Guard(Protocol):
         """Return where the sender is admitted; raises Denied, or KeysUnavailable (try again)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a sender is told who is not admitted: a status and a sentence."""
+
+    status: int
+    text: str
+
+
+async def judged(guard: Guard, authorization: str | None, metrics: Metrics) -> Refusal | None:
+    """Ask the guard; returns what the sender is told, or None where it is admitted."""
+    try:
+        await guard.admit(authorization)
+    except Denied as denied:
+        metrics.denied(denied.cause)
+        log.warning("refused a request: %s", denied)
+        return Refusal(denied.status, f"{denied}\n")
+    except KeysUnavailable as error:
+        metrics.retry(error.cause)
+        log.error("%s", error)  # noqa: TRY400  the sentence is all
+        return Refusal(web.HTTPServiceUnavailable.status_code, f"{error}\n")
+    return None
+
+
 def guarded(handler: Handler, guard: Guard | None, metrics: Metrics) -> Handler:
     """Let a handler see only requests that the guard admits; without a guard, all."""
     if guard is None:
@@ -60,26 +84,18 @@ def guarded(handler: Handler, guard: Guard | None, metrics: Metrics) -> Handler:
 
     async def admitted(request: web.Request) -> web.StreamResponse:
         token = request.headers.get("Authorization")
-        if not guard.known(token):
-            try:
-                await guard.admit(token)
-            except Denied as denied:
-                metrics.denied(denied.cause)
-                log.warning("refused a request: %s", denied)
-                return web.Response(
-                    status=denied.status, text=f"{denied}\n", headers={"WWW-Authenticate": "Bearer"}
-                )
-            except KeysUnavailable as error:
-                metrics.retry(error.cause)
-                log.error("%s", error)  # noqa: TRY400  the sentence is all
-                return web.Response(
-                    status=web.HTTPServiceUnavailable.status_code,
-                    text=f"{error}\n",
-                    headers={"Retry-After": "1"},
-                )
+        if not guard.known(token) and (refusal := await judged(guard, token, metrics)) is not None:
+            return web.Response(status=refusal.status, text=refusal.text, headers=advice(refusal.status))
         return await handler(request)
 
     return admitted
+
+
+def advice(status: int) -> dict[str, str]:
+    """The header that says what to do about a refusal: come again, or bring a token."""
+    if status in {UNKNOWN, FORBIDDEN}:
+        return {"WWW-Authenticate": "Bearer"}
+    return {"Retry-After": "1"}
 
 
 def unsafe(settings: Settings) -> list[str]:

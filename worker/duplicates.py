@@ -56,10 +56,16 @@ class Duplicates:
         """The number of keys in flight or remembered."""
         return len(self._window)
 
+    def all_new(self, keys: Sequence[str]) -> bool:
+        """Whether no key was seen, and none stands twice; claims nothing yet."""
+        self._move_on()
+        if len(keys) == 1:
+            return keys[0] not in self._window
+        return self._window.keys().isdisjoint(keys) and len(set(keys)) == len(keys)
+
     def sift(self, keys: Sequence[str]) -> Sifted:
         """Tell the new keys from those that were seen; claims nothing yet."""
-        self._move_on()
-        if self._window.keys().isdisjoint(keys) and len(set(keys)) == len(keys):
+        if self.all_new(keys):
             return Sifted(fresh=range(len(keys)))
         fresh: dict[str, int] = {}
         joined: dict[Ticket[Any], None] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from worker.batcher import Batcher, Bounds, Ticket
 from worker.duplicates import Duplicates
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from schemas.envelope import Envelope
     from worker.classifier import Classifier
     from worker.metrics import Metrics
+
+
+INLINE_ROWS: Final = 256
+"""Up to so many readings are answered on the event loop: a thread's hand-over costs more than it spares there."""
 
 
 class Verdict(Enum):
@@ -53,6 +57,7 @@ class Pipeline:
         self._parts = parts
         self._duplicates = Duplicates() if duplicates is None else duplicates
         self._batcher: Batcher[Work] = Batcher(self._run, bounds=bounds)
+        self._joining: set[asyncio.Task[None]] = set()
 
     async def accept(self, envelope: Envelope) -> Verdict:
         """Return when everything that the message holds is durable; raises Retry where nothing is promised.
@@ -60,17 +65,39 @@ class Pipeline:
         A reading that is known is not answered again: its first one's ticket is joined, or memory answers.
         """
         work = read(envelope, kept=True)
-        keys = work.identities()
+        await self._durable(work, work.identities())
+        return Verdict.ACCEPTED if work.usable else Verdict.REJECTED
+
+    async def _durable(self, work: Work, keys: Sequence[str]) -> None:
+        """Return when every answer of a work is durable, here or with the ticket that it came first with."""
         sifted = self._duplicates.sift(keys)
         if len(sifted.fresh) == len(keys):
             await self._claimed(work, keys)
+            return
+        self._parts.metrics.duplicates(in_flight=sifted.in_flight, durable=sifted.durable)
+        # Claimed and joined before the first await: tickets are only ever joined by who came later, so in no circle.
+        tickets = [*self._claimed_part(work, keys, sifted.fresh), *sifted.joined]
+        for answer in [ticket.join() for ticket in tickets]:
+            await answer
+
+    def begin(self, envelope: Envelope, told: Callable[[Retry | None], None]) -> None:
+        """Do as `accept` does, without a task for it: `told` is called with None or the Retry; may raise Retry at once."""
+        work = read(envelope, kept=True)
+        keys = work.identities()
+        if self._duplicates.all_new(keys):
+            self._claimed(work, keys, told)
         else:
-            self._parts.metrics.duplicates(in_flight=sifted.in_flight, durable=sifted.durable)
-            # Claimed and joined before the first await: tickets are only ever joined by who came later, so in no circle.
-            tickets = [*self._claimed_part(work, keys, sifted.fresh), *sifted.joined]
-            for answer in [ticket.join() for ticket in tickets]:
-                await answer
-        return Verdict.ACCEPTED if work.usable else Verdict.REJECTED
+            joining = asyncio.create_task(self._joined(work, keys, told), name="joining a duplicate")
+            self._joining.add(joining)
+            joining.add_done_callback(self._joining.discard)
+
+    async def _joined(self, work: Work, keys: Sequence[str], told: Callable[[Retry | None], None]) -> None:
+        try:
+            await self._durable(work, keys)
+        except Retry as error:
+            told(error)
+        else:
+            told(None)
 
     async def predict(self, envelope: Envelope) -> Lines:
         """Answer a message at once, through the same batches, and store nothing."""
@@ -89,8 +116,10 @@ class Pipeline:
     def _claimed_part(self, work: Work, keys: Sequence[str], fresh: Sequence[int]) -> list[Ticket[Work]]:
         return [self._claimed(work.only(fresh), [keys[nth] for nth in fresh])] if fresh else []
 
-    def _claimed(self, work: Work, keys: Sequence[str]) -> Ticket[Work]:
-        """Submit a work whose keys are all new; raises Retry, and then claims nothing."""
+    def _claimed(
+        self, work: Work, keys: Sequence[str], told: Callable[[Retry | None], None] | None = None
+    ) -> Ticket[Work]:
+        """Submit a work whose keys are all new, and tell when it is durable; raises Retry, and then claims nothing."""
         ticket = self._submit(work)
         self._duplicates.claim(keys, ticket)
 
@@ -100,6 +129,8 @@ class Pipeline:
                 self._duplicates.forget(keys)
             else:
                 self._duplicates.remember(keys)
+            if told is not None:
+                told(answer if isinstance(answer, Retry) else None)
 
         ticket.then(settle)
         return ticket
@@ -113,7 +144,10 @@ class Pipeline:
         works = [ticket.item for ticket in tickets]
         self._parts.metrics.batch(works)
         with self._parts.metrics.predicting():
-            lines = await asyncio.to_thread(self._answer, works, at)
+            if sum(work.rows for work in works) <= INLINE_ROWS:
+                lines = self._answer(works, at)
+            else:
+                lines = await asyncio.to_thread(self._answer, works, at)
         kept: list[tuple[Ticket[Work], Lines]] = []
         for ticket, answered in zip(tickets, lines, strict=True):
             if ticket.item.kept:
@@ -134,23 +168,12 @@ class Pipeline:
 
     async def _commit(self, kept: Sequence[tuple[Ticket[Work], Lines]], at: datetime) -> None:
         """Make the lines durable; a message fails only with the sink that it needs."""
-        works = [ticket.item for ticket, _ in kept]
-        # A message's second delivery may bring other rows than its first: its block must not have the same name.
-        parts = [key for work in works if work.partial for key in work.identities()]
         results = Block(
-            key=block_key((work.envelope for work in works), parts=parts),
-            lines=[line for _, lines in kept for line in lines.predictions],
-            written_at=at,
-            published_at=min(
-                (moment for work in works if (moment := work.envelope.published_at)), default=None
-            ),
-            traces=_traces(works, [len(lines.predictions) for _, lines in kept]),
+            key="", lines=[line for _, lines in kept for line in lines.predictions], written_at=at
         )
-        rejects = replace(
-            results,
-            lines=[line for _, lines in kept for line in lines.rejections],
-            traces=_traces(works, [len(lines.rejections) for _, lines in kept]),
-        )
+        rejects = Block(key="", lines=[line for _, lines in kept for line in lines.rejections], written_at=at)
+        if self._parts.gather:
+            results, rejects = _named(results, rejects, kept)
         with self._parts.metrics.writing():
             no_results, no_rejects = await asyncio.gather(
                 _written(self._parts.results, results), _written(self._parts.rejects, rejects)
@@ -164,6 +187,21 @@ class Pipeline:
             else:
                 ticket.fail(error)
         self._parts.metrics.answered(durable)
+
+
+def _named(results: Block, rejects: Block, kept: Sequence[tuple[Ticket[Work], Lines]]) -> tuple[Block, Block]:
+    """Give both blocks of a batch what sinks afar name and address them by."""
+    works = [ticket.item for ticket, _ in kept]
+    # A message's second delivery may bring other rows than its first: its block must not have the same name.
+    parts = [key for work in works if work.partial for key in work.identities()]
+    key = block_key((work.envelope for work in works), parts=parts)
+    first = min((moment for work in works if (moment := work.envelope.published_at)), default=None)
+    predicted = _traces(works, [len(lines.predictions) for _, lines in kept])
+    rejected = _traces(works, [len(lines.rejections) for _, lines in kept])
+    return (
+        replace(results, key=key, published_at=first, traces=predicted),
+        replace(rejects, key=key, published_at=first, traces=rejected),
+    )
 
 
 def _traces(works: Sequence[Work], counts: Sequence[int]) -> Sequence[Mapping[str, str]]:

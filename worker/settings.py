@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     ] = 8080
     """Port to listen on; 0 takes any free one. Cloud Run's `PORT` is honoured."""
 
+    fast_lane: bool = True
+    """Whether pushes are read by a lean protocol of their own; everything else is aiohttp's either way."""
+
     ready_file: Path | None = None
     """File that gets the worker's address once it is ready."""
 

@@ -47,7 +47,9 @@ class House:
 def build() -> Callable[..., House]:
     """Build a house; `classifier` and `bounds` may be chosen."""
 
-    def _build(classifier: RuleClassifier | None = None, bounds: Bounds = BOUNDS) -> House:
+    def _build(
+        classifier: RuleClassifier | None = None, bounds: Bounds = BOUNDS, *, gather: bool = False
+    ) -> House:
         classifier = classifier or RuleClassifier()
         results, rejects, metrics = MemorySink(), MemorySink(), Metrics()
         parts = Parts(
@@ -57,6 +59,7 @@ def build() -> Callable[..., House]:
             metrics=metrics,
             now=lambda: NOON,
             revision="test",
+            gather=gather,
         )
         return House(Pipeline(parts, bounds=bounds), classifier, results, rejects, metrics)
 

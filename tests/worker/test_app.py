@@ -46,9 +46,11 @@ def lines(folder: Path, kind: str) -> list[dict[str, Any]]:
     return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
-@pytest.fixture
-async def worker(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
-    async with running(settings(tmp_path)) as address, aiohttp.ClientSession(address) as client:
+@pytest.fixture(params=[True, False], ids=["fast lane", "aiohttp"])
+async def worker(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[aiohttp.ClientSession]:
+    """A worker on each of its two lanes: whatever is promised holds on both."""
+    chosen = settings(tmp_path, fast_lane=request.param)
+    async with running(chosen) as address, aiohttp.ClientSession(address) as client:
         yield client
 
 

@@ -164,9 +164,9 @@ async def test_messages_that_arrive_together_are_one_batch_and_one_block(
 async def test_the_same_delivery_has_the_same_block_key_and_others_do_not(
     build: Callable[..., House], envelope: Wrap
 ) -> None:
-    """Names are derived from content, so that what is redelivered to another worker is not written twice."""
+    """Sinks afar name by content, so that what is redelivered to another worker is not written twice."""
     first, other = envelope(encode(Birds(1).reading())), envelope(encode(Birds(2).reading()))
-    worker, another = build(), build()
+    worker, another = build(gather=True), build(gather=True)
     for each, house in ((first, worker), (first, another), (other, worker)):
         await house.pipeline.accept(each)
     once, different = (block.key for block in worker.results.blocks)
