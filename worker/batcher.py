@@ -53,14 +53,17 @@ class Ticket(Generic[Item]):
         return caller
 
     def then(self, told: Callable[[Any], None]) -> None:
-        """Have `told` called once with the answer, or with the Retry that stands in its place, before any caller."""
+        """Have `told` called once with the answer, or with the Retry that stands in its place, before any caller.
+
+        Such a ticket is run even if every caller left: there is still somebody to tell.
+        """
         self._then = told
 
     @property
     def settled(self) -> bool:
         """Whether there is an answer, or nobody left to wait for one."""
         return self._answer is not _UNANSWERED or (
-            bool(self._callers) and all(caller.done() for caller in self._callers)
+            self._then is None and bool(self._callers) and all(caller.done() for caller in self._callers)
         )
 
     def resolve(self, answer: object) -> None:

@@ -107,6 +107,8 @@ class Pipeline:
     async def drain(self) -> None:
         """Take nothing new; return when all that was taken is answered."""
         await self._batcher.drain()
+        if self._joining:
+            await asyncio.wait(self._joining)
 
     def _submit(self, work: Work) -> Ticket[Work]:
         envelope = work.envelope

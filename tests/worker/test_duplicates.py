@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -162,6 +163,7 @@ async def test_the_same_table_in_parts_gets_blocks_of_different_names(
     names = []
     for known in (bird("a"), bird("b"), None):
         house = build()
+        house.pipeline._parts = replace(house.pipeline._parts, gather=True)
         if known is not None:
             await house.pipeline.accept(envelope(known))
         await house.pipeline.accept(message)
@@ -219,6 +221,36 @@ async def test_predict_is_answered_each_time(house: House, envelope: Wrap) -> No
         assert len((await house.pipeline.predict(envelope(bird()))).predictions) == 1
     assert await house.pipeline.accept(envelope(bird())) is Verdict.ACCEPTED
     assert len(house.predictions) == 1
+
+
+async def test_a_message_begun_without_a_task_is_answered_although_the_one_that_joined_it_left(
+    house: House, envelope: Wrap
+) -> None:
+    """Whoever leaves before the batch runs takes nothing from the first one, which has no future of its own."""
+    house.results.gate.clear()
+    told: list[object] = []
+    house.pipeline.begin(envelope(bird("busy")), told.append)
+    await house.results.waiting.wait()
+    house.pipeline.begin(envelope(bird("r1")), told.append)
+    joined = asyncio.ensure_future(house.pipeline.accept(envelope(bird("r1"))))
+    await asyncio.sleep(0)
+    joined.cancel()
+    house.results.gate.set()
+    await house.pipeline.drain()
+    assert told == [None, None]
+    assert ids(house.predictions) == ["busy", "r1"]
+
+
+async def test_draining_answers_those_who_joined_too(house: House, envelope: Wrap) -> None:
+    """After the drain nobody who was taken still waits for a word."""
+    house.results.gate.clear()
+    told: list[object] = []
+    for _ in range(3):
+        house.pipeline.begin(envelope(bird("r1")), told.append)
+    await house.results.waiting.wait()
+    house.results.gate.set()
+    await house.pipeline.drain()
+    assert told == [None] * 3
 
 
 class Clock:
