@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 
 from publisher.cli import app as publish
+from publisher.topics import LOCAL_TOPIC
 from rookery.errors import Trouble
 from rookery.model import app as model
 
@@ -158,6 +159,31 @@ def setup(
     from rookery.setup import run  # noqa: PLC0415  lazy, see above
 
     run(topic, project=project, push_to=push_to, service_account=service_account, broker=broker)
+
+
+@app.command()
+def doctor(
+    *,
+    topic: Annotated[
+        str, typer.Option(envvar="ROOKERY_TOPIC", help="Name of the topic, whole or short.")
+    ] = LOCAL_TOPIC,
+    project: Annotated[str | None, typer.Option(help="Project of a short topic name.")] = None,
+    subscription: Annotated[
+        str | None, typer.Option(help="Whole name of the push subscription; TOPIC-worker where not given.")
+    ] = None,
+    broker: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Broker or emulator, before PUBSUB_EMULATOR_HOST.")
+    ] = None,
+) -> None:
+    """Look at the configuration in the environment and in Pub/Sub: what is unsafe, and how to mend it.
+
+    Exit code 0: nothing is wrong. 1: something is.
+
+    Example: rookery doctor --topic projects/my-project/topics/readings
+    """
+    from rookery.doctor.examination import run  # noqa: PLC0415  lazy, see above
+
+    raise typer.Exit(run(topic, project=project, subscription_name=subscription, broker=broker))
 
 
 def _become(

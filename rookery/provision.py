@@ -75,7 +75,7 @@ class Provisioner:
 
     def __enter__(self) -> Self:
         try:
-            self._topics, self._subscriptions = _clients(self._broker)
+            self._topics, self._subscriptions = clients(self._broker)
         except DefaultCredentialsError:
             raise Trouble(
                 "Google Cloud credentials are needed to reach production.",
@@ -188,7 +188,8 @@ def _kept(route: Route) -> Subscription:
     )
 
 
-def _clients(broker: str | None) -> tuple[PublisherClient, SubscriberClient]:
+def clients(broker: str | None) -> tuple[PublisherClient, SubscriberClient]:
+    """Make Google's own clients for a broker or emulator at HOST:PORT, or for production where it is None."""
     if broker is None:
         return PublisherClient(), SubscriberClient()
     channel = grpc.insecure_channel(broker)

@@ -1,0 +1,111 @@
+"""The examination: every check in turn, its findings line by line, and the exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.text import Text
+
+from publisher.errors import BadTopicError
+from publisher.settings import PublisherSettings
+from publisher.topics import topic_path
+from rookery.doctor import clock, dead_letters, identity, model, sinks, subscription
+from rookery.doctor.case import Case
+from rookery.doctor.finding import Finding, Level, error, unseen
+from rookery.doctor.pubsub import OutOfReach, PubSub
+from rookery.errors import NOT_GOOD, Trouble
+from rookery.provision import Route
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_COLOURS: Final = {Level.OK: "green", Level.UNSEEN: "dim", Level.WARNING: "yellow", Level.ERROR: "red"}
+_PUBLISH: Final = ("pubsub.topics.publish",)
+
+
+def run(
+    topic: str, *, project: str | None = None, subscription_name: str | None = None, broker: str | None = None
+) -> int:
+    """Examine the configuration of the environment and print it; returns the exit code, raises Trouble."""
+    # What the worker's own parts would log is said here in findings.
+    logging.getLogger("worker").addHandler(logging.NullHandler())
+    try:
+        name = topic_path(topic, project)
+    except BadTopicError as bad:
+        raise Trouble(str(bad)) from None
+    return tell(list(_examined(name, subscription_name, broker)))
+
+
+def _examined(topic: str, name: str | None, broker: str | None) -> Iterator[Finding]:
+    try:
+        settings = Settings()
+    except ValidationError as invalid:
+        for each in invalid.errors(include_url=False):
+            setting = str(each["loc"][0]).removeprefix("ROOKERY_").upper()
+            yield error(f"ROOKERY_{setting}: {each['msg']}.", "The worker does not start like this.")
+        return
+    yield from examine(
+        Case(
+            settings=settings,
+            topic=topic,
+            subscription=name or Route(topic=topic, push_to="").subscription,
+            broker=PublisherSettings(broker=broker).address(topic),
+            on_cloud_run="K_SERVICE" in os.environ,
+        )
+    )
+
+
+def examine(case: Case) -> Iterator[Finding]:
+    """Look at everything that can be looked at."""
+    yield from identity.guard(case)
+    yield from model.model(case)
+    yield from sinks.places(case)
+    try:
+        with PubSub(case.broker) as pubsub:
+            yield from _over_pubsub(case, pubsub)
+    except OutOfReach as away:
+        yield error(f"Pub/Sub cannot be examined: {away}.", "Is it running, and do the credentials reach it?")
+        return
+    yield from clock.clock(case)
+
+
+def _over_pubsub(case: Case, pubsub: PubSub) -> Iterator[Finding]:
+    if not pubsub.has_topic(case.topic):
+        yield error(f"the topic {case.topic} is not there.", f"rookery setup --topic {case.topic} makes it")
+    elif pubsub.denied(case.topic, _PUBLISH):
+        yield unseen(f"whoever looks here may not publish to {case.topic}; a device must")
+    found = pubsub.subscription(case.subscription)
+    if found is None:
+        yield error(
+            f"the push subscription {case.subscription} is not there: nobody gets the readings.",
+            f"rookery setup --topic {case.topic} makes it; --subscription names another",
+        )
+    else:
+        yield from subscription.route(case, found)
+        yield from subscription.patience(case, found)
+        if found.push_config.push_endpoint:
+            yield from identity.pushes(case, found.push_config)
+        yield from dead_letters.dead_letters(pubsub, found)
+    yield from sinks.topics(case, pubsub)
+
+
+def tell(findings: list[Finding]) -> int:
+    """Print findings, each with how to mend it; returns 1 where one is an error, else 0."""
+    console = Console(highlight=False, soft_wrap=True)
+    for each in findings:
+        console.print(Text(f"{each.level.value:<8}", style=_COLOURS[each.level]), end="")
+        console.print(Text(each.sentence))
+        if each.mend:
+            console.print(Text(f"        mend: {each.mend}"))
+    counted = Counter(each.level for each in findings)
+    console.print(
+        f"{len(findings)} looked at: {counted[Level.ERROR]} errors, {counted[Level.WARNING]} warnings,"
+        f" {counted[Level.UNSEEN]} that cannot be seen from here"
+    )
+    return NOT_GOOD if counted[Level.ERROR] else 0

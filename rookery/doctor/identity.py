@@ -1,0 +1,105 @@
+"""Who may push to the worker, and whether Pub/Sub is one of them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rookery.doctor.finding import error, ok, warning
+from worker.auth import KeysUnavailable, loopback, unsafe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from google.pubsub_v1 import PushConfig
+
+    from rookery.doctor.case import Case
+    from rookery.doctor.finding import Finding
+    from worker.settings import Settings
+
+
+def guard(case: Case) -> Iterator[Finding]:
+    """Look at the worker's own door."""
+    settings = case.settings
+    wrong = unsafe(settings)
+    for sentence in wrong:
+        yield error(
+            f"{sentence}.", "Set it in the worker's environment; the worker does not start like this."
+        )
+    if wrong:
+        return
+    if settings.push_auth == "none":
+        yield ok(f"nobody checks pushes: {_why_none(settings)}")
+    elif settings.push_auth == "cloud-run-iam":
+        yield _by_cloud_run(case)
+    else:
+        yield ok(
+            f"tokens of {settings.push_service_account} for {settings.push_audience} are verified in the worker"
+        )
+        yield _keys(settings)
+
+
+def _why_none(settings: Settings) -> str:
+    if settings.emulator:
+        return f"the broker at {settings.emulator} (PUBSUB_EMULATOR_HOST) is all that does"
+    return f"only this machine reaches {settings.host}"
+
+
+def _by_cloud_run(case: Case) -> Finding:
+    if case.on_cloud_run:
+        return ok("Cloud Run checks who pushes")
+    return warning(
+        "ROOKERY_PUSH_AUTH=cloud-run-iam leaves the check to Cloud Run, and this is not Cloud Run.",
+        "Nothing to do if this is only where you look from; elsewhere set ROOKERY_PUSH_AUTH=oidc.",
+    )
+
+
+def _keys(settings: Settings) -> Finding:
+    """Fetch the signing keys as the worker would."""
+    from worker.signing_keys import SigningKeys  # noqa: PLC0415  needed with tokens only
+
+    async def fetch() -> None:
+        async with SigningKeys(settings.push_keys_url) as keys:
+            await keys.key("any")
+
+    try:
+        asyncio.run(fetch())
+    except KeysUnavailable as unavailable:
+        return error(
+            f"{unavailable}.", "Let the worker reach ROOKERY_PUSH_KEYS_URL; until then pushes get 503."
+        )
+    return ok(f"the signing keys at {settings.push_keys_url} can be fetched")
+
+
+def pushes(case: Case, push: PushConfig) -> Iterator[Finding]:
+    """Hold what the subscription sends against what the worker wants."""
+    endpoint = push.push_endpoint
+    address = urlsplit(endpoint)
+    if address.scheme != "https" and not (case.broker or loopback(address.hostname or "")):
+        yield error(f"readings and tokens travel in the clear to {endpoint}.", "Push to an https:// address.")
+    if case.settings.push_auth == "none":
+        return
+    token = push.oidc_token
+    if not token.service_account_email:
+        yield error(
+            "the subscription sends no token, so that every push is refused.",
+            f"rookery setup --push-to {endpoint} --service-account ACCOUNT, or"
+            f" gcloud pubsub subscriptions modify-push-config --push-auth-service-account=ACCOUNT {case.subscription}",
+        )
+    elif case.settings.push_auth == "oidc":
+        yield from _agreement(case.settings, token, endpoint)
+
+
+def _agreement(settings: Settings, token: PushConfig.OidcToken, endpoint: str) -> Iterator[Finding]:
+    # Without an audience of its own, a token is for the address that is pushed to.
+    audience = token.audience or endpoint
+    for name, sent, wanted in (
+        ("ROOKERY_PUSH_AUDIENCE", audience, settings.push_audience),
+        ("ROOKERY_PUSH_SERVICE_ACCOUNT", token.service_account_email, settings.push_service_account),
+    ):
+        if sent != wanted:
+            yield error(
+                f"the subscription's tokens say {sent}, the worker wants {wanted}: every push is refused.",
+                f"{name}={sent}, or change the subscription.",
+            )

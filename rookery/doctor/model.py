@@ -1,0 +1,33 @@
+"""The model: whether a worker would take it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rookery.doctor.finding import error, ok
+from worker.artifacts import ModelRefused, load
+from worker.model_source import BadModelAddress, ModelUnreachable, source_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rookery.doctor.case import Case
+    from rookery.doctor.finding import Finding
+
+
+def model(case: Case) -> Iterator[Finding]:
+    """Fetch and prove the model as a worker would."""
+    address = case.settings.model
+    try:
+        found = load(source_of(address).fetch().artifact)
+    except BadModelAddress as bad:
+        yield error(f"ROOKERY_MODEL={bad}.", "The worker does not start like this.")
+    except ModelUnreachable as unreachable:
+        yield error(f"{unreachable}.", "Until then the last good model answers, and /readyz says degraded.")
+    except ModelRefused as refused:
+        yield error(
+            f"the model {address} is refused: {'; '.join(refused.reasons)}.",
+            "`rookery model push` or `rookery model rollback`; until then the last good model answers.",
+        )
+    else:
+        yield ok(f"the model {found.model} at {address} is good")

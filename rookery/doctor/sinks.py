@@ -1,0 +1,115 @@
+"""Sinks: whether results and rejections can become durable where they should."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+from rookery.doctor.finding import error, ok, unseen, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from urllib.parse import SplitResult
+
+    from rookery.doctor.case import Case
+    from rookery.doctor.finding import Finding
+    from rookery.doctor.pubsub import PubSub
+
+BUCKET_PERMISSIONS: Final = ("storage.objects.create", "storage.objects.get")
+"""What writing each object once, and only once, takes."""
+
+
+def addresses(case: Case) -> Iterator[tuple[str, SplitResult]]:
+    """Give each setting's name with each of its addresses."""
+    for name, written in (
+        ("ROOKERY_RESULTS", case.settings.results),
+        ("ROOKERY_REJECTS", case.settings.rejects),
+    ):
+        for each in written.split(","):
+            yield name, urlsplit(each.strip())
+
+
+def places(case: Case) -> Iterator[Finding]:
+    """Look at folders and buckets; topics are Pub/Sub's (`topics`)."""
+    for name, address in addresses(case):
+        if address.scheme == "file":
+            yield _folder(name, Path(address.netloc.removeprefix("localhost") + unquote(address.path)))
+        elif address.scheme == "gs":
+            yield _bucket(name, address.netloc)
+        elif address.scheme != "pubsub":
+            yield error(
+                f"{name}={address.geturl()}: no such kind of place.",
+                "file:///dir, gs://bucket/prefix or pubsub://project/topic",
+            )
+
+
+def topics(case: Case, pubsub: PubSub) -> Iterator[Finding]:
+    """Look at result topics; raises OutOfReach."""
+    for name, address in addresses(case):
+        if address.scheme == "pubsub":
+            yield _topic(name, f"projects/{address.netloc}/topics/{address.path.strip('/')}", pubsub)
+
+
+def _folder(name: str, folder: Path) -> Finding:
+    # The worker makes what is missing below.
+    stands = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    if stands.is_dir() and os.access(stands, os.W_OK | os.X_OK):
+        return ok(f"{name}: {folder} can be written")
+    return error(
+        f"{name}: {folder} cannot be written at {stands}.", "Give the worker's user the right to write."
+    )
+
+
+def _topic(name: str, topic: str, pubsub: PubSub) -> Finding:
+    if not pubsub.has_topic(topic):
+        return error(f"{name}: the topic {topic} is not there.", f"gcloud pubsub topics create {topic}")
+    if pubsub.denied(topic, ["pubsub.topics.publish"]):
+        return error(
+            f"{name}: publishing to {topic} is not allowed.",
+            f"gcloud pubsub topics add-iam-policy-binding {topic} --role=roles/pubsub.publisher --member=ACCOUNT",
+        )
+    if not pubsub.listeners(topic):
+        return warning(
+            f"{name}: nobody subscribes to {topic}, so what goes there is gone.", "Subscribe to it."
+        )
+    return ok(f"{name}: {topic} is there, and somebody listens")
+
+
+def _bucket(name: str, bucket: str) -> Finding:
+    from worker.bucket_model import TROUBLE, said  # noqa: PLC0415  half a second that folders save
+
+    mend = (
+        f"gcloud storage buckets add-iam-policy-binding gs://{bucket} --role=roles/storage.objectUser"
+        " --member=ACCOUNT"
+    )
+    try:
+        lacking = _lacking(bucket)
+    except TROUBLE as trouble:
+        return error(
+            f"{name}: the bucket {bucket} cannot be reached: {said(trouble)}.",
+            "Is its name right, does it exist, and do the credentials reach it?",
+        )
+    if lacking is None:
+        return unseen(f"{name}: the bucket {bucket} is there; permissions cannot be asked of this server")
+    if lacking:
+        return error(f"{name}: {', '.join(sorted(lacking))} is missing on the bucket {bucket}.", mend)
+    return ok(f"{name}: objects can be made and read in the bucket {bucket}")
+
+
+def _lacking(bucket: str) -> set[str] | None:
+    """Name the permissions that we lack; None where the server knows none. Raises what the library raises."""
+    from google.cloud.storage import Client  # noqa: PLC0415  see above
+
+    from worker.bucket_model import CALL  # noqa: PLC0415  see above
+
+    client = Client()
+    try:
+        if os.environ.get("STORAGE_EMULATOR_HOST"):
+            client.get_bucket(bucket, **CALL)
+            return None
+        granted = client.bucket(bucket).test_iam_permissions(list(BUCKET_PERMISSIONS), **CALL)
+        return set(BUCKET_PERMISSIONS) - set(granted)
+    finally:
+        client.close()

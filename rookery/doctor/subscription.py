@@ -1,0 +1,74 @@
+"""The push subscription: there, pushing, patient enough, and asking for nothing that push cannot give."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+from rookery.doctor.finding import error, ok, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+    from google.pubsub_v1 import Subscription
+
+    from rookery.doctor.case import Case
+    from rookery.doctor.finding import Finding
+    from worker.settings import Settings
+
+_PREDICT_SECONDS: Final = 1.0
+"""What a batch may take before it is written; see `rookery_predict_seconds`."""
+
+
+def route(case: Case, subscription: Subscription) -> Iterator[Finding]:
+    """Look at where messages come from and where they go."""
+    if subscription.topic != case.topic:
+        yield error(
+            f"{subscription.name} listens to {subscription.topic}, not to {case.topic}.",
+            "A subscription keeps its topic for life: name the right one with --subscription, or make it anew.",
+        )
+    endpoint = subscription.push_config.push_endpoint
+    if endpoint:
+        yield ok(f"{subscription.name} pushes to {endpoint}")
+    else:
+        yield error(
+            f"{subscription.name} does not push: messages wait until somebody pulls.",
+            f"gcloud pubsub subscriptions modify-push-config --push-endpoint=URL {subscription.name}",
+        )
+    if subscription.enable_exactly_once_delivery:
+        yield error(
+            f"{subscription.name} asks for exactly-once delivery, which push does not have.",
+            "Switch it off: results are idempotent, each reading counts once by its reading_id.",
+        )
+    # The library's types call it a protobuf Duration, its values are timedeltas.
+    idle = cast("timedelta | None", subscription.expiration_policy.ttl)
+    if idle:
+        yield warning(
+            f"{subscription.name} is deleted after {idle.days} idle days.",
+            f"gcloud pubsub subscriptions update --expiration-period=never {subscription.name}",
+        )
+
+
+def patience(case: Case, subscription: Subscription) -> Iterator[Finding]:
+    """Hold the ack deadline against the time that a batch may take."""
+    settings, deadline = case.settings, subscription.ack_deadline_seconds
+    budget = batch_seconds(settings)
+    mend = f"gcloud pubsub subscriptions update --ack-deadline=SECONDS {subscription.name}"
+    if deadline < budget:
+        yield error(
+            f"the ack deadline is {deadline} s, and a batch may take {budget:g} s (ROOKERY_OBJECT_SECONDS +"
+            f" ROOKERY_WRITE_SECONDS + {_PREDICT_SECONDS:g} s): what is durable is delivered again.",
+            f"{mend}, more than {budget:g}",
+        )
+    elif deadline < settings.ack_deadline_seconds:
+        yield error(
+            f"the ack deadline is {deadline} s, the worker counts on {settings.ack_deadline_seconds:g} s.",
+            f"ROOKERY_ACK_DEADLINE_SECONDS={deadline}, or {mend}",
+        )
+    else:
+        yield ok(f"the ack deadline is {deadline} s, a batch takes at most {budget:g} s")
+
+
+def batch_seconds(settings: Settings) -> float:
+    """The longest that a batch waits, predicts and writes, in seconds."""
+    return settings.object_seconds + settings.write_seconds + _PREDICT_SECONDS
