@@ -45,6 +45,11 @@ class Metrics:
         self._readings = Counter("rookery_readings", "Readings by outcome.", ["outcome"], registry=registry)
         self._predictions = self._readings.labels("predicted")
         self._rejections = self._readings.labels("rejected")
+        self._strange = Counter(
+            "rookery_out_of_distribution",
+            "Readings that were classified although they are unlike the training data.",
+            registry=registry,
+        )
         self._retries = Counter(
             "rookery_retries", "Messages told to come again, by cause.", ["cause"], registry=registry
         )
@@ -82,6 +87,10 @@ class Metrics:
         """Count the outcomes of messages that were answered for."""
         self._predictions.inc(sum(len(each.predictions) for each in lines))
         self._rejections.inc(sum(len(each.rejections) for each in lines))
+
+    def strange(self, readings: int) -> None:
+        """Count readings that are unlike what the model was trained on."""
+        self._strange.inc(readings)
 
     def duplicates(self, *, in_flight: int, durable: int) -> None:
         """Count the readings of a message that were seen before."""

@@ -166,6 +166,7 @@ class Pipeline:
     def _answer(self, works: Sequence[Work], at: datetime) -> list[Lines]:
         rows = encoded(works)
         isolated = classify(self._parts.classifier.pinned(), rows)
+        self._parts.metrics.strange(sum(int(run.out_of_distribution.sum()) for _, run in isolated.runs))
         return render(works, rows, isolated, at=at, revision=self._parts.revision)
 
     async def _commit(self, kept: Sequence[tuple[Ticket[Work], Lines]], at: datetime) -> None:
