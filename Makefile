@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo train test check format readme lock clean
+.PHONY: chaos fuzz soak help demo train test check format readme lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,6 +32,15 @@ train: $(VENV)/runtime ## Train the model from data/penguins.csv and print its r
 
 test: $(VENV)/dev ## Run the tests (ARGS="-k broker")
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(VENV)/dev ## Kill workers and break disks for 3 minutes; every reading must be accounted for (SEED=7 MINUTES=3)
+	@$(BIN)/python -m load.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+
+fuzz: $(VENV)/dev ## Push bodies that nobody would send to a real worker (SEED=7 COUNT=1000000)
+	@$(BIN)/python -m load.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
+
+soak: $(VENV)/dev ## Watch memory and open files under steady traffic (MINUTES=60)
+	@$(BIN)/python -m load.soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 check: $(VENV)/dev ## Lint, format, types, architecture
 	@$(BIN)/ruff check .

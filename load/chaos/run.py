@@ -21,12 +21,13 @@ from schemas.segment import OPEN
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Mapping
     from pathlib import Path
 
     from load.chaos.plan import Plan
 
 BROKER_FAULTS: Final = {"duplicate": "0.05", "reorder": "0.1", "delay": "0.05", "lost-ack": "0.02"}
-_TOPIC: Final = "projects/rookery-local/topics/chaos"
+TOPIC: Final = "projects/rookery-local/topics/chaos"
 _SUBSCRIPTION: Final = "projects/rookery-local/subscriptions/chaos"
 _ACK_DEADLINE_S: Final = 20
 _LOOK_EVERY_S: Final = 0.1
@@ -56,27 +57,27 @@ def run(plan: Plan) -> Outcome:
     """Run the plan to its end; raises Broken where a program fails in a way that nobody asked for."""
     ledger = Ledger()
     with ExitStack() as stack:
-        broker = stack.enter_context(_broker(plan))
-        address = broker.ready_file.read_text()
-        with _worker("oracle", plan, plan.folder / "oracle") as oracle:
+        embedded = stack.enter_context(broker(plan, faults=BROKER_FAULTS))
+        address = embedded.ready_file.read_text()
+        with worker("oracle", plan, plan.folder / "oracle") as oracle:
             flock = answered_flock(oracle.ready_file.read_text(), plan.seed)
         model = ModelFile(plan.folder / "model.ubj")
         workers = _workers(stack, plan, model.path)
         trouble = Trouble(plan, workers, fault=_fault(plan), model=model)
-        _subscribe(address, workers[0].ready_file.read_text())
-        storm = Storm(plan, _TOPIC, broker=address, flock=flock, ledger=ledger)
+        subscribe(address, workers[0].ready_file.read_text())
+        storm = Storm(plan, TOPIC, broker=address, flock=flock, ledger=ledger)
         with storm:
             trouble.make()
         if storm.failures:
             raise Broken(f"a publisher failed: {storm.failures[0]}") from storm.failures[0]
-        settled_s = _settle(plan, ledger)
+        settled_s = settle(plan, ledger)
         codes = [worker.end(signal.SIGTERM) for worker in workers]
         # What could not be sealed while the disk failed, the next start seals.
         workers[0].start()
         codes.append(workers[0].end(signal.SIGTERM))
         if any(codes):
             raise Broken(f"workers ended with {codes} after SIGTERM")
-        models = _enter_rest(plan, ledger)
+        models = enter(plan, ledger)
     return Outcome(
         account=ledger.close(),
         sent=storm.sent,
@@ -84,19 +85,21 @@ def run(plan: Plan) -> Outcome:
         kills=trouble.kills,
         models=models,
         unfinished=sum(1 for _ in plan.folder.rglob(f"{OPEN}*")),
-        tracebacks=tuple(each for process in (broker, *workers) for each in process.tracebacks),
+        tracebacks=tuple(each for process in (embedded, *workers) for each in process.tracebacks),
         settled_s=settled_s,
     )
 
 
-def _broker(plan: Plan) -> Process:
-    faults = [f"--{name}={share}" for name, share in BROKER_FAULTS.items()]
+def broker(plan: Plan, *, faults: Mapping[str, str]) -> Process:
+    """The embedded broker with some of its faults."""
+    options = [f"--{name}={share}" for name, share in faults.items()]
     ready = ["--ready-file", str(plan.folder / "broker.ready")]
-    command = ["broker", "--port=0", f"--seed={plan.seed}", *faults, *ready]
+    command = ["broker", "--port=0", f"--seed={plan.seed}", *options, *ready]
     return Process("broker", command, folder=plan.folder)
 
 
-def _worker(name: str, plan: Plan, root: Path, **settings: str) -> Process:
+def worker(name: str, plan: Plan, root: Path, **settings: str) -> Process:
+    """A worker whose folders are below a root and whose disk fails while the plan's fault file says so."""
     known = {
         "ROOKERY_HOST": "127.0.0.1",
         "ROOKERY_PORT": "0",
@@ -121,7 +124,7 @@ def _workers(stack: ExitStack, plan: Plan, model: Path) -> list[Process]:
             "ROOKERY_MODEL_CACHE": str(plan.folder / "models"),
             "ROOKERY_MODEL_REFRESH_SECONDS": "0.5",
         }
-        workers.append(stack.enter_context(_worker(f"worker-{nth}", plan, plan.folder, **chosen)))
+        workers.append(stack.enter_context(worker(f"worker-{nth}", plan, plan.folder, **chosen)))
         port = workers[0].ready_file.read_text().rsplit(":", 1)[1]
     # The first one has to come back to the port that it was given.
     workers[0].settings(ROOKERY_PORT=port)
@@ -132,15 +135,16 @@ def _fault(plan: Plan) -> Path:
     return plan.folder / "fault"
 
 
-def _subscribe(broker: str, worker: str) -> None:
-    _put(f"http://{broker}/v1/{_TOPIC}", {})
+def subscribe(address: str, push_to: str) -> None:
+    """Make the topic at a broker and its subscription that pushes to a worker; raises OSError."""
+    _put(f"http://{address}/v1/{TOPIC}", {})
     subscription = {
-        "topic": _TOPIC,
-        "pushConfig": {"pushEndpoint": f"{worker}/"},
+        "topic": TOPIC,
+        "pushConfig": {"pushEndpoint": f"{push_to}/"},
         "ackDeadlineSeconds": _ACK_DEADLINE_S,
         "retryPolicy": {"minimumBackoff": "0.1s", "maximumBackoff": "1s"},
     }
-    _put(f"http://{broker}/v1/{_SUBSCRIPTION}", subscription)
+    _put(f"http://{address}/v1/{_SUBSCRIPTION}", subscription)
 
 
 def _put(url: str, body: dict[str, Any]) -> None:
@@ -150,7 +154,7 @@ def _put(url: str, body: dict[str, Any]) -> None:
         pass
 
 
-def _settle(plan: Plan, ledger: Ledger) -> float:
+def settle(plan: Plan, ledger: Ledger) -> float:
     """Wait until every reading is found, or the plan's patience ends; returns the seconds that it took."""
     results, rejects = predictions(plan.results), rejections(plan.rejects)
     began = time.monotonic()
@@ -164,7 +168,7 @@ def _settle(plan: Plan, ledger: Ledger) -> float:
     return took
 
 
-def _enter_rest(plan: Plan, ledger: Ledger) -> int:
+def enter(plan: Plan, ledger: Ledger) -> int:
     """Enter everything in the ledger once all workers have ended; returns how many models answered."""
     models = set()
     for line in predictions(plan.results).every():

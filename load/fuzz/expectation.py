@@ -1,0 +1,43 @@
+"""Expectation: what the words say of a body, to compare with what a worker did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from schemas.codec import SCHEMA_ATTRIBUTE, decode, identity, peek_identity
+from schemas.envelope import NotAnEnvelope, wrapped
+from schemas.reading import Reading
+from schemas.rejection import Unusable
+
+if TYPE_CHECKING:
+    from schemas.envelope import Envelope
+
+
+def identities(body: bytes) -> set[str] | None:
+    """The identities that a pushed body must end as, each in a prediction or a rejection; None if it is no envelope."""
+    try:
+        envelope = wrapped(body)
+    except NotAnEnvelope:
+        return None
+    message_id = envelope.message_id
+    try:
+        decoded = decode(envelope.payload, version=envelope.attributes.get(SCHEMA_ATTRIBUTE))
+    except Unusable:
+        return {_peeked(envelope)}
+    if isinstance(decoded, Reading):
+        return {identity(decoded.reading_id, message_id)}
+    refused = {identity(each.reading_id, message_id, each.row) for each in decoded.refused}
+    if decoded.table is None:
+        return refused
+    named = decoded.table.reading_id or [None] * len(decoded.positions)
+    return refused | {
+        identity(own, message_id, row) for own, row in zip(named, decoded.positions, strict=True)
+    }
+
+
+def _peeked(envelope: Envelope) -> str:
+    try:
+        reading_id, _ = peek_identity(envelope.payload)
+    except Unusable:
+        reading_id = None
+    return identity(reading_id, envelope.message_id)

@@ -1,0 +1,56 @@
+"""Fuzzing: strange bodies by the thousand, and a finder that really finds."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import pytest
+
+from load.fuzz.bodies import Bodies
+from load.fuzz.expectation import identities
+from load.fuzz.run import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_worker_treats_thousands_of_strange_bodies_as_it_must(tmp_path: Path) -> None:
+    """No 5xx, no traceback; what is accepted is found as prediction or rejection; what is refused is no envelope."""
+    findings = run(5, 3000, tmp_path)
+    assert findings.wrong == []
+    assert findings.tracebacks == ()
+    assert findings.posted == 3000
+    assert {"/ 204", "/ 400", "/predict 200", "/predict 422"} == set(findings.statuses)
+
+
+def test_the_same_seed_gives_the_same_bodies_of_every_kind() -> None:
+    """What was found can be found again."""
+    once, again = (list(islice(Bodies(3), 500)) for _ in range(2))
+    assert once == again
+    assert len(Counter(body.kind for body in once)) == 8
+    assert list(islice(Bodies(4), 500)) != once
+
+
+def wrapped(payload: str) -> bytes:
+    data = base64.b64encode(payload.encode())
+    return b'{"message": {"messageId": "m", "data": "%s"}, "subscription": "s"}' % data
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", None),
+        (b'{"message": {}}', None),
+        (b'{"message": {"messageId": "m", "data": "%%%"}, "subscription": "s"}', {"m"}),
+        (wrapped("not JSON"), {"m"}),
+        (wrapped('{"bill_length_mm": 40, "reading_id": "r"}'), {"r"}),
+        (wrapped('{"bill_length_mm": -1, "reading_id": "r"}'), {"r"}),
+        (wrapped('{"bill_length_mm": [40, -1]}'), {"m/0", "m/1"}),
+    ],
+)
+def test_what_is_expected_of_a_body_is_read_from_the_words(body: bytes, expected: set[str] | None) -> None:
+    """Each reading under the identity by which it must be found, or nothing where there is no message."""
+    assert identities(body) == expected
