@@ -11,15 +11,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row with its line (from 1, as editors count) and its text as it was written."""
+    """A row with its line (from 1, as editors count), its text as it was written, and what it would be known by."""
 
     line: int
     reasons: tuple[Reason, ...]
     text: str
+    reading_id: str = ""
 
-    def __str__(self) -> str:
-        told = "; ".join(
+    @property
+    def why(self) -> str:
+        """Every reason, in one line."""
+        return "; ".join(
             f"{each.field}: {each.rule}" + (f", not {each.value}" if each.value else "")
             for each in self.reasons
         )
-        return f"line {self.line}: {told}"
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.why}"

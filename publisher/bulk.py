@@ -10,25 +10,33 @@ from typing import TYPE_CHECKING
 from publisher.bad_row import BadRow
 from publisher.errors import BadMessageError, Failure, NotPublishedError
 from publisher.interruption import interruptible
+from publisher.parcel import Parcel
 from publisher.receipt import rows_of
+from publisher.watermark import Watermark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from publisher.blocks import Place
     from publisher.client import ReadingPublisher
     from publisher.receipt import Receipt
+    from publisher.watermark import Step
     from schemas.reading import Reading
     from schemas.table import ReadingTable
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far it came: rows handed over, rows with a message id, bad rows, bytes of payload handed over."""
+    """How far it came: rows handed over, rows with a message id, bad rows, bytes of payload handed over.
+
+    `place`: of a file's parcels, the last place before which every row has its message id or is bad.
+    """
 
     rows_sent: int
     rows_acked: int
     rows_bad: int
     bytes_sent: int
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,7 @@ class Summary:
 
     @property
     def complete(self) -> bool:
-        """Whether every row of the source has a message id."""
+        """Whether every row of the source has a message id and none is bad."""
         return not (self.failed or self.bad_rows or self.interrupted)
 
     @property
@@ -60,7 +68,7 @@ class Summary:
 
 def publish_all(
     publisher: ReadingPublisher,
-    items: Iterable[Reading | ReadingTable | BadRow],
+    items: Iterable[Reading | ReadingTable | Parcel | BadRow],
     *,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_bad_row: Callable[[BadRow], None] = lambda _: None,
@@ -78,6 +86,8 @@ def publish_all(
             if isinstance(item, BadRow):
                 tally.bad_rows += 1
                 on_bad_row(item)
+            elif isinstance(item, Parcel) and item.end is not None:
+                tally.watermark.reached(item.end)
             else:
                 _send(publisher, item, tally)
             on_progress(tally.progress())
@@ -88,16 +98,17 @@ def publish_all(
     return tally.summary(seconds=clock() - began, interrupted=interruption.asked)
 
 
-def _send(publisher: ReadingPublisher, item: Reading | ReadingTable, tally: _Tally) -> None:
+def _send(publisher: ReadingPublisher, item: Reading | ReadingTable | Parcel, tally: _Tally) -> None:
     tally.messages_sent += 1
     tally.rows_sent += rows_of(item)
+    step = tally.watermark.sent()
     try:
-        receipt = publisher.publish(item)
+        receipt = publisher.publish_parcel(item) if isinstance(item, Parcel) else publisher.publish(item)
     except BadMessageError as error:
         tally.failures.append(Failure(source=item, error=error, size=0))
         return
     tally.bytes_sent += receipt.size
-    receipt.add_done_callback(tally.settle)
+    receipt.add_done_callback(lambda answered: tally.settle(answered, step))
 
 
 def _finish(publisher: ReadingPublisher) -> tuple[Failure, ...]:
@@ -115,13 +126,15 @@ class _Tally:
         self.messages_sent = self.rows_sent = self.bytes_sent = self.bad_rows = 0
         self.failures: list[Failure] = []
         self.hopeless = False
+        self.watermark = Watermark()
         self._lock = threading.Lock()
         self._rows_acked = 0
 
-    def settle(self, receipt: Receipt) -> None:
+    def settle(self, receipt: Receipt, step: Step) -> None:
         error = receipt.peek()
         with self._lock:
             if error is None:
+                step.done = True
                 self._rows_acked += receipt.rows
             elif error.hopeless:
                 self.hopeless = True
@@ -132,6 +145,7 @@ class _Tally:
             rows_acked=self._rows_acked,
             rows_bad=self.bad_rows,
             bytes_sent=self.bytes_sent,
+            place=self.watermark.place,
         )
 
     def summary(self, *, seconds: float, interrupted: bool) -> Summary:

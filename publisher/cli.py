@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from pathlib import Path  # noqa: TC003  typer reads the annotations
+from typing import Annotated, Final
 
 import typer
 
-from publisher.bad_row import BadRow
 from publisher.topics import LOCAL_TOPIC
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from publisher.csv_rows import CsvFile
-    from schemas.reading import Reading
-    from schemas.table import ReadingTable
 
 app: Final = typer.Typer(
     help="Publish readings to a topic.\n\nExample: rookery publish csv data/penguins.csv\n\n"
-    "Exit code 0: every row has a message id. 1: some have none, each is named. "
+    "Exit code 0: every row has a message id, or stands in its file of bad rows. 1: some have none, each is named. "
     "2: nothing was published. 130: interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
-CsvPath = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, help="CSV with the columns of palmerpenguins.")
+CsvPaths = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE...", help="Paths, patterns, gs://bucket/name or -; .gz and .zst are fine."),
 ]
 Topic = Annotated[str, typer.Option(envvar="ROOKERY_TOPIC", help="Name of the topic, whole or short.")]
 Project = Annotated[str | None, typer.Option(help="Project of a short topic name.")]
@@ -41,47 +34,62 @@ DEFAULT_GIVE_UP_S: Final = 15.0
 
 
 @app.command("csv")
-def csv_file(  # noqa: PLR0913  each option is a parameter
-    file: CsvPath,
+def csv_files(  # noqa: PLR0913  each option is a parameter
+    files: CsvPaths,
     *,
     topic: Topic = LOCAL_TOPIC,
     project: Project = None,
     broker: Broker = None,
     tables: Annotated[bool, typer.Option("--tables/--singles", help="Many rows a message, or one.")] = True,
+    table_bytes: Annotated[
+        int, typer.Option(min=1_000, max=9_000_000, help="About how many bytes a table is.")
+    ] = 200_000,
     rows_per_table: Annotated[
         int, typer.Option(min=1, max=100_000, help="At most so many rows a table.")
-    ] = 1_000,
+    ] = 100_000,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=FIELD", help="What a column is; COLUMN= leaves it out."),
+    ] = None,
     id_prefix: Annotated[str, typer.Option(help="Put before each reading_id, to send a file twice.")] = "",
     device_id: DeviceId = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run was ended.")] = False,
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Folder for checkpoints and bad rows, not the file's own."
+        ),
+    ] = None,
     dry_run: DryRun = False,
     give_up_s: GiveUp = DEFAULT_GIVE_UP_S,
 ) -> None:
-    """Publish a CSV file. The same file sent again counts once: its reading ids come from its content.
+    """Publish CSV files. A file sent again counts once: its reading ids come from its content.
 
-    Example: rookery publish csv data/penguins.csv --singles --id-prefix field
+    Bad rows go to FILE.rejected.csv, with every reason; mend and publish that file. An interrupted or killed
+    run goes on with --resume. Exit code 0: every row has a message id or stands in that file.
+
+    Example: rookery publish csv data/penguins.csv
+
+    Example: rookery publish csv 'season/*.csv.gz' --map 'Weight=body_mass_g' --resume
     """
-    from publisher.csv_rows import CsvFile  # noqa: PLC0415  lazy, see above
+    from publisher.csv_command import CsvCommand, column_map  # noqa: PLC0415  lazy, see above
     from publisher.terminal import Destination, Terminal  # noqa: PLC0415  lazy, see above
 
+    command = CsvCommand(
+        files=tuple(files),
+        singles=not tables,
+        table_bytes=table_bytes,
+        most_rows=rows_per_table,
+        mapping=column_map(mapping or []),
+        id_prefix=id_prefix,
+        device_id=device_id,
+        beside=beside,
+    )
     terminal = Terminal()
-    source = CsvFile(file, id_prefix=id_prefix, device_id=device_id)
-    items = _tables(source, rows_per_table) if tables else _singles(source)
     if dry_run:
-        raise typer.Exit(terminal.check(items))
-    with terminal.explaining():
-        total = source.survey.lines
+        raise typer.Exit(command.check(terminal))
     destination = Destination(topic=topic, project=project, broker=broker, give_up_s=give_up_s)
-    raise typer.Exit(terminal.send(destination, items, total=total))
-
-
-def _tables(source: CsvFile, rows_per_table: int) -> Iterator[ReadingTable | BadRow]:
-    for each in source.tables(rows_per_table):
-        yield each if isinstance(each, BadRow) else each.table
-
-
-def _singles(source: CsvFile) -> Iterator[Reading | BadRow]:
-    for each in source.rows():
-        yield each if isinstance(each, BadRow) else each.reading
+    raise typer.Exit(command.publish(terminal, destination, resume=resume))
 
 
 @app.command()

@@ -17,6 +17,7 @@ from schemas.codec import SCHEMA_ATTRIBUTE, SCHEMA_VERSION, encode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from publisher.parcel import Parcel
     from publisher.transport import Transport
     from schemas.reading import Reading
     from schemas.table import ReadingTable
@@ -65,7 +66,11 @@ class ReadingPublisher:
         message = Message(payload, {SCHEMA_ATTRIBUTE: SCHEMA_VERSION, **(attributes or {})})
         return self._send(message, payload)
 
-    def _send(self, message: Message, source: Reading | ReadingTable | bytes) -> Receipt:
+    def publish_parcel(self, parcel: Parcel, **attributes: str) -> Receipt:
+        """Send readings that were validated and written before."""
+        return self._send(Message(parcel.payload, {**attributes, SCHEMA_ATTRIBUTE: SCHEMA_VERSION}), parcel)
+
+    def _send(self, message: Message, source: Reading | ReadingTable | Parcel | bytes) -> Receipt:
         message.check()
         with self._lock:
             answer = self._open().send(message)

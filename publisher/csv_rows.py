@@ -1,45 +1,39 @@
-"""A CSV file of measurements as readings or tables: streamed, strict, every bad row explained."""
+"""A CSV file of measurements, row by row: each is a reading, or a bad row with every reason."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from publisher.bad_row import BadRow
-from publisher.errors import BadFileError
-from publisher.lines import Line, lines
-from publisher.message import MAX_PAYLOAD
-from schemas.features import CATEGORIES, FEATURES
-from schemas.reading import MEASUREMENTS, Reading
-from schemas.rejection import Reason, reasons, shown
-from schemas.table import MAX_ROWS, ReadingTable
+from publisher.blocks import Block, Place, blocks
+from publisher.cells import label, missing, value
+from publisher.columns import DATE, IDENTITY, LABEL, REJECTED
+from publisher.dialect import MAX_LINE, Survey, survey
+from publisher.source import Source
+from schemas.features import FEATURES
+from schemas.reading import Reading
+from schemas.rejection import Reason, reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-LABEL: Final = "species"
-"""The column that a reading does not carry; it is kept aside, for whoever knows the answer."""
+BLOCK: Final = 131_072
+"""Bytes of a file that are read at a time."""
 
-MISSING: Final = frozenset({"", "NA"})
-ROWS_PER_TABLE: Final = 1_000
-MAX_LINE: Final = 65_536
-"""Characters of one row; eight cells need about fifty."""
-
-# Only what a CSV writer writes: float() would also take "1_000", "nan", "infinity" and other scripts' digits.
-_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_CELL_OVERHEAD: Final = 8
+FIELDS: Final = (*FEATURES, *IDENTITY)
+"""What of a row a reading carries."""
 
 
 @dataclass(frozen=True, slots=True)
 class CsvRow:
-    """One usable row: its line in the file (from 1), its position among the rows (from 0), its label."""
+    """One usable row: its line in the file (from 1), its position below the header (from 0), its label."""
 
     reading: Reading
     line: int
@@ -48,98 +42,132 @@ class CsvRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CsvTable:
-    """Usable rows as one table, and the rows that it was made of, in the same order."""
+class Label:
+    """What a file says of a reading that the reading itself does not."""
 
-    table: ReadingTable
-    rows: tuple[CsvRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """A file at a glance: its columns, the first 12 digits of its SHA-256, and how many line ends it has."""
-
-    header: tuple[str, ...]
-    digest12: str
-    lines: int
+    reading_id: str
+    species: str
 
 
 class CsvFile:
-    """A file with the columns of the palmerpenguins data, in any order; UTF-8, a byte order mark is fine.
+    """A file with columns of the penguins data, under any of the names that it was published with.
 
-    The reading_id of a row is `<digest12>-<row>`, with `id_prefix` `<id_prefix>-<digest12>-<row>`: sending the
-    same file again sends the same readings. A row is one line: a quoted line break is not taken.
+    The reading_id of a row is what the file says, else `<digest12>-<row>`, with `id_prefix`
+    `<id_prefix>-<digest12>-<row>`: sending the same file again sends the same readings. `mapping` says what a
+    column is whose name does not. A row is one line: a quoted line break is not taken.
     """
 
-    def __init__(self, path: Path | str, *, id_prefix: str = "", device_id: str | None = None) -> None:
-        self._path = Path(path)
+    def __init__(
+        self,
+        source: Source | Path | str,
+        *,
+        id_prefix: str = "",
+        device_id: str | None = None,
+        mapping: Mapping[str, str] | None = None,
+    ) -> None:
+        self.source = source if isinstance(source, Source) else Source.of(Path(source))
+        self.device_id = device_id
         self._id_prefix = id_prefix
-        self._device_id = device_id
+        self._mapping = mapping
 
     @cached_property
     def survey(self) -> Survey:
         """Read the file once before its rows; raises BadFileError with every reason, and OSError."""
-        with self._open() as file:
-            header = _header(self._path.name, next(lines(file, MAX_LINE), None))
-        digest, ends = hashlib.sha256(), 0
-        with self._path.open("rb") as raw:
-            while piece := raw.read(1 << 20):
-                digest.update(piece)
-                ends += piece.count(b"\n")
-        return Survey(header=header, digest12=digest.hexdigest()[:12], lines=ends)
+        return survey(self.source, self._mapping)
+
+    @property
+    def places(self) -> Mapping[str, int]:
+        """The column of each field."""
+        return self.survey.columns.places
+
+    @property
+    def start(self) -> Place:
+        """The place of the first row."""
+        return Place(offset=self.survey.start, row=0)
+
+    @cached_property
+    def stem(self) -> str:
+        """What the readings of this file are called, before their row."""
+        return f"{self._id_prefix}-{self.survey.digest12}" if self._id_prefix else self.survey.digest12
+
+    def blocks(self, begin: Place, size: list[int] | None = None) -> Iterator[Block]:
+        """Read from a place on; `size[0]` bytes at a time, which may change on the way."""
+        found = self.survey
+        with self.source.open() as file:
+            yield from blocks(file, found, begin, size or [BLOCK])
 
     def rows(self) -> Iterator[CsvRow | BadRow]:
         """Read row by row; raises as `survey` does."""
-        stem = f"{self._id_prefix}-{self.survey.digest12}" if self._id_prefix else self.survey.digest12
-        with self._open() as file:
-            read = lines(file, MAX_LINE)
-            next(read, None)
-            for row, line in enumerate(read):
-                try:
-                    yield self._row(line, row=row, reading_id=f"{stem}-{row}")
-                except _UnusableRowError as error:
-                    yield BadRow(line=line.number, reasons=error.reasons, text=_printable(line.text))
+        for block in self.blocks(self.start):
+            yield from self.by_row(block)
 
-    def tables(self, rows_per_table: int = ROWS_PER_TABLE) -> Iterator[CsvTable | BadRow]:
-        """Read table by table, none above `rows_per_table` rows or MAX_PAYLOAD bytes; raises as `rows` does."""
-        if not 1 <= rows_per_table <= MAX_ROWS:
-            raise ValueError(f"1 to {MAX_ROWS} rows per table are possible, not {rows_per_table}")
-        gathered: list[CsvRow] = []
-        size = 0
-        for each in self.rows():
-            if isinstance(each, BadRow):
-                yield each
-                continue
-            grown = _most_bytes(each.reading)
-            if gathered and (len(gathered) == rows_per_table or size + grown > MAX_PAYLOAD):
-                yield _table(gathered)
-                gathered, size = [], 0
-            gathered.append(each)
-            size += grown
-        if gathered:
-            yield _table(gathered)
+    def labels(self) -> Iterator[Label]:
+        """Yield what the column of species says, of readings that may be sent or not; raises as `survey` does."""
+        if LABEL not in self.places:
+            return
+        for block in self.blocks(self.start):
+            for line, row in zip(block.lines, block.rows, strict=True):
+                cells = self._try_cells(line)
+                known = self._label(cells) if cells else None
+                if known is not None:
+                    yield Label(reading_id=self.identity(row, cells), species=known)
 
-    def _open(self) -> TextIO:
-        # A byte that is no UTF-8 costs its row alone.
-        return self._path.open(encoding="utf-8-sig", errors="surrogateescape")
+    def by_row(self, block: Block) -> Iterator[CsvRow | BadRow]:
+        """Read each line of a block by itself."""
+        for line, row in zip(block.lines, block.rows, strict=True):
+            number = self.survey.header_line + 1 + row
+            try:
+                yield self._row(line, row, number)
+            except _UnusableRowError as error:
+                name = self.identity(row, self._try_cells(line))
+                yield BadRow(line=number, reasons=error.reasons, text=line, reading_id=name)
 
-    def _row(self, line: Line, *, row: int, reading_id: str) -> CsvRow:
-        header, cells = self.survey.header, _cells(line)
-        if len(cells) != len(header):
-            raise _UnusableRowError(
-                Reason(field="row", rule=f"{len(header)} cells are needed", value=str(len(cells)))
-            )
-        fields: dict[str, Any] = {
-            name: _value(name, cell) for name, cell in zip(header, map(str.strip, cells), strict=True)
+    def identity(self, row: int, cells: Sequence[str] | None) -> str:
+        """What the file says that a row is, or was when it was rejected; else its place in this file."""
+        for name in ("reading_id", REJECTED[0]):
+            if cells and name in self.places and not missing(said := cells[self.places[name]].strip()):
+                return said
+        return f"{self.stem}-{row}"
+
+    def _row(self, line: str, row: int, number: int) -> CsvRow:
+        cells = self._cells(line)
+        fields: dict[str, Any] = {"device_id": self.device_id}
+        fields |= {
+            name: value(name, cells[place].strip()) for name, place in self.places.items() if name in FIELDS
         }
-        label = fields.pop(LABEL, None)
-        fields |= {"reading_id": reading_id, "device_id": self._device_id}
-        known = {name: value for name, value in fields.items() if value is not None}
+        if DATE in self.places:
+            fields["year"] = value("year", cells[self.places[DATE]].strip())
+        fields["reading_id"] = self.identity(row, cells)
+        known = {name: each for name, each in fields.items() if each is not None}
         try:
-            reading = Reading.model_validate(known)
+            # As JSON, where strict means what it says there: a time is a text.
+            reading = Reading.model_validate_json(to_json(known, inf_nan_mode="constants"))
         except ValidationError as error:
-            raise _UnusableRowError(*_printed(reasons(error))) from None
-        return CsvRow(reading=reading, line=line.number, row=row, label=label)
+            raise _UnusableRowError(*reasons(error)) from None
+        return CsvRow(reading=reading, line=number, row=row, label=self._label(cells))
+
+    def _label(self, cells: Sequence[str]) -> str | None:
+        return label(cells[self.places[LABEL]].strip()) if LABEL in self.places else None
+
+    def _cells(self, line: str) -> list[str]:
+        """Split one line; taken alone, an open quote cannot swallow the lines below it."""
+        if len(line) > MAX_LINE:
+            raise _UnusableRowError(Reason(field="row", rule=f"at most {MAX_LINE} characters are needed"))
+        try:
+            cells = next(csv.reader([line], delimiter=self.survey.delimiter, strict=True))
+        except csv.Error as error:
+            raise _UnusableRowError(Reason(field="row", rule=f"CSV is needed: {error}")) from None
+        needed = len(self.survey.columns.names)
+        if len(cells) != needed:
+            rule = f"{needed} cells are needed"
+            raise _UnusableRowError(Reason(field="row", rule=rule, value=str(len(cells))))
+        return cells
+
+    def _try_cells(self, line: str) -> list[str] | None:
+        try:
+            return self._cells(line)
+        except _UnusableRowError:
+            return None
 
 
 class _UnusableRowError(Exception):
@@ -148,79 +176,3 @@ class _UnusableRowError(Exception):
     def __init__(self, *because: Reason) -> None:
         super().__init__()
         self.reasons = because
-
-
-def _cells(line: Line) -> list[str]:
-    """Split one line; taken alone, an open quote cannot swallow the lines below it."""
-    if not line.whole:
-        raise _UnusableRowError(Reason(field="row", rule=f"at most {MAX_LINE} characters are needed"))
-    try:
-        return next(csv.reader([line.text], strict=True))
-    except csv.Error as error:
-        raise _UnusableRowError(Reason(field="row", rule=f"CSV is needed: {error}")) from None
-
-
-def _header(name: str, line: Line | None) -> tuple[str, ...]:
-    if line is None:
-        needed = Reason(field="header", rule="a line with the names of the columns is needed")
-        raise BadFileError(name, needed)
-    try:
-        header = tuple(cell.strip() for cell in _cells(line))
-    except _UnusableRowError as error:
-        raise BadFileError(name, *error.reasons) from None
-    broken = tuple(_header_reasons(header))
-    if broken:
-        raise BadFileError(name, *broken)
-    return header
-
-
-def _header_reasons(header: tuple[str, ...]) -> Iterator[Reason]:
-    known = (*FEATURES, LABEL)
-    for name in dict.fromkeys(header):
-        if name not in known:
-            yield Reason(
-                field="header",
-                rule=f"unknown column; known are {', '.join(known)}",
-                value=shown(_printable(name)),
-            )
-        if header.count(name) > 1:
-            yield Reason(field="header", rule="each column only once", value=shown(_printable(name)))
-    if not set(header) & set(MEASUREMENTS):
-        yield Reason(field="header", rule=f"at least one column of {', '.join(MEASUREMENTS)} is needed")
-
-
-def _value(name: str, cell: str) -> float | str | None:
-    """Read one cell; what is no number stays text, so that the schema refuses it in its own words."""
-    if cell in MISSING:
-        return None
-    if name in CATEGORIES or name == LABEL or not _NUMBER.fullmatch(cell):
-        return cell
-    number = float(cell)
-    # A whole number may come as 2007.0: so a table with gaps writes its years.
-    return int(number) if name == "year" and number.is_integer() else number
-
-
-def _table(rows: list[CsvRow]) -> CsvTable:
-    """Turn rows into columns; a column without any value is left out."""
-    columns: dict[str, list[Any]] = {}
-    for name in Reading.model_fields:
-        column = [getattr(each.reading, name) for each in rows]
-        if any(value is not None for value in column):
-            columns[name] = column
-    return CsvTable(table=ReadingTable(**columns), rows=tuple(rows))
-
-
-def _most_bytes(reading: Reading) -> int:
-    """Bytes that a reading can take in a table's JSON: a number is written in at most 25, null in 4."""
-    words = (reading.reading_id, reading.device_id)
-    # JSON may escape a character of a name; control characters, which take six bytes, cannot be in one.
-    return 7 * (25 + _CELL_OVERHEAD) + sum(2 * len(word.encode()) + _CELL_OVERHEAD for word in words if word)
-
-
-def _printable(text: str) -> str:
-    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
-
-
-def _printed(because: tuple[Reason, ...]) -> Iterator[Reason]:
-    for each in because:
-        yield each.model_copy(update={"value": each.value and _printable(each.value)})

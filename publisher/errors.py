@@ -3,6 +3,7 @@
 PublishError
 ├── BadTopicError        the name is no topic's; raised at once
 ├── BadFileError         the file as a whole is no CSV of readings; raised at once
+├── ResumeError          a checkpoint does not fit the file or the options; raised at once
 ├── BadMessageError      too large, or attributes that Pub/Sub refuses; raised at once
 ├── ClosedError          the publisher is closed; raised at once
 ├── RefusedError         Pub/Sub refused this request; the next one may pass
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from publisher.parcel import Parcel
     from schemas.reading import Reading
     from schemas.rejection import Reason
     from schemas.table import ReadingTable
@@ -46,6 +48,10 @@ class BadFileError(PublishError):
         )
         super().__init__(f"{name}: {told}")
         self.reasons = reasons
+
+
+class ResumeError(PublishError):
+    """A checkpoint cannot be gone on from; says what can be done instead."""
 
 
 class BadMessageError(PublishError):
@@ -99,7 +105,7 @@ class UnansweredError(PublishError):
 class Failure:
     """What has no message id, and why; a raw payload stays bytes. `size` is the bytes that were handed over."""
 
-    source: Reading | ReadingTable | bytes
+    source: Reading | ReadingTable | Parcel | bytes
     error: PublishError
     size: int
 

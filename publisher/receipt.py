@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from publisher.errors import Failure, PublishError, UnansweredError
+from publisher.parcel import Parcel
 from schemas.table import ReadingTable
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from schemas.reading import Reading
 
 
-def rows_of(source: Reading | ReadingTable | bytes) -> int:
+def rows_of(source: Reading | ReadingTable | Parcel | bytes) -> int:
     """The number of readings in what was published; a raw payload counts as one."""
-    return source.rows if isinstance(source, ReadingTable) else 1
+    return source.rows if isinstance(source, ReadingTable | Parcel) else 1
 
 
 class Receipt:
@@ -30,7 +31,12 @@ class Receipt:
     __slots__ = ("_answer", "_in_flight", "size", "source")
 
     def __init__(
-        self, source: Reading | ReadingTable | bytes, answer: Future[str], *, size: int, in_flight: InFlight
+        self,
+        source: Reading | ReadingTable | Parcel | bytes,
+        answer: Future[str],
+        *,
+        size: int,
+        in_flight: InFlight,
     ) -> None:
         self.source = source
         self.size = size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -9,18 +10,19 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from publisher.bad_row import BadRow
 from publisher.bulk import Summary, publish_all
 from publisher.client import ReadingPublisher
 from publisher.errors import Failure, NoSuchTopicError, NotAllowedError, PublishError, UnreachableError
+from publisher.parcel import Parcel
 from publisher.receipt import rows_of
 from publisher.settings import BULK
 from publisher.topics import topic_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from publisher.bulk import Progress as Counted
     from schemas.reading import Reading
@@ -32,7 +34,7 @@ SOME: Final = 1
 NONE: Final = 2
 INTERRUPTED: Final = 130
 
-_REACH_S: Final = 10.0
+REACH_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,11 @@ class Terminal:
             self._err.print(f"rookery: {error}")
             self._err.print(_hint(error), end="")
             raise typer.Exit(NONE) from error
+        except ModuleNotFoundError as error:
+            self._err.print(
+                f"rookery: {error.name} is not installed\n  pip install 'rookery[bulk,storage]' brings it"
+            )
+            raise typer.Exit(NONE) from error
         except OSError as error:
             self._err.print(f"rookery: {error.filename or 'input'}: {error.strerror or error}")
             raise typer.Exit(NONE) from error
@@ -73,38 +80,37 @@ class Terminal:
     def send(
         self,
         destination: Destination,
-        items: Iterable[Reading | ReadingTable | BadRow],
-        *,
-        total: int | None = None,
+        items: Iterable[Reading | ReadingTable | Parcel | BadRow],
     ) -> int:
-        """Publish all and report; returns the exit code. `total` rows, where known, let the bar fill."""
+        """Publish all and report; returns the exit code."""
         with self.explaining(), destination.publisher() as publisher:
-            address = publisher.reach(_REACH_S)
-            summary = self._with_bar(publisher, items, total)
-        self._failures(summary.failures)
-        self._out.print(f"{_told(summary)} to {publisher.topic} at {address}")
+            address = publisher.reach(REACH_S)
+            with self.bar() as show:
+                summary = publish_all(publisher, items, on_progress=show, on_bad_row=self.bad_row)
+        self.failures(summary.failures)
+        self._out.print(f"{told(summary)} to {publisher.topic} at {address}")
         if summary.failed or summary.interrupted:
             self._err.print(
                 "The same command sends the same readings again: none with a reading_id counts twice."
             )
-        return _exit_code(summary)
+        return exit_code(summary)
 
     def send_one(self, destination: Destination, reading: Reading) -> int:
         """Publish one reading and print its message id."""
         with self.explaining(), destination.publisher() as publisher:
-            publisher.reach(_REACH_S)
+            publisher.reach(REACH_S)
             message_id = publisher.publish(reading).result()
         self._out.print(f"Published to {publisher.topic} as message {message_id}")
         return ALL
 
-    def check(self, items: Iterable[Reading | ReadingTable | BadRow]) -> int:
+    def check(self, items: Iterable[Reading | ReadingTable | Parcel | BadRow]) -> int:
         """Read all and publish nothing; returns the exit code."""
         good = bad = 0
         with self.explaining():
             for item in items:
                 if isinstance(item, BadRow):
                     bad += 1
-                    self._bad_row(item)
+                    self.bad_row(item)
                 else:
                     good += rows_of(item)
         self._out.print(f"{good} of {good + bad} rows can be published; nothing was sent")
@@ -116,23 +122,37 @@ class Terminal:
             option = f"--{each.field.replace('_', '-')} {each.value}" if each.value else "this reading"
             self._err.print(f"rookery: {option}: {each.rule}")
 
-    def _with_bar(
-        self, publisher: ReadingPublisher, items: Iterable[Reading | ReadingTable | BadRow], total: int | None
-    ) -> Summary:
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    @contextmanager
+    def bar(
+        self, name: str = "Publishing", *, total: int | None = None
+    ) -> Iterator[Callable[[Counted], None]]:
+        """Show a bar, rows a second and the time left, while open; `total` rows, where known, let it fill."""
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as bar:
-            task = bar.add_task("Publishing", total=total)
+            task = bar.add_task(name, total=total)
+            began = time.monotonic()
 
             def show(now: Counted) -> None:
-                text = f"{now.rows_acked:,} of {now.rows_sent:,} rows answered, {now.bytes_sent:,} bytes"
+                rate = now.rows_acked / max(time.monotonic() - began, 1e-3)
+                text = f"{name}: {now.rows_acked:,} of {now.rows_sent:,} rows answered, {rate:,.0f} rows/s"
                 bar.update(task, completed=now.rows_acked + now.rows_bad, description=text)
 
-            return publish_all(publisher, items, on_progress=show, on_bad_row=self._bad_row)
+            yield show
 
-    def _bad_row(self, bad: BadRow) -> None:
+    def bad_row(self, bad: BadRow) -> None:
+        """Tell what is wrong with a row."""
         self._err.print(f"{bad}\n    {bad.text}")
 
-    def _failures(self, failures: tuple[Failure, ...]) -> None:
+    def say(self, result: str) -> None:
+        """Print a result."""
+        self._out.print(result)
+
+    def note(self, remark: str) -> None:
+        """Print what is no result."""
+        self._err.print(remark)
+
+    def failures(self, failures: tuple[Failure, ...]) -> None:
+        """Tell how many rows have no message id, by cause, and what may help."""
         ordered = sorted(failures, key=lambda failure: str(failure.error))
         for cause, group in groupby(ordered, key=lambda failure: str(failure.error)):
             concerned = list(group)
@@ -147,6 +167,8 @@ def _first(failure: Failure) -> str:
     source = failure.source
     if isinstance(source, bytes):
         return f"a payload of {len(source)} bytes"
+    if isinstance(source, Parcel):
+        return f"reading {source.first}"
     first = source.reading_id[0] if isinstance(source.reading_id, list) else source.reading_id
     return f"reading {first}" if first else "a reading without reading_id"
 
@@ -165,7 +187,8 @@ def _hint(error: PublishError) -> str:
     return ""
 
 
-def _told(summary: Summary) -> str:
+def told(summary: Summary) -> str:
+    """Say in a line where every row went."""
     rows = summary.rows + summary.failed + summary.bad_rows
     parts = [f"Published {summary.rows} of {rows} rows"]
     parts += [f"{summary.bad_rows} bad"] if summary.bad_rows else []
@@ -176,7 +199,8 @@ def _told(summary: Summary) -> str:
     return f"{', '.join(parts)}: {messages}, {summary.bytes} bytes, {summary.seconds:.2f} s,"
 
 
-def _exit_code(summary: Summary) -> int:
+def exit_code(summary: Summary) -> int:
+    """Say it to a script."""
     if summary.interrupted:
         return INTERRUPTED
     if summary.complete:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from publisher.bad_row import BadRow
-from publisher.csv_rows import MAX_LINE, CsvFile, CsvRow, CsvTable
+from publisher.csv_parcels import CsvParcels
+from publisher.csv_rows import CsvFile, CsvRow
+from publisher.dialect import MAX_LINE
 from publisher.errors import BadFileError
 from publisher.message import MAX_PAYLOAD
-from schemas.codec import encode
-from schemas.reading import SPECIES
+from publisher.parcel import Parcel
+from schemas.codec import DecodedTable, decode, row_of
+from schemas.reading import SPECIES, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,8 +81,8 @@ def test_any_editor_s_file_reads_the_same(written: Callable[..., CsvFile], end: 
 @pytest.mark.parametrize(
     ("row", "reasons"),
     [
-        ("Adelie,Torgersen,-1,x,181,3750,f,2007.5", ["bill_length_mm", "bill_depth_mm", "year", "sex"]),
-        ("Adelie,Torgersen,1_0,nan,inf,0x10,male,2007", [
+        ("Adelie,Torgersen,-1,x,181,3750,both,2007.5", ["bill_length_mm", "bill_depth_mm", "year", "sex"]),
+        ("Adelie,Torgersen,1_0,1 0,inf,0x10,male,2007", [
             "bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g",
         ]),
         ("Adelie,Torgersen,٣٩,18.7,1e999,3750,male,2007", ["bill_length_mm", "flipper_length_mm"]),
@@ -104,8 +107,8 @@ def test_a_bad_row_has_every_reason_and_costs_no_neighbour(
     ("header", "rules"),
     [
         ("species,island", ["at least one column"]),
-        ("bill_length_mm,beak", ["unknown column"]),
-        ("bill_length_mm,bill_length_mm,beak,beak", ["only once", "unknown column", "only once"]),
+        ("bill_length_mm,beak", ["--map 'beak=bill_depth_mm'"]),
+        ("bill_length_mm,Culmen Length (mm),weight", ["only one column", "--map 'weight=body_mass_g'"]),
         ('"bill_length_mm', ["CSV is needed"]),
         ("", ["a line with the names"]),
     ],
@@ -123,28 +126,81 @@ def test_a_header_that_does_not_fit_is_refused_with_every_reason(
 
 def test_tables_hold_the_same_rows_in_the_same_order() -> None:
     """Tables of a hundred rows are the single readings column by column, and bad rows come through."""
-    singles = [each for each in CsvFile(PENGUINS).rows() if isinstance(each, CsvRow)]
-    every = list(CsvFile(PENGUINS).tables(100))
-    tables = [each for each in every if isinstance(each, CsvTable)]
-    assert [each.table.rows for each in tables] == [100, 100, 100, 42]
-    assert [row for each in tables for row in each.rows] == singles
-    assert [name for each in tables for name in each.table.reading_id] == [
-        each.reading.reading_id for each in singles
-    ]
-    assert len(every) - len(tables) == 2
+    file = CsvFile(PENGUINS)
+    singles = [each.reading for each in file.rows() if isinstance(each, CsvRow)]
+    every = list(CsvParcels(file).tables(most_rows=100))
+    tables = [each for each in every if isinstance(each, Parcel) and each.rows]
+    assert all(each.rows <= 100 for each in tables)
+    assert [reading for each in tables for reading in readings_of(each)] == singles
+    assert [each.line for each in every if isinstance(each, BadRow)] == [5, 273]
+    assert [each.end.row for each in every if isinstance(each, Parcel) and each.end] == [344]
 
 
 def test_no_table_outgrows_a_message(written: Callable[..., CsvFile]) -> None:
     """However many rows are asked for and however long their names are, every table fits in one message."""
     source = written(*[GOOD] * 20_000, device_id="ö" * 200)
-    tables = list(source.tables(100_000))
-    assert len(tables) > 1
-    assert sum(each.table.rows for each in tables) == 20_000
-    assert max(len(encode(each.table)) for each in tables) <= MAX_PAYLOAD
+    tables = list(CsvParcels(source).tables(table_bytes=MAX_PAYLOAD))
+    assert sum(each.rows for each in tables) == 20_000
+    assert max(len(each.payload) for each in tables) <= MAX_PAYLOAD
 
 
-@pytest.mark.parametrize("rows", [0, 100_001])
-def test_impossible_tables_are_refused(rows: int) -> None:
-    """A table has one row at least, and no more than the schema takes."""
-    with pytest.raises(ValueError, match="rows per table"):
-        list(CsvFile(PENGUINS).tables(rows))
+def test_tables_come_to_about_the_bytes_that_were_asked_for(written: Callable[..., CsvFile]) -> None:
+    """After the first block the size is hit within a tenth, whatever a row is long."""
+    source = written(*[GOOD] * 20_000)
+    sizes = [len(each.payload) for each in CsvParcels(source).tables(table_bytes=50_000) if each.rows]
+    assert all(45_000 < size < 55_000 for size in sizes[2:-1])
+
+
+def test_a_bad_row_costs_no_neighbour_in_a_table(written: Callable[..., CsvFile]) -> None:
+    """Wherever bad rows stand, the others are in tables, in order, and a block still gives one table."""
+    rows = [GOOD] * 500
+    for place in (0, 7, 8, 250, 499):
+        rows[place] = "Adelie,Torgersen,39.1"
+    every = list(CsvParcels(written(*rows)).tables())
+    (table,) = (each for each in every if isinstance(each, Parcel) and each.rows)
+    numbers = [int(reading.reading_id.rpartition("-")[2]) for reading in readings_of(table)]
+    assert numbers == [number for number in range(500) if number not in (0, 7, 8, 250, 499)]
+    assert [each.line for each in every if isinstance(each, BadRow)] == [2, 9, 10, 252, 501]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '"39,1,40"',
+        '"1],""year"":[2007"',
+        "+39.1",
+        ".5e2",
+        "39.",
+        "007",
+        " 39.1 ",
+        "1e999",
+        "٣٩",
+        "n",
+        '"39\t"',
+    ],
+)
+def test_tables_and_rows_agree_on_every_cell(written: Callable[..., CsvFile], cell: str) -> None:
+    """What the fast way takes is what the strict way takes; no cell can become more than one value."""
+    file = written(GOOD, f"Adelie,Torgersen,{cell},18.7,181,3750,male,2007", GOOD)
+    strict = list(file.rows())
+    fast = list(CsvParcels(file).tables())
+    assert [each for each in fast if isinstance(each, BadRow)] == [
+        each for each in strict if isinstance(each, BadRow)
+    ]
+    assert [
+        reading for each in fast if isinstance(each, Parcel) and each.rows for reading in readings_of(each)
+    ] == [each.reading for each in strict if isinstance(each, CsvRow)]
+
+
+@pytest.mark.parametrize("bounds", [{"most_rows": 0}, {"most_rows": 100_001}, {"table_bytes": 10_000_000}])
+def test_impossible_tables_are_refused(bounds: dict[str, int]) -> None:
+    """A table has one row at least, and no more than the schema and a message take."""
+    with pytest.raises(ValueError, match="a table are possible"):
+        list(CsvParcels(CsvFile(PENGUINS)).tables(**bounds))
+
+
+def readings_of(parcel: Parcel) -> list[Reading]:
+    decoded = decode(parcel.payload)
+    assert isinstance(decoded, DecodedTable)
+    assert not decoded.refused
+    return [row_of(decoded.table, row) for row in range(decoded.table.rows)]

@@ -1,0 +1,207 @@
+"""A CSV file as parcels: single readings, or tables at speed.
+
+Tables are read column by column, a block of lines at a time. A block that holds anything odd is halved until
+what is odd stands alone, and that is read row by row: so one bad row costs its neighbours nothing but time.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pydantic_core import to_json
+
+from publisher.bad_row import BadRow
+from publisher.blocks import Block, Place
+from publisher.cells import NULL, ColumnReader, UnfitError
+from publisher.columns import DATE, REJECTED
+from publisher.csv_rows import BLOCK, FIELDS, CsvFile
+from publisher.dialect import MAX_LINE
+from publisher.message import MAX_PAYLOAD
+from publisher.parcel import Parcel
+from schemas.codec import encode
+from schemas.reading import MEASUREMENTS
+from schemas.table import MAX_ROWS, ReadingTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from schemas.reading import Reading
+
+TABLE_BYTES: Final = 200_000
+"""About how much of a table: some thousands of rows, which a worker predicts in one batch."""
+
+LEAST_BYTES: Final = 1_000
+_BY_ROW: Final = 8
+"""Half of a block that does not fit and has fewer lines is read row by row."""
+
+
+class CsvParcels:
+    """Reads a file from a place on; every method raises as `CsvFile.survey` does."""
+
+    def __init__(self, file: CsvFile) -> None:
+        self._file = file
+        self._reader = ColumnReader()
+
+    def singles(self, begin: Place | None = None) -> Iterator[Parcel | BadRow]:
+        """One reading a parcel; the place is told after each block, in a parcel of no rows."""
+        for block in self._file.blocks(begin or self._file.start):
+            for each in self._file.by_row(block):
+                if isinstance(each, BadRow):
+                    yield each
+                    continue
+                first = str(each.reading.reading_id)
+                yield Parcel(payload=encode(each.reading), rows=1, first=first)
+            yield Parcel(end=block.end)
+
+    def tables(
+        self, begin: Place | None = None, *, table_bytes: int = TABLE_BYTES, most_rows: int = MAX_ROWS
+    ) -> Iterator[Parcel | BadRow]:
+        """Tables of about so many bytes; the bad rows of a table come before it.
+
+        Raises ValueError for bounds that no table can keep.
+        """
+        if not 1 <= most_rows <= MAX_ROWS or not LEAST_BYTES <= table_bytes <= MAX_PAYLOAD:
+            raise ValueError(
+                f"1 to {MAX_ROWS} rows and {LEAST_BYTES} to {MAX_PAYLOAD} bytes a table are possible"
+            )
+        size = [min(BLOCK, table_bytes)]
+        for block in self._file.blocks(begin or self._file.start, size):
+            pieces = list[_Piece]()
+            for each in self._bounded(block, most_rows):
+                if isinstance(each, BadRow):
+                    yield each
+                else:
+                    pieces.append(each)
+            yield from _joined(pieces, table_bytes=table_bytes, most_rows=most_rows)
+            yield Parcel(end=block.end)
+            # The next block is to give one table: how much that is follows from what this one came to.
+            made = sum(each.size for each in pieces)
+            if made:
+                size[0] = max(LEAST_BYTES, min(4 * BLOCK, size[0] * table_bytes // made))
+
+    def _bounded(self, block: Block, most_rows: int) -> Iterator[_Piece | BadRow]:
+        for start in range(0, len(block.lines), most_rows):
+            yield from self._pieces(_part(block, slice(start, start + most_rows)))
+
+    def _pieces(self, block: Block) -> Iterator[_Piece | BadRow]:
+        try:
+            piece = self._piece(block)
+        except (UnfitError, ValueError, csv.Error):
+            yield from self._smaller(block)
+        else:
+            yield piece
+
+    def _smaller(self, block: Block) -> Iterator[_Piece | BadRow]:
+        half = len(block.lines) // 2
+        if half >= _BY_ROW:
+            yield from self._pieces(_part(block, slice(half)))
+            yield from self._pieces(_part(block, slice(half, None)))
+            return
+        for each in self._file.by_row(block):
+            yield each if isinstance(each, BadRow) else self._piece_of(each.reading)
+
+    def _piece(self, block: Block) -> _Piece:
+        """Read a block column by column; raises one of several errors where anything is odd."""
+        cells = self._split(block.lines)
+        read = {name: self._reader.json(name, cells[place]) for name, place in self._taken().items()}
+        names = self._names(block, cells)
+        read["reading_id"] = to_json(names).decode()[1:-1]
+        if self._adds_device:
+            read["device_id"] = ",".join([to_json(self._file.device_id).decode()] * len(names))
+        _check_measured(read)
+        piece = _Piece(columns=read, rows=len(names), first=names[0])
+        if piece.size > MAX_PAYLOAD // 2:
+            raise UnfitError
+        ReadingTable.model_validate_json(piece.payload())
+        return piece
+
+    def _taken(self) -> dict[str, int]:
+        """The column of each field that is taken as it is."""
+        places = self._file.places
+        taken = {name: places[name] for name in FIELDS if name in places and name != "reading_id"}
+        return taken | ({"year": places[DATE]} if DATE in places else {})
+
+    @property
+    def _adds_device(self) -> bool:
+        return self._file.device_id is not None and "device_id" not in self._file.places
+
+    def _names(self, block: Block, cells: Sequence[Sequence[str]]) -> list[str]:
+        if "reading_id" in self._file.places or REJECTED[0] in self._file.places:
+            rows = zip(block.rows, zip(*cells, strict=True), strict=True)
+            return [self._file.identity(row, line) for row, line in rows]
+        stem = self._file.stem
+        return [f"{stem}-{row}" for row in block.rows]
+
+    def _split(self, lines: list[str]) -> list[tuple[str, ...]]:
+        """Cut lines into columns."""
+        survey = self._file.survey
+        if max(map(len, lines)) > MAX_LINE:
+            raise UnfitError
+        if any('"' in line for line in lines):
+            rows = list(csv.reader(lines, delimiter=survey.delimiter, strict=True))
+        else:
+            rows = [line.split(survey.delimiter) for line in lines]
+        cells = list(zip(*rows, strict=True))
+        # An open quote would have swallowed lines.
+        if len(rows) != len(lines) or len(cells) != len(survey.columns.names):
+            raise UnfitError
+        return cells
+
+    def _piece_of(self, reading: Reading) -> _Piece:
+        fields = reading.model_dump(mode="json")
+        names = [*self._taken(), "reading_id", *(("device_id",) if self._adds_device else ())]
+        columns = {name: to_json(fields[name]).decode() for name in names}
+        return _Piece(columns=columns, rows=1, first=str(reading.reading_id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Columns of JSON, values with commas between, of so many usable rows."""
+
+    columns: dict[str, str]
+    rows: int
+    first: str
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.columns.values()))
+
+    def payload(self) -> bytes:
+        """The JSON of a table; a column of nothing but null is left out."""
+        told = (f'"{name}":[{text}]' for name, text in self.columns.items() if text.strip("nul,"))
+        return ("{" + ",".join(told) + "}").encode()
+
+
+def _part(block: Block, part: slice) -> Block:
+    return Block(lines=block.lines[part], rows=block.rows[part], end=block.end)
+
+
+def _check_measured(columns: dict[str, str]) -> None:
+    """Raise UnfitError where a row has none of the measurements."""
+    measured = [columns[name] for name in MEASUREMENTS if name in columns]
+    if all(NULL in text for text in measured):
+        rows = zip(*(text.split(",") for text in measured), strict=True)
+        if any(all(cell == NULL for cell in row) for row in rows):
+            raise UnfitError
+
+
+def _joined(pieces: list[_Piece], *, table_bytes: int, most_rows: int) -> Iterator[Parcel]:
+    """Put pieces together, as many as a table may hold."""
+    waiting, rows, size = list[_Piece](), 0, 0
+    most_bytes = min(2 * table_bytes, MAX_PAYLOAD // 2)
+    for each in pieces:
+        if waiting and (rows + each.rows > most_rows or size + each.size > most_bytes):
+            yield _parcel(waiting)
+            waiting, rows, size = [], 0, 0
+        waiting.append(each)
+        rows, size = rows + each.rows, size + each.size
+    if waiting:
+        yield _parcel(waiting)
+
+
+def _parcel(pieces: list[_Piece]) -> Parcel:
+    columns = {name: ",".join([each.columns[name] for each in pieces]) for name in pieces[0].columns}
+    whole = _Piece(columns=columns, rows=sum(each.rows for each in pieces), first=pieces[0].first)
+    return Parcel(payload=whole.payload(), rows=whole.rows, first=whole.first)

@@ -1,0 +1,149 @@
+"""FileRun: one file on its way, with its bad rows and its checkpoint beside it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from publisher.blocks import Place
+from publisher.bulk import publish_all
+from publisher.checkpoint import Checkpoint, checkpoint_path, load
+from publisher.csv_parcels import TABLE_BYTES, CsvParcels
+from publisher.parcel import Parcel
+from publisher.rejected_file import RejectedFile
+from schemas.table import MAX_ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from publisher.bad_row import BadRow
+    from publisher.bulk import Progress, Summary
+    from publisher.client import ReadingPublisher
+    from publisher.csv_rows import CsvFile
+
+SAVE_EVERY_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a file is cut into messages."""
+
+    singles: bool = False
+    table_bytes: int = TABLE_BYTES
+    most_rows: int = MAX_ROWS
+
+    def parcels(self, file: CsvFile, begin: Place | None = None) -> Iterator[Parcel | BadRow]:
+        """Read a file from a place on, cut so."""
+        parcels = CsvParcels(file)
+        if self.singles:
+            return parcels.singles(begin)
+        return parcels.tables(begin, table_bytes=self.table_bytes, most_rows=self.most_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it went: the summary of this run, rows that an earlier run had done, and where the bad rows stand."""
+
+    summary: Summary
+    earlier_rows: int
+    rejected: Path | None
+
+    @property
+    def accounted(self) -> bool:
+        """Whether every row has a message id or stands among the bad rows."""
+        return not (self.summary.failed or self.summary.interrupted)
+
+
+class FileRun:
+    """Publishes one file; `options` are what decides about its readings beside its bytes."""
+
+    def __init__(
+        self,
+        file: CsvFile,
+        cut: Cut,
+        *,
+        options: dict[str, str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._file = file
+        self._cut = cut
+        self._options = options or {}
+        self._clock = clock
+        self._path = checkpoint_path(file.source)
+        self._bad_rows = 0
+        self._marks = deque[Checkpoint]()
+        self._reached: Checkpoint | None = None
+        self._saved_at = clock()
+
+    def earlier(self) -> Checkpoint | None:
+        """How far an earlier run came; raises ResumeError where it cannot be gone on from, and OSError."""
+        found = load(self._file.source)
+        if found is not None:
+            found.check(self._file.source.name, digest12=self._file.survey.digest12, options=self._options)
+        return found
+
+    def publish(
+        self,
+        publisher: ReadingPublisher,
+        *,
+        after: Checkpoint | None = None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+        on_bad_row: Callable[[BadRow], None] = lambda _: None,
+    ) -> Outcome:
+        """Publish what comes after a checkpoint; raises as `publish_all` and `CsvFile.survey` do."""
+        self._bad_rows = after.bad_rows if after else 0
+        with RejectedFile(self._file, keep_bytes=after.rejected_bytes if after else 0) as rejected:
+
+            def keep(bad: BadRow) -> None:
+                rejected.write(bad)
+                self._bad_rows += 1
+                on_bad_row(bad)
+
+            def move(now: Progress) -> None:
+                self._mark(now, rejected)
+                on_progress(now)
+
+            summary = publish_all(publisher, self._items(after, rejected), on_progress=move, on_bad_row=keep)
+            if summary.failed or summary.interrupted:
+                self._save(rejected)
+        outcome = Outcome(
+            summary=summary,
+            earlier_rows=after.row if after else 0,
+            rejected=rejected.path if self._bad_rows else None,
+        )
+        if outcome.accounted:
+            self._path.unlink(missing_ok=True)
+        return outcome
+
+    def _items(self, after: Checkpoint | None, rejected: RejectedFile) -> Iterator[Parcel | BadRow]:
+        begin = None if after is None else Place(offset=after.offset, row=after.row)
+        for each in self._cut.parcels(self._file, begin):
+            if isinstance(each, Parcel) and each.end is not None:
+                self._marks.append(self._at(each.end, rejected))
+            yield each
+
+    def _at(self, place: Place, rejected: RejectedFile) -> Checkpoint:
+        return Checkpoint(
+            digest12=self._file.survey.digest12,
+            options=self._options,
+            offset=place.offset,
+            row=place.row,
+            rejected_bytes=rejected.size,
+            bad_rows=self._bad_rows,
+        )
+
+    def _mark(self, now: Progress, rejected: RejectedFile) -> None:
+        while now.place is not None and self._marks and self._marks[0].row <= now.place.row:
+            self._reached = self._marks.popleft()
+        if self._clock() - self._saved_at >= SAVE_EVERY_S:
+            self._save(rejected)
+
+    def _save(self, rejected: RejectedFile) -> None:
+        if self._reached is not None:
+            # The checkpoint counts on these rows: they must be on the disk before it is.
+            rejected.sync()
+            self._reached.save(self._path)
+        self._saved_at = self._clock()

@@ -1,0 +1,168 @@
+"""A file on its way: bad rows are kept and mended, a killed run goes on, and nothing counts twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from publisher.checkpoint import Checkpoint, checkpoint_path, load
+from publisher.client import ReadingPublisher
+from publisher.csv_rows import CsvFile
+from publisher.errors import ResumeError
+from publisher.file_run import Cut, FileRun
+from publisher.settings import PublisherSettings
+from publisher.source import Source, sources
+from schemas.codec import DecodedTable, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from google.pubsub_v1 import PubsubMessage
+
+    from publisher.bulk import Progress
+    from tests.publisher.conftest import StagedPubSub, Topic
+
+TOPIC = "projects/rookery-test/topics/readings"
+HEADER = "species,island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year"
+GOOD = "Adelie,Torgersen,39.1,18.7,181,3750,male,2007"
+PENGUINS = Path(__file__).parents[2] / "data" / "penguins.csv"
+
+
+@pytest.fixture
+def publisher(staged: StagedPubSub) -> Iterator[ReadingPublisher]:
+    settings = PublisherSettings(broker=staged.address, give_up_s=1, attempt_s=1)
+    with ReadingPublisher(TOPIC, settings=settings) as opened:
+        yield opened
+
+
+def names_of(messages: list[PubsubMessage]) -> list[str]:
+    decoded = [decode(message.data) for message in messages]
+    return [name for each in decoded if isinstance(each, DecodedTable) for name in each.table.reading_id]
+
+
+def sent(staged: StagedPubSub) -> list[str]:
+    return names_of([message for request in staged.requests for message in request.messages])
+
+
+def many(path: Path, rows: int, bad: int) -> Path:
+    """A file in which every `bad`-th row has an impossible mass."""
+    lines = [GOOD.replace("3750", "3") if row % bad == bad - 1 else GOOD for row in range(rows)]
+    path.write_text("\n".join([HEADER, *lines]) + "\n")
+    return path
+
+
+def test_mended_rows_are_sent_under_their_first_identity(
+    publisher: ReadingPublisher, staged: StagedPubSub, tmp_path: Path
+) -> None:
+    """Bad rows stand with line, reasons and text; mended they are sent as what they were, however often."""
+    path = many(tmp_path / "birds.csv", 20, bad=10)
+    outcome = FileRun(CsvFile(path), Cut()).publish(publisher)
+    kept = outcome.rejected.read_text().splitlines()
+    digest = CsvFile(path).survey.digest12
+    assert kept[0] == f"rejected_as,rejected_line,rejected_why,{HEADER}"
+    assert (
+        kept[1] == f'{digest}-9,11,"body_mass_g: at least 50 is needed, not 3.0",{GOOD.replace("3750", "3")}'
+    )
+    assert len(kept) == 3
+    outcome.rejected.write_text("\n".join([kept[0], kept[1].replace(",3,male", ",3750,male"), kept[2]]))
+    again = FileRun(CsvFile(outcome.rejected), Cut()).publish(publisher)
+    assert again.summary.rows == 1
+    assert sorted(sent(staged)) == sorted(f"{digest}-{row}" for row in range(19))
+    assert again.rejected.read_text().splitlines() == [kept[0], kept[2].replace(",21,", ",3,")]
+
+
+def test_an_interrupted_run_goes_on_and_leaves_no_row_out(
+    publisher: ReadingPublisher, staged: StagedPubSub, tmp_path: Path
+) -> None:
+    """The checkpoint knows rows and bad rows; going on gives every row, and each bad row once."""
+    path = many(tmp_path / "birds.csv", 4_000, bad=100)
+    cut = Cut(table_bytes=10_000)
+    pressed = []
+
+    def press(now: Progress) -> None:
+        if now.rows_sent > 1_000 and not pressed:
+            pressed.append(os.kill(os.getpid(), signal.SIGINT))
+
+    first = FileRun(CsvFile(path), cut).publish(publisher, on_progress=press)
+    assert first.summary.interrupted
+    run = FileRun(CsvFile(path), cut)
+    after = run.earlier()
+    assert 0 < after.row < 4_000
+    second = run.publish(publisher, after=after)
+    digest = CsvFile(path).survey.digest12
+    good = {f"{digest}-{row}" for row in range(4_000) if row % 100 != 99}
+    assert set(sent(staged)) == good
+    kept = second.rejected.read_text().splitlines()[1:]
+    assert [line.split(",")[0] for line in kept] == [f"{digest}-{row}" for row in range(99, 4_000, 100)]
+    assert load(Source.of(path)) is None
+
+
+def test_a_killed_run_goes_on(topic: Topic, tmp_path: Path) -> None:
+    """After kill -9 at any time `--resume` ends with every row published, and the run says 0."""
+    path = many(tmp_path / "birds.csv", 120_000, bad=1_000)
+    command = [sys.executable, "-c", "from publisher.cli import app; app()", "csv", str(path), "--resume",
+               "--table-bytes", "2000", "--topic", topic.name, "--broker", topic.broker]  # fmt: skip
+    checkpoint = checkpoint_path(Source.of(path))
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            time.sleep(0.01)  # another process's file has no event to wait for
+            if checkpoint.exists():
+                process.kill()
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (process.returncode, done.returncode, "going on after row" in done.stderr) == (
+        -signal.SIGKILL,
+        0,
+        True,
+    ), done.stderr
+    digest = CsvFile(path).survey.digest12
+    names = set[str]()
+    while taken := topic.take(1):
+        names.update(names_of(taken))
+        if len(names) == 119_880:
+            break
+    assert names == {f"{digest}-{row}" for row in range(120_000) if row % 1_000 != 999}
+    kept = Path(f"{path}.rejected.csv").read_text().splitlines()[1:]
+    assert len(kept) == 120
+    assert len(set(kept)) == 120
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [("file", "has changed"), ("options", "resume it so"), ("checkpoint", "no checkpoint")],
+)
+def test_what_cannot_be_gone_on_from_is_refused(
+    publisher: ReadingPublisher, staged: StagedPubSub, tmp_path: Path, change: str, told: str
+) -> None:
+    """A changed file, other options or a damaged checkpoint never mix two runs."""
+    path = many(tmp_path / "birds.csv", 2_000, bad=3_000)
+    saved = FileRun(CsvFile(path), Cut())
+    staged.stop()
+    saved.publish(publisher)
+    place = Checkpoint(digest12=CsvFile(path).survey.digest12, options={}, offset=100, row=1)
+    place.save(checkpoint_path(Source.of(path)))
+    if change == "checkpoint":
+        checkpoint_path(Source.of(path)).write_text("x")
+    if change == "file":
+        many(path, 2_001, bad=3_000)
+    options = {"id-prefix": "x"} if change == "options" else {}
+    with pytest.raises(ResumeError, match=told):
+        FileRun(CsvFile(path), Cut(), options=options).earlier()
+
+
+def test_patterns_and_folders_beside(tmp_path: Path) -> None:
+    """A pattern means files in order, never files of bad rows; companions go where they are told."""
+    for name in ("b.csv", "a.csv", "a.csv.rejected.csv"):
+        (tmp_path / name).write_text("x")
+    with sources([str(tmp_path / "*.csv")], tmp_path / "elsewhere") as found:
+        assert [each.name for each in found] == ["a.csv", "b.csv"]
+        assert found[0].beside == tmp_path / "elsewhere" / "a.csv"
+    for nothing in (str(tmp_path / "*.tsv"), str(tmp_path), str(tmp_path / "c.csv")):
+        with pytest.raises(FileNotFoundError), sources([nothing]):
+            pass
