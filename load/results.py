@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from urllib.parse import unquote
 
 from pydantic import ValidationError
@@ -16,10 +16,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Line = TypeVar("Line", Prediction, Rejection)
+Found_co = TypeVar("Found_co", Prediction, Rejection, covariant=True)
 
 
 class BrokenResults(ValueError):  # noqa: N818  it says of the folder what it is
     """A finished file holds a line that is no prediction (or rejection); names file, line and rule."""
+
+
+class Results(Protocol[Found_co]):
+    """What a worker made durable in one place, as lines of one kind."""
+
+    def __iter__(self) -> Iterator[Found_co]:
+        """Yield each reading's line once."""
+
+    def fresh(self) -> Iterator[Found_co]:
+        """Yield every line that was not there when `fresh` was last asked."""
 
 
 class ResultsFolder(Generic[Line]):
@@ -59,14 +70,17 @@ class ResultsFolder(Generic[Line]):
 
     def _lines(self, file: Path, content: bytes) -> Iterator[Line]:
         for number, line in enumerate(content.splitlines(), start=1):
-            try:
-                yield self._kind.model_validate_json(line)
-            except ValidationError as error:
-                what = "; ".join(
-                    f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
-                )
-                said = f"{file}, line {number}, is no {self._kind.__name__.lower()}: {what}"
-                raise BrokenResults(said) from None
+            yield parsed(self._kind, line, f"{file}, line {number},")
+
+
+def parsed(kind: type[Line], line: bytes, where: str) -> Line:
+    """Read one line; raises BrokenResults, which begins with `where`."""
+    try:
+        return kind.model_validate_json(line)
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        said = f"{where} is no {kind.__name__.lower()}: {what}"
+        raise BrokenResults(said) from None
 
 
 def _content(file: Path, begin: int = 0) -> bytes:

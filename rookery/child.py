@@ -126,13 +126,25 @@ def broker(folder: Path, *, port: int = 0) -> Child:
     return Child("broker", folder, arguments=arguments)
 
 
-def worker(folder: Path, *, results: Path, rejects: Path, port: int = 0) -> Child:
-    """A worker that writes into two folders, on any free port of the loopback unless told."""
-    settings = {
+def worker(
+    folder: Path,
+    *,
+    results: Path | str,
+    rejects: Path | str,
+    port: int = 0,
+    settings: Mapping[str, str] | None = None,
+) -> Child:
+    """A worker that writes into two folders or to two addresses, on any free port of the loopback unless told."""
+    told = {
+        **(settings or {}),
         "ROOKERY_HOST": "127.0.0.1",
         "ROOKERY_PORT": str(port),
-        "ROOKERY_RESULTS": results.absolute().as_uri(),
-        "ROOKERY_REJECTS": rejects.absolute().as_uri(),
+        "ROOKERY_RESULTS": _address(results),
+        "ROOKERY_REJECTS": _address(rejects),
         "ROOKERY_READY_FILE": str(folder / "worker.ready"),
     }
-    return Child("worker", folder, settings=settings)
+    return Child("worker", folder, settings=told)
+
+
+def _address(where: Path | str) -> str:
+    return where if isinstance(where, str) else where.absolute().as_uri()

@@ -57,7 +57,12 @@ def _frame(
 def demo(
     *,
     results: Annotated[
-        Path | None, typer.Option(help="Folder for the results; ./demo-<time> where it is not given.")
+        str | None,
+        typer.Option(
+            metavar="FOLDER|gs://BUCKET/PREFIX|pubsub://PROJECT/TOPIC",
+            help="Where results go; ./demo-<time> where it is not given. Storage is what STORAGE_EMULATOR_HOST"
+            " names, or one in memory.",
+        ),
     ] = None,
     use_emulator: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Run over Google's emulator, which must be there.")

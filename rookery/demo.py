@@ -20,6 +20,7 @@ from rookery.observed import acknowledged_after, batches
 from rookery.report import Phase, Report, render
 from rookery.stage import Folders, staged
 from rookery.traffic import Traffic
+from rookery.venue import AFAR
 from rookery.verdicts import Verdicts
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ SETTLES_WITHIN_S: Final = 60.0
 class Plan:
     """What the user asked for; see `rookery demo --help`."""
 
-    results: Path | None = None
+    results: str | None = None
     emulator: str | None = None
     seed: int = 1
     keep: bool = False
@@ -46,7 +47,9 @@ class Plan:
 def run(plan: Plan, console: Console | None = None) -> int:
     """Run the demo and print its report; returns the exit code, raises Trouble."""
     out = console or Console(highlight=False)
-    folders = Folders(plan.results or Path(f"demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}"))
+    afar = plan.results is not None and plan.results.startswith(AFAR)
+    here = None if afar else plan.results
+    folders = Folders(Path(here or f"demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}"))
     try:
         folders.logs.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -55,22 +58,25 @@ def run(plan: Plan, console: Console | None = None) -> int:
         ) from error
     try:
         with leaving(), out.status("Starting broker and worker") as status:
-            report = _play(plan, folders, status)
+            report = play(plan, folders, status)
     except KeyboardInterrupt:
         raise Trouble(
             "Interrupted; broker and worker have ended.", hint=f"Their logs: {folders.logs}", code=INTERRUPTED
         ) from None
     if report.good and not plan.keep:
         shutil.rmtree(folders.logs)
+        if afar:
+            folders.root.rmdir()
     out.print(render(report))
     return 0 if report.good else NOT_GOOD
 
 
-def _play(plan: Plan, folders: Folders, status: Status) -> Report:
+def play(plan: Plan, folders: Folders, status: Status) -> Report:
     """Send the birds phase by phase, wait for each to settle, end the processes, and close the account."""
     birds, ledger = flock(), Ledger()
-    verdicts = Verdicts(folders.results, folders.rejects, ledger)
-    with staged(folders, emulator=plan.emulator) as stage:
+    with staged(folders, where=plan.results, emulator=plan.emulator) as stage:
+        venue = stage.venue
+        verdicts = Verdicts(venue.predictions, venue.rejections, ledger, look_every_s=venue.look_every_s)
         told = oracle.ask(birds)
         traffic = Traffic(stage.publisher, ledger, answers=told.answers)
         journeys = {
@@ -84,8 +90,8 @@ def _play(plan: Plan, folders: Folders, status: Status) -> Report:
         phases = [_phase(name, send, stage, verdicts, status) for name, send in journeys.items()]
         acknowledged = acknowledged_after(stage.broker, stage.route.subscription)
         status.update("Ending broker and worker")
-    # Both have ended: what they wrote is all that there will ever be.
-    verdicts.gather()
+        stage.end_worker()
+        verdicts.gather()
     return Report(
         birds=birds,
         phases=phases,
@@ -94,6 +100,7 @@ def _play(plan: Plan, folders: Folders, status: Status) -> Report:
         rejected=verdicts.rejected,
         unseen_accuracy=told.unseen_accuracy,
         acknowledged=acknowledged,
+        venue=venue,
         folders=folders,
         broker=f"Google's emulator at {plan.emulator}" if plan.emulator else "the embedded broker",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
@@ -11,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from load.results import local_path
 from rookery.observed import Latency, latency
 from rookery.traffic import SINGLE, TABLE
 from schemas.reading import SPECIES
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from rookery.birds import Bird
     from rookery.observed import Batches
     from rookery.stage import Folders
+    from rookery.venue import Venue
     from schemas.prediction import Prediction
     from schemas.rejection import Rejection
 
@@ -57,6 +60,7 @@ class Report:
     rejected: Mapping[str, Rejection]
     unseen_accuracy: float
     acknowledged: Latency | None
+    venue: Venue
     folders: Folders
     broker: str
 
@@ -180,11 +184,20 @@ def _reasons(rejected: Iterable[Rejection]) -> RenderableType:
 
 def _end(report: Report) -> RenderableType:
     lines = _grid(2)
-    lines.add_row("predictions", Text(str(report.folders.results)))
-    lines.add_row("rejections", Text(str(report.folders.rejects)))
+    gone = ", gone with this run" if report.venue.fleeting else ""
+    lines.add_row("predictions", Text(f"{_place(report.venue.results)}{gone}"))
+    lines.add_row("rejections", Text(f"{_place(report.venue.rejects)}{gone}"))
     if report.folders.logs.exists():
         lines.add_row("logs", Text(str(report.folders.logs)))
     return lines
+
+
+def _place(address: str) -> str:
+    """An address as a person would write it: a folder by its path, from here where it lies below."""
+    if not address.startswith("file://"):
+        return address
+    path = local_path(address)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _grid(columns: int) -> Table:

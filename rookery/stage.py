@@ -14,12 +14,14 @@ from publisher.topics import LOCAL_PROJECT
 from rookery import child
 from rookery.errors import Trouble
 from rookery.provision import Provisioner, Route
+from rookery.venue import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from rookery.child import Child
+    from rookery.venue import Venue
 
 _MIN_BACKOFF_S: Final = 0.1
 _MAX_BACKOFF_S: Final = 5.0
@@ -32,16 +34,6 @@ class Folders:
     root: Path
 
     @property
-    def results(self) -> Path:
-        """The predictions."""
-        return self.root / "predictions"
-
-    @property
-    def rejects(self) -> Path:
-        """The rejections."""
-        return self.root / "rejections"
-
-    @property
     def logs(self) -> Path:
         """What broker and worker said."""
         return self.root / "logs"
@@ -49,10 +41,11 @@ class Folders:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything in its place; `broker` is HOST:PORT, `worker` the worker's address."""
+    """Everything in its place; `broker` is HOST:PORT, `worker` the worker's address, `venue` where results go."""
 
     broker: str
     worker: str
+    venue: Venue
     route: Route
     publisher: ReadingPublisher
     children: tuple[Child, ...]
@@ -62,19 +55,30 @@ class Stage:
         for each in self.children:
             each.check()
 
+    def end_worker(self) -> None:
+        """Let the worker drain and end: what it wrote then is all that there will ever be."""
+        self.children[0].end()
+
 
 @contextmanager
-def staged(folders: Folders, *, emulator: str | None = None) -> Iterator[Stage]:
+def staged(folders: Folders, *, where: str | None = None, emulator: str | None = None) -> Iterator[Stage]:
     """Start what is needed, over the embedded broker or an emulator that is there; raises Trouble.
+
+    `where` is an address that takes the results in place of the folders.
 
     On the way out the worker drains before the broker ends; an emulator gets its topics back as they were.
     """
     folders.logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        # Both start at once: the worker needs the broker's address as little as the other way round.
+        # Both start at once: unless results go to a topic, the worker needs nothing of the broker.
         embedded = None if emulator else _start(stack, child.broker(folders.logs))
-        worker = _start(stack, child.worker(folders.logs, results=folders.results, rejects=folders.rejects))
-        broker = embedded.address() if embedded else str(emulator)
+        broker_there = embedded.address if embedded else lambda: str(emulator)
+        venue = stack.enter_context(opened(where, folders.root, broker=broker_there))
+        worker = _start(
+            stack,
+            child.worker(folders.logs, results=venue.results, rejects=venue.rejects, settings=venue.settings),
+        )
+        broker = broker_there()
         address = worker.address()
         route = _fresh_route(f"{address}/")
         provisioner = stack.enter_context(Provisioner(broker))
@@ -84,7 +88,14 @@ def staged(folders: Folders, *, emulator: str | None = None) -> Iterator[Stage]:
         publisher = ReadingPublisher(route.topic, settings=PublisherSettings(broker=broker))
         children = (worker, embedded) if embedded else (worker,)
         with _explained(worker), publisher:
-            yield Stage(broker=broker, worker=address, route=route, publisher=publisher, children=children)
+            yield Stage(
+                broker=broker,
+                worker=address,
+                venue=venue,
+                route=route,
+                publisher=publisher,
+                children=children,
+            )
 
 
 def _start(stack: ExitStack, started: Child) -> Child:

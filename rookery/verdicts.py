@@ -5,26 +5,33 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from load.results import predictions, rejections
-
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from load.ledger import Ledger
+    from load.results import Results
     from schemas.prediction import Prediction
     from schemas.rejection import Rejection
 
-_LOOK_EVERY_S: Final = 0.02
+LOOK_EVERY_S: Final = 0.02
+"""How often a folder is looked at."""
 
 
 class Verdicts:
-    """Follows a worker's two folders; `predicted` and `rejected` hold each reading once."""
+    """Follows what a worker makes durable; `predicted` and `rejected` hold each reading once."""
 
-    def __init__(self, results: Path, rejects: Path, ledger: Ledger) -> None:
-        self._results = predictions(results)
-        self._rejects = rejections(rejects)
+    def __init__(
+        self,
+        results: Results[Prediction],
+        rejects: Results[Rejection],
+        ledger: Ledger,
+        *,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
+        self._results = results
+        self._rejects = rejects
         self._ledger = ledger
+        self._look_every_s = look_every_s
         self.predicted: dict[str, Prediction] = {}
         self.rejected: dict[str, Rejection] = {}
 
@@ -55,5 +62,5 @@ class Verdicts:
                 return True
             if clock() > until:
                 return False
-            # A folder tells nobody that a file was added: it has to be looked at.
-            time.sleep(_LOOK_EVERY_S)
+            # No place tells anybody that something was added: it has to be looked at.
+            time.sleep(self._look_every_s)

@@ -31,7 +31,7 @@ def test_a_worker_drains_and_its_successor_finishes(tmp_path: Path) -> None:
     """SIGTERM under load ends the worker within 10 s; all that it acknowledged is durable; the next one closes the account."""
     results, rejects = tmp_path / "results", tmp_path / "rejects"
     ledger = Ledger()
-    verdicts = Verdicts(results, rejects, ledger)
+    verdicts = Verdicts(predictions(results), rejections(rejects), ledger)
     with child.broker(tmp_path) as broker, child.worker(tmp_path, results=results, rejects=rejects) as first:
         address, at = broker.address(), first.address()
         route = Route(topic=TOPIC, push_to=f"{at}/", min_backoff_s=0.1, max_backoff_s=1.0)

@@ -11,10 +11,12 @@ import pytest
 from rich.console import Console
 
 from load.ledger import Account
+from load.results import predictions, rejections
 from rookery.birds import Bird
 from rookery.observed import Batches, Latency, latency
 from rookery.report import Phase, Report, render
 from rookery.stage import Folders
+from rookery.venue import Venue
 from schemas.prediction import Prediction
 from schemas.rejection import Reason, Rejection
 
@@ -49,6 +51,14 @@ REJECTION = Rejection(
 )
 
 
+VENUE = Venue(
+    results=Path("here/predictions").absolute().as_uri(),
+    rejects=Path("here/rejections").absolute().as_uri(),
+    predictions=predictions("here/predictions"),
+    rejections=rejections("here/rejections"),
+)
+
+
 def report(wrongly_named: int = 0) -> Report:
     predicted = {
         f"single-{n}": prediction(n, "Adelie" if n < wrongly_named else "Gentoo") for n in range(100)
@@ -63,6 +73,7 @@ def report(wrongly_named: int = 0) -> Report:
         rejected={"r": REJECTION},
         unseen_accuracy=0.991,
         acknowledged=Latency(p50_s=0.020, p99_s=0.2),
+        venue=VENUE,
         folders=Folders(Path("here")),
         broker="a broker",
     )
