@@ -37,7 +37,11 @@ class BucketShelf:
         """Download the object that is live now; raises Trouble."""
         with self._told():
             blob = self._bucket.get_blob(self._name, **CALL)
-            return None if blob is None else Standing(self._download(blob), str(blob.generation))
+            if blob is None:
+                return None
+            # Before the download, which sets it from headers that not every server sends.
+            generation = str(blob.generation)
+            return Standing(self._download(blob), generation)
 
     def replace(self, artifact: bytes, *, before: Standing | None) -> None:
         """Upload over just the generation that was read; raises Conflict where it is another by now."""

@@ -55,13 +55,15 @@ class BucketSource:
     def fetch(self) -> Fetched:
         """Download the object; raises ModelUnreachable."""
         blob = self._look()
+        # A download sets the blob's generation from its headers, which not every server sends.
+        generation = blob.generation
         # A range that is longer than the object is fine; an object that grew beyond all bounds is not read whole.
-        read = {"raw_download": True, "end": MAX_BYTES, "if_generation_match": blob.generation}
+        read = {"raw_download": True, "end": MAX_BYTES, "if_generation_match": generation}
         try:
             artifact = blob.download_as_bytes(**read, **CALL)
         except TROUBLE as error:
             raise self._unreachable(error) from None
-        return Fetched(artifact, str(blob.generation))
+        return Fetched(artifact, str(generation))
 
     @cached_property
     def _client(self) -> Client:

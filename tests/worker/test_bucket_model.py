@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
+from gcp_storage_emulator.server import create_server
 from google.cloud.storage import Client
 
 from training.testing import variant
@@ -46,7 +48,23 @@ def upload(artifact: bytes) -> str:
     return str(blob.generation)
 
 
-@pytest.mark.usefixtures("storage")
+@pytest.fixture(params=["strict", "emulator"])
+def any_storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Our own strict server, and the maintained emulator that everyday use meets."""
+    if request.param == "strict":
+        request.getfixturevalue("storage")
+        yield
+        return
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = create_server("127.0.0.1", port, in_memory=True, default_bucket="models")
+    server.start()
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    yield
+    server.stop()
+
+
+@pytest.mark.usefixtures("any_storage")
 def test_a_version_is_a_generation_and_can_be_pinned() -> None:
     """The live object is read with its generation; a pinned generation stays what it is or is not there."""
     first = upload(FIRST)
