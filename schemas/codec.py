@@ -77,12 +77,15 @@ def decode_fields(payload: bytes, *, version: str | None = None) -> Fields | Dec
         return _mixed(payload)
 
 
+_FIRST: Final = MEASUREMENTS[0]
+
+
 def _reading(payload: bytes) -> Fields:
     try:
         fields = validate_fields(payload)
     except ValidationError as error:
         raise Unusable(*reasons(error)) from None
-    if all(fields.get(name) is None for name in MEASUREMENTS):
+    if fields.get(_FIRST) is None and all(fields.get(name) is None for name in MEASUREMENTS):
         raise Unusable(Reason(field="reading", rule=NO_MEASUREMENT))
     return fields
 

@@ -91,12 +91,15 @@ def _plain(push: Any) -> Envelope:
         and type(data) is str
         and type(ordering_key) is str
         and type(attributes) is dict
-        and all(type(value) is str for value in attributes.values())
+        and (not attributes or {*map(type, attributes.values())} == _TEXTS)
         and (attempt is None or type(attempt) is int)
         and (published_at is None or published_at.tzinfo is not None)
     ):
         raise TypeError
     return Envelope(message_id, data, None, published_at, attributes, subscription, attempt, ordering_key)
+
+
+_TEXTS: Final = {str}
 
 
 def _odd(body: bytes) -> Envelope:

@@ -12,6 +12,7 @@ class Prediction(BaseModel):
 
     `probabilities` maps each species to its share (they add up to 1, rounded to 6 digits); `missing` names
     the features that the reading lacked; `model` is the artifact's digest; `row` the position in a table.
+    `features` repeats the reading in a sample of the predictions (ROOKERY_ECHO_ROWS).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,3 +30,4 @@ class Prediction(BaseModel):
     model: str
     published_at: datetime | None = None
     predicted_at: datetime
+    features: dict[str, float | str | None] | None = None

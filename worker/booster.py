@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from worker.classifier import Answers
+from worker.dense_call import DenseCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,7 @@ def _hidden(module: str) -> Iterator[None]:
 with _hidden("sklearn"):
     import xgboost
 
+_LIBRARY: Final = xgboost.core._LIB  # noqa: SLF001  the loaded library, by the only name that it has
 XGBOOST_VERSION: Final[str] = xgboost.__version__
 
 
@@ -70,7 +72,8 @@ class BoosterClassifier:
         self.card = card
         self.digest = digest
         self.model = digest[:12]
-        self._booster = booster
+        self._probabilities = DenseCall(_LIBRARY, booster, classes=len(card.labels))
+        self._margins = DenseCall(_LIBRARY, booster, classes=len(card.labels), margin=True)
         self._outliers = outliers
 
     def pinned(self) -> BoosterClassifier:
@@ -100,7 +103,7 @@ class BoosterClassifier:
         known = self.card.golden
         rows = golden_rows(known)
         wrong = []
-        if not np.array_equal(self._predict(rows, kind="margin"), np.array(known.margins, dtype=np.float32)):
+        if not np.array_equal(self._predict(rows, margin=True), np.array(known.margins, dtype=np.float32)):
             wrong.append("golden readings: the margins differ")
         answers = self.classify(rows)
         if not np.allclose(answers.probabilities, known.probabilities, rtol=0, atol=PROBABILITY_TOLERANCE):
@@ -109,13 +112,11 @@ class BoosterClassifier:
             wrong.append("golden readings: other ones are out of distribution")
         return wrong
 
-    def _predict(self, rows: NDArray[np.float32], *, kind: str = "value") -> NDArray[np.float32]:
-        # xgboost's own check of the width costs more than this one, and it is off.
+    def _predict(self, rows: NDArray[np.float32], *, margin: bool = False) -> NDArray[np.float32]:
+        # A row of another width would be read beyond its end.
         if rows.ndim != 2 or rows.shape[1] != len(self.card.features):  # noqa: PLR2004  rows and columns
             raise ValueError(f"rows of {len(self.card.features)} features are needed, not shape {rows.shape}")
-        answers: Any = self._booster.inplace_predict(rows, predict_type=kind, validate_features=False)
-        result: NDArray[np.float32] = answers
-        return result
+        return self._margins(rows) if margin else self._probabilities(rows)
 
 
 def golden_rows(known: Golden) -> NDArray[np.float32]:

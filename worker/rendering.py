@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import orjson
@@ -14,20 +14,20 @@ from schemas.reading import Reading
 from schemas.rejection import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from numpy.typing import NDArray
 
+    from schemas.envelope import Envelope
+    from schemas.reading import Fields
     from worker.classifier import Answers
     from worker.isolation import Isolated
     from worker.work import Work
 
 _LINE: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
-_MILLION: Final = 1_000_000
-"""A probability has six digits after its point; a float32 holds about seven."""
-
-Cell = TypeVar("Cell")
+DIGITS: Final = 6
+"""Digits of a probability; a float32 holds about seven."""
 
 _BITS: Final = 1 << np.arange(len(FEATURES))
 
@@ -36,129 +36,142 @@ _BITS: Final = 1 << np.arange(len(FEATURES))
 class Lines:
     """What one message's readings became: each a line of JSON with its newline."""
 
-    predictions: list[bytes] = field(default_factory=list)
-    rejections: list[bytes] = field(default_factory=list)
+    predictions: Sequence[bytes] = ()
+    rejections: Sequence[bytes] = ()
 
 
 def render(
     works: Sequence[Work], rows: NDArray[np.float32], isolated: Isolated, *, at: datetime, revision: str
 ) -> list[Lines]:
     """Write every answer, message by message; what the model fails on becomes a rejection."""
-    answers = _answers(rows, isolated)
-    moment = _json(at)
+    middles = _middles(rows, isolated)
+    stamp = _Stamp(at, revision, f',"predicted_at":{_json(at)}}}\n')
     rendered = []
-    row = 0
+    first = 0
     for work in works:
-        end = row + work.usable
-        lines = Lines()
-        if isolated.guilty and any(nth in isolated.guilty for nth in range(row, end)):
-            good = [nth for nth in range(row, end) if nth not in isolated.guilty]
-            lines.predictions = _predictions(
-                work, [nth - row for nth in good], [answers[nth] for nth in good], moment
-            )
-            guilty = (
-                _guilty(work, nth - row, isolated.guilty[nth])
-                for nth in range(row, end)
-                if nth in isolated.guilty
-            )
-            lines.rejections = [_rejection(work, each, at=at, revision=revision) for each in guilty]
+        end = first + work.usable
+        readings = work.readings
+        if isinstance(readings, dict) and not work.refused and not isolated.guilty:
+            rendered.append(Lines((_single(work.envelope, readings, middles[first], stamp),)))
         else:
-            lines.predictions = _predictions(work, range(end - row), answers[row:end], moment)
-        if work.refused:
-            lines.rejections += [_rejection(work, each, at=at, revision=revision) for each in work.refused]
-        rendered.append(lines)
-        row = end
+            guilty = {row: why for row, why in isolated.guilty.items() if first <= row < end}
+            rendered.append(
+                _many(work, middles[first:end], {row - first: guilty[row] for row in guilty}, stamp)
+            )
+        first = end
     return rendered
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    """What all lines of a batch have in common: when, by whom, and the end of a prediction's line."""
+
+    at: datetime
+    revision: str
+    end: str
+
+
+def _many(work: Work, middles: Sequence[str], guilty: Mapping[int, str], stamp: _Stamp) -> Lines:
+    """Write the answers of a table, or of whatever is refused in part; `guilty` are places among its readings."""
+    chosen: Sequence[int] = range(len(middles))
+    if guilty:
+        chosen = [nth for nth in chosen if nth not in guilty]
+        middles = [middles[nth] for nth in chosen]
+    refused = (*work.refused, *(_guilty(work, nth, why) for nth, why in guilty.items()))
+    end = f',"published_at":{_json(work.envelope.published_at)}{stamp.end}'
+    return Lines(
+        [f"{who}{middle}{end}".encode() for who, middle in zip(_whos(work, chosen), middles, strict=True)],
+        [_rejection(work, each, stamp) for each in refused],
+    )
 
 
 def _json(value: object) -> str:
     return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
 
 
-def _answers(rows: NDArray[np.float32], isolated: Isolated) -> list[str]:
+def _middles(rows: NDArray[np.float32], isolated: Isolated) -> list[str]:
     """What the model said of each row, as the middle of its line, from `species` to `model`; empty where it failed."""
-    answers = [""] * len(rows)
+    if len(isolated.runs) == 1 and not isolated.guilty:
+        return _run_middles(rows, isolated.runs[0][1])
+    middles = [""] * len(rows)
     for first, run in isolated.runs:
         end = first + len(run.winners)
-        answers[first:end] = _middles(rows[first:end], run)
-    return answers
+        middles[first:end] = _run_middles(rows[first:end], run)
+    return middles
 
 
-def _middles(rows: NDArray[np.float32], run: Answers) -> Iterable[str]:
-    """Write by columns: digits by table, one format a row."""
-    millionths = np.rint(run.probabilities.astype(np.float64) * _MILLION).astype(np.int64)
-    columns = [_shares(column) for column in millionths.T]
-    heads = [f'"species":{_json(label)},"probability":' for label in run.labels]
-    names = [f"{',' if nth else ''}{_json(label)}:" for nth, label in enumerate(run.labels)]
-    winners = run.winners.tolist()
-    tails = _tails(rows, run)
-    for nth, shares in enumerate(zip(*columns, strict=True)):
-        winner = winners[nth]
-        among = "".join([name + share for name, share in zip(names, shares, strict=True)])
-        yield f'{heads[winner]}{shares[winner]},"probabilities":{{{among}}},{tails[nth]}'
+def _run_middles(rows: NDArray[np.float32], run: Answers) -> list[str]:
+    """Write all rows' numbers in one go and share them out; each row is then one format."""
+    labels = [_json(label) for label in run.labels]
+    among = ",".join(f"{label}:%s" for label in labels)
+    formats = [f'"species":{label},"probability":%s,"probabilities":{{{among}}},%s' for label in labels]
+    numbers = orjson.dumps(
+        np.round(run.probabilities.astype(np.float64), DIGITS), option=orjson.OPT_SERIALIZE_NUMPY
+    )
+    shares = [row.split(",") for row in numbers[2:-2].decode().split("],[")]
+    return [
+        formats[winner] % (share[winner], *share, tail)
+        for winner, share, tail in zip(run.winners.tolist(), shares, _tails(rows, run), strict=True)
+    ]
 
 
 def _tails(rows: NDArray[np.float32], run: Answers) -> list[str]:
     """Write `out_of_distribution`, `missing` and `model`: few different ones, so each is written once a batch."""
-    codes = (np.isnan(rows) @ _BITS) * 2 + run.out_of_distribution
+    codes: list[int] = (np.isnan(rows) @ _BITS * 2 + run.out_of_distribution).tolist()
     written = {
         code: f'"out_of_distribution":{"true" if code & 1 else "false"},"missing":{_json(_missing(code >> 1))},'
         f'"model":{_json(run.model)}'
-        for code in set(codes.tolist())
+        for code in set(codes)
     }
-    return [written[code] for code in codes.tolist()]
+    return [written[code] for code in codes]
 
 
 def _missing(pattern: int) -> list[str]:
     return [name for nth, name in enumerate(FEATURES) if pattern >> nth & 1]
 
 
-_THOUSAND: Final = np.array([f"{number:03d}" for number in range(1000)], dtype=object)
-_UNITS: Final = np.array(["0.", "1."], dtype=object)
-
-
-def _shares(millionths: NDArray[np.int64]) -> list[str]:
-    """Write shares of a million as numbers with six digits."""
-    texts: list[str] = (
-        _UNITS[millionths // _MILLION] + _THOUSAND[millionths // 1000 % 1000] + _THOUSAND[millionths % 1000]
-    ).tolist()
-    return texts
-
-
-def _predictions(work: Work, chosen: Sequence[int], middles: Sequence[str], moment: str) -> list[bytes]:
-    """Write the lines of some of a work's readings, with what the model said of each."""
-    end = f'"published_at":{_json(work.envelope.published_at)},"predicted_at":{moment}}}\n'
-    return [f"{who}{middle},{end}".encode() for who, middle in zip(_whos(work, chosen), middles, strict=True)]
+def _single(envelope: Envelope, reading: Fields, middle: str, stamp: _Stamp) -> bytes:
+    """Write the line of a reading that came alone."""
+    message = _json(envelope.message_id)
+    own, device, observed = reading.get("reading_id"), reading.get("device_id"), reading.get("observed_at")
+    return (
+        f'{{"reading_id":{_json(own) if own else message},"message_id":{message},"row":null,'
+        f'"device_id":{_json(device) if device else "null"},"observed_at":{_json(observed) if observed else "null"},'
+        f'{middle},"published_at":{_json(envelope.published_at)}{stamp.end}'
+    ).encode()
 
 
 def _whos(work: Work, chosen: Sequence[int]) -> list[str]:
     """Write the beginnings of the lines of some of a work's readings, from `reading_id` to `observed_at`."""
-    message_id = work.envelope.message_id
-    message = _json(message_id)
     readings = work.readings
     if readings is None or not chosen:
         return []
+    message_id = work.envelope.message_id
+    message = _json(message_id)
+    rows: Sequence[int | None] = [None]
     if isinstance(readings, dict):
-        known = _json(readings.get("reading_id") or message_id)
-        device, observed = _json(readings.get("device_id")), _json(readings.get("observed_at"))
-        return [
-            f'{{"reading_id":{known},"message_id":{message},"row":null,"device_id":{device},"observed_at":{observed},'
-        ]
-    rows = [work.positions[nth] for nth in chosen]
-    named = _chosen(readings.reading_id, chosen)
-    devices, times = _chosen(readings.device_id, chosen), _chosen(readings.observed_at, chosen)
+        columns = [[readings.get(name)] for name in _WHO]
+    else:
+        rows = [work.positions[nth] for nth in chosen]
+        columns = [_chosen(getattr(readings, name), chosen) for name in _WHO]
     return [
-        f'{{"reading_id":{_json(identity(own, message_id, row))},"message_id":{message},"row":{row},'
+        f'{{"reading_id":{_json(own or identity(None, message_id, row))},"message_id":{message},'
+        f'"row":{"null" if row is None else row},'
         f'"device_id":{_json(device) if device else "null"},"observed_at":{_json(time) if time else "null"},'
-        for own, row, device, time in zip(named, rows, devices, times, strict=True)
+        for row, own, device, time in zip(rows, *columns, strict=True)
     ]
 
 
-def _chosen(column: Sequence[Cell | None] | None, chosen: Sequence[int]) -> Sequence[Cell | None]:
-    return [None] * len(chosen) if column is None else [column[nth] for nth in chosen]
+_WHO: Final = ("reading_id", "device_id", "observed_at")
 
 
-def _rejection(work: Work, refused: Refused, *, at: datetime, revision: str) -> bytes:
+def _chosen(column: list[Any] | None, chosen: Sequence[int]) -> list[Any]:
+    if column is None:
+        return [None] * len(chosen)
+    return column if len(column) == len(chosen) else [column[nth] for nth in chosen]
+
+
+def _rejection(work: Work, refused: Refused, stamp: _Stamp) -> bytes:
     envelope = work.envelope
     line = {
         "reasons": [each.model_dump() for each in refused.reasons],
@@ -168,9 +181,9 @@ def _rejection(work: Work, refused: Refused, *, at: datetime, revision: str) -> 
         "row": refused.row,
         "device_id": refused.device_id,
         "published_at": envelope.published_at,
-        "rejected_at": at,
+        "rejected_at": stamp.at,
         "delivery_attempt": envelope.delivery_attempt,
-        "revision": revision,
+        "revision": stamp.revision,
         "attributes": dict(envelope.attributes),
     }
     return orjson.dumps(line, option=_LINE)
