@@ -1,0 +1,102 @@
+# One policy a line of docs/operations.md; what it means and what to do stands there under the alert's own name.
+
+locals {
+  push    = "monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.worker.name}\""
+  kept    = "monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.dead_letters_kept.name}\""
+  runbook = "See docs/operations.md, the section of the same name."
+
+  alerts = {
+    backlog_age = {
+      title    = "Backlog age"
+      says     = "The oldest reading has waited for more than five minutes."
+      severity = "CRITICAL"
+      lasts    = "300s"
+      query    = "max(pubsub_googleapis_com:subscription_oldest_unacked_message_age{${local.push}}) > 300"
+    }
+    dead_letters = {
+      title    = "Dead letters"
+      says     = "A message was given up: it waits in ${google_pubsub_subscription.dead_letters_kept.name}."
+      severity = "ERROR"
+      lasts    = "0s"
+      query    = "max(pubsub_googleapis_com:subscription_num_undelivered_messages{${local.kept}}) > 0"
+    }
+    reject_share = {
+      title    = "Reject share"
+      says     = "More than 5 % of the readings of ten minutes were rejected."
+      severity = "WARNING"
+      lasts    = "300s"
+      query    = "sum(rate(rookery_readings_total{outcome=\"rejected\"}[10m])) / sum(rate(rookery_readings_total[10m])) > 0.05"
+    }
+    push_latency = {
+      title    = "Push latency"
+      says     = "A push takes more than one second on average: the push window closes."
+      severity = "CRITICAL"
+      lasts    = "300s"
+      query    = "sum(rate(pubsub_googleapis_com:subscription_push_request_latencies_sum{${local.push}}[5m])) / sum(rate(pubsub_googleapis_com:subscription_push_request_latencies_count{${local.push}}[5m])) > 1000000"
+    }
+    ack_share = {
+      title    = "Ack share"
+      says     = "Fewer than 99 % of the pushes are acknowledged: the whole subscription backs off."
+      severity = "CRITICAL"
+      lasts    = "300s"
+      query    = "sum(rate(pubsub_googleapis_com:subscription_push_request_count{${local.push},response_class=\"ack\"}[5m])) / sum(rate(pubsub_googleapis_com:subscription_push_request_count{${local.push}}[5m])) < 0.99"
+    }
+    model_degraded = {
+      title    = "Model degraded"
+      says     = "Another model answers than the one that was asked for."
+      severity = "ERROR"
+      lasts    = "300s"
+      query    = "max(rookery_model_degraded) > 0"
+    }
+    drift = {
+      title    = "Drift"
+      says     = "More than 20 % of the readings of an hour are unlike the training data."
+      severity = "WARNING"
+      lasts    = "1800s"
+      query    = "sum(rate(rookery_out_of_distribution_total[1h])) / sum(rate(rookery_readings_total{outcome=\"predicted\"}[1h])) > 0.2"
+    }
+  }
+}
+
+resource "google_monitoring_notification_channel" "email" {
+  for_each     = var.alert_emails
+  display_name = each.value
+  type         = "email"
+  labels = {
+    email_address = each.value
+  }
+
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_monitoring_alert_policy" "rookery" {
+  for_each              = local.alerts
+  display_name          = "${var.name}: ${each.value.title}"
+  combiner              = "OR"
+  severity              = each.value.severity
+  notification_channels = [for channel in google_monitoring_notification_channel.email : channel.name]
+
+  conditions {
+    display_name = each.value.says
+
+    condition_prometheus_query_language {
+      query               = each.value.query
+      duration            = each.value.lasts
+      evaluation_interval = "60s"
+      # The collector's first samples make a metric known; a policy must not wait for them.
+      disable_metric_validation = true
+    }
+  }
+
+  documentation {
+    subject   = "${var.name}: ${each.value.title}"
+    content   = "${each.value.says} ${local.runbook}"
+    mime_type = "text/markdown"
+  }
+
+  alert_strategy {
+    auto_close = "86400s"
+  }
+
+  depends_on = [google_project_service.needed]
+}

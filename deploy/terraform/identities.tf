@@ -1,0 +1,81 @@
+# Two accounts, each with what it needs and no more: the worker writes, the push knocks.
+
+resource "google_service_account" "worker" {
+  account_id   = "${var.name}-worker"
+  display_name = "Rookery worker"
+  description  = "Writes predictions and rejections; reads the model."
+}
+
+resource "google_service_account" "push" {
+  account_id   = "${var.name}-push"
+  display_name = "Rookery push"
+  description  = "Whose token Pub/Sub sends with each push; may invoke the worker, nothing else."
+}
+
+resource "google_cloud_run_v2_service_iam_member" "push_invokes" {
+  name     = google_cloud_run_v2_service.worker.name
+  location = google_cloud_run_v2_service.worker.location
+  role     = "roles/run.invoker"
+  member   = google_service_account.push.member
+}
+
+# Objects are named after their content and written with the precondition that none exists. Storage asks for the right
+# to delete before it looks at the precondition: without it, a second delivery would be told 403 for ever, not 412.
+resource "google_project_iam_custom_role" "object_writer" {
+  role_id     = replace("${var.name}_object_writer", "-", "_")
+  title       = "Rookery object writer"
+  permissions = ["storage.objects.create", "storage.objects.delete"]
+}
+
+resource "google_storage_bucket_iam_member" "worker_writes" {
+  bucket = google_storage_bucket.results.name
+  role   = google_project_iam_custom_role.object_writer.id
+  member = google_service_account.worker.member
+}
+
+# The model is looked at again and again, by generation.
+resource "google_storage_bucket_iam_member" "worker_reads_models" {
+  bucket = google_storage_bucket.models.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.worker.member
+}
+
+resource "google_pubsub_topic_iam_member" "worker_publishes" {
+  count  = var.results_topic ? 1 : 0
+  topic  = google_pubsub_topic.results[0].name
+  role   = "roles/pubsub.publisher"
+  member = google_service_account.worker.member
+}
+
+# The metrics sidecar runs as the worker's account.
+resource "google_project_iam_member" "worker_writes_metrics" {
+  project = var.project
+  role    = "roles/monitoring.metricWriter"
+  member  = google_service_account.worker.member
+}
+
+resource "google_pubsub_topic_iam_member" "publishers" {
+  for_each = var.publishers
+  topic    = google_pubsub_topic.readings.name
+  role     = "roles/pubsub.publisher"
+  member   = each.value
+}
+
+resource "google_pubsub_topic_iam_member" "agent_forwards" {
+  topic  = google_pubsub_topic.dead_letters.name
+  role   = "roles/pubsub.publisher"
+  member = local.pubsub_agent
+}
+
+resource "google_pubsub_subscription_iam_member" "agent_takes" {
+  subscription = google_pubsub_subscription.worker.name
+  role         = "roles/pubsub.subscriber"
+  member       = local.pubsub_agent
+}
+
+# Pub/Sub makes the push account's tokens.
+resource "google_service_account_iam_member" "agent_signs" {
+  service_account_id = google_service_account.push.name
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = local.pubsub_agent
+}

@@ -1,0 +1,34 @@
+output "topic" {
+  description = "Where readings are published: rookery publish csv FILE --topic ..."
+  value       = google_pubsub_topic.readings.id
+}
+
+output "worker" {
+  description = "The worker's address."
+  value       = google_cloud_run_v2_service.worker.uri
+}
+
+output "repository" {
+  description = "Where images are pushed."
+  value       = "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images.repository_id}"
+}
+
+output "push_service_account" {
+  description = "Whose token pushes carry: deploy/release deploy --push-service-account ..."
+  value       = google_service_account.push.email
+}
+
+output "results" {
+  description = "Where predictions are."
+  value       = local.results
+}
+
+output "rejects" {
+  description = "Where rejections are."
+  value       = local.rejects
+}
+
+output "models" {
+  description = "Bucket for models: rookery model push FILE gs://..."
+  value       = "gs://${google_storage_bucket.models.name}"
+}

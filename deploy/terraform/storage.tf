@@ -1,0 +1,68 @@
+locals {
+  results = "gs://${google_storage_bucket.results.name}/predictions"
+  rejects = "gs://${google_storage_bucket.results.name}/rejections"
+}
+
+resource "google_storage_bucket" "results" {
+  #checkov:skip=CKV_GCP_62:Cloud Audit Logs say who reads; usage logs would cost an object an hour and tell less
+  #checkov:skip=CKV_GCP_78:objects are written once under their content's name; soft delete keeps what was deleted for a month
+  name                        = "${var.project}-${var.name}-results"
+  location                    = var.region
+  storage_class               = "STANDARD"
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = !var.deletion_protection
+
+  # What was deleted by mistake can be had back for a month.
+  soft_delete_policy {
+    retention_duration_seconds = 2592000
+  }
+
+  lifecycle_rule {
+    action {
+      type          = "SetStorageClass"
+      storage_class = "NEARLINE"
+    }
+    condition {
+      age            = 90
+      matches_prefix = ["predictions/"]
+    }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = var.retention_days > 0 ? [var.retention_days] : []
+    content {
+      action {
+        type = "Delete"
+      }
+      condition {
+        age = lifecycle_rule.value
+      }
+    }
+  }
+}
+
+resource "google_storage_bucket" "models" {
+  #checkov:skip=CKV_GCP_62:Cloud Audit Logs say who reads; usage logs would cost an object an hour and tell less
+  name                        = "${var.project}-${var.name}-models"
+  location                    = var.region
+  storage_class               = "STANDARD"
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = !var.deletion_protection
+
+  # The way back to the model before this one.
+  versioning {
+    enabled = true
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      num_newer_versions = 20
+      with_state         = "ARCHIVED"
+    }
+  }
+}

@@ -1,0 +1,57 @@
+resource "google_pubsub_schema" "reading" {
+  count      = var.enforce_schema ? 1 : 0
+  name       = "${var.name}-reading"
+  type       = "AVRO"
+  definition = file("${path.module}/reading.avsc")
+
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_pubsub_topic" "readings" {
+  #checkov:skip=CKV_GCP_83:penguin measurements are public; Google's own keys encrypt them, and a key of one's own is one more thing to lose them by
+  name = var.topic
+
+  # Readings can be sent again from here for a week, whatever became of them behind the subscription.
+  message_retention_duration = "604800s"
+
+  message_storage_policy {
+    allowed_persistence_regions = [var.region]
+  }
+
+  dynamic "schema_settings" {
+    for_each = google_pubsub_schema.reading[*].id
+    content {
+      schema   = schema_settings.value
+      encoding = "JSON"
+    }
+  }
+
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_pubsub_topic" "dead_letters" {
+  #checkov:skip=CKV_GCP_83:penguin measurements are public; Google's own keys encrypt them, and a key of one's own is one more thing to lose them by
+  name = "${var.topic}-dead-letter"
+
+  depends_on = [google_project_service.needed]
+}
+
+# A topic that nobody subscribes to forgets: this keeps dead letters until somebody looks.
+resource "google_pubsub_subscription" "dead_letters_kept" {
+  name                       = "${var.topic}-dead-letter-kept"
+  topic                      = google_pubsub_topic.dead_letters.id
+  ack_deadline_seconds       = 60
+  message_retention_duration = "2678400s"
+
+  expiration_policy {
+    ttl = ""
+  }
+}
+
+resource "google_pubsub_topic" "results" {
+  #checkov:skip=CKV_GCP_83:penguin measurements are public; Google's own keys encrypt them, and a key of one's own is one more thing to lose them by
+  count = var.results_topic ? 1 : 0
+  name  = "${var.topic}-results"
+
+  depends_on = [google_project_service.needed]
+}

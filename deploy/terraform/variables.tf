@@ -1,0 +1,144 @@
+variable "project" {
+  description = "Google Cloud project that everything is made in."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of the service, the bucket, the registry and the data set; one region, so that nothing crosses a border that costs."
+  type        = string
+  default     = "europe-west1"
+}
+
+variable "name" {
+  description = "First part of every name."
+  type        = string
+  default     = "rookery"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name))
+    error_message = "Lower case letters, digits and hyphens, 3 to 20: service accounts are named after it."
+  }
+}
+
+variable "image" {
+  description = "Image of the first revision. Afterwards deploy/release decides which image runs, and Terraform leaves it alone."
+  type        = string
+}
+
+variable "model" {
+  description = "Where the worker's model is: gs://bucket/object, or empty for the one in the image. A new generation is picked up without a release."
+  type        = string
+  default     = ""
+}
+
+variable "topic" {
+  description = "Topic that readings are published to."
+  type        = string
+  default     = "readings"
+}
+
+variable "publishers" {
+  description = "Who may publish readings, such as serviceAccount:mast@birds.iam.gserviceaccount.com."
+  type        = set(string)
+  default     = []
+}
+
+variable "enforce_schema" {
+  description = "Let Pub/Sub refuse what is no whole single reading. Off: Avro's JSON knows neither tables nor values left out, and the worker explains what it rejects, which Pub/Sub does not."
+  type        = bool
+  default     = false
+}
+
+variable "results_topic" {
+  description = "Also publish predictions to a topic of their own."
+  type        = bool
+  default     = false
+}
+
+variable "bigquery" {
+  description = "Also write the result topic into a BigQuery table (needs results_topic)."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.bigquery || var.results_topic
+    error_message = "bigquery needs results_topic: the table is fed by a subscription to that topic."
+  }
+}
+
+variable "ack_deadline_seconds" {
+  description = "How long Pub/Sub waits for the worker's answer to a push. 60: a cold start and a slow write to storage fit in it twice."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.ack_deadline_seconds >= 20 && var.ack_deadline_seconds <= 600
+    error_message = "20 to 600 seconds."
+  }
+}
+
+variable "max_delivery_attempts" {
+  description = "Attempts before a message becomes a dead letter, 5 to 100. 100: the worker refuses only what a later try may mend; at a minute's backoff they last longer than an hour's outage."
+  type        = number
+  default     = 100
+}
+
+variable "concurrency" {
+  description = "Pushes under way at once in one instance. 250: a push waits about 0.3 s for its object, so that one instance takes some 800 a second, with no more than 64 MiB of payload inside (ROOKERY_INTAKE_BYTES)."
+  type        = number
+  default     = 250
+}
+
+variable "cpu" {
+  description = "CPUs of an instance. 1: one event loop and one booster thread; more instances scale further than more CPUs."
+  type        = string
+  default     = "1"
+}
+
+variable "memory" {
+  description = "Memory of an instance. 1Gi: about 170 MB at rest, the intake's 64 MiB, and a large table being read."
+  type        = string
+  default     = "1Gi"
+}
+
+variable "min_instances" {
+  description = "Instances that are always there. 1: the push window closes on cold starts; 0 saves money where minutes of latency are fine."
+  type        = number
+  default     = 1
+}
+
+variable "max_instances" {
+  description = "Instances at most; the bound of what a storm of readings can cost."
+  type        = number
+  default     = 20
+}
+
+variable "retention_days" {
+  description = "Days until predictions and rejections are deleted; 0 keeps them."
+  type        = number
+  default     = 0
+}
+
+variable "deletion_protection" {
+  description = "Refuse to destroy the service, and the bucket while it holds something."
+  type        = bool
+  default     = true
+}
+
+variable "alert_emails" {
+  description = "Who is told when an alert opens."
+  type        = set(string)
+  default     = []
+}
+
+variable "billing_account" {
+  description = "Billing account of the budget; empty makes none."
+  type        = string
+  default     = ""
+}
+
+variable "monthly_budget" {
+  description = "Whole units of the billing account's currency a month; told at 50, 90 and 100 %, and when the forecast is above it."
+  type        = number
+  default     = 50
+}

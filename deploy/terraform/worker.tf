@@ -1,0 +1,111 @@
+locals {
+  environment = merge(
+    {
+      ROOKERY_RESULTS              = join(",", concat([local.results], [for topic in google_pubsub_topic.results : "pubsub://${var.project}/${topic.name}"]))
+      ROOKERY_REJECTS              = local.rejects
+      ROOKERY_PUSH_AUTH            = "cloud-run-iam"
+      ROOKERY_ACK_DEADLINE_SECONDS = tostring(var.ack_deadline_seconds)
+    },
+    var.model == "" ? {} : { ROOKERY_MODEL = var.model },
+  )
+}
+
+resource "google_cloud_run_v2_service" "worker" {
+  name     = "${var.name}-worker"
+  location = var.region
+
+  # Everybody reaches the door, only the push account may enter: see identities.tf.
+  ingress             = "INGRESS_TRAFFIC_ALL"
+  deletion_protection = var.deletion_protection
+
+  template {
+    service_account                  = google_service_account.worker.email
+    execution_environment            = "EXECUTION_ENVIRONMENT_GEN2"
+    max_instance_request_concurrency = var.concurrency
+
+    # Under the ack deadline: a push that Pub/Sub has given up on is not worth an instance's time.
+    timeout = "${var.ack_deadline_seconds - 5}s"
+
+    scaling {
+      min_instance_count = var.min_instances
+      max_instance_count = var.max_instances
+    }
+
+    containers {
+      name  = "worker"
+      image = var.image
+
+      ports {
+        container_port = 8080
+      }
+
+      resources {
+        limits = {
+          cpu    = var.cpu
+          memory = var.memory
+        }
+        # Batches, the model's refresh and the metrics go on between requests.
+        cpu_idle          = false
+        startup_cpu_boost = true
+      }
+
+      dynamic "env" {
+        for_each = local.environment
+        content {
+          name  = env.key
+          value = env.value
+        }
+      }
+
+      # Only a worker whose model has answered its golden readings gets pushes.
+      startup_probe {
+        period_seconds    = 1
+        timeout_seconds   = 1
+        failure_threshold = 60
+        http_get {
+          path = "/readyz"
+          port = 8080
+        }
+      }
+
+      # Not /readyz: a draining or waiting worker is alive.
+      liveness_probe {
+        period_seconds    = 10
+        timeout_seconds   = 5
+        failure_threshold = 3
+        http_get {
+          path = "/livez"
+          port = 8080
+        }
+      }
+    }
+
+    # Google's own collector reads http://localhost:8080/metrics every 30 s.
+    containers {
+      name       = "metrics"
+      image      = "us-docker.pkg.dev/cloud-ops-agents-artifacts/cloud-run-gmp-sidecar/cloud-run-gmp-sidecar:1.2.0"
+      depends_on = ["worker"]
+
+      resources {
+        limits = {
+          cpu    = "0.1"
+          memory = "128Mi"
+        }
+        cpu_idle = false
+      }
+    }
+  }
+
+  # deploy/release decides which image runs and who gets how much traffic.
+  lifecycle {
+    ignore_changes = [
+      client,
+      client_version,
+      template[0].containers[0].image,
+      template[0].revision,
+      traffic,
+    ]
+  }
+
+  depends_on = [google_project_service.needed]
+}
