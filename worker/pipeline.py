@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from worker.batcher import Batcher, Bounds, Ticket
 from worker.duplicates import Duplicates
+from worker.echo import echo
 from worker.errors import Retry
 from worker.isolation import classify
 from worker.rendering import Lines, render
 from worker.sink import Block, Sink, SinkUnavailable, block_key, trace_context
+from worker.witness import Seen
 from worker.work import Work, encoded, read
 
 if TYPE_CHECKING:
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
     from schemas.envelope import Envelope
     from worker.classifier import Classifier
+    from worker.drift import Drift
     from worker.metrics import Metrics
+    from worker.witness import Witness
 
 
 INLINE_ROWS: Final = 256
@@ -48,6 +52,15 @@ class Parts:
     gather: bool = False
     """Whether the sinks join what they get, so that the next batch need not wait until this one is durable."""
 
+    drift: Drift | None = None
+    """What keeps the latest readings, to compare them with the training data."""
+
+    echo_rows: int = 0
+    """Readings of a batch whose predictions repeat their features."""
+
+    witnesses: Sequence[Witness] = ()
+    """Who is told of each batch when it is done."""
+
 
 class Pipeline:
     """Turns messages into durable predictions and rejections, many at once."""
@@ -57,6 +70,9 @@ class Pipeline:
         self._parts = parts
         self._duplicates = Duplicates() if duplicates is None else duplicates
         self._batcher: Batcher[Work] = Batcher(self._run, bounds=bounds)
+        # Large tables have a line of their own: a reading must not wait until ten thousand others are answered.
+        self._tables: Batcher[Work] = Batcher(self._run_tables, bounds=bounds)
+        parts.metrics.intake(self._batcher)
         self._joining: set[asyncio.Task[None]] = set()
 
     async def accept(self, envelope: Envelope) -> Verdict:
@@ -106,14 +122,15 @@ class Pipeline:
 
     async def drain(self) -> None:
         """Take nothing new; return when all that was taken is answered."""
-        await self._batcher.drain()
+        await asyncio.gather(self._batcher.drain(), self._tables.drain())
         if self._joining:
             await asyncio.wait(self._joining)
 
     def _submit(self, work: Work) -> Ticket[Work]:
         envelope = work.envelope
         size = len(envelope.data) if envelope.body is None else len(envelope.body)
-        return self._batcher.submit(work, rows=work.rows, size=size)
+        rows = work.rows
+        return (self._tables if rows > INLINE_ROWS else self._batcher).submit(work, rows=rows, size=size)
 
     def _claimed_part(self, work: Work, keys: Sequence[str], fresh: Sequence[int]) -> list[Ticket[Work]]:
         return [self._claimed(work.only(fresh), [keys[nth] for nth in fresh])] if fresh else []
@@ -138,13 +155,21 @@ class Pipeline:
         return ticket
 
     async def _run(self, tickets: Sequence[Ticket[Work]]) -> Awaitable[None] | None:
-        """Answer one batch: classify and render off the loop, give back, make durable, acknowledge.
+        """Answer one batch; what is given back is left to be awaited, beside the batches that follow."""
+        rest = await self._run_tables(tickets)
+        if rest is None or self._parts.gather:
+            return rest
+        await rest
+        return None
 
-        What is given back is left to be awaited, beside the batches that follow.
+    async def _run_tables(self, tickets: Sequence[Ticket[Work]]) -> Awaitable[None] | None:
+        """Classify and render, answer who only asked, and give back what makes the rest durable and acknowledges it.
+
+        The next tables are classified meanwhile, for the disk takes as long as the model.
         """
         at = self._parts.now()
         works = [ticket.item for ticket in tickets]
-        self._parts.metrics.batch(works)
+        self._parts.metrics.batch(works, since=tickets[0].since)
         with self._parts.metrics.predicting():
             if sum(work.rows for work in works) <= INLINE_ROWS:
                 lines = self._answer(works, at)
@@ -156,18 +181,18 @@ class Pipeline:
                 kept.append((ticket, answered))
             else:
                 ticket.resolve(answered)
-        if not kept:
-            return None
-        if self._parts.gather:
-            return self._commit(kept, at)
-        await self._commit(kept, at)
-        return None
+        return self._commit(kept, at) if kept else None
 
     def _answer(self, works: Sequence[Work], at: datetime) -> list[Lines]:
         rows = encoded(works)
         isolated = classify(self._parts.classifier.pinned(), rows)
         self._parts.metrics.strange(sum(int(run.out_of_distribution.sum()) for _, run in isolated.runs))
-        return render(works, rows, isolated, at=at, revision=self._parts.revision)
+        if self._parts.drift is not None:
+            self._parts.drift.saw(rows, isolated)
+        lines = render(works, rows, isolated, at=at, revision=self._parts.revision)
+        if self._parts.echo_rows:
+            echo(works, lines, isolated, most=self._parts.echo_rows)
+        return lines
 
     async def _commit(self, kept: Sequence[tuple[Ticket[Work], Lines]], at: datetime) -> None:
         """Make the lines durable; a message fails only with the sink that it needs."""
@@ -190,6 +215,8 @@ class Pipeline:
             else:
                 ticket.fail(error)
         self._parts.metrics.answered(durable)
+        for witness in self._parts.witnesses:
+            witness(Seen(kept, durable, at))
 
 
 def _named(results: Block, rejects: Block, kept: Sequence[tuple[Ticket[Work], Lines]]) -> tuple[Block, Block]:

@@ -64,10 +64,10 @@ class Settings(BaseSettings):
     """Readings that one batch holds at most; a larger table is a batch of its own."""
 
     intake_rows: Annotated[int, Field(ge=1)] = 100_000
-    """Readings that may wait or be under way before messages are answered 429."""
+    """Readings that may wait or be under way before messages are answered 429; large tables have as much beside."""
 
     intake_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * 1024
-    """Bytes of payload that may wait or be under way before messages are answered 429."""
+    """Bytes of payload that may wait or be under way before a 429; large tables have as much beside."""
 
     ack_deadline_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
     """The push subscription's ack deadline: a message that cannot be answered within it is refused at once with 503."""
@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     """With `oidc`: where the signing keys are, as JSON Web Key Set or PEM by key id."""
 
     emulator: Annotated[str | None, Field(validation_alias="PUBSUB_EMULATOR_HOST")] = None
-    """`PUBSUB_EMULATOR_HOST`: nothing but tests goes this way, so that `none` is allowed on any address."""
+    """Where it is set, pushes come from a broker for tests, which signs nothing: `none` is then allowed on any address."""
 
     body_bytes: Annotated[int, Field(ge=1)] = 15 * 1024 * 1024
     """Longest request body; Pub/Sub's largest message is 10 MB, 13.4 MB in base64."""
@@ -102,8 +102,20 @@ class Settings(BaseSettings):
     drain_seconds: Annotated[float, Field(gt=0, lt=10)] = 8.0
     """Time to finish what is under way after SIGTERM; Cloud Run grants 10 s in all."""
 
+    echo_rows: Annotated[int, Field(ge=0)] = 8
+    """Readings of each batch whose predictions repeat their features, which pages and drift over results need."""
+
+    drift_rows: Annotated[int, Field(ge=1)] = 1000
+    """Latest readings that are compared with the training data; fewer notice sooner and err more often."""
+
+    tracing: bool = False
+    """Whether spans are sent to where OTEL_EXPORTER_OTLP_ENDPOINT says (needs the extra `tracing`)."""
+
     revision: Annotated[str, Field(validation_alias=AliasChoices("ROOKERY_REVISION", "K_REVISION"))] = "local"
     """Name of this worker in rejections and logs; Cloud Run's `K_REVISION` is honoured."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severity that is logged."""
+
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """`json` in Cloud Logging's field names, `text` for people; `auto` is `text` on a terminal."""

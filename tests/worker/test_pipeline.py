@@ -239,3 +239,16 @@ async def test_draining_finishes_what_was_taken_and_refuses_the_rest(house: Hous
     assert len(house.results.lines) == 1
     with pytest.raises(Draining):
         await house.pipeline.accept(envelope(b"{}"))
+
+
+async def test_a_reading_does_not_wait_for_a_large_table(house: House, envelope: Wrap) -> None:
+    """A table that is not durable yet, however large, holds up no reading behind it."""
+    house.results.gate.clear()
+    table = asyncio.ensure_future(house.pipeline.accept(envelope(encode(Birds(1).table(1000)))))
+    await house.results.waiting.wait()
+    reading = await house.pipeline.predict(envelope(encode(Birds(2).reading())))
+    assert len(reading.predictions) == 1
+    assert not table.done()
+    house.results.gate.set()
+    assert await table is Verdict.ACCEPTED
+    assert len(house.results.lines) == 1000
