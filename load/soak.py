@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from load.chaos.flock import answered_flock
+from load.chaos.places import folder
 from load.chaos.plan import Plan
 from load.chaos.process import Broken
-from load.chaos.run import TOPIC, broker, enter, settle, subscribe, worker
+from load.chaos.run import enter, settle
+from load.chaos.stage import TOPIC, broker, subscribe, worker
 from load.chaos.storm import Storm
 from load.footprint import Footprint, footprint, growth
 from load.ledger import Ledger
@@ -37,8 +39,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the readings")
     options = parser.parse_args()
     out = Console(highlight=False)
-    with tempfile.TemporaryDirectory(prefix="rookery-soak-") as folder:
-        plan = Plan(seed=options.seed, seconds=options.minutes * 60, folder=Path(folder), workers=1)
+    with tempfile.TemporaryDirectory(prefix="rookery-soak-") as root:
+        plan = Plan(seed=options.seed, seconds=options.minutes * 60, folder=Path(root), workers=1)
         ledger = Ledger()
         try:
             grown = run(plan, ledger)
@@ -54,19 +56,19 @@ def main() -> int:
 def run(plan: Plan, ledger: Ledger) -> dict[str, Growth | None]:
     """Send readings steadily for the plan's seconds; returns how each program grew, None where it was too short to tell."""
     seen: dict[str, list[Footprint]] = defaultdict(list)
+    places = folder(plan.folder)
     with (
         broker(plan, faults={}) as embedded,
-        worker("worker", plan, plan.folder, ROOKERY_DUPLICATES_COUNT=_REMEMBERED) as one,
+        worker("worker", plan, places, ROOKERY_DUPLICATES_COUNT=_REMEMBERED) as one,
     ):
         address = one.ready_file.read_text()
         flock = answered_flock(address, plan.seed)
         subscribe(embedded.ready_file.read_text(), address)
         with Storm(plan, TOPIC, broker=embedded.ready_file.read_text(), flock=flock, ledger=ledger) as storm:
             _watch((embedded, one), seen, seconds=plan.seconds)
-        if storm.failures:
-            raise Broken(f"a publisher failed: {storm.failures[0]}")
-        settle(plan, ledger)
-    enter(plan, ledger)
+        storm.check()
+        settle(plan, ledger, places)
+    enter(ledger, places)
     return {name: growth(each) for name, each in seen.items()}
 
 

@@ -28,7 +28,7 @@ def main() -> int:
     options = _options()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="rookery-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
-    plan = Plan(seed=options.seed, seconds=options.minutes * 60, folder=folder)
+    plan = Plan(seed=options.seed, seconds=options.minutes * 60, folder=folder, sink=options.sink)
     out = Console(highlight=False)
     out.print(f"Chaos with seed {plan.seed} for {plan.seconds:g} s; files in {folder}")
     try:
@@ -48,6 +48,12 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m load.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="repeat a run's dice")
     parser.add_argument("--minutes", type=float, default=3.0, help="length of the storm (default: 3)")
+    parser.add_argument(
+        "--sink",
+        choices=("folder", "store"),
+        default="folder",
+        help="where the workers write (default: folder)",
+    )
     parser.add_argument("--folder", type=Path, help="keep results and logs here")
     return parser.parse_args()
 
@@ -71,7 +77,7 @@ def _table(plan: Plan, outcome: Outcome) -> Table:
     table.add_section()
     for name, found in (("lost", account.lost), ("wrong", account.wrong), ("unknown", account.unknown)):
         table.add_row(name, f"{len(found):,}")
-    table.add_row("files left unsealed after a restart", f"{outcome.unfinished}")
+    table.add_row("files left unsealed after a restart", f"{outcome.unsealed}")
     table.add_row("tracebacks logged", f"{len(outcome.tracebacks)}")
     return table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +17,7 @@ class Plan:
     seed: int
     seconds: float
     folder: Path
+    sink: Literal["folder", "store"] = "folder"
     workers: int = 2
     publishers: int = 3
     messages_per_second: float = 120.0
@@ -32,14 +33,9 @@ class Plan:
         return max(2.5, self.seconds / self.kills)
 
     @property
-    def results(self) -> Path:
-        """Where all workers write predictions."""
-        return self.folder / "predictions"
-
-    @property
-    def rejects(self) -> Path:
-        """Where all workers write rejections."""
-        return self.folder / "rejections"
+    def fault(self) -> Path:
+        """The file that says how the workers' disk fails."""
+        return self.folder / "fault"
 
     def dice(self, name: str) -> Random:
         """The random stream of one part."""

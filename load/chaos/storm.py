@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from load.chaos.process import Broken
 from load.ledger import Fate
 from publisher.client import ReadingPublisher
 from publisher.settings import PublisherSettings
@@ -32,7 +33,7 @@ _SPOILT_ROWS: Final = 0.01
 class Storm:
     """Publishes from its own threads while the context is open; on the way out everything sent has its message id.
 
-    `sent` counts messages by kind. Raises what a publisher raised.
+    `sent` counts messages by kind; `check` says whether a publisher failed.
     """
 
     def __init__(self, plan: Plan, topic: str, *, broker: str, flock: Flock, ledger: Ledger) -> None:
@@ -59,6 +60,11 @@ class Storm:
         self._calm.set()
         for thread in self._threads:
             thread.join()
+
+    def check(self) -> None:
+        """Raise Broken where a publisher failed."""
+        for failure in self.failures:
+            raise Broken(f"a publisher failed: {failure}") from failure
 
     def _blow(self, name: str) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 import signal
 import time
@@ -14,7 +15,6 @@ from load.chaos.process import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from load.chaos.models import ModelFile
     from load.chaos.plan import Plan
@@ -30,21 +30,36 @@ _SLOW_SYNC_SECONDS: Final = 0.2
 class Trouble:
     """Kills a worker a cycle and breaks something else between; `survived` counts what was done."""
 
-    def __init__(self, plan: Plan, workers: Sequence[Process], *, fault: Path, model: ModelFile) -> None:
+    def __init__(
+        self, plan: Plan, workers: Sequence[Process], *, model: ModelFile, store: Process | None = None
+    ) -> None:
         self.survived: Counter[str] = Counter()
         self._plan = plan
         self._dice = plan.dice("trouble")
         self._workers = workers
-        self._fault = fault
+        self._fault = plan.fault
         self._model = model
-        self._others: dict[str, Callable[[], None]] = {
+        self._others = self._of_disks() if store is None else self._of_a_store(store)
+        self._others["model swapped"] = model.swap
+        self._others["model corrupted"] = lambda: model.corrupt(self._dice)
+
+    def _of_disks(self) -> dict[str, Callable[[], None]]:
+        return {
             "disk full (ENOSPC at sync)": lambda: self._failing(str(errno.ENOSPC)),
             "disk broken (EIO at sync)": lambda: self._failing(str(errno.EIO)),
             "disk slow": lambda: self._failing(f"slow {_SLOW_SYNC_SECONDS}"),
             "file size limit of the system (EFBIG)": self._limited,
-            "model swapped": self._model.swap,
-            "model corrupted": lambda: self._model.corrupt(self._dice),
         }
+
+    def _of_a_store(self, store: Process) -> dict[str, Callable[[], None]]:
+        """A store that hangs is trouble enough: it refuses, delays and forgets to answer by itself."""
+
+        def hangs() -> None:
+            os.kill(store.pid, signal.SIGSTOP)
+            time.sleep(self._dice.uniform(*_FAULT_SECONDS))
+            os.kill(store.pid, signal.SIGCONT)
+
+        return {"store hangs": hangs}
 
     def make(self) -> None:
         """Go on for the plan's seconds, then leave everything mended; raises Broken where a worker ends wrongly."""

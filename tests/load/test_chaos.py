@@ -30,7 +30,7 @@ def test_the_ledger_closes_over_a_storm(tmp_path: Path) -> None:
     assert account.rejected > 0
     assert outcome.kills >= 3
     assert set(outcome.sent) == {"single", "table", "spoilt", "sent twice"}
-    assert outcome.unfinished == 0
+    assert outcome.unsealed == 0
     assert outcome.tracebacks == ()
     assert {KILLED, DRAINED} & set(outcome.survived)
 

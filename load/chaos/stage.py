@@ -1,0 +1,81 @@
+"""Stage: the programs of a run, with the faults that they are to suffer, and the route between them."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import TYPE_CHECKING, Any, Final
+
+from load.chaos.process import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from load.chaos.places import Places
+    from load.chaos.plan import Plan
+
+TOPIC: Final = "projects/rookery-local/topics/chaos"
+_SUBSCRIPTION: Final = "projects/rookery-local/subscriptions/chaos"
+_ACK_DEADLINE_S: Final = 20
+_ANSWERS_WITHIN_S: Final = 10.0
+
+
+def broker(plan: Plan, *, faults: Mapping[str, str]) -> Process:
+    """The embedded broker with some of its faults."""
+    options = [f"--{name}={share}" for name, share in faults.items()]
+    ready = ["--ready-file", str(plan.folder / "broker.ready")]
+    command = ["broker", "--port=0", f"--seed={plan.seed}", *options, *ready]
+    return Process("broker", command, folder=plan.folder)
+
+
+def worker(name: str, plan: Plan, places: Places, **settings: str) -> Process:
+    """A worker that writes to some places and whose disk fails while the plan's fault file says so."""
+    known = {
+        "ROOKERY_HOST": "127.0.0.1",
+        "ROOKERY_PORT": "0",
+        "ROOKERY_READY_FILE": str(plan.folder / f"{name}.ready"),
+        "ROOKERY_ACK_DEADLINE_SECONDS": str(_ACK_DEADLINE_S),
+        "CHAOS_FAULT": str(plan.fault),
+        **places.settings,
+    }
+    return Process(name, ["load.chaos.failing_worker"], folder=plan.folder, settings={**known, **settings})
+
+
+def workers_on_one_port(stack: ExitStack, plan: Plan, places: Places, model: Path) -> list[Process]:
+    """Start the workers on one port, as behind one address of a platform that shares requests out."""
+    workers: list[Process] = []
+    port = "0"
+    for nth in range(plan.workers):
+        chosen = {
+            "ROOKERY_PORT": port,
+            "ROOKERY_REUSE_PORT": "true",
+            "ROOKERY_MODEL": str(model),
+            "ROOKERY_MODEL_CACHE": str(plan.folder / "models"),
+            "ROOKERY_MODEL_REFRESH_SECONDS": "0.5",
+        }
+        workers.append(stack.enter_context(worker(f"worker-{nth}", plan, places, **chosen)))
+        port = workers[0].ready_file.read_text().rsplit(":", 1)[1]
+    # The first one has to come back to the port that it was given.
+    workers[0].settings(ROOKERY_PORT=port)
+    return workers
+
+
+def subscribe(address: str, push_to: str) -> None:
+    """Make the topic at a broker and its subscription that pushes to a worker; raises OSError."""
+    _put(f"http://{address}/v1/{TOPIC}", {})
+    subscription = {
+        "topic": TOPIC,
+        "pushConfig": {"pushEndpoint": f"{push_to}/"},
+        "ackDeadlineSeconds": _ACK_DEADLINE_S,
+        "retryPolicy": {"minimumBackoff": "0.1s", "maximumBackoff": "1s"},
+    }
+    _put(f"http://{address}/v1/{_SUBSCRIPTION}", subscription)
+
+
+def _put(url: str, body: dict[str, Any]) -> None:
+    request = urllib.request.Request(url, json.dumps(body).encode(), method="PUT")  # noqa: S310  http on loopback only
+    request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request, timeout=_ANSWERS_WITHIN_S):  # noqa: S310  the same
+        pass
