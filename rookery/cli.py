@@ -103,7 +103,7 @@ def serve(  # noqa: PLR0913  each option is a parameter
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes any free one.")] = None,
     results: Annotated[str | None, typer.Option(help="Where predictions go: file:///dir.")] = None,
     rejects: Annotated[str | None, typer.Option(help="Where rejections go: file:///dir.")] = None,
-    model: Annotated[str | None, typer.Option(help="Path of the model.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model: a path or gs://bucket/object.")] = None,
     ready_file: Annotated[Path | None, typer.Option(help="File that gets the address once ready.")] = None,
 ) -> None:
     """Run the worker. Every ROOKERY_ variable counts; an option given here wins over it.

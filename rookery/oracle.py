@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rookery.errors import Trouble
@@ -12,6 +11,7 @@ from schemas.codec import decode
 from schemas.features import matrix
 from schemas.reading import Reading
 from worker.artifacts import SHIPPED, ModelRefused, load
+from worker.model_source import BadModelAddress, ModelUnreachable, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,9 @@ class Told:
 def ask(birds: Sequence[Bird]) -> Told:
     """Ask the model that a worker started from here will use; raises Trouble where it cannot be loaded."""
     try:
-        classifier = load(Path(os.environ.get("ROOKERY_MODEL", SHIPPED)))
-    except ModelRefused as error:
+        source = source_of(os.environ.get("ROOKERY_MODEL") or str(SHIPPED))
+        classifier = load(source.fetch().artifact)
+    except (BadModelAddress, ModelRefused, ModelUnreachable) as error:
         raise Trouble(str(error), hint="`rookery train` makes a model.") from None
     measured = [bird for bird in birds if bird.measured]
     readings = [reading for bird in measured if isinstance(reading := decode(bird.payload("asked")), Reading)]
