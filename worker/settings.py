@@ -64,10 +64,10 @@ class Settings(BaseSettings):
     """Readings that one batch holds at most; a larger table is a batch of its own."""
 
     intake_rows: Annotated[int, Field(ge=1)] = 100_000
-    """Readings that may wait or be under way before messages are answered 429."""
+    """Readings that may wait or be under way before messages are answered 429; large tables have as much beside."""
 
     intake_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * 1024
-    """Bytes of payload that may wait or be under way before messages are answered 429."""
+    """Bytes of payload that may wait or be under way before a 429; large tables have as much beside."""
 
     ack_deadline_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
     """The push subscription's ack deadline: a message that cannot be answered within it is refused at once with 503."""
@@ -102,8 +102,20 @@ class Settings(BaseSettings):
     drain_seconds: Annotated[float, Field(gt=0, lt=10)] = 8.0
     """Time to finish what is under way after SIGTERM; Cloud Run grants 10 s in all."""
 
+    echo_rows: Annotated[int, Field(ge=0)] = 8
+    """Readings of each batch whose predictions repeat their features, which pages and drift over results need."""
+
+    drift_rows: Annotated[int, Field(ge=1)] = 1000
+    """Latest readings that are compared with the training data; fewer notice sooner and err more often."""
+
+    tracing: bool = False
+    """Whether spans are sent to where OTEL_EXPORTER_OTLP_ENDPOINT says (needs the extra `tracing`)."""
+
     revision: Annotated[str, Field(validation_alias=AliasChoices("ROOKERY_REVISION", "K_REVISION"))] = "local"
     """Name of this worker in rejections and logs; Cloud Run's `K_REVISION` is honoured."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least severity that is logged."""
+
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """`json` in Cloud Logging's field names, `text` for people; `auto` is `text` on a terminal."""
