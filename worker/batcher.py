@@ -127,7 +127,7 @@ class Batcher(Generic[Item]):
         self._waiting_rows = 0
         self._waiting: deque[Ticket[Item]] = deque()
         self._running: asyncio.Task[None] | None = None
-        self._finishing: set[asyncio.Task[None]] = set()
+        self._finishing: dict[asyncio.Task[None], float] = {}
         self._rows = 0
         self._size = 0
         self._draining = False
@@ -162,9 +162,13 @@ class Batcher(Generic[Item]):
             self._running = asyncio.create_task(self._work(), name="batcher")
         return ticket
 
+    def refuse(self) -> None:
+        """Take nothing new from now on."""
+        self._draining = True
+
     async def drain(self) -> None:
         """Take nothing new; return when all that was taken is answered."""
-        self._draining = True
+        self.refuse()
         if self._running is not None:
             await self._running
         if self._finishing:
@@ -174,7 +178,11 @@ class Batcher(Generic[Item]):
         """Seconds until an item that came now is answered: the batches before it and its own, at the present pace."""
         pace = self._pace if self._began is None else max(self._pace, now - self._began)
         batches = math.ceil((self._waiting_rows + rows) / self._bounds.batch_rows)
-        return pace * (batches + (self._began is not None)) + self._lag
+        return pace * (batches + (self._began is not None)) + self._behind(now)
+
+    def _behind(self, now: float) -> float:
+        """Seconds that the rest of a batch takes, at the present pace; one that hangs counts before it ends."""
+        return max(self._lag, now - next(iter(self._finishing.values()))) if self._finishing else self._lag
 
     async def _work(self) -> None:
         """Run batch after batch until nothing waits."""
@@ -207,7 +215,7 @@ class Batcher(Generic[Item]):
         """Tell those to come again who waited so long that the answer would come after their deadline."""
         deadline = self._bounds.deadline_seconds
         # Half the deadline is waited for however slow the batches are: else one hung batch would refuse all for ever.
-        patience = max(deadline - self._pace - self._lag, deadline / 2)
+        patience = max(deadline - self._pace - self._behind(now), deadline / 2)
         for ticket in batch:
             if now - ticket.since > patience:
                 ticket.fail(Late(f"waited {now - ticket.since:.1f} s, too near to the ack deadline"))
@@ -223,12 +231,12 @@ class Batcher(Generic[Item]):
             if rest is None:
                 self._let_go(batch)
         if rest is not None:
-            finishing = asyncio.create_task(self._finish(batch, rest), name="rest of a batch")
-            self._finishing.add(finishing)
-            finishing.add_done_callback(self._finishing.discard)
+            began = self._clock()
+            finishing = asyncio.create_task(self._finish(batch, rest, began), name="rest of a batch")
+            self._finishing[finishing] = began
+            finishing.add_done_callback(self._finishing.pop)
 
-    async def _finish(self, batch: list[Ticket[Item]], rest: Awaitable[None]) -> None:
-        began = self._clock()
+    async def _finish(self, batch: list[Ticket[Item]], rest: Awaitable[None], began: float) -> None:
         try:
             await self._guarded(batch, rest)
         finally:

@@ -122,7 +122,9 @@ class Pipeline:
 
     async def drain(self) -> None:
         """Take nothing new; return when all that was taken is answered."""
-        await asyncio.gather(self._batcher.drain(), self._tables.drain())
+        self._tables.refuse()
+        await self._batcher.drain()
+        await self._tables.drain()
         if self._joining:
             await asyncio.wait(self._joining)
 
@@ -216,7 +218,7 @@ class Pipeline:
                 ticket.fail(error)
         self._parts.metrics.answered(durable)
         for witness in self._parts.witnesses:
-            witness(Seen(kept, durable, at))
+            witness(Seen(kept, durable, at, self._parts.now()))
 
 
 def _named(results: Block, rejects: Block, kept: Sequence[tuple[Ticket[Work], Lines]]) -> tuple[Block, Block]:
@@ -224,6 +226,12 @@ def _named(results: Block, rejects: Block, kept: Sequence[tuple[Ticket[Work], Li
     works = [ticket.item for ticket, _ in kept]
     # A message's second delivery may bring other rows than its first: its block must not have the same name.
     parts = [key for work in works if work.partial for key in work.identities()]
+    # Nor must it where the model failed on a reading that it answers the next time.
+    parts += [
+        f"{nth}:{len(lines.predictions)}"
+        for nth, (ticket, lines) in enumerate(kept)
+        if len(lines.predictions) < ticket.item.usable
+    ]
     key = block_key((work.envelope for work in works), parts=parts)
     first = min((moment for work in works if (moment := work.envelope.published_at)), default=None)
     predicted = _traces(works, [len(lines.predictions) for _, lines in kept])
