@@ -11,7 +11,7 @@ from worker.batcher import Batcher, Bounds, Ticket
 from worker.errors import Draining, Full, Late, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
 BOUNDS = Bounds(batch_rows=8, intake_rows=100, intake_bytes=1000)
 
@@ -223,6 +223,32 @@ async def test_a_batch_that_hangs_closes_the_intake_before_it_ends() -> None:
         submit(batcher, "b")
     echo.gate.set()
     assert await hanging[0] == "hangs"
+
+
+async def test_a_rest_that_hangs_closes_the_intake_before_it_ends() -> None:
+    """Where batches do not wait for the sink, what the sink has taken already counts, too."""
+    clock, gate, resting = Clock(), asyncio.Event(), asyncio.Event()
+
+    async def rest(tickets: Sequence[Ticket[str]]) -> None:
+        resting.set()
+        await gate.wait()
+        for ticket in tickets:
+            ticket.resolve(ticket.item)
+
+    async def leaves_a_rest(tickets: Sequence[Ticket[str]]) -> Awaitable[None]:
+        return rest(tickets)
+
+    bounds = Bounds(batch_rows=8, intake_rows=100, intake_bytes=1000, deadline_seconds=10)
+    batcher = Batcher(leaves_a_rest, bounds=bounds, clock=clock)
+    hanging = submit(batcher, "hangs")
+    await resting.wait()
+    clock.now = 11.0
+    with pytest.raises(Late):
+        submit(batcher, "too late")
+    gate.set()
+    assert await hanging[0] == "hangs"
+    await batcher.drain()
+    assert batcher.rows == 0
 
 
 async def test_what_waited_too_long_is_refused_and_not_worked_on() -> None:

@@ -118,8 +118,8 @@ def drained_at(point: int, root: Path, wrap: Wrap) -> bool:
 
     try:
         loop.run_until_complete(traffic())
-        for sink in sinks:
-            loop.run_until_complete(sink.close())
+        for each in (*drains, *(sink.close() for sink in sinks)):
+            loop.run_until_complete(each)
         return bool(drains)
     finally:
         loop.run_until_complete(loop.shutdown_default_executor())

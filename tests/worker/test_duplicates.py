@@ -171,6 +171,20 @@ async def test_the_same_table_in_parts_gets_blocks_of_different_names(
     assert len(set(names)) == 3
 
 
+async def test_a_table_that_the_model_failed_on_in_part_gets_another_name_when_it_does_not(
+    build: Callable[..., House], envelope: Wrap
+) -> None:
+    """A store that keeps names once must not take the whole answer for the half one that it has."""
+    message = envelope(table("a", "b"))
+    names = []
+    for guilty in ({41.0}, set[float]()):
+        house = build(RuleClassifier(lambda row, guilty=guilty: float(row[0]) in guilty))
+        house.pipeline._parts = replace(house.pipeline._parts, gather=True)
+        await house.pipeline.accept(message)
+        names.append(house.results.blocks[0].key)
+    assert len(set(names)) == 2
+
+
 async def test_a_mended_reading_is_no_duplicate_of_its_rejection(house: House, envelope: Wrap) -> None:
     """What was refused may come again under the same identity, once it is right."""
     spoilt = json.dumps({"reading_id": "r1", "bill_length_mm": -1}).encode()
