@@ -40,7 +40,7 @@ def main(settings: Callable[[], Settings] = Settings) -> int:
                 "setting ROOKERY_%s: %s", str(each["loc"][0]).removeprefix("ROOKERY_").upper(), each["msg"]
             )
         return MISCONFIGURED
-    configure(chosen.log_level)
+    configure(chosen.log_level, form=chosen.log_format, revision=chosen.revision)
     # A thread that renders a large table gives way to the loop ten times sooner than by default.
     sys.setswitchinterval(SWITCH_SECONDS)
     try:

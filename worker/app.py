@@ -17,8 +17,10 @@ from aiohttp import web
 
 from worker.auth import guarded, loopback, unsafe
 from worker.batcher import Bounds
+from worker.drift import Drift
 from worker.duplicates import Duplicates
 from worker.errors import Misconfigured
+from worker.journal import Journal
 from worker.lane import Ends, Heads, Lanes, PushLane
 from worker.metrics import Metrics
 from worker.model_cache import ModelCache
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from worker.auth import Guard
     from worker.settings import Settings
+    from worker.witness import Witness
 
 log: Final = logging.getLogger(__name__)
 
@@ -70,6 +73,8 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         sinks = await open_sinks(stack, settings)
         models = _models(settings, metrics)
         classifier = await models.open()
+        drift = Drift(settings.drift_rows, lambda: models.card)
+        metrics.drift(drift)
         parts = Parts(
             classifier=classifier,
             results=sinks.results,
@@ -78,6 +83,9 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             metrics=metrics,
             now=lambda: datetime.now(UTC),
             revision=settings.revision,
+            drift=drift,
+            echo_rows=settings.echo_rows,
+            witnesses=_witnesses(stack, settings, metrics),
         )
         pipeline = Pipeline(
             parts,
@@ -180,6 +188,27 @@ async def _guard(stack: AsyncExitStack, settings: Settings) -> Guard | None:
         ) from error
     keys = await stack.enter_async_context(SigningKeys(settings.push_keys_url))
     return TokenGuard(keys, Expected(settings.push_audience, settings.push_service_account))
+
+
+def _witnesses(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> list[Witness]:
+    """Who is told of batches: metrics always, the log unless it is quieter, tracing where it is wanted."""
+    witnesses: list[Witness] = [metrics]
+    if log.isEnabledFor(logging.INFO):
+        journal = Journal()
+        stack.callback(journal.close)
+        witnesses.append(journal)
+    if settings.tracing:
+        # Half a tenth of a second and an extra that a worker without traces saves.
+        try:
+            from worker.tracing import Tracing  # noqa: PLC0415  see above
+        except ImportError as error:
+            raise Misconfigured(
+                f"ROOKERY_TRACING needs the extra: pip install 'rookery[tracing]' ({error})"
+            ) from None
+        tracing = Tracing(settings.revision)
+        stack.push_async_callback(asyncio.to_thread, tracing.close)
+        witnesses.append(tracing)
+    return witnesses
 
 
 def _models(settings: Settings, metrics: Metrics) -> ModelStore:

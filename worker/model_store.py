@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from schemas.artifact import ModelCard
     from worker.booster import BoosterClassifier
     from worker.metrics import Metrics
     from worker.model_cache import ModelCache
@@ -31,10 +32,11 @@ class ModelStore:
     """Loads the model of a source, falls back where it must, and swaps in what is new and good.
 
     `reason` says why another model answers than the source names, or why that cannot be known; None if all is
-    well. `origin` says where the one that answers came from: `source`, `cache` or `shipped`.
+    well. `origin` says where the one that answers came from: `source`, `cache` or `shipped`; `card` is its card.
     """
 
     current: CurrentModel
+    card: ModelCard
 
     def __init__(self, source: ModelSource, *, cache: ModelCache | None, metrics: Metrics) -> None:
         """Store where the model comes from and where good ones are kept; `open` loads it."""
@@ -146,6 +148,7 @@ class ModelStore:
 
     def _note(self, found: BoosterClassifier) -> None:
         self._digest = found.digest
+        self.card = found.card
         self._metrics.model(found.model)
 
 

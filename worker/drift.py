@@ -1,0 +1,122 @@
+"""Drift: how far the latest readings have moved away from the birds that the model learned from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from schemas.features import FEATURES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from schemas.artifact import Distribution, ModelCard
+    from worker.isolation import Isolated
+
+LEAST_ROWS: Final = 200
+"""Fewer readings say nothing: their index is noise."""
+
+NOTABLE: Final = 0.1
+DRIFTED: Final = 0.25
+"""The customary bounds of a population stability index: below 0.1 the same population, above 0.25 another one."""
+
+UNJUDGED: Final = frozenset({"year"})
+"""Shown, but no alarm: that time goes by is no mistake."""
+
+SPECIES: Final = "species"
+"""What the mix of the model's answers is called among the features."""
+
+_FLOOR: Final = 1e-4
+"""The least share of a bin: an empty one would make the index infinite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """One feature (or the species): its stability index over `rows` known values, None where they are too few.
+
+    `missing` is the share of readings that lack it, `usually_missing` that share in the training data.
+    """
+
+    feature: str
+    index: float | None
+    rows: int
+    missing: float = 0.0
+    usually_missing: float = 0.0
+
+    @property
+    def drifted(self) -> bool:
+        """Whether this is another population than the training's."""
+        return self.index is not None and self.index > DRIFTED and self.feature not in UNJUDGED
+
+
+class Drift:
+    """Keeps the latest readings with their answers in a ring, and compares them with a card when asked.
+
+    `card` gives the model that answers now. Keeping costs a copy of the batch's matrix, comparing is left to
+    whoever scrapes; both may run at once in two threads, for a row that is just being replaced is no harm.
+    """
+
+    def __init__(self, rows: int, card: Callable[[], ModelCard]) -> None:
+        """Store the window's length in readings; it is empty."""
+        self._ring = np.full((rows, len(FEATURES) + 1), np.nan, dtype=np.float32)
+        self._card = card
+        self._next = 0
+        self._filled = 0
+
+    def saw(self, rows: NDArray[np.float32], isolated: Isolated) -> None:
+        """Keep what was answered of a batch, (n, 7) with NaN for missing."""
+        for first, run in isolated.runs:
+            self.keep(rows[first : first + len(run.winners)], run.winners)
+
+    def keep(self, rows: NDArray[np.float32], winners: NDArray[np.intp]) -> None:
+        """Keep readings (n, 7) with the number of each one's species (n,)."""
+        size = len(self._ring)
+        rows, winners = rows[-size:], winners[-size:]
+        first = min(len(rows), size - self._next)
+        for start, part, named in (
+            (self._next, rows[:first], winners[:first]),
+            (0, rows[first:], winners[first:]),
+        ):
+            if len(part):
+                self._ring[start : start + len(part), :-1] = part
+                self._ring[start : start + len(part), -1] = named
+        self._next = (self._next + len(rows)) % size
+        self._filled = min(self._filled + len(rows), size)
+
+    def shifts(self) -> list[Shift]:
+        """Compare each feature and the mix of species with the training data."""
+        card, seen = self._card(), self._ring[: self._filled]
+        found = [
+            _shift(name, seen[:, column], card.distribution[name]) for column, name in enumerate(FEATURES)
+        ]
+        total = sum(card.report.birds.values())
+        mix = np.array([card.report.birds.get(label, 0) / total for label in card.labels])
+        counts = np.bincount(seen[:, -1].astype(np.intp), minlength=len(mix))[: len(mix)]
+        return [*found, Shift(SPECIES, _index(mix, counts), len(seen))]
+
+
+def _shift(name: str, column: NDArray[np.float32], usual: Distribution) -> Shift:
+    known = column[~np.isnan(column)].astype(np.float64)
+    bins = np.searchsorted(np.array(usual.edges), known, side="right")
+    counts = np.bincount(bins, minlength=len(usual.shares))
+    return Shift(
+        feature=name,
+        index=_index(usual.shares, counts),
+        rows=len(known),
+        missing=1 - len(known) / len(column) if len(column) else 0.0,
+        usually_missing=usual.missing,
+    )
+
+
+def _index(expected: Sequence[float] | NDArray[np.float64], counts: NDArray[np.intp]) -> float | None:
+    """The population stability index: the sum over bins of (actual - expected) * ln(actual / expected)."""
+    rows = int(counts.sum())
+    if rows < LEAST_ROWS:
+        return None
+    wanted = np.maximum(np.asarray(expected, dtype=np.float64), _FLOOR)
+    actual = np.maximum(counts / rows, _FLOOR)
+    return float(((actual - wanted) * np.log(actual / wanted)).sum())
