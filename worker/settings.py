@@ -52,9 +52,9 @@ class Settings(BaseSettings):
     """Where rejections become durable: addresses like those of the results."""
 
     object_seconds: Annotated[float, Field(ge=0)] = 0.25
-    """Least time from one Cloud Storage object to the next, for each object has its price; an idle sink does not wait."""
+    """Time from one Cloud Storage object to the next, for each has its price; after a pause the first four do not wait."""
 
-    object_lines: Annotated[int, Field(ge=1)] = 1_000
+    object_lines: Annotated[int, Field(ge=1)] = 200
     """Lines that are worth a Cloud Storage object at once, however short the last one is ago."""
 
     write_seconds: Annotated[float, Field(gt=0)] = 5.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from datetime import UTC, datetime
-from itertools import pairwise
 
 import pytest
 
@@ -33,7 +32,7 @@ async def test_an_idle_sink_is_written_to_at_once() -> None:
 async def test_blocks_that_come_within_the_interval_share_one_write() -> None:
     """Ten messages, two writes: the first goes at once, the others together."""
     sink = MemorySink()
-    gathering = Gathering(sink, Pace(interval_seconds=0.05))
+    gathering = Gathering(sink, Pace(interval_seconds=0.05, burst=1))
     await gathering.write(block(0))
     await asyncio.gather(*(gathering.write(block(nth)) for nth in range(1, 10)))
     assert [len(each.lines) for each in sink.blocks] == [1, 9]
@@ -48,25 +47,43 @@ async def test_writes_begin_an_interval_apart() -> None:
             times.append(loop.time())
             await super().write(block)
 
-    gathering = Gathering(Noting(), Pace(interval_seconds=0.05))
+    gathering = Gathering(Noting(), Pace(interval_seconds=0.05, burst=1))
 
     async def sender(first: int) -> None:
         for nth in range(first, first + 5):
             await gathering.write(block(nth))
 
     await asyncio.gather(*(sender(10 * nth) for nth in range(4)))
-    assert all(after - before > 0.045 for before, after in pairwise(times))
+    # One interval is forgiven: the first write may have begun late on a busy machine.
+    assert times[-1] - times[0] > (len(times) - 2) * 0.05
     assert len(times) < 20
 
 
-async def test_enough_lines_do_not_wait() -> None:
-    """What is worth its price goes at once: tables are not held up."""
+async def test_a_sink_that_was_idle_does_not_wait_for_the_first_writes_of_a_burst() -> None:
+    """So a push window opens at the sink's own speed; then the interval holds."""
+    now = 100.0
     sink = MemorySink()
-    gathering = Gathering(sink, Pace(interval_seconds=NEVER, enough_lines=10))
+    gathering = Gathering(sink, Pace(interval_seconds=NEVER, burst=3), clock=lambda: now)
+    for nth in range(3):
+        await gathering.write(block(nth))
+    fourth = asyncio.create_task(gathering.write(block(3)))
+    await asyncio.sleep(0)
+    assert gathering._wait() == NEVER
+    now += NEVER
+    await gathering.write(block(4, lines=200))
+    await fourth
+    assert [len(each.lines) for each in sink.blocks] == [1, 1, 1, 201]
+
+
+async def test_enough_lines_do_not_wait() -> None:
+    """What is worth its price goes at once, and costs those after it no waiting: tables are not held up."""
+    sink = MemorySink()
+    gathering = Gathering(sink, Pace(interval_seconds=NEVER, burst=1, enough_lines=10))
+    await gathering.write(block(0, lines=10))
     await gathering.write(block(0))
     await asyncio.gather(*(gathering.write(block(nth)) for nth in range(1, 11)))
     await gathering.write(block(11, lines=10))
-    assert [len(each.lines) for each in sink.blocks] == [1, 10, 10]
+    assert [len(each.lines) for each in sink.blocks] == [10, 1, 10, 10]
 
 
 async def test_a_write_holds_no_more_than_the_most() -> None:

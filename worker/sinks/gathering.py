@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 class Pace:
     """How often the sink behind may be written to.
 
-    Writes begin at least `interval_seconds` apart, unless `enough_lines` wait: those pay for a write of their
-    own. One write holds `most_lines` at most, or one block; `at_once` writes are under way at most.
+    One write begins every `interval_seconds`; a sink that was idle may begin up to `burst` without waiting, so
+    that a push window opens quickly. `enough_lines` pay for a write of their own, whenever they are together.
+    One write holds `most_lines` at most, or one block; `at_once` writes are under way at most.
     """
 
     interval_seconds: float = 0.0
-    enough_lines: int = 1_000
+    burst: int = 4
+    enough_lines: int = 200
     most_lines: int = 50_000
     at_once: int = 4
 
@@ -54,7 +56,8 @@ class Gathering:
         self._clock = clock
         self._waiting: deque[_Waiting] = deque()
         self._lines = 0
-        self._last = -float("inf")
+        # When the next write would be due if none ever came early.
+        self._due = -float("inf")
         self._changed = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Task[None]] = set()
@@ -104,7 +107,8 @@ class Gathering:
             return None
         if self._lines >= self._pace.enough_lines:
             return 0.0
-        return self._last + self._pace.interval_seconds - self._clock()
+        ahead = (self._pace.burst - 1) * self._pace.interval_seconds
+        return self._due - ahead - self._clock()
 
     def _take(self) -> list[_Waiting]:
         """Take what waits, up to the most of one write; one block at least."""
@@ -114,7 +118,8 @@ class Gathering:
             taken.append(following := self._waiting.popleft())
             lines += len(following.block.lines)
         self._lines -= lines
-        self._last = self._clock()
+        if lines < self._pace.enough_lines:
+            self._due = max(self._due, self._clock()) + self._pace.interval_seconds
         return taken
 
     async def _write(self, taken: Sequence[_Waiting]) -> None:
