@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Self
 
 from publisher.errors import ClosedError, NotPublishedError
 from publisher.message import Message
-from publisher.receipt import InFlight, Receipt
+from publisher.receipt import InFlight, Receipt, rows_of
 from publisher.settings import PublisherSettings
 from publisher.topics import topic_path
+from publisher.wire import transport_to
 from schemas.codec import SCHEMA_ATTRIBUTE, SCHEMA_VERSION, encode
+from schemas.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    from publisher.outbox import Outbox
+    from publisher.outbox_sender import OutboxSender
     from publisher.parcel import Parcel
     from publisher.transport import Transport
-    from schemas.reading import Reading
     from schemas.table import ReadingTable
 
 
@@ -31,6 +35,18 @@ def new_reading_id() -> str:
     return str(uuid.uuid4())
 
 
+def identified(readings: Reading | ReadingTable) -> Reading | ReadingTable:
+    """Give an identity to every reading that has none."""
+    if isinstance(readings, Reading):
+        return (
+            readings if readings.reading_id else readings.model_copy(update={"reading_id": new_reading_id()})
+        )
+    known = readings.reading_id or [None] * readings.rows
+    stem = new_reading_id()
+    names = [name or f"{stem}-{row}" for row, name in enumerate(known)]
+    return readings.model_copy(update={"reading_id": names})
+
+
 class ReadingPublisher:
     """Publishes to one topic from any thread; use it as a context manager, or `close` it.
 
@@ -39,14 +55,24 @@ class ReadingPublisher:
 
     `topic` is a full name; the address comes from the settings, PUBSUB_EMULATOR_HOST, or is Google's. Raises
     BadTopicError. Nothing is connected before the first use.
+
+    With an `outbox` (a path, or an Outbox with a bound and a policy) every reading is on the disk before
+    `publish` returns, gets a reading_id where it has none, and is sent whenever there is a link, by this program
+    or a later one.
     """
 
     def __init__(
-        self, topic: str, *, settings: PublisherSettings | None = None, transport: Transport | None = None
+        self,
+        topic: str,
+        *,
+        settings: PublisherSettings | None = None,
+        transport: Transport | None = None,
+        outbox: Outbox | Path | str | None = None,
     ) -> None:
         self.topic = topic_path(topic)
         self._settings = settings or PublisherSettings()
         self._transport = transport
+        self._sender = None if outbox is None else self._sender_of(outbox)
         self._in_flight = InFlight(self._settings.answered_within_s)
         # Held while a message is handed over, so that close never overtakes one.
         self._lock = threading.Lock()
@@ -58,8 +84,9 @@ class ReadingPublisher:
         Raises BadMessageError (too large, or attributes that Pub/Sub refuses) and ClosedError at once; every
         later failure is the receipt's, and `flush`'s and `close`'s unless the receipt was asked.
         """
-        message = Message(encode(readings), {**attributes, SCHEMA_ATTRIBUTE: SCHEMA_VERSION})
-        return self._send(message, readings)
+        source = readings if self._sender is None else identified(readings)
+        message = Message(encode(source), {**attributes, SCHEMA_ATTRIBUTE: SCHEMA_VERSION})
+        return self._send(message, source)
 
     def publish_payload(self, payload: bytes, attributes: Mapping[str, str] | None = None) -> Receipt:
         """Send bytes as they are, whatever they mean; a schema version among the attributes is kept."""
@@ -73,19 +100,37 @@ class ReadingPublisher:
     def _send(self, message: Message, source: Reading | ReadingTable | Parcel | bytes) -> Receipt:
         message.check()
         with self._lock:
+            if self._sender is not None:
+                return self._store(self._sender, message, source)
             answer = self._open().send(message)
             receipt = Receipt(source, answer, size=len(message.payload), in_flight=self._in_flight)
             self._in_flight.add(receipt)
         return receipt
 
-    def _open(self) -> Transport:
+    def _store(
+        self, sender: OutboxSender, message: Message, source: Reading | ReadingTable | Parcel | bytes
+    ) -> Receipt:
+        """Keep it; nobody needs to watch what cannot be lost any more."""
         if self._closed:
             raise ClosedError("the publisher is closed")
-        if self._transport is None:
-            # Google's client costs 0.3 s to import: whoever only validates need not pay.
-            from publisher.pubsub import PubSubTransport  # noqa: PLC0415  see above
+        answer = sender.store(message, rows=rows_of(source))
+        return Receipt(source, answer, size=len(message.payload), in_flight=self._in_flight)
 
-            self._transport = PubSubTransport(self.topic, self._settings)
+    def _sender_of(self, outbox: Outbox | Path | str) -> OutboxSender:
+        from publisher.outbox import Outbox  # noqa: PLC0415  only whoever has an outbox needs a database
+        from publisher.outbox_sender import OutboxSender  # noqa: PLC0415  the same
+
+        opened = outbox if isinstance(outbox, Outbox) else Outbox(outbox)
+        opened.claim(self.topic)
+        sender = OutboxSender(opened, self._open, patience_s=self._settings.answered_within_s)
+        sender.start()
+        return sender
+
+    def _open(self) -> Transport:
+        if self._closed and self._sender is None:
+            raise ClosedError("the publisher is closed")
+        if self._transport is None:
+            self._transport = transport_to(self.topic, self._settings)
             # Its threads are daemons: without this, a program that forgets to close loses its last readings.
             atexit.register(self.close)
         return self._transport
@@ -100,21 +145,31 @@ class ReadingPublisher:
     def flush(self) -> None:
         """Wait until everything sent has its answer, at most the settings' `answered_within_s`.
 
-        Raises NotPublishedError with every failure that no receipt has told yet.
+        Raises NotPublishedError with every failure that no receipt has told yet; with an outbox
+        StillStoredError, and then nothing is lost.
         """
+        if self._sender is not None:
+            self._sender.flush(self._settings.answered_within_s)
+            return
         failures = self._in_flight.drain()
         if failures:
             raise NotPublishedError(failures)
 
     def close(self) -> None:
-        """Take nothing new, flush, and release the connection; closing again does nothing."""
+        """Take nothing new, flush, and release the connection; closing again does nothing.
+
+        With an outbox nothing is raised: what cannot be sent now stays stored.
+        """
         with self._lock:
             if self._closed:
                 return
             self._closed = True
         atexit.unregister(self.close)
         try:
-            self.flush()
+            if self._sender is not None:
+                self._sender.close()
+            else:
+                self.flush()
         finally:
             if self._transport is not None:
                 self._transport.close()

@@ -5,6 +5,9 @@ PublishError
 ├── BadFileError         the file as a whole is no CSV of readings; raised at once
 ├── ResumeError          a checkpoint does not fit the file or the options; raised at once
 ├── BadMessageError      too large, or attributes that Pub/Sub refuses; raised at once
+├── BadOutboxError       the file is no outbox, or one of another topic; raised at once
+├── OutboxFullError      there is no room in the outbox; raised at once, nothing was stored
+├── StillStoredError     the outbox is not empty yet; nothing is lost
 ├── ClosedError          the publisher is closed; raised at once
 ├── RefusedError         Pub/Sub refused this request; the next one may pass
 ├── NoSuchTopicError     hopeless: nothing else will pass either
@@ -20,6 +23,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from publisher.parcel import Parcel
     from schemas.reading import Reading
     from schemas.rejection import Reason
@@ -60,6 +65,28 @@ class BadMessageError(PublishError):
     def __init__(self, *rules: str) -> None:
         super().__init__("; ".join(rules))
         self.rules = rules
+
+
+class BadOutboxError(PublishError):
+    """The outbox cannot be used."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+
+
+class OutboxFullError(PublishError):
+    """The reading was not stored: the outbox holds as much as it may."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        super().__init__(f"{path} is full: it may hold {max_bytes} bytes")
+
+
+class StillStoredError(PublishError):
+    """Messages wait in the outbox still; they are sent as soon as they can be."""
+
+    def __init__(self, count: int, trouble: PublishError | None) -> None:
+        why = f": {trouble}" if trouble else ""
+        super().__init__(f"{count} {'message waits' if count == 1 else 'messages wait'} in the outbox{why}")
 
 
 class ClosedError(PublishError):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from publisher.errors import Failure, PublishError, UnansweredError
 from publisher.parcel import Parcel
 from schemas.table import ReadingTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from concurrent.futures import Future
 
     from schemas.reading import Reading
@@ -72,6 +72,17 @@ class Receipt:
             return None
         self._in_flight.forget(self)
         return _as_publish_error(error)
+
+    def __await__(self) -> Generator[Any, None, str]:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> str:
+        import asyncio  # noqa: PLC0415  a small device may never need it
+
+        # Shielded, for whoever leaves must not cancel what Pub/Sub will answer.
+        answer = asyncio.shield(asyncio.wrap_future(self._answer))
+        await asyncio.wait([answer], timeout=self._in_flight.patience_s)
+        return self.result(0 if answer.done() else None)
 
     def add_done_callback(self, callback: Callable[[Receipt], None]) -> None:
         """Call back with this receipt once the answer is there, from another thread."""

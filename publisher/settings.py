@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from publisher.message import MAX_PAYLOAD
 from publisher.topics import LOCAL_BROKER, is_local
@@ -18,6 +18,9 @@ class PublisherSettings:
 
     broker: str | None = None
     """HOST:PORT of an embedded broker or emulator; None asks PUBSUB_EMULATOR_HOST, then the topic's project."""
+
+    wire: Literal["auto", "grpc", "rest"] = "auto"
+    """How to talk to Pub/Sub: Google's client over gRPC, or requests over REST; auto takes gRPC where it is installed."""
 
     batch_messages: int = 100
     """Messages in one publish request; Pub/Sub takes 1,000."""

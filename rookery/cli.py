@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 
 from publisher.cli import app as publish
+from publisher.outbox_cli import app as outbox
 from publisher.topics import LOCAL_TOPIC
 from rookery.errors import Trouble
 from rookery.model import app as model
@@ -27,6 +28,7 @@ app: Final = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(publish, name="publish")
+app.add_typer(outbox, name="outbox")
 app.add_typer(model, name="model")
 
 
