@@ -129,6 +129,30 @@ async def test_a_broken_model_rejects_nothing(build: Callable[..., House], envel
     assert not house.rejects.blocks
 
 
+@pytest.mark.parametrize("position", range(8))
+async def test_whoever_leaves_while_a_batch_is_predicted_harms_nobody(
+    build: Callable[..., House], envelope: Wrap, position: int
+) -> None:
+    """Of eight messages in one batch any one may be given up while the model works: the others are answered."""
+    callers: list[asyncio.Task[Verdict]] = []
+
+    def leave(_: object) -> bool:
+        callers[position].get_loop().call_soon_threadsafe(callers[position].cancel)
+        return False
+
+    house = build(RuleClassifier(leave))
+    house.results.gate.clear()
+    birds = Birds(1).readings(8, prefix="b")
+    callers += [asyncio.create_task(house.pipeline.accept(envelope(encode(bird)))) for bird in birds]
+    await house.results.waiting.wait()
+    house.results.gate.set()
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    assert house.classifier.calls == [8]
+    assert isinstance(answers.pop(position), asyncio.CancelledError)
+    assert answers == [Verdict.ACCEPTED] * 7
+    assert len(house.predictions) == 8
+
+
 async def test_nothing_is_acknowledged_before_it_is_durable(house: House, envelope: Wrap) -> None:
     """The verdict waits for the sink."""
     house.results.gate.clear()
