@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: chaos fuzz soak help demo train test check format readme lock clean
+.PHONY: bench lock-bench image chaos fuzz soak help demo train test check format readme lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ train: $(VENV)/runtime ## Train the model from data/penguins.csv and print its r
 test: $(VENV)/dev ## Run the tests (ARGS="-k broker")
 	@$(BIN)/python -m pytest $(ARGS)
 
+image: $(VENV)/dev ## Build the worker's image without a daemon and try it (root, Debian's buildah, podman, runc, mmdebstrap)
+	@ROOKERY_TEST_IMAGE=1 $(BIN)/python -m pytest -q -s tests/deploy/test_image_runs.py $(ARGS)
+
 chaos: $(VENV)/dev ## Kill workers and break disks for 3 minutes; every reading must be accounted for (SEED=7 MINUTES=3)
 	@$(BIN)/python -m load.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
@@ -41,6 +44,9 @@ fuzz: $(VENV)/dev ## Push bodies that nobody would send to a real worker (SEED=7
 
 soak: $(VENV)/dev ## Watch memory and open files under steady traffic (MINUTES=60)
 	@$(BIN)/python -m load.soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+
+bench: $(VENV)/dev ## Measure against the peers, write docs/performance.md (QUICK=1: 3 minutes; ONLY=singles,tables,...)
+	@$(BIN)/python -m load.bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 check: $(VENV)/dev ## Lint, format, types, architecture
 	@$(BIN)/ruff check .
@@ -65,5 +71,14 @@ lock: ## Write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer v
 	@$(UV) $(UPGRADE) --extra all --extra load --group build --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	@$(UV) $(UPGRADE) --extra worker --extra storage --extra topic --extra oidc --group build -c requirements/runtime.txt -o requirements/worker.txt
 
+BENCH_LOCKS := beam bentoml fastapi litserve mlserver mosec
+
+lock-bench: ## Write the locks of the benchmark's peers anew (UPGRADE=--upgrade), with the xgboost-cpu of runtime.txt
+	@$(PIP) uv
+	@for each in $(BENCH_LOCKS); do grep -E '^xgboost-cpu==.*< .3.12' requirements/runtime.txt | tr -d '\\' | cut -d' ' -f1 | \
+		$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--custom-compile-command "make lock-bench" $(UPGRADE) --constraints - --overrides requirements/bench/overrides.in \
+		requirements/bench/$$each.in -o requirements/bench/$$each.txt || exit 1; done
+
 clean: ## Remove the .venv and the caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,119 @@
+"""`python -m load.bench`: measure, keep the figures as JSON, draw them, and write the document."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from load.bench import delivery, footprint, neighbours, singles, tables
+from load.bench.authority import Authority
+from load.bench.document import render
+from load.bench.environment import Absent
+from load.bench.machine import ROOT
+from load.bench.picture import draw
+from load.bench.progress import say
+from load.bench.promise import promises
+from load.bench.run import Run, Section
+from load.bench.truth import Truth
+from load.bench.wrk import NoGenerator, find_wrk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECTIONS: Final[dict[str, Callable[[Run], Section]]] = {
+    "singles": singles.measure,
+    "tables": tables.measure,
+    "neighbours": neighbours.measure,
+    "footprint": footprint.measure,
+    "delivery": delivery.measure,
+}
+DOCUMENTS: Final = ROOT / "docs"
+REPORTS: Final = ROOT / "load" / "reports"
+CANNOT: Final = 2
+"""Exit code where nothing could be measured; the last line says why."""
+
+
+def main() -> int:
+    """Measure what is asked for; gives the exit code."""
+    options = _parser().parse_args()
+    asked = options.only.split(",") if options.only else list(SECTIONS)
+    unknown = sorted(set(asked) - SECTIONS.keys())
+    if unknown:
+        say(f"no such section: {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+        return CANNOT
+    folder = _folder(quick=options.quick)
+    figures = _known(folder)
+    if not options.render:
+        try:
+            figures = _measured(asked, figures, quick=options.quick)
+        except (NoGenerator, Absent) as why:
+            say(str(why))
+            return CANNOT
+    (folder / "performance.json").write_text(json.dumps(figures, indent=1) + "\n")
+    draw(figures, folder / "performance.png")
+    (folder / "performance.md").write_text(render(figures))
+    for each in promises(figures):
+        say(str(each))
+    say(f"written: {folder}/performance.md, .json, .png")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m load.bench", description=__doc__)
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="under 3 minutes: fewer rounds and peers; written to load/reports",
+    )
+    parser.add_argument("--only", default="", metavar="A,B", help=f"of {', '.join(SECTIONS)}")
+    parser.add_argument("--render", action="store_true", help="measure nothing, write the document anew")
+    return parser
+
+
+def _folder(*, quick: bool) -> Path:
+    """Give where results go: whole runs into the documents, quick ones beside other reports."""
+    if not quick:
+        return DOCUMENTS
+    folder = REPORTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}-bench"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _known(folder: Path) -> dict[str, Any]:
+    """Read what an earlier run left: sections that are not asked for keep their figures, date and commit."""
+    file = folder / "performance.json"
+    known: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return known
+
+
+def _measured(asked: list[str], figures: dict[str, Any], *, quick: bool) -> dict[str, Any]:
+    find_wrk()
+    found = dict(figures)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rookery-bench-")))
+        run = Run(
+            folder=folder,
+            truth=Truth(folder),
+            authority=stack.enter_context(Authority(folder)),
+            quick=quick,
+            rounds=2 if quick else 5,
+            seconds=1 if quick else 3,
+        )
+        for name in (each for each in SECTIONS if each in asked):
+            say(name)
+            try:
+                found[name] = asdict(SECTIONS[name](run))
+            except Absent as why:
+                say(f"{name} was not measured: {why}")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

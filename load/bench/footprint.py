@@ -1,0 +1,87 @@
+"""Footprint: start-up and memory beside a bare process that could predict, and memory over an hour's worth of requests."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+from load.bench.contender import PEERS
+from load.bench.environment import Absent
+from load.bench.machine import server_cpu
+from load.bench.process import Process
+from load.bench.progress import say
+from load.bench.run import Run, Section
+from load.bench.worker import FAST, Worker
+
+if TYPE_CHECKING:
+    from load.bench.authority import Authority
+
+BARE: Final = "bare numpy, xgboost and model"
+UNGUARDED: Final = f"{FAST.name}, behind Cloud Run's own check of tokens"
+HOUR: Final = "over an hour's worth"
+HOUR_RATE: Final = 200
+HOUR_REQUESTS: Final = HOUR_RATE * 3600
+"""What an hour at so many readings a second brings."""
+
+_CONNECTIONS: Final = 64
+_STARTS_A_ROUND: Final = 2
+_LONGEST_S: Final = 120
+
+
+def measure(run: Run) -> Section:
+    """Start both in turn, then let one worker serve an hour's worth of requests."""
+    section = Section()
+    for nth in range(run.rounds * _STARTS_A_ROUND):
+        section.add(nth, BARE, **_bare(run))
+        section.add(nth, FAST.name, **_worker(run, nth, run.authority))
+        section.add(nth, UNGUARDED, **_worker(run, nth, None))
+    say("footprint: started in turn; now an hour's worth of requests")
+    _hour(run, section)
+    section.notes[BARE] = "no scikit-learn to import, as in the worker's image"
+    return section
+
+
+def _bare(run: Run) -> dict[str, float]:
+    begin = time.monotonic()
+    process = Process(
+        [sys.executable, "-m", f"{PEERS}.bare"],
+        log=run.folder / "bare.log",
+        environment={"BENCH_MODEL": str(run.truth.model)},
+        cpu=server_cpu(),
+        talks=True,
+    )
+    with process:
+        said = process.popen.stdout.readline() if process.popen.stdout else ""
+        seconds = time.monotonic() - begin
+        if said != "ready\n":
+            process.alive()
+            raise Absent("the bare process did not become ready")
+        return {"start_seconds": seconds, "rss_mb": process.rss_mb(), "pss_mb": process.pss_mb()}
+
+
+def _worker(run: Run, nth: int, authority: Authority | None) -> dict[str, float]:
+    folder = run.folder / f"start-{nth}-{'guarded' if authority else 'unguarded'}"
+    folder.mkdir()
+    with Worker(FAST, run.truth, folder, authority=authority) as worker:
+        return {
+            "start_seconds": worker.start_seconds,
+            "rss_mb": worker.rss_ready_mb,
+            "rss_after_400_mb": worker.process.rss_mb(),
+            "pss_mb": worker.pss_mb(),
+        }
+
+
+def _hour(run: Run, section: Section) -> None:
+    """Serve as fast as it goes what an hour at HOUR_RATE brings, and look at the memory after each stretch."""
+    wanted = HOUR_REQUESTS // (10 if run.quick else 1)
+    folder = run.folder / "hour"
+    folder.mkdir()
+    served, begin = 0, time.monotonic()
+    with Worker(FAST, run.truth, folder, authority=run.authority) as worker:
+        while served < wanted and time.monotonic() - begin < _LONGEST_S:
+            served += worker.load(connections=_CONNECTIONS, seconds=1 if run.quick else 2).stretch.requests
+            section.add(0, HOUR, requests=served, rss_mb=worker.process.rss_mb(), pss_mb=worker.pss_mb())
+    if served < wanted:
+        section.leave_out(HOUR, f"only {served:,} of {wanted:,} requests were served within {_LONGEST_S} s")
+    section.notes[HOUR] = f"{served:,} requests, {_CONNECTIONS} connections, one worker"

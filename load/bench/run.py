@@ -1,0 +1,46 @@
+"""Run: what one run of the benchmark is given, and what each section of it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from load.bench.machine import provenance
+from load.bench.progress import say
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from load.bench.authority import Authority
+    from load.bench.truth import Truth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """`folder` is scratch on a real disk; `rounds` of `seconds` each are interleaved; a quick run leaves parts out."""
+
+    folder: Path
+    truth: Truth
+    authority: Authority
+    quick: bool
+    rounds: int
+    seconds: int
+
+
+@dataclass(slots=True)
+class Section:
+    """One section's raw records, flat and by round, who was absent and why, and where it was measured."""
+
+    provenance: dict[str, Any] = field(default_factory=lambda: asdict(provenance()))
+    records: list[dict[str, Any]] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def add(self, round_: int, who: str, **figures: float | str) -> None:
+        """Keep what one contender did in one round."""
+        self.records.append({"round": round_, "who": who, **figures})
+
+    def leave_out(self, who: str, why: object) -> None:
+        """Keep why somebody is not in it, and say so at once."""
+        self.absent[who] = str(why)
+        say(f"  {who} is left out: {why}")

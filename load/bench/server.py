@@ -1,0 +1,154 @@
+"""Server: a contender that runs, checked against the booster, and what each stretch of load costs it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from typing import TYPE_CHECKING, Final, Self
+
+from load.bench import wrk
+from load.bench.contender import request_bodies
+from load.bench.environment import Absent
+from load.bench.machine import server_cpu
+from load.bench.process import Process, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from load.bench.contender import Contender
+    from load.bench.truth import Truth
+    from load.bench.wrk import Stretch
+
+_ANSWERS_WITHIN_S: Final = 90.0
+_ASK_TIMEOUT_S: Final = 30.0
+_LOOK_EVERY_S: Final = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A stretch of load and the CPU microseconds that the server used for each request of it."""
+
+    stretch: Stretch
+    cpu_us: float
+    server_busy: float
+
+
+class Server:
+    """A running contender, pinned to the servers' CPU, frozen whenever it is not asked."""
+
+    def __init__(self, contender: Contender, truth: Truth, folder: Path) -> None:
+        self.contender = contender
+        self._truth = truth
+        self._folder = folder / _file_name(contender.name)
+        self.headers: Mapping[str, str] = {}
+        self.start_seconds = 0.0
+
+    def __enter__(self) -> Self:
+        """Start it and wait for its first right answer; raises Absent."""
+        self._folder.mkdir()
+        self.contender.prepares(self._folder, self._truth.model)
+        ports = free_port(), free_port(), free_port()
+        self.port = ports[0]
+        command = self.contender.command(self.port)
+        bodies = request_bodies(self.contender, self._truth.readings)
+        self._requests = wrk.write_requests(
+            self._folder / "requests", bodies, path=self.contender.path, headers={}
+        )
+        self._bodies = bodies
+        variables = {
+            **self.contender.variables(*ports),
+            "BENCH_PORT": str(self.port),
+            "BENCH_MODEL": str(self._truth.model),
+        }
+        variables.setdefault("BENCH_BATCH", "64")
+        self._process = Process(
+            command, log=self._folder / "log", environment=variables, cpu=server_cpu()
+        ).__enter__()
+        try:
+            self.start_seconds = self._until_it_answers()
+            self._check()
+        except BaseException:
+            self._process.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.__exit__()
+
+    def load(self, *, connections: int, seconds: int) -> Cost:
+        """Load it with single readings."""
+        return cost(
+            self._process,
+            lambda: wrk.run(self.address, self._requests, connections=connections, seconds=seconds),
+        )
+
+    @property
+    def address(self) -> str:
+        """Where it is asked."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def pss_mb(self) -> float:
+        """The memory that it holds."""
+        return self._process.pss_mb()
+
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        """Let it run for a while."""
+        self._process.thaw()
+        try:
+            yield
+        finally:
+            self._process.freeze()
+
+    def _until_it_answers(self) -> float:
+        begin = time.monotonic()
+        while time.monotonic() - begin < _ANSWERS_WITHIN_S:
+            self._process.alive()
+            try:
+                status, _ = ask(self.port, self.contender.path, self._bodies[0])
+            except (OSError, HTTPException):
+                time.sleep(_LOOK_EVERY_S)
+                continue
+            if status < 300:  # noqa: PLR2004  HTTP's own border
+                return time.monotonic() - begin
+            time.sleep(_LOOK_EVERY_S)
+        raise Absent(f"it did not answer rightly within {_ANSWERS_WITHIN_S:g} s")
+
+    def _check(self) -> None:
+        """Hold every answer against the booster's; raises Absent, for a wrong server's speed is worth nothing."""
+        species = self.contender.species
+        if species is None:
+            return
+        found = [species(ask(self.port, self.contender.path, body)[1]) for body in self._bodies]
+        wrong = sum(one != other for one, other in zip(found, self._truth.winners, strict=True))
+        if wrong:
+            raise Absent(f"{wrong} of {len(found)} answers differ from the booster's")
+
+
+def cost(process: Process, load: Callable[[], Stretch]) -> Cost:
+    """Run a load and say what it cost a process; raises Absent where requests were refused."""
+    before = process.cpu_seconds()
+    stretch = load()
+    used = process.cpu_seconds() - before
+    process.settle()
+    if not stretch.requests or stretch.refused:
+        raise Absent(f"{stretch.refused} of {stretch.requests} requests were refused")
+    return Cost(stretch, used / stretch.requests * 1e6, used / stretch.seconds)
+
+
+def ask(port: int, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+    """Post one body; gives status and answer; raises OSError or HTTPException."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=_ASK_TIMEOUT_S)
+    try:
+        connection.request("POST", path, body, {"Content-Type": "application/json", **(headers or {})})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def _file_name(name: str) -> str:
+    return "".join(each if each.isalnum() else "-" for each in name)

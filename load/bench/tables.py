@@ -1,0 +1,120 @@
+"""Tables of 1,000 rows, push to durable, beside raw `inplace_predict` on the same rows in the same chunks, and Beam."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from load.bench.contender import PEERS
+from load.bench.environment import Absent, python_of
+from load.bench.machine import server_cpu
+from load.bench.process import Process
+from load.bench.progress import say
+from load.bench.run import Run, Section
+from load.bench.truth import tables
+from load.bench.worker import FAST, Worker
+from schemas.features import matrix
+from schemas.testing import Birds
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROWS: Final = 1_000
+_TABLES: Final = 8
+_SEED: Final = 60
+_CONNECTIONS: Final = 4
+RAW: Final = "raw inplace_predict"
+BEAM_TABLES: Final = "Beam RunInference, 1,000 rows an element"
+BEAM_DEFAULT: Final = "Beam RunInference, its default form"
+_BEAM_ROWS: Final = {BEAM_TABLES: 400_000, BEAM_DEFAULT: 4_000}
+
+
+def measure(run: Run) -> Section:
+    """Load the worker with tables, and predict the same rows raw, in turn."""
+    section = Section()
+    rows = run.folder / "rows.npy"
+    np.save(rows, np.concatenate([matrix(_readings(_SEED + nth)) for nth in range(_TABLES)]))
+    with ExitStack() as stack:
+        folder = run.folder / "tables"
+        folder.mkdir()
+        worker = stack.enter_context(Worker(FAST, run.truth, folder, authority=run.authority))
+        raw = stack.enter_context(_raw(run, rows))
+        requests = worker.requests("tables", tables(ROWS, count=_TABLES, seed=_SEED))
+        worker.load(connections=_CONNECTIONS, seconds=1, requests=requests)
+        for nth in range(run.rounds):
+            _record_raw(section, nth, _asked(raw, run.seconds))
+            found = worker.load(connections=_CONNECTIONS, seconds=run.seconds, requests=requests)
+            section.add(
+                nth,
+                FAST.name,
+                rows_per_second=found.stretch.per_second * ROWS,
+                cpu_us=found.cpu_us / ROWS,
+                p50_ms=found.stretch.p50_ms,
+                p99_ms=found.stretch.p99_ms,
+                server_busy=found.server_busy,
+            )
+            _beam(run, section, nth, rows)
+            say(f"tables: round {nth + 1} of {run.rounds}")
+    section.notes[FAST.name] = f"{_CONNECTIONS} connections, folder sink, tokens verified"
+    return section
+
+
+def _readings(seed: int) -> list[Any]:
+    return Birds(seed).readings(ROWS)
+
+
+def _raw(run: Run, rows: Path) -> Process:
+    return Process(
+        [sys.executable, "-m", f"{PEERS}.raw_predict", str(rows), str(ROWS)],
+        log=run.folder / "raw.log",
+        environment={"BENCH_MODEL": str(run.truth.model)},
+        cpu=server_cpu(),
+        talks=True,
+    )
+
+
+def _asked(process: Process, seconds: int) -> dict[str, float]:
+    """Let the raw process predict for some seconds; it waits for its input in between."""
+    asking, answering = process.popen.stdin, process.popen.stdout
+    if asking is None or answering is None:
+        raise Absent("it was started without pipes")
+    asking.write(f"{seconds}\n")
+    asking.flush()
+    said = answering.readline()
+    process.alive()
+    found: dict[str, float] = json.loads(said)
+    return found
+
+
+def _record_raw(section: Section, nth: int, found: dict[str, float]) -> None:
+    section.add(
+        nth,
+        RAW,
+        rows_per_second=found["rows"] / found["seconds"],
+        cpu_us=found["cpu_seconds"] / found["rows"] * 1e6,
+    )
+
+
+def _beam(run: Run, section: Section, nth: int, rows: Path) -> None:
+    """Let Beam predict the same rows, pinned likewise; its own start-up does not count."""
+    for who, count in _BEAM_ROWS.items():
+        if who in section.absent:
+            continue
+        words = [str(rows), str(count // (10 if run.quick else 1)), str(ROWS if who == BEAM_TABLES else 1)]
+        try:
+            command = [str(python_of("beam")), "-m", f"{PEERS}.beam_inference", *words]
+            log = run.folder / "beam.log"
+            environment = {"BENCH_MODEL": str(run.truth.model)}
+            with Process(command, log=log, environment=environment, cpu=server_cpu(), talks=True) as process:
+                said, _ = process.popen.communicate(timeout=300)
+                if process.popen.returncode:
+                    process.alive()
+            found = json.loads(said.strip().splitlines()[-1])
+        except (Absent, IndexError, ValueError) as why:
+            section.leave_out(who, why)
+            continue
+        section.add(nth, who, rows_per_second=found["rows"] / found["seconds"])
