@@ -28,12 +28,8 @@ def waits_for(name: str) -> dict[str, str]:
 
 def test_the_schema_of_compose_files_holds() -> None:
     """Nothing is misspelt that a parser would let through."""
-    check = [
-        Path(sys.executable).with_name("check-jsonschema"),
-        "--builtin-schema",
-        "vendor.compose-spec",
-        FILE,
-    ]
+    program = Path(sys.executable).with_name("check-jsonschema")
+    check = [str(program), "--builtin-schema", "vendor.compose-spec", str(FILE)]
     ran = subprocess.run(check, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout
 

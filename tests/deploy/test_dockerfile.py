@@ -125,7 +125,7 @@ class _Worker(BaseHTTPRequestHandler):
         self.send_response(self.status if self.path == "/readyz" else 404)
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:  # type: ignore[override]
+    def log_message(self, *_: object) -> None:
         pass
 
 
@@ -152,7 +152,7 @@ def test_the_health_check_asks_a_probe_that_the_worker_serves(  # noqa: PLR0913,
     """Healthy says exit code 0, anything else 1; the port is the one that the worker is told."""
     assert ("GET", "/readyz") in routes
     monkeypatch.setattr(_Worker, "status", status)
-    check = [sys.executable, root / "deploy" / "image" / "healthcheck.py"]
+    check = [sys.executable, str(root / "deploy" / "image" / "healthcheck.py")]
     environment = {"ROOKERY_PORT": str(answering.server_port), "PORT": "1"}
     assert subprocess.run(check, env=environment, check=False).returncode == code
 
@@ -160,6 +160,6 @@ def test_the_health_check_asks_a_probe_that_the_worker_serves(  # noqa: PLR0913,
 def test_nobody_there_is_unhealthy(root: Path, answering: HTTPServer) -> None:
     """A worker that died is not healthy, and the check says so without a traceback."""
     answering.server_close()
-    check = [sys.executable, root / "deploy" / "image" / "healthcheck.py", str(answering.server_port)]
+    check = [sys.executable, str(root / "deploy" / "image" / "healthcheck.py"), str(answering.server_port)]
     ran = subprocess.run(check, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (1, "")

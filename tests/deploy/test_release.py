@@ -53,7 +53,7 @@ def serving(standin: Standin) -> Iterator[Standin]:
 
         do_GET = do_POST = _answer  # noqa: N815  http.server's names
 
-        def log_message(self, *_: object) -> None:  # type: ignore[override]
+        def log_message(self, *_: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -127,7 +127,7 @@ class House:
             "GCLOUD_HOUSE": str(self.folder),
             "CLOUDSDK_API_ENDPOINT_OVERRIDES_MONITORING": f"{monitor}/",
         }
-        command = [RELEASE, *words, "--project=birds"]
+        command = [str(RELEASE), *words, "--project=birds"]
         self.started.append(
             subprocess.Popen(
                 command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

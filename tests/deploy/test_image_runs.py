@@ -1,0 +1,206 @@
+"""The image, built and run: as nobody, on a read-only root, healthy, classifying, and gone within ten seconds.
+
+Needs root, buildah, podman, runc and mmdebstrap (Debian's packages, no daemon), and takes minutes; `make image`
+asks for it. The base is made of Debian's own packages where no registry of images is reached.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+BASE = "localhost/rookery-base"
+IMAGE = "localhost/rookery-worker:test"
+TOOLS = ("buildah", "podman", "runc", "mmdebstrap")
+MISSING = [name for name in TOOLS if shutil.which(name) is None]
+MOST_MEGABYTES = 400
+ADELIE = {"bill_length_mm": 39.1, "bill_depth_mm": 18.7, "flipper_length_mm": 181, "body_mass_g": 3750}
+
+pytestmark = [
+    pytest.mark.skipif(
+        not os.environ.get("ROOKERY_TEST_IMAGE"), reason="takes minutes: `make image` runs it"
+    ),
+    pytest.mark.skipif(bool(MISSING) or os.geteuid() != 0, reason=f"needs root and {', '.join(TOOLS)}"),
+    pytest.mark.timeout(900),
+]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """buildah and podman without a daemon, in a storage of their own kind."""
+
+    environment: dict[str, str]
+
+    def run(self, *words: str, check: bool = True) -> str:
+        ran = subprocess.run(
+            words, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert not check or ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+        return ran.stdout.strip()
+
+    def has(self, image: str) -> bool:
+        return bool(self.run("buildah", "images", "--quiet", image, check=False))
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    settings = tmp_path_factory.mktemp("engine") / "containers.conf"
+    settings.write_text(
+        '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n'
+        '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+    )
+    chosen = {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot", "CONTAINERS_CONF": str(settings)}
+    return Engine({**os.environ, **chosen})
+
+
+@pytest.fixture(scope="module")
+def image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Build the image from this tree on a local base; what pip installs is fetched outside, by the lock's hashes."""
+    if not engine.has(BASE):
+        engine.run("deploy/image/local-base", BASE)
+    wheels = tmp_path_factory.mktemp("wheels")
+    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--only-binary", ":all:")
+    engine.run(*pip, "--requirement", "requirements/worker.txt", "--dest", str(wheels))
+    settings = wheels / "pip.conf"
+    settings.write_text("[global]\nno-index = true\nfind-links = /wheels\nroot-user-action = ignore\n")
+    engine.run(
+        *("buildah", "bud", "--isolation", "chroot", "--pull-never", "--format", "docker"),
+        *("--build-arg", f"BASE={BASE}", "--target", "worker", "--tag", IMAGE),
+        *("--volume", f"{wheels}:/wheels:ro", "--volume", f"{settings}:/etc/pip.conf:ro", "."),
+    )
+    yield IMAGE
+    engine.run("buildah", "rmi", "--force", IMAGE, check=False)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A running worker."""
+
+    engine: Engine
+    name: str
+    address: str
+    data: Path
+
+    def podman(self, *words: str, check: bool = True) -> str:
+        return self.engine.run("podman", *words, check=check)
+
+    def post(self, path: str, body: Any) -> tuple[int, Any]:
+        request = urllib.request.Request(f"{self.address}{path}", data=json.dumps(body).encode())  # noqa: S310  loopback
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  the same
+            text = answer.read()
+        return answer.status, json.loads(text) if text else None
+
+    def healthy(self) -> bool:
+        check = ("podman", "healthcheck", "run", self.name)
+        return (
+            subprocess.run(check, env=self.engine.environment, capture_output=True, check=False).returncode
+            == 0
+        )
+
+
+@pytest.fixture
+def container(engine: Engine, image: str, tmp_path: Path) -> Iterator[Container]:
+    """Run it as Cloud Run would and stricter: read-only root, no capabilities, the port by PORT."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    data = tmp_path / "data"
+    data.mkdir()
+    os.chown(data, 10001, 10001)
+    name = f"rookery-test-{os.getpid()}"
+    settings = {
+        "PORT": str(port),
+        "ROOKERY_HOST": "127.0.0.1",
+        "ROOKERY_RESULTS": "file:///data/results",
+        "ROOKERY_REJECTS": "file:///data/rejects",
+    }
+    engine.run(
+        *(
+            "podman",
+            "run",
+            "--detach",
+            "--name",
+            name,
+            "--network",
+            "host",
+            "--read-only",
+            "--cap-drop",
+            "all",
+        ),
+        *("--read-only-tmpfs=false", "--security-opt", "no-new-privileges", "--volume", f"{data}:/data"),
+        *(word for key, value in settings.items() for word in ("--env", f"{key}={value}")),
+        image,
+    )
+    container = Container(engine, name, f"http://127.0.0.1:{port}", data)
+    try:
+        deadline = time.monotonic() + 30
+        while not container.healthy():
+            assert time.monotonic() < deadline, container.podman("logs", name, check=False)
+            # podman without systemd has no event for a container that became healthy.
+            time.sleep(0.2)
+        yield container
+    finally:
+        engine.run("podman", "rm", "--force", name, check=False)
+
+
+def test_it_classifies_as_nobody_on_a_read_only_root_and_stops_in_time(container: Container) -> None:
+    """A pushed reading is durable, `/predict` names the bird, and SIGTERM ends the container in order within 10 s."""
+    assert container.healthy()
+    status, answer = container.post("/predict", ADELIE)
+    assert (status, answer["predictions"][0]["species"]) == (200, "Adelie")
+
+    data = base64.b64encode(json.dumps({**ADELIE, "reading_id": "a1"}).encode()).decode()
+    push = {"message": {"data": data, "messageId": "m1"}, "subscription": "projects/p/subscriptions/s"}
+    assert container.post("/", push)[0] == 204
+
+    inspected = json.loads(container.podman("inspect", container.name))[0]
+    assert inspected["Config"]["User"] == "10001:10001"
+    assert inspected["HostConfig"]["ReadonlyRootfs"] is True
+    status_file = Path(f"/proc/{inspected['State']['Pid']}/status").read_text()
+    assert "Uid:\t10001\t10001" in status_file
+    assert "CapEff:\t0000000000000000" in status_file
+
+    before = time.monotonic()
+    container.podman("stop", "--time", "10", container.name)
+    assert time.monotonic() - before < 10
+    ended = json.loads(container.podman("inspect", container.name))[0]["State"]
+    assert ended["ExitCode"] == 0, "SIGKILL would be 137"
+    written = [line for file in container.data.rglob("*.ndjson") for line in file.read_text().splitlines()]
+    assert [json.loads(line)["reading_id"] for line in written] == ["a1"]
+
+
+def test_every_optional_part_that_production_uses_can_be_imported(engine: Engine, image: str) -> None:
+    """Nothing that was slimmed away is missed: the sinks, the model store and token checks import with bytecode alone."""
+    parts = (
+        "worker.app, google.cloud.storage, google.pubsub_v1, google.auth.jwt, cryptography.hazmat, xgboost"
+    )
+    said = engine.run(
+        *("podman", "run", "--rm", "--network", "host", "--read-only", "--entrypoint", "python3", image),
+        *("-W", "error::ImportWarning", "-c", f"import {parts}; print('all there')"),
+    )
+    assert said == "all there"
+
+
+def test_it_is_small_and_says_what_it_is(engine: Engine, image: str) -> None:
+    """Below 400 MB uncompressed, base included, labelled, with a health check, and no tests or stubs inside."""
+    (inspected,) = json.loads(engine.run("podman", "image", "inspect", image))
+    megabytes = inspected["Size"] / 1e6
+    print(f"uncompressed size: {megabytes:.0f} MB")  # noqa: T201  the figure that the documents name
+    assert megabytes < MOST_MEGABYTES
+    assert inspected["Labels"]["org.opencontainers.image.title"] == "Rookery worker"
+    assert inspected["HealthCheck" if "HealthCheck" in inspected else "Healthcheck"]["Test"][0] == "CMD"
