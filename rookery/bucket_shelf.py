@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any, Final
 from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud.storage import Client
+from google.cloud.storage.retry import DEFAULT_RETRY
 
 from rookery.errors import Trouble
 from rookery.shelf import Conflict, Standing
 from schemas.artifact import MAX_BYTES
-from worker.bucket_model import CALL, TROUBLE, said
+from worker.bucket_model import TROUBLE, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from worker.model_source import BucketAddress
+
+_CALL: Final[dict[str, Any]] = {"timeout": (5.0, 30.0), "retry": DEFAULT_RETRY.with_timeout(20.0)}
+"""Somebody waits for it, perhaps on a slow link; the library's own patience is two minutes."""
 
 _ABSENT: Final = "0"
 """The generation of an object that is not there."""
@@ -36,7 +40,7 @@ class BucketShelf:
     def live(self) -> Standing | None:
         """Download the object that is live now; raises Trouble."""
         with self._told():
-            blob = self._bucket.get_blob(self._name, **CALL)
+            blob = self._bucket.get_blob(self._name, **_CALL)
             if blob is None:
                 return None
             # Before the download, which sets it from headers that not every server sends.
@@ -50,7 +54,7 @@ class BucketShelf:
     def names(self) -> list[str]:
         """List the prefix."""
         with self._told():
-            found = self._bucket.list_blobs(prefix=self._history, **CALL)
+            found = self._bucket.list_blobs(prefix=self._history, **_CALL)
             return sorted(blob.name.removeprefix(self._history) for blob in found)
 
     def read(self, name: str) -> bytes:
@@ -66,7 +70,7 @@ class BucketShelf:
         """Delete an object of the history, if it is there."""
         with self._told():
             try:
-                self._bucket.blob(self._history + name).delete(**CALL)
+                self._bucket.blob(self._history + name).delete(**_CALL)
             except NotFound:
                 return
 
@@ -79,16 +83,16 @@ class BucketShelf:
                     content_type="application/octet-stream",
                     if_generation_match=int(generation),
                     checksum="crc32c",
-                    **CALL,
+                    **_CALL,
                 )
             except PreconditionFailed:
                 # An attempt whose answer was lost has written it: the retry then finds its own object.
-                now = self._bucket.get_blob(name, **CALL)
+                now = self._bucket.get_blob(name, **_CALL)
                 if now is None or self._download(now) != artifact:
                     raise Conflict(name) from None
 
     def _download(self, blob: Any) -> bytes:
-        content: bytes = blob.download_as_bytes(raw_download=True, end=MAX_BYTES, **CALL)
+        content: bytes = blob.download_as_bytes(raw_download=True, end=MAX_BYTES, **_CALL)
         return content
 
     @contextmanager

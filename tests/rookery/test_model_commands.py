@@ -91,6 +91,7 @@ def test_many_pushes_are_many_steps_back(shelf: Shelf) -> None:
         push(shelf, each)
     assert [each.digest for each in formers(shelf)] == [digest(FIRST), digest(SECOND)]
     assert [rollback(shelf).now, rollback(shelf).now] == [digest(SECOND), digest(FIRST)]
+    assert formers(shelf) == []
 
 
 @pytest.mark.usefixtures("emulator")

@@ -36,6 +36,8 @@ def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[StorageServer]:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
         # A test need not wait until the client gives up.
         monkeypatch.setitem(CALL, "retry", None)
+        # Nor does the noise of its machine count.
+        monkeypatch.setitem(CALL, "timeout", 30)
         yield server
 
 

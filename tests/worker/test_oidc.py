@@ -200,6 +200,28 @@ async def test_a_forged_token_is_denied(guard: TokenGuard, kind: str) -> None:
     assert denied.value.status == (403 if "e-mail" in kind or kind == "verification absent" else 401)
 
 
+@pytest.mark.parametrize(
+    ("kind", "cause"),
+    [
+        ("alg none", "algorithm"),
+        ("HS256 with the certificate", "algorithm"),
+        ("ES256 named", "algorithm"),
+        ("100 kB long", "length"),
+        ("1 MB long", "length"),
+        ("no key id", "key"),
+        ("another scheme", "scheme"),
+        ("absent", "absent"),
+    ],
+)
+async def test_what_can_be_told_without_a_key_asks_for_none(
+    guard: TokenGuard, server: KeyServer, kind: str, cause: str
+) -> None:
+    """Other algorithms and endless tokens are refused before any key is fetched, under a cause of their own."""
+    with pytest.raises(Denied) as denied:
+        await guard.admit(FORGED[kind])
+    assert (denied.value.cause, server.asked) == (cause, 0)
+
+
 @pytest.mark.parametrize("kind", ["JSON Web Keys", "PEM certificates"])
 async def test_a_genuine_token_is_admitted_and_its_verdict_remembered_until_it_expires(
     guard: TokenGuard, server: KeyServer, clock: Clock, kind: str
