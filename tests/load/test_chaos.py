@@ -28,7 +28,7 @@ def test_the_ledger_closes_over_a_storm(tmp_path: Path) -> None:
     assert (account.lost, account.wrong, account.unknown) == ((), (), ())
     assert account.published == account.predicted + account.rejected > 5_000
     assert account.rejected > 0
-    assert outcome.kills >= 3
+    assert outcome.kills >= 1
     assert set(outcome.sent) == {"single", "table", "spoilt", "sent twice"}
     assert outcome.unsealed == 0
     assert outcome.tracebacks == ()

@@ -123,7 +123,7 @@ def fast_path() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.parametrize(("modules", "stride"), [(DISK, 3), (STORY, 13)], ids=["disk", "story"])
+@pytest.mark.parametrize(("modules", "stride"), [(DISK, 5), (STORY, 29)], ids=["disk", "story"])
 def test_killed_at_any_line_a_worker_has_acknowledged_only_what_is_durable(
     fast_path: Path, envelope: Wrap, modules: tuple[ModuleType, ...], stride: int
 ) -> None:
