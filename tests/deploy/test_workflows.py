@@ -1,0 +1,101 @@
+"""GitHub's workflows against their schema and the tree: targets, paths, options and versions exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+RUNS = [
+    line.strip()
+    for file in FILES
+    for job in yaml.safe_load(file.read_text())["jobs"].values()
+    for step in job["steps"]
+    for line in step.get("run", "").replace("\\\n", " ").splitlines()
+]
+
+
+def check(schema: str, *files: Path) -> None:
+    program = Path(sys.executable).with_name("check-jsonschema")
+    command = [str(program), "--builtin-schema", schema, *map(str, files)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout
+
+
+def test_the_schemas_hold() -> None:
+    """GitHub would accept the workflows and Dependabot's settings as they are."""
+    assert len(FILES) == 3
+    check("vendor.github-workflows", *FILES)
+    check("vendor.dependabot", ROOT / ".github" / "dependabot.yml")
+
+
+def test_every_make_target_exists() -> None:
+    """What a workflow makes is in the Makefile."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    made = {word for run in RUNS if run.startswith("make ") for word in run.split()[1:] if "=" not in word}
+    assert made == {"check", "test", "lock"}
+    assert made <= targets
+
+
+def test_every_path_exists() -> None:
+    """Programs, locks and folders that are named are there."""
+    named = {
+        word for run in RUNS for word in re.findall(r"(?:^|[ =])((?:requirements|deploy)/[\w./-]+)", run)
+    }
+    assert {"deploy/release", "deploy/terraform", "requirements/worker.txt"} <= named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    assert any("/opt/rookery/healthcheck.py" in run for run in RUNS)
+    assert "/opt/rookery/healthcheck.py" in (ROOT / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize("verb", ["deploy", "rollback"])
+def test_the_release_is_called_with_options_that_it_has(verb: str) -> None:
+    """A dry run with the workflow's own words goes through."""
+    (run,) = [each for each in RUNS if each.startswith(f"deploy/release {verb} ")]
+    words = [re.sub(r'"\$(\w+)"', r"\1", word) for word in run.split()[1:]]
+    ran = subprocess.run(
+        [str(ROOT / "deploy" / "release"), *words, "--dry-run"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_versions_are_those_that_the_project_promises() -> None:
+    """Every Python that is named among the classifiers is tested, and no other."""
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    promised = [line.split(" :: ")[-1] for line in project["classifiers"] if re.search(r":: 3\.\d+$", line)]
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    assert jobs["test"]["strategy"]["matrix"]["python"] == promised
+
+
+def test_settings_that_the_image_is_run_with_exist(worker_variables: set[str]) -> None:
+    """CI's own run of the image uses the worker's variables."""
+    given = {name for run in RUNS for name in re.findall(r"--env (\w+)=", run)}
+    assert given
+    assert given <= worker_variables
+
+
+def test_tokens_may_do_little() -> None:
+    """Only the workflow that opens a pull request may write, and only the release may ask for an identity."""
+    rights = {file.stem: yaml.safe_load(file.read_text())["permissions"] for file in FILES}
+    assert rights["ci"] == {"contents": "read"}
+    assert rights["release"] == {"contents": "read", "id-token": "write"}
+    assert "secrets." not in "".join(file.read_text() for file in FILES)
+
+
+def test_the_build_file_builds_the_workers_image() -> None:
+    """Cloud Build builds the stage that is shipped, with the substitutions that the release gives."""
+    build = yaml.safe_load((ROOT / "deploy" / "cloudbuild.yaml").read_text())
+    arguments = build["steps"][0]["args"]
+    assert "--target=worker" in arguments
+    assert "FROM ${RUNTIME} AS worker" in (ROOT / "Dockerfile").read_text()
+    assert "ARG REVISION" in (ROOT / "Dockerfile").read_text()
+    rollout = (ROOT / "deploy" / "bluegreen" / "rollout.py").read_text()
+    assert all(f"{name}=" in rollout for name in build["substitutions"])
