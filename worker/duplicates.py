@@ -27,7 +27,8 @@ class Sifted:
     durable: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as one is made for every message: freezing costs more than all the rest.
+@dataclass(slots=True)
 class _Remembered:
     keys: Sequence[str]
     until: float
@@ -84,19 +85,26 @@ class Duplicates:
 
     def claim(self, keys: Sequence[str], ticket: Ticket[Any]) -> None:
         """Note the keys, all of them fresh, as under way with a ticket; `remember` or `forget` must follow."""
-        self._window.update(dict.fromkeys(keys, ticket))
+        self._mark(keys, ticket)
 
     def remember(self, keys: Sequence[str]) -> None:
         """Note claimed keys as durable."""
-        self._window.update(dict.fromkeys(keys))
+        self._mark(keys, None)
         self._remembered.append(_Remembered(keys, self._clock() + self._seconds))
         self._durable += len(keys)
-        self._move_on()
+        if self._durable > self._count:
+            self._move_on()
 
     def forget(self, keys: Sequence[str]) -> None:
         """Give claimed keys free: their readings are welcome again."""
         for key in keys:
             del self._window[key]
+
+    def _mark(self, keys: Sequence[str], ticket: Ticket[Any] | None) -> None:
+        if len(keys) == 1:
+            self._window[keys[0]] = ticket
+        else:
+            self._window.update(dict.fromkeys(keys, ticket))
 
     def _move_on(self) -> None:
         """Forget what is too old or too much, the oldest first."""
