@@ -76,7 +76,7 @@ def test_any_payload_is_readings_or_says_every_reason_why_not(payload: bytes) ->
 
 @given(st.lists(PAYLOADS, min_size=1, max_size=8))
 # The fixture only makes houses, a new one for each example.
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_accepted_ends_as_predictions_and_rejections(
     build: Callable[..., House], payloads: list[bytes]
 ) -> None:
