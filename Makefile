@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench lock-bench image chaos fuzz soak help demo train test check format readme lock clean
+.PHONY: bench lock-bench image chaos fuzz load soak help demo train test check format readme lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ image: $(VENV)/dev ## Build the worker's image without a daemon and try it (root
 
 chaos: $(VENV)/dev ## Kill workers and break disks for 3 minutes; every reading must be accounted for (SEED=7 MINUTES=3)
 	@$(BIN)/python -m load.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+
+load: $(VENV)/dev ## Storm a target and account for every reading (SHAPE=spike TARGET=broker|emulator|production)
+	@$(BIN)/rookery load --shape $(or $(SHAPE),normal) --target $(or $(TARGET),broker) $(ARGS)
 
 fuzz: $(VENV)/dev ## Push bodies that nobody would send to a real worker (SEED=7 COUNT=1000000)
 	@$(BIN)/python -m load.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(ARGS)

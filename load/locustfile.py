@@ -1,25 +1,47 @@
-"""Locust: field devices that each publish a reading now and then, over REST to a broker or emulator.
+"""Locust: devices, uploaders and storms, over REST or gRPC, to a broker, an emulator or Google's own Pub/Sub.
 
 locust -f load/locustfile.py --headless --users 100 --spawn-rate 20 --run-time 1m --host http://127.0.0.1:8085
+
+Everything else is told by ROOKERY_LOAD_... (load/wishes.py).
 """
 
 from __future__ import annotations
 
-import itertools
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+import sys
+from typing import TYPE_CHECKING, Any, Final
 
-from locust import FastHttpUser, between, events, task
+from locust import events
 
-from publisher.client import new_reading_id
+from load.shapes import shape
+from load.wishes import BadWish, kinds, wishes
 from publisher.topics import LOCAL_TOPIC, topic_path
-from schemas.codec import SCHEMA_ATTRIBUTE, SCHEMA_VERSION, encode, in_base64
-from schemas.testing import Birds
+
+try:
+    WISHES: Final = wishes()
+    if WISHES.door == "grpc":
+        # Before any user module opens a channel: without it one call blocks every user.
+        from grpc.experimental.gevent import init_gevent
+
+        init_gevent()
+    from load import storm, users
+    from load.swarm import Swarm
+
+    _KINDS: Final[dict[str, Any]] = {
+        "FieldDevice": users.FieldDevice,
+        "BulkUploader": users.BulkUploader,
+        "SpoiltDevice": users.SpoiltDevice,
+        "Storm": storm.Storm,
+    }
+    # Locust takes every class of users that it finds here by name, and a shape where there is one.
+    globals().update({kind: _KINDS[kind] for kind in (_KINDS if WISHES.shape else kinds(WISHES))})
+    if WISHES.shape:
+        Shape: Final = shape(WISHES, _KINDS)
+except (BadWish, ValueError) as error:
+    sys.exit(f"load: {error}")
 
 if TYPE_CHECKING:
     from locust.argument_parser import LocustArgumentParser
-
-_NUMBERS: Final = itertools.count(1)
+    from locust.env import Environment
 
 
 def _options(parser: LocustArgumentParser) -> None:
@@ -28,35 +50,27 @@ def _options(parser: LocustArgumentParser) -> None:
     )
 
 
-events.init_command_line_parser.add_listener(_options)  # type: ignore[no-untyped-call]  # locust leaves it untyped
+def _begin(environment: Environment, **_: Any) -> None:
+    swarm = Swarm(
+        environment, WISHES, topic=topic_path(str(getattr(environment.parsed_options, "topic", LOCAL_TOPIC)))
+    )
+    swarm.open()
+    environment.swarm = swarm  # type: ignore[attr-defined]  # what Locust's environment is for
+    environment.events.request.add_listener(_time_durable(swarm))  # type: ignore[no-untyped-call]  # Locust leaves it untyped
 
 
-class FieldDevice(FastHttpUser):
-    """One device: it measures a bird, publishes the reading, and goes looking for the next bird.
+def _time_durable(swarm: Swarm) -> Any:
+    def _note(*, request_type: str, response_time: float, **_: Any) -> None:
+        if request_type == "RESULT":
+            swarm.pulse.durable(response_time)
 
-    A publish without a message id counts as failed, whatever its HTTP status.
-    """
+    return _note
 
-    wait_time = between(0.5, 1.5)
 
-    def on_start(self) -> None:
-        """Take a number, which seeds this device's own colony."""
-        number = next(_NUMBERS)
-        self._device_id = f"device-{number}"
-        self._birds = Birds(seed=number)
-        self._path = f"/v1/{topic_path(self.environment.parsed_options.topic)}:publish"
+def _end(environment: Environment, **_: Any) -> None:
+    environment.swarm.close()  # type: ignore[attr-defined]  # the same
 
-    @task
-    def publish_a_reading(self) -> None:
-        """Publish one reading of one bird."""
-        reading = self._birds.reading(
-            reading_id=new_reading_id(), device_id=self._device_id, observed_at=datetime.now(UTC)
-        )
-        message = {"data": in_base64(encode(reading)), "attributes": {SCHEMA_ATTRIBUTE: SCHEMA_VERSION}}
-        with self.client.post(
-            self._path, json={"messages": [message]}, name="publish a reading", catch_response=True
-        ) as response:
-            if response.status_code != 200:  # noqa: PLR2004  HTTP's own number
-                response.failure(f"HTTP {response.status_code}: {response.text}")
-            elif len(response.json().get("messageIds", ())) != 1:
-                response.failure(f"one message id is needed: {response.text}")
+
+events.init_command_line_parser.add_listener(_options)  # type: ignore[no-untyped-call]  # Locust leaves it untyped
+events.test_start.add_listener(_begin)  # type: ignore[no-untyped-call]  # the same
+events.test_stop.add_listener(_end)  # type: ignore[no-untyped-call]  # the same

@@ -19,6 +19,9 @@ READY_WITHIN_S: Final = 30.0
 ENDS_WITHIN_S: Final = 12.0
 """What a worker gets after SIGTERM: its own drain takes at most 10 s."""
 
+WORKER: Final = ("worker",)
+"""The program that a worker usually is: a room, and its arguments."""
+
 _LOOK_EVERY_S: Final = 0.01
 _TAIL_LINES: Final = 12
 
@@ -126,24 +129,26 @@ def broker(folder: Path, *, port: int = 0) -> Child:
     return Child("broker", folder, arguments=arguments)
 
 
-def worker(
+def worker(  # noqa: PLR0913  each is a choice of its own, by keyword
     folder: Path,
     *,
     results: Path | str,
     rejects: Path | str,
     port: int = 0,
     settings: Mapping[str, str] | None = None,
+    command: Sequence[str] = WORKER,
 ) -> Child:
     """A worker that writes into two folders or to two addresses, on any free port of the loopback unless told."""
+    room, *arguments = command
     told = {
         **(settings or {}),
         "ROOKERY_HOST": "127.0.0.1",
         "ROOKERY_PORT": str(port),
         "ROOKERY_RESULTS": _address(results),
         "ROOKERY_REJECTS": _address(rejects),
-        "ROOKERY_READY_FILE": str(folder / "worker.ready"),
+        "ROOKERY_READY_FILE": str(folder / f"{room}.ready"),
     }
-    return Child("worker", folder, settings=told)
+    return Child(room, folder, arguments=arguments, settings=told)
 
 
 def _address(where: Path | str) -> str:

@@ -14,7 +14,9 @@ from publisher.cli import app as publish
 from publisher.outbox_cli import app as outbox
 from publisher.topics import LOCAL_TOPIC
 from rookery.errors import Trouble
+from rookery.loading.command import load
 from rookery.model import app as model
+from rookery.watch.cli import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,8 @@ app: Final = typer.Typer(
 app.add_typer(publish, name="publish")
 app.add_typer(outbox, name="outbox")
 app.add_typer(model, name="model")
+app.command()(load)
+app.command()(watch)
 
 
 def command() -> Callable[..., int]:

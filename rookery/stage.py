@@ -17,7 +17,7 @@ from rookery.provision import Provisioner, Route
 from rookery.venue import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rookery.child import Child
@@ -61,10 +61,17 @@ class Stage:
 
 
 @contextmanager
-def staged(folders: Folders, *, where: str | None = None, emulator: str | None = None) -> Iterator[Stage]:
+def staged(
+    folders: Folders,
+    *,
+    where: str | None = None,
+    emulator: str | None = None,
+    worker: Sequence[str] = child.WORKER,
+) -> Iterator[Stage]:
     """Start what is needed, over the embedded broker or an emulator that is there; raises Trouble.
 
-    `where` is an address that takes the results in place of the folders.
+    `where` is an address that takes the results in place of the folders; `worker` names another program than the
+    usual, with its arguments.
 
     On the way out the worker drains before the broker ends; an emulator gets its topics back as they were.
     """
@@ -74,20 +81,26 @@ def staged(folders: Folders, *, where: str | None = None, emulator: str | None =
         embedded = None if emulator else _start(stack, child.broker(folders.logs))
         broker_there = embedded.address if embedded else lambda: str(emulator)
         venue = stack.enter_context(opened(where, folders.root, broker=broker_there))
-        worker = _start(
+        running = _start(
             stack,
-            child.worker(folders.logs, results=venue.results, rejects=venue.rejects, settings=venue.settings),
+            child.worker(
+                folders.logs,
+                results=venue.results,
+                rejects=venue.rejects,
+                settings=venue.settings,
+                command=worker,
+            ),
         )
         broker = broker_there()
-        address = worker.address()
+        address = running.address()
         route = _fresh_route(f"{address}/")
         provisioner = stack.enter_context(Provisioner(broker))
         provisioner.provide(route)
         if emulator:
             stack.callback(provisioner.remove, route)
         publisher = ReadingPublisher(route.topic, settings=PublisherSettings(broker=broker))
-        children = (worker, embedded) if embedded else (worker,)
-        with _explained(worker), publisher:
+        children = (running, embedded) if embedded else (running,)
+        with _explained(running), publisher:
             yield Stage(
                 broker=broker,
                 worker=address,

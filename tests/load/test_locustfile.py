@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ async def swarm(address: str) -> tuple[int, dict[str, Any]]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--json", *devices),
         *("--host", f"http://{address}", "--topic", TOPIC),
+        env={**os.environ, "ROOKERY_LOAD_USERS": "FieldDevice"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -1,0 +1,94 @@
+"""Courses: how many users there are at which moment, by the name of a shape. Pure: Locust is not needed for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from load.wishes import Wishes
+
+DEVICES: Final = ("FieldDevice", "SpoiltDevice", "BulkUploader")
+STORMS: Final = (*DEVICES, "Storm")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Until `until_s`, `users` of some kinds; so many of them come or go a second."""
+
+    until_s: float
+    users: int
+    spawn_rate: float
+    kinds: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The steps of one shape; `breakable` ends at BROKEN_MS, wherever it stands."""
+
+    steps: Sequence[Step]
+    breakable: bool = False
+
+    def at(self, seconds: float) -> Step | None:
+        """The step at a moment; None: it is over."""
+        return next((step for step in self.steps if seconds < step.until_s), None)
+
+
+def baseline(seconds: float, peak: int) -> Course:
+    """One device alone: what everything costs when nothing is in the way."""
+    return Course([Step(seconds, peak, 1, ["FieldDevice"])])
+
+
+def normal(seconds: float, peak: int) -> Course:
+    """Ten users, two more a second: the size that the original service was tested at."""
+    return Course([Step(seconds, peak, 2, DEVICES)])
+
+
+def stress(seconds: float, peak: int) -> Course:
+    """One storm more each step, until readings take longer than a second."""
+    each = seconds / peak
+    return Course([Step(each * nth, nth, 1, ["Storm"]) for nth in range(1, peak + 1)], breakable=True)
+
+
+def spike(seconds: float, peak: int) -> Course:
+    """A quiet quarter, a quarter of storm out of nothing, and half the time to recover."""
+    calm = max(1, peak // 4)
+    return Course(
+        [
+            Step(seconds * 0.25, calm, calm, DEVICES),
+            Step(seconds * 0.5, peak, peak, STORMS),
+            Step(seconds, calm, peak, DEVICES),
+        ]
+    )
+
+
+def soak(seconds: float, peak: int) -> Course:
+    """A steady load for long: does anything grow that should not?"""
+    return Course([Step(seconds, peak, 5, DEVICES)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    course: Callable[[float, int], Course]
+    seconds: float
+    peak: int
+
+
+SHAPES: Final[Mapping[str, _Named]] = {
+    "baseline": _Named(baseline, 30, 1),
+    "normal": _Named(normal, 60, 10),
+    "stress": _Named(stress, 120, 40),
+    "spike": _Named(spike, 60, 40),
+    "soak": _Named(soak, 600, 40),
+}
+
+
+def course(wishes: Wishes) -> Course:
+    """The course that somebody wishes; raises ValueError for a name that there is none of."""
+    if wishes.shape not in SHAPES:
+        message = f"{wishes.shape} is no shape: {', '.join(SHAPES)} are"
+        raise ValueError(message)
+    named = SHAPES[wishes.shape]
+    return named.course(wishes.seconds or named.seconds, wishes.peak or named.peak)

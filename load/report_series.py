@@ -1,0 +1,130 @@
+"""Series: a run's beats and samples as what a plot draws, over seconds since its first beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from load.pulse import Beat
+    from load.record import Run
+    from load.samples import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a plot; `seconds[i]` is when `values[i]` was."""
+
+    name: str
+    seconds: Sequence[float]
+    values: Sequence[float]
+
+
+def rates(name: str, points: Iterable[tuple[float, float]]) -> Series:
+    """Turn a running total into what was added each second."""
+    both = [(after, before) for before, after in pairwise(points) if after[0] > before[0]]
+    return Series(
+        name,
+        [after[0] for after, _ in both],
+        [(after[1] - before[1]) / (after[0] - before[0]) for after, before in both],
+    )
+
+
+def _beats(run: Run, name: str, pick: Callable[[Beat], float | None]) -> Series:
+    start = run.beats[0].at
+    known = [(beat.at - start, value) for beat in run.beats if (value := pick(beat)) is not None]
+    return Series(name, [at for at, _ in known], [value for _, value in known])
+
+
+def _samples(run: Run, name: str, pick: Callable[[Sample], float | None]) -> Series:
+    start = run.beats[0].at
+    known = [(each.at - start, value) for each in run.samples if (value := pick(each)) is not None]
+    return Series(name, [at for at, _ in known], [value for _, value in known])
+
+
+def _of(what: Literal["cpu", "memory"], process: str, sample: Sample) -> float | None:
+    return (sample.cpu if what == "cpu" else sample.memory).get(process)
+
+
+def totals(run: Run) -> list[tuple[float, float, float]]:
+    """Seconds, readings published and readings durable so far.
+
+    The swarm says both while it is there; afterwards the worker's own count of batched readings goes on.
+    """
+    start, last = run.beats[0].at, run.beats[-1]
+    points = [(each.at - start, float(each.readings), float(each.durable)) for each in run.beats]
+    batched = [(each.at, each.batched) for each in run.samples if each.batched is not None]
+    before = max((value for at, value in batched if at <= last.at), default=0.0)
+    points += [
+        (at - start, float(last.readings), last.durable + value - before)
+        for at, value in batched
+        if at > last.at and last.durable
+    ]
+    return points
+
+
+def throughput(run: Run) -> list[Series]:
+    """Readings published and durable, a second."""
+    points = totals(run)
+    published = rates("published", [(at, total) for at, total, _ in points])
+    durable = rates("durable", [(at, total) for at, _, total in points])
+    return [published, durable] if any(durable.values) else [published]
+
+
+def backlog(run: Run) -> list[Series]:
+    """Readings that are published and not durable yet."""
+    points = [(at, max(0.0, out - done)) for at, out, done in totals(run)]
+    if not run.samples or not run.beats[-1].durable:
+        return []
+    return [Series("under way", [at for at, _ in points], [value for _, value in points])]
+
+
+def users(run: Run) -> list[Series]:
+    """Users of the swarm."""
+    return [_beats(run, "users", lambda beat: float(beat.users))]
+
+
+def publish_latency(run: Run) -> list[Series]:
+    """Milliseconds of a publish request."""
+    return [
+        _beats(run, "half as fast as", lambda beat: beat.publish_p50_ms),
+        _beats(run, "99 % as fast as", lambda beat: beat.publish_p99_ms),
+    ]
+
+
+def durable_latency(run: Run) -> list[Series]:
+    """Milliseconds from publication to durable result."""
+    return [
+        _beats(run, "half as fast as", lambda beat: beat.durable_p50_ms),
+        _beats(run, "99 % as fast as", lambda beat: beat.durable_p99_ms),
+    ]
+
+
+def cpu(run: Run) -> list[Series]:
+    """Cores that each process takes."""
+    names = run.samples[0].cpu if run.samples else ()
+    return [_beats(run, "swarm", lambda beat: beat.cpu)] + [
+        _samples(run, name, partial(_of, "cpu", name)) for name in names
+    ]
+
+
+def memory(run: Run) -> list[Series]:
+    """Megabytes that each process holds."""
+    names = run.samples[0].memory if run.samples else ()
+    return [_samples(run, name, partial(_of, "memory", name)) for name in names]
+
+
+def batch_sizes(run: Run) -> list[tuple[str, float]]:
+    """How many batches there were of each size, by the upper end of its bucket; empty ones at the ends left out."""
+    last = next((each.sizes for each in reversed(run.samples) if each.sizes), {})
+    cumulative = sorted(((float(size), value) for size, value in last.items()), key=lambda each: each[0])
+    counts = [
+        (f"{size:g}" if size != float("inf") else "more", value - before)
+        for (size, value), (_, before) in zip(cumulative, [(0.0, 0.0), *cumulative], strict=False)
+    ]
+    full = [place for place, (_, count) in enumerate(counts) if count]
+    return counts[full[0] : full[-1] + 1] if full else []

@@ -1,0 +1,38 @@
+"""Tail: what was added to a folder of results since the last look, as bytes; nothing is decoded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from schemas.segment import sealed, segments, whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Tail:
+    """Follows every segment below a folder, open ones too, up to its last whole line."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[Path, int] = {}
+
+    def fresh(self) -> bytes:
+        """Give the whole lines that were not there at the last look."""
+        return b"".join(self._new(segment) for segment in segments(self._folder))
+
+    def _new(self, segment: Path) -> bytes:
+        known = sealed(segment)
+        begin = self._read.get(known, 0)
+        try:
+            file = segment.open("rb")
+        except FileNotFoundError:
+            # It got its final name between the listing and now.
+            file = known.open("rb")
+        with file:
+            if file.seek(0, 2) == begin:
+                return b""
+            file.seek(begin)
+            content = whole(file.read())
+        self._read[known] = begin + len(content)
+        return content

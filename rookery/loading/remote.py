@@ -1,0 +1,45 @@
+"""Remote: the results of a deployment in its buckets, of one day."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rookery.errors import Trouble
+from rookery.venue import Venue
+from schemas.prediction import Prediction
+from schemas.rejection import Rejection
+
+if TYPE_CHECKING:
+    from rookery.loading.order import Remote
+
+
+def remote_venue(remote: Remote) -> Venue:
+    """Read what a deployed worker makes durable today (UTC); raises Trouble where nobody may."""
+    # Only a run against production pays for these.
+    from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  see above
+    from google.cloud.storage import Client  # noqa: PLC0415  see above
+
+    from load.bucket_results import ResultsBucket  # noqa: PLC0415  see above
+
+    try:
+        client = Client(project=remote.project)
+    except (GoogleAuthError, OSError) as error:
+        raise Trouble(
+            f"The results cannot be read: {error}",
+            hint="`gcloud auth application-default login` brings credentials.",
+        ) from None
+    results, rejects = _today(remote.results), _today(remote.rejects)
+    return Venue(
+        results=results,
+        rejects=rejects,
+        predictions=ResultsBucket(results, Prediction, client=client),
+        rejections=ResultsBucket(rejects, Rejection, client=client),
+    )
+
+
+def _today(where: str | None) -> str:
+    address = (where or "").rstrip("/")
+    if not address.startswith("gs://"):
+        raise Trouble(f"{address or 'nothing'} is no bucket.", hint="gs://bucket/predictions is needed.")
+    return f"{address}/date={datetime.now(UTC):%Y-%m-%d}"

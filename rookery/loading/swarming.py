@@ -1,0 +1,128 @@
+"""Swarming: one Locust process, told what to do, waited for, and listened to."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from load.wishes import told
+from rookery.errors import Trouble
+from rookery.leaving import put_off
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from load.record import RunFolder
+    from rookery.loading.order import Order
+    from rookery.loading.place import Place
+
+_LOCUSTFILE: Final = Path(__file__).parents[2] / "load" / "locustfile.py"
+_LOOK_EVERY_S: Final = 0.5
+_FINISHES_WITHIN_S: Final = 30
+_ENDS_WITHIN_S: Final = 60.0
+_GENTLE: Final[Mapping[str, Mapping[str, object]]] = {
+    # Two pushes at a time: whatever waits, it does not push more of it.
+    "emulator": {"storm_rate": 50, "storm_messages": 5},
+    "broker": {},
+    "production": {},
+}
+
+
+class Swarming:
+    """Runs a swarm at a place; `rows` are Locust's statistics and `complaints` what it warned of, once it is over."""
+
+    def __init__(self, order: Order, place: Place, folder: RunFolder) -> None:
+        self._log = folder.root / "logs" / "locust.log"
+        self._statistics = folder.root / "locust.json"
+        self.wishes = _wishes(order, place, folder)
+        self._command = [
+            *(
+                sys.executable,
+                "-m",
+                "locust",
+                "-f",
+                str(_LOCUSTFILE),
+                "--headless",
+                "--only-summary",
+                "--json",
+            ),
+            *("--host", place.host, "--topic", place.topic, "--stop-timeout", str(_FINISHES_WITHIN_S)),
+            *("--html", str(folder.locust), "--loglevel", "INFO"),
+        ]
+        self.rows: Sequence[Mapping[str, Any]] = []
+        self.complaints: list[str] = []
+
+    def run(self, meanwhile: Callable[[], None]) -> None:
+        """Run the swarm to its end; `meanwhile` is called twice a second and may raise. Raises Trouble."""
+        environment = {**os.environ, **self.wishes}
+        with self._log.open("wb") as log, self._statistics.open("wb") as statistics:
+            with put_off():
+                process = subprocess.Popen(  # noqa: S603  our own swarm, no shell
+                    self._command,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=statistics,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            try:
+                code = _wait(process, meanwhile)
+            finally:
+                _end(process)
+        self._listen(code)
+
+    def _listen(self, code: int) -> None:
+        """Read what it said. Its exit code is 1 where a request failed, which is no trouble here."""
+        lines = self._log.read_text(errors="replace").splitlines()
+        try:
+            self.rows = json.loads(self._statistics.read_text())
+        except ValueError:
+            raise Trouble(
+                f"The swarm ended with exit code {code} and no statistics.", hint="\n  ".join(lines[-8:])
+            ) from None
+        self.complaints = [line for line in lines if any(word in line for word in _COMPLAINTS)]
+
+
+_COMPLAINTS: Final = ("/WARNING/", "/ERROR/", "Warning:", "Traceback", "gevent")
+
+
+def _wait(process: subprocess.Popen[bytes], meanwhile: Callable[[], None]) -> int:
+    while True:
+        try:
+            return process.wait(_LOOK_EVERY_S)
+        except subprocess.TimeoutExpired:
+            meanwhile()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(_ENDS_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wishes(order: Order, place: Place, folder: RunFolder) -> dict[str, str]:
+    """What the swarm is told: the order's own words win over the environment's, and these over what suits the target."""
+    here = bool(place.worker)
+    suits = told(**_GENTLE[order.target.value])
+    return {
+        **suits,
+        **{name: value for name, value in os.environ.items() if name in suits},
+        **told(
+            **order.wishes,
+            shape=order.shape,
+            folder=folder.root.absolute(),
+            birds=folder.birds.absolute(),
+            results=(folder.root / "predictions").absolute() if here else None,
+            rejects=(folder.root / "rejections").absolute() if here else None,
+            cap=order.cap,
+        ),
+    }
