@@ -23,6 +23,8 @@ _RETRY: Final = DEFAULT_RETRY.with_timeout(5.0).with_delay(initial=0.1, maximum=
 CALL: Final[dict[str, Any]] = {"timeout": (_SECONDS, _SECONDS), "retry": _RETRY}
 """How long one call and its retries may take: a start or a drain must not wait for the library's minutes."""
 
+_SAID_CHARACTERS: Final = 160
+
 TROUBLE: Final = (
     GoogleAPIError,
     GoogleAuthError,
@@ -84,5 +86,7 @@ class BucketSource:
 
 
 def said(error: Exception) -> str:
-    """Return what the library or the service said, on one line."""
-    return " ".join(str(getattr(error, "message", None) or error).split()) or type(error).__name__
+    """Return what the library or the service said, on one line; of tries in vain also what the last one met."""
+    last = getattr(error, "cause", None)
+    words = " ".join(str(getattr(error, "message", None) or error).split()) or type(error).__name__
+    return f"{words} ({said(last)[-_SAID_CHARACTERS:]})" if isinstance(last, Exception) else words

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from gcp_storage_emulator.server import create_server
 from google.cloud.storage import Client
+from google.cloud.storage.retry import DEFAULT_RETRY
 
 from training.testing import variant
 from worker.app import running
@@ -112,10 +113,12 @@ async def test_nobody_listening_is_unreachable_too(
 ) -> None:
     """A refused connection is no crash."""
     del storage
+    monkeypatch.setitem(CALL, "retry", DEFAULT_RETRY.with_timeout(0.1))
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
     models = ModelStore(source_of(ADDRESS), cache=None, metrics=Metrics())
     assert (await models.open()).model == load(SHIPPED).model
     assert models.origin == "shipped"
+    assert "Connection refused" in str(models.reason)
 
 
 @pytest.mark.usefixtures("storage")
