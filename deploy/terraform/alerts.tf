@@ -50,10 +50,10 @@ locals {
     }
     drift = {
       title    = "Drift"
-      says     = "More than 20 % of the readings of an hour are unlike the training data."
+      says     = "The latest readings are another population than the training data (stability index above 0.25)."
       severity = "WARNING"
       lasts    = "1800s"
-      query    = "sum(rate(rookery_out_of_distribution_total[1h])) / sum(rate(rookery_readings_total{outcome=\"predicted\"}[1h])) > 0.2"
+      query    = "max by (feature) (rookery_drift_index{feature!=\"year\"}) > 0.25"
     }
   }
 }

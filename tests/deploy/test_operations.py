@@ -1,0 +1,102 @@
+"""The runbook against the code: every alert has its section; every command, file, setting and metric exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import typer.main
+
+from rookery.cli import app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
+ALERTS = re.findall(
+    r'title\s*= "([^"]+)"\n\s*says', (ROOT / "deploy" / "terraform" / "alerts.tf").read_text()
+)
+HEADINGS = re.findall(r"^#+ (.+)$", RUNBOOK, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_alert_has_its_section(alert: str) -> None:
+    """Whoever is woken finds what it means, what to look at and what to do, under the alert's own name."""
+    assert len(ALERTS) == 7
+    section = RUNBOOK.partition(f"### {alert}\n")[2].split("\n##")[0]
+    assert re.search(r"^\*.+", section.strip())
+    assert "1. " in section
+
+
+def test_every_command_exists() -> None:
+    """`rookery ...` is a command, and every option that is named beside it is one of its own."""
+    commands = [found for each in code() if (found := re.match(r"rookery ((?:[a-z]+ ?)+)(.*)", each))]
+    assert len(commands) > 10
+    for found in commands:
+        command: Any = typer.main.get_command(app)
+        for word in found[1].split():
+            if not hasattr(command, "commands"):
+                break
+            assert word in command.commands, found[0]
+            command = command.commands[word]
+        options = {option for each in command.params for option in each.opts}
+        assert set(re.findall(r"--[a-z-]+", found[2])) <= options, found[0]
+
+
+def code() -> list[str]:
+    """What stands in backquotes or indented."""
+    return [
+        *re.findall(r"`([^`\n]+)`", RUNBOOK),
+        *(line.strip() for line in re.findall(r"^    .+$", RUNBOOK, flags=re.MULTILINE)),
+    ]
+
+
+def test_every_file_exists() -> None:
+    """Paths in backquotes and in links are there."""
+    named = {each for each in code() if re.fullmatch(r"(?!roles/)(?:[\w.-]+/)+[\w.-]+|Dockerfile", each)}
+    assert len(named) > 15
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    linked = re.findall(r"\]\(([^)#]+)\)", RUNBOOK)
+    assert [path for path in linked if not (ROOT / "docs" / path).exists()] == []
+
+
+def test_every_link_within_leads_somewhere() -> None:
+    """An anchor is a heading."""
+    anchors = {heading.lower().replace(" ", "-") for heading in HEADINGS}
+    assert set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK)) <= anchors
+
+
+def test_every_setting_and_metric_exists(
+    worker_variables: set[str], named_settings: Callable[[str], set[str]]
+) -> None:
+    """A setting or metric that was renamed is not looked for in vain at night."""
+    assert named_settings(RUNBOOK) <= worker_variables
+    metrics = (ROOT / "worker" / "metrics.py").read_text()
+    for metric in set(re.findall(r"\brookery_[a-z_]*[a-z]\b", RUNBOOK)):
+        assert f'"{metric.removesuffix("_total")}"' in metrics, metric
+
+
+def test_every_make_target_exists() -> None:
+    """`make ...` is in the Makefile."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)", RUNBOOK)) <= targets
+
+
+def test_all_thirteen_questions_are_answered_with_something_to_look_at() -> None:
+    """Each answer names the command or file that shows it."""
+    section = RUNBOOK.partition("## Thirteen questions\n")[2].split("\n## ")[0]
+    answers = re.split(r"^\d+\. ", section, flags=re.MULTILINE)[1:]
+    assert len(answers) == 13
+    for answer in answers:
+        assert re.search(r"`(make|rookery|[\w./-]+/|Dockerfile)", answer), answer
+
+
+def test_the_capacity_is_terraforms() -> None:
+    """The table's values are the defaults of variables.tf."""
+    variables = (ROOT / "deploy" / "terraform" / "variables.tf").read_text()
+    for name in ("concurrency", "min_instances", "max_instances"):
+        (default,) = re.findall(rf'variable "{name}" {{.*?default\s*= (\d+)', variables, flags=re.DOTALL)
+        assert f"| `{name}` | {default} |" in RUNBOOK
