@@ -16,6 +16,9 @@ from publisher.topics import LOCAL_TOPIC
 from rookery.errors import Trouble
 from rookery.loading.command import load
 from rookery.model import app as model
+from rookery.outcomes.rejects_cli import app as rejects
+from rookery.outcomes.results_cli import app as results
+from rookery.simulate_cli import simulate
 from rookery.watch.cli import watch
 
 if TYPE_CHECKING:
@@ -32,6 +35,9 @@ app: Final = typer.Typer(
 app.add_typer(publish, name="publish")
 app.add_typer(outbox, name="outbox")
 app.add_typer(model, name="model")
+app.add_typer(results, name="results")
+app.add_typer(rejects, name="rejects")
+app.command()(simulate)
 app.command()(load)
 app.command()(watch)
 

@@ -1,0 +1,1 @@
+"""What became of readings: predictions and rejections read back, counted, exported, compacted and replayed."""

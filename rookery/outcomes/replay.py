@@ -1,0 +1,110 @@
+"""Replay: rejected readings judged anew on this machine, and sent again where they would pass now."""
+
+from __future__ import annotations
+
+import binascii
+import json
+from base64 import b64decode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rookery.outcomes.names import Seen
+from rookery.outcomes.place import lines
+from schemas.codec import SCHEMA_ATTRIBUTE, DecodedTable, decode, encode
+from schemas.reading import Reading
+from schemas.rejection import Reason, Rejection, Unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from publisher.client import ReadingPublisher
+
+LINEAGE: Final = "rookery_replay_of"
+"""The attribute of a replayed message: the message that its reading was rejected from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which rejections; None is any. `reason` is looked for in the words of every reason."""
+
+    reading_id: str | None = None
+    device: str | None = None
+    field: str | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def takes(self, one: Rejection) -> bool:
+        """Whether this one was asked for."""
+        words = self.reason and self.reason.casefold()
+        return (
+            self.reading_id in (None, one.reading_id)
+            and self.device in (None, one.device_id)
+            and (self.field is None or any(each.field == self.field for each in one.reasons))
+            and (not words or any(words in each.rule.casefold() for each in one.reasons))
+            and (self.since is None or one.rejected_at >= self.since)
+            and (self.until is None or one.rejected_at <= self.until)
+        )
+
+
+def rejected(uri: str, wanted: Wanted) -> Iterator[Rejection]:
+    """Each reading's first rejection of those that were asked for; raises Trouble."""
+    seen = Seen()
+    for one in lines(uri, Rejection):
+        if wanted.takes(one) and seen.add(one.reading_id):
+            yield one
+
+
+def original(one: Rejection) -> bytes:
+    """The bytes that were rejected."""
+    return b64decode(one.original)
+
+
+def judged(one: Rejection) -> Reading | tuple[Reason, ...]:
+    """A rejected reading under its identity if it would pass now, or else every reason why not."""
+    try:
+        decoded = decode(original(one), version=one.attributes.get(SCHEMA_ATTRIBUTE))
+    except Unusable as error:
+        return error.reasons
+    except (binascii.Error, ValueError) as error:
+        return (Reason(field="original", rule=f"base64 is needed: {error}"),)
+    if isinstance(decoded, DecodedTable):
+        return (Reason(field="original", rule="a reading is needed, not a table: publish its rows anew"),)
+    return decoded if decoded.reading_id else decoded.model_copy(update={"reading_id": one.reading_id})
+
+
+class Replay:
+    """Sends readings again and counts; with no publisher it only judges."""
+
+    def __init__(self, publisher: ReadingPublisher | None = None) -> None:
+        self._publisher = publisher
+        self.passed = 0
+        self.still_bad: list[tuple[Rejection, tuple[Reason, ...]]] = []
+
+    def offer(self, one: Rejection) -> None:
+        """Judge a rejection, and send its reading with its lineage; raises PublishError."""
+        verdict = judged(one)
+        if not isinstance(verdict, Reading):
+            self.still_bad.append((one, verdict))
+            return
+        self.passed += 1
+        if self._publisher is not None:
+            kept = {
+                name: word
+                for name, word in one.attributes.items()
+                if not name.startswith(("goog", "rookery_"))
+            }
+            self._publisher.publish(verdict, **{**kept, LINEAGE: one.message_id})
+
+
+def shown(one: Rejection) -> str:
+    """A rejection for people: everything that is known, and the original as text."""
+    known = one.model_dump(mode="json", exclude={"original"}, exclude_none=True)
+    text = original(one).decode(errors="backslashreplace")
+    return f"{json.dumps(known, indent=2, ensure_ascii=False)}\n{text}"
+
+
+def readable(reading: Reading) -> str:
+    """A reading as one line, ready for `rookery publish stream`."""
+    return encode(reading).decode()

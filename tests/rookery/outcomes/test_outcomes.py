@@ -1,0 +1,265 @@
+"""What became of readings, read back: each once, scored, exported, compacted; rejected ones judged anew."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import random
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from google.cloud.storage import Client
+from pyarrow import parquet
+from typer.testing import CliRunner
+
+from load.results import predictions
+from publisher.csv_rows import CsvFile, CsvRow
+from rookery.errors import Trouble
+from rookery.outcomes.chosen import Choice, Chosen, labels_of
+from rookery.outcomes.compaction import BucketPlace, FolderPlace, compact
+from rookery.outcomes.export import COLUMNS, export
+from rookery.outcomes.names import Labels, Seen
+from rookery.outcomes.rejects_cli import app as rejects
+from rookery.outcomes.results_cli import app as results
+from rookery.outcomes.summary import Summary
+from schemas.codec import in_base64
+from schemas.prediction import Prediction
+from schemas.rejection import Reason, Rejection
+from worker.storage_testing.server import StorageServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PENGUINS = Path(__file__).parents[3] / "data" / "penguins.csv"
+NOON = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
+
+
+def prediction(name: str, species: str = "Adelie", **more: object) -> Prediction:
+    known = {
+        "reading_id": name,
+        "message_id": "1",
+        "species": species,
+        "probability": 0.9,
+        "probabilities": {"Adelie": 0.9, "Chinstrap": 0.05, "Gentoo": 0.05},
+        "out_of_distribution": False,
+        "model": "m",
+        "predicted_at": NOON,
+    }
+    return Prediction(**{**known, **more})
+
+
+def written(root: Path, *files: list[Prediction], hour: str = "date=2026-11-22/hour=12") -> Path:
+    folder = root / hour
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, lines in enumerate(files):
+        text = "".join(f"{each.model_dump_json()}\n" for each in lines)
+        (folder / f"{number}.ndjson").write_text(text)
+    return root
+
+
+def rejection(root: Path, name: str, payload: bytes, rule: str, **more: object) -> None:
+    one = Rejection(
+        reasons=(Reason(field="body_mass_g", rule=rule, value="3"),),
+        original=in_base64(payload), reading_id=name, message_id=f"m-{name}",
+        rejected_at=NOON, revision="r", **more,
+    )  # fmt: skip
+    folder = root / "date=2026-11-22/hour=12"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.ndjson").write_text(one.model_dump_json() + "\n")
+
+
+def test_names_are_remembered_as_a_set_would() -> None:
+    """Rows of files, uuids, leading zeros and huge numbers: each name is new exactly once."""
+    chance = random.Random(3)  # noqa: S311  any order will do
+    stems = ["a", "a-1", "", "f204db2c753b", "x-y"]
+    tails = ["-0", "-00", "-1", "-1023", "-1024", "-999999999999", "-9999999999999", "-٣", "", "-", "-1x"]
+    names = [chance.choice(stems) + chance.choice(tails) for _ in range(500)]
+    seen, known = Seen(), set[str]()
+    for name in names:
+        assert seen.add(name) == (name not in known)
+        known.add(name)
+
+
+def test_the_names_of_a_file_take_a_bit_each() -> None:
+    """A hundred thousand rows are a hundred pages, not a hundred thousand texts."""
+    seen = Seen()
+    assert all(seen.add(f"f204db2c753b-{row}") for row in range(100_000))
+    assert len(seen._pages) == 98
+    assert not seen._others
+
+
+def test_labels_are_found_by_name() -> None:
+    """Known species by row, other words and other names as they are; an unknown bird is None."""
+    labels = Labels([("f-7", "Gentoo"), ("f-8", "Emperor"), ("bird", "Adelie")])
+    assert [labels["f-7"], labels["f-8"], labels["bird"], labels["f-9"]] == [
+        "Gentoo",
+        "Emperor",
+        "Adelie",
+        None,
+    ]
+    assert not Labels()
+
+
+def test_each_reading_counts_once_and_is_scored(tmp_path: Path) -> None:
+    """Predictions under the ids of a published file are scored against its species, repetitions or not."""
+    rows = [each for each in CsvFile(PENGUINS).rows() if isinstance(each, CsvRow)]
+    said = [prediction(each.reading.reading_id, each.label or "") for each in rows]
+    wrong = [said[0].model_copy(update={"species": "Gentoo"}), *said[1:]]
+    root = written(tmp_path, wrong, wrong[:100])
+    chosen, summary = Chosen(str(root)), Summary(labels_of([str(PENGUINS)]))
+    summary.enter(chosen)
+    assert (summary.readings, chosen.repeated, summary.scored, summary.right) == (342, 100, 342, 341)
+    assert summary.confusion["Adelie", "Gentoo"] == 1
+    told = CliRunner().invoke(results, ["summary", str(root), "--labels", str(PENGUINS)])
+    assert (told.exit_code, "341 of 342 known birds named rightly: 99.71%" in told.output) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [
+        (Choice(species="Gentoo"), ["b"]),
+        (Choice(device="d1"), ["a"]),
+        (Choice(since=date(2026, 11, 23)), ["c"]),
+        (Choice(until=date(2026, 11, 22)), ["a", "b"]),
+    ],
+)
+def test_one_may_choose(tmp_path: Path, choice: Choice, names: list[str]) -> None:
+    """By day, species and device."""
+    lines = [
+        prediction("a", device_id="d1"),
+        prediction("b", "Gentoo"),
+        prediction("c", predicted_at=NOON + timedelta(days=1)),
+    ]
+    assert [one.reading_id for one in Chosen(str(written(tmp_path, lines)), choice)] == names
+
+
+def test_csv_and_parquet_say_the_same(tmp_path: Path) -> None:
+    """Both have every column, each reading once, times with their zone, and the label where there is one."""
+    lines = [prediction("f-0", row=3, missing=("sex", "year")), prediction("b", observed_at=NOON)]
+    root, labels = written(tmp_path / "in", lines, lines), Labels([("f-0", "Gentoo")])
+    for name in ("out.csv", "out.parquet"):
+        assert export(Chosen(str(root)), tmp_path / name, labels=labels) == 2
+    with (tmp_path / "out.csv").open() as file:
+        from_csv = list(csv.DictReader(file))
+    table = parquet.read_table(tmp_path / "out.parquet")
+    assert tuple(table.column_names) == COLUMNS == tuple(from_csv[0])
+    assert [each["reading_id"] for each in from_csv] == table.column("reading_id").to_pylist() == ["f-0", "b"]
+    assert (from_csv[0]["missing"], from_csv[0]["known_species"]) == ("sex|year", "Gentoo")
+    assert table.column("predicted_at").to_pylist() == [NOON, NOON]
+    assert from_csv[1]["observed_at"] == NOON.isoformat()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.csv", "out.parquet"]
+
+
+def test_what_is_no_place_of_predictions_is_a_sentence(tmp_path: Path) -> None:
+    """A folder that is not there, another address, a line of something else."""
+    for uri in (str(tmp_path / "nowhere"), "ftp://x/y"):
+        with pytest.raises(Trouble):
+            list(Chosen(uri))
+    (tmp_path / "x.ndjson").write_text("{}\n")
+    with pytest.raises(Trouble, match=r"x\.ndjson, line 1"):
+        list(Chosen(str(tmp_path)))
+    with pytest.raises(Trouble, match="cannot be written"):
+        export([], tmp_path / "no" / "out.csv", labels=Labels())
+
+
+def test_small_files_of_a_closed_hour_become_one(tmp_path: Path) -> None:
+    """Every line is there afterwards, once; open segments, single files and the present hour are left alone."""
+    files = [[prediction(f"{number}-{row}") for row in range(3)] for number in range(4)]
+    written(tmp_path, *files, files[0])
+    written(tmp_path, *files, hour="date=2026-11-22/hour=14")
+    written(tmp_path, files[0], hour="date=2026-11-22/hour=10")
+    (tmp_path / "date=2026-11-22/hour=12/.open-9.ndjson").write_text(
+        prediction("open").model_dump_json() + "\n"
+    )
+    before = sorted(line.reading_id for line in predictions(tmp_path))
+    now = NOON + timedelta(hours=2)
+    place = FolderPlace(tmp_path)
+    assert compact(place, now=now, dry_run=True) == compact(place, now=now)
+    assert sorted(line.reading_id for line in predictions(tmp_path)) == before
+    left = sorted(path.name for path in (tmp_path / "date=2026-11-22/hour=12").iterdir())
+    assert (left[0], len(left), left[1].startswith("compact-")) == (".open-9.ndjson", 2, True)
+    assert len((tmp_path / "date=2026-11-22/hour=12" / left[1]).read_text().splitlines()) == 12
+    assert len(list((tmp_path / "date=2026-11-22/hour=14").iterdir())) == 4
+    assert compact(place, now=now).before == 0
+
+
+def test_a_compaction_that_was_killed_is_finished_by_the_next(tmp_path: Path) -> None:
+    """With the merged file there and the others too, the next one ends with each line once."""
+    root = written(tmp_path, [prediction("a")], [prediction("b")])
+    kept = {path: path.read_text() for path in root.rglob("*.ndjson")}
+    compact(FolderPlace(root))
+    for path, text in kept.items():
+        path.write_text(text)
+    compact(FolderPlace(root))
+    (merged,) = root.rglob("*.ndjson")
+    assert len(merged.read_text().splitlines()) == 2
+
+
+def test_a_bucket_is_read_and_compacted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, with objects and their preconditions."""
+    with StorageServer("birds") as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        client = Client(client_options={"api_endpoint": server.url}, use_auth_w_custom_endpoint=False)
+        for number in range(3):
+            lines = f"{prediction(f'f-{number}').model_dump_json()}\n{prediction('f-9').model_dump_json()}\n"
+            blob = client.bucket("birds").blob(f"out/date=2026-11-22/hour=12/{number}.ndjson.gz")
+            blob.upload_from_string(gzip.compress(lines.encode()), if_generation_match=0)
+        assert [one.reading_id for one in Chosen("gs://birds/out")] == ["f-0", "f-9", "f-1", "f-2"]
+        assert compact(BucketPlace("gs://birds/out", client)).after == 1
+        assert [blob.name.rpartition("/")[2][:8] for blob in client.list_blobs("birds")] == ["compact-"]
+        assert [one.reading_id for one in Chosen("gs://birds/out")] == ["f-0", "f-9", "f-1", "f-2"]
+        client.close()
+
+
+def test_rejected_readings_are_listed_and_shown(tmp_path: Path) -> None:
+    """With their reasons, filtered, each reading once, the original as text."""
+    rejection(tmp_path, "a", b'{"body_mass_g": 3}', "at least 50 is needed")
+    rejection(tmp_path, "b", b"\xff", "JSON is needed", device_id="d1")
+    run: Callable[..., str] = lambda *words: CliRunner().invoke(rejects, [*words]).stdout  # noqa: E731
+    assert run("list", str(tmp_path)).count("\n") == 2
+    assert run("list", str(tmp_path), "--reason", "LEAST 50") == (
+        "2026-11-22 12:30:00  a  body_mass_g: at least 50 is needed\n"
+    )
+    assert " b " in run("list", str(tmp_path), "--device", "d1")
+    assert run("list", str(tmp_path), "--since", "2026-11-23") == ""
+    shown = run("show", str(tmp_path), "b")
+    assert json.loads(shown[: shown.rindex("}") + 1])["message_id"] == "m-b"
+    assert shown.endswith("\\xff\n")
+
+
+def test_only_what_would_pass_is_replayed(tmp_path: Path) -> None:
+    """Every rejected reading is judged on this machine first; a dry run sends nothing and says the same."""
+    rejection(tmp_path, "good", b'{"body_mass_g": 3700}', "the model failed on it")
+    rejection(tmp_path, "bad", b'{"body_mass_g": 3}', "at least 50 is needed")
+    done = CliRunner().invoke(rejects, ["replay", str(tmp_path), "--dry-run"])
+    assert (done.exit_code, done.stdout) == (1, "1 of 2 readings would pass; nothing was sent\n")
+    assert done.stderr == "bad: body_mass_g: at least 50 is needed\n"
+    one = CliRunner().invoke(rejects, ["replay", str(tmp_path), "--dry-run", "--reason", "model failed"])
+    assert (one.exit_code, one.stdout) == (0, "1 of 1 readings would pass; nothing was sent\n")
+
+
+def test_a_replayed_reading_keeps_its_identity_and_names_its_lineage(tmp_path: Path, broker: str) -> None:
+    """It arrives under the name it was rejected by, with the message it came in and its own attributes."""
+    import grpc  # noqa: PLC0415  the same
+    from google.pubsub_v1 import PublisherClient, SubscriberClient  # noqa: PLC0415  half a second
+    from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport  # noqa: PLC0415  the same
+    from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport  # noqa: PLC0415  the same
+
+    topic, subscription = "projects/p/topics/replayed", "projects/p/subscriptions/replayed"
+    rejection(tmp_path, "12-3", b'{"body_mass_g": 3700}', "x", attributes={"station": "north"})
+    with grpc.insecure_channel(broker) as channel:
+        PublisherClient(transport=PublisherGrpcTransport(channel=channel)).create_topic(name=topic)
+        subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
+        subscriber.create_subscription(name=subscription, topic=topic)
+        done = CliRunner().invoke(rejects, ["replay", str(tmp_path), "--topic", topic, "--broker", broker])
+        assert (done.exit_code, done.stdout) == (0, "1 of 1 readings sent again\n"), done.output
+        (received,) = subscriber.pull(subscription=subscription, max_messages=10).received_messages
+    assert json.loads(received.message.data) == {"body_mass_g": 3700, "reading_id": "12-3"}
+    assert dict(received.message.attributes) == {
+        "rookery_schema": "1",
+        "rookery_replay_of": "m-12-3",
+        "station": "north",
+    }
