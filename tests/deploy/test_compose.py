@@ -76,6 +76,14 @@ def test_images_are_stages_of_the_dockerfile(root: Path) -> None:
     assert [name for name, each in SERVICES.items() if "build" not in each] == ["emulator"]
 
 
+def test_nothing_is_written_to_a_read_only_root() -> None:
+    """Bad rows and checkpoints of the penguins go to a tmpfs, for the image's own folders cannot be written."""
+    for name in ("publisher", "embedded-publisher"):
+        command = SERVICES[name]["command"]
+        assert SERVICES[name]["read_only"] is True
+        assert command[command.index("--beside") + 1] in SERVICES[name]["tmpfs"]
+
+
 def test_addresses_agree() -> None:
     """Whoever is named in an address is a service that listens on that port."""
     listens = {
