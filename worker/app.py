@@ -20,8 +20,9 @@ from worker.batcher import Bounds
 from worker.drift import Drift
 from worker.duplicates import Duplicates
 from worker.errors import Misconfigured
+from worker.heads import Heads
 from worker.journal import Journal
-from worker.lane import Ends, Heads, Lanes, PushLane
+from worker.lane import Ends, Lanes, PushLane
 from worker.metrics import Metrics
 from worker.model_cache import ModelCache
 from worker.model_source import BadModelAddress, source_of

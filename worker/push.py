@@ -16,7 +16,8 @@ from worker.errors import Full, Retry
 
 if TYPE_CHECKING:
     from worker.auth import Guard
-    from worker.lane import Answer, Head
+    from worker.heads import Head
+    from worker.lane import Answer
     from worker.metrics import Metrics
     from worker.pipeline import Pipeline
     from worker.rendering import Lines

@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from worker.lane import (
-    HEAD_BYTES,
-    IDLE_SECONDS,
-    KNOWN_HEADS,
-    REQUEST_SECONDS,
-    Answer,
-    Ends,
-    Head,
-    Heads,
-    Lanes,
-    PushLane,
-)
+from worker.heads import KNOWN_HEADS, Head, Heads
+from worker.lane import HEAD_BYTES, IDLE_SECONDS, REQUEST_SECONDS, Answer, Ends, Lanes, PushLane
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -1,0 +1,92 @@
+"""Heads: is this the head of a push request? Asked of httptools once, then known by its bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import httptools
+
+KNOWN_HEADS: Final = 4096
+"""Heads that are remembered; Pub/Sub's differ in their Content-Length only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the lane needs of a push request's head: its body's length and its token."""
+
+    length: int
+    authorization: str | None
+
+
+class Heads:
+    """Reads heads; whether one is a push request's is asked of httptools once and then remembered."""
+
+    def __init__(self, *, body_bytes: int) -> None:
+        """Store the bound of a body; a longer one is aiohttp's to refuse."""
+        self._body_bytes = body_bytes
+        self._known: dict[bytes, Head | None] = {}
+
+    def read(self, head: bytes) -> Head | None:
+        """Read a whole head, its blank line included; None where it is not the lane's."""
+        try:
+            return self._known[head]
+        except KeyError:
+            if len(self._known) >= KNOWN_HEADS:
+                self._known.clear()
+            read = self._known[head] = _parsed(head, self._body_bytes)
+            return read
+
+
+class _Callbacks:
+    """What httptools finds in a head."""
+
+    def __init__(self) -> None:
+        self.url = b""
+        self.headers: dict[bytes, bytes] = {}
+        self.twice = False
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        self.twice |= name in self.headers
+        self.headers[name] = value
+
+
+# Each of these changes what the body is, how it is framed, or what comes after it: aiohttp knows them all.
+_OTHERS: Final = (
+    b"connection",
+    b"content-encoding",
+    b"expect",
+    b"transfer-encoding",
+    b"upgrade",
+    b"x-goog-pubsub-message-id",
+)
+
+
+def _parsed(head: bytes, body_bytes: int) -> Head | None:
+    found = _Callbacks()
+    parser = httptools.HttpRequestParser(found)
+    try:
+        parser.feed_data(head)
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        return None
+    headers = found.headers
+    length = headers.get(b"content-length", b"")
+    if (
+        parser.get_method() != b"POST"
+        or found.url != b"/"
+        or parser.get_http_version() != "1.1"
+        or found.twice
+        or b"host" not in headers
+        or any(
+            name in headers for name in _OTHERS if (name, headers.get(name)) != (b"connection", b"keep-alive")
+        )
+        or not length.isdigit()
+        or int(length) > body_bytes
+    ):
+        return None
+    token = headers.get(b"authorization")
+    return Head(length=int(length), authorization=None if token is None else token.decode("latin-1"))
