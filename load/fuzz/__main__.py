@@ -32,7 +32,12 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="rookery-fuzz-") as folder:
         try:
-            findings = run(options.seed, options.count, Path(folder))
+            findings = run(
+                options.seed,
+                options.count,
+                Path(folder),
+                told=lambda found: say(f"  {found.posted:,} so far, {len(found.wrong)} wrong"),
+            )
         except Broken as error:
             say(f"Broken: {error}")
             return 2

@@ -21,7 +21,7 @@ from schemas.rejection import Unusable
 from schemas.segment import OPEN, segments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from load.fuzz.bodies import Body
@@ -51,8 +51,10 @@ class Findings:
         self.wrong.append(f"{what}: {body.kind}: {body.content[:2000]!r}")
 
 
-def run(seed: int, count: int, folder: Path) -> Findings:
-    """Post so many bodies; raises load.chaos.process.Broken where the worker ends."""
+def run(
+    seed: int, count: int, folder: Path, *, told: Callable[[Findings], None] = lambda _: None
+) -> Findings:
+    """Post so many bodies, and tell of each round; raises load.chaos.process.Broken where the worker ends."""
     findings = Findings()
     bodies = iter(Bodies(seed))
     settings = {
@@ -70,6 +72,7 @@ def run(seed: int, count: int, folder: Path) -> Findings:
             size = min(_ROUND, count - findings.posted)
             _round(islice(bodies, size), address, findings, found)
             findings.footprints.append(footprint(worker.pid))
+            told(findings)
         code = worker.end(signal.SIGTERM)
         if code:
             findings.wrong.append(f"the worker ended with {code}")
