@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bluegreen.errors import Stopped
+from bluegreen.errors import CommandFailed, Stopped
 from bluegreen.service import ALL, BLUE, GREEN
 from bluegreen.smoke import Smoke
 from bluegreen.watch import Monitoring
@@ -66,22 +66,22 @@ class Rollout:
                 self._service.share({green.revision: share, blue: ALL - share})
                 # A token lives an hour, a careful release may take longer: each step gets its own.
                 self._watch(green, self._smoke(green, audience=before.url), share)
+            self._service.share({green.revision: ALL}, **{BLUE: blue, GREEN: green.revision})
         except BaseException as error:
             self._back(before, error)
             raise
-        self._service.share({green.revision: ALL}, **{BLUE: blue, GREEN: green.revision})
         _say(f"{green.revision} serves; `deploy/release rollback` goes back to {blue}")
 
     def _back(self, before: Standing, error: BaseException) -> None:
         """Take the green revision out of traffic; raises Stopped with both reasons where even that fails."""
-        _say(f"rolling back: {error or type(error).__name__}")
+        _say(f"rolling back: {str(error) or type(error).__name__}")
         try:
             self._service.withdraw(before.shares)
         except Stopped as failed:
             raise Stopped(f"{error}; and rolling back failed: {failed}; look at the service now") from error
 
     def _built(self) -> str:
-        """Build and push the image; give its name by digest, so that what was tested is what runs."""
+        """Build and push the image; give its name by digest: what was tested is what runs. Raises CommandFailed."""
         image = self._plan.image
         self._gcloud.run(
             *("builds", "submit", str(ROOT), f"--config={ROOT / 'deploy' / 'cloudbuild.yaml'}"),
@@ -91,6 +91,8 @@ class Rollout:
             *("artifacts", "docker", "images", "describe", image),
             "--format=value(image_summary.digest)",
         )
+        if not digest and not self._gcloud.dry:
+            raise CommandFailed(f"the registry does not tell the digest of {image}")
         return f"{image.rpartition(':')[0]}@{digest or 'sha256:DIGEST'}"
 
     def _smoke(self, green: Green, *, audience: str) -> Smoke:
