@@ -47,11 +47,13 @@ async def test_blocks_written_at_once_all_become_durable(place: Place, noon: dat
 
 
 async def test_a_large_block_is_one_write_to_its_caller(place: Place, noon: datetime) -> None:
-    """However it is shared out behind, it is durable as a whole."""
+    """However it is shared out behind, it is durable as a whole (a topic may repeat itself on a slow machine)."""
     lines = [f'{{"a":{nth}}}\n'.encode() for nth in range(900)]
     sink = await place.sink()
     await sink.write(_block("0a", *lines, at=noon))
-    assert sorted(await place.lines()) == sorted(lines)
+    found = await place.lines()
+    assert set(found) == set(lines)
+    assert len(found) == len(lines) or not place.writes_once
 
 
 async def test_a_place_that_is_not_there_is_said_and_nothing_is_promised(

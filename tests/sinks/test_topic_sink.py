@@ -94,5 +94,5 @@ async def test_a_broker_that_is_not_there_is_said_in_time(monkeypatch: pytest.Mo
     began = time.monotonic()
     with pytest.raises(SinkUnavailable, match="projects/p/topics/results"):
         await sink.write(block({"reading_id": "r1"}))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8
     await sink.close()

@@ -25,6 +25,7 @@ CLASS_A: Final = frozenset[Operation]({"insert", "list"})
 _LONGEST_BODY: Final = 256 * 1024 * 1024
 _PAGE: Final = 1000
 _RESUME: Final = 308
+_LETTING_GO_S: Final = 0.01
 
 
 class StorageServer:
@@ -75,11 +76,14 @@ class StorageServer:
     async def _end(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+        # A connection that was just accepted gets its turn before it is cut off: else nobody would close its socket.
+        await asyncio.sleep(_LETTING_GO_S)
         # Requests that a fault delays outlive their connections.
         delayed = asyncio.all_tasks() - {asyncio.current_task()}
         for each in delayed:
             each.cancel()
         await asyncio.gather(*delayed, return_exceptions=True)
+        await asyncio.sleep(_LETTING_GO_S)
 
     def wait_for(self, operation: Operation, count: int = 1, *, within_s: float = 10.0) -> None:
         """Block until so many requests of an operation have arrived; raises TimeoutError."""
@@ -186,7 +190,9 @@ class StorageServer:
     def _list(self, request: web.Request) -> web.Response:
         query = request.query
         found = self.buckets.objects(
-            _place(request)[0], prefix=query.get("prefix", ""), versions=query.get("versions", "").lower() == "true"
+            _place(request)[0],
+            prefix=query.get("prefix", ""),
+            versions=query.get("versions", "").lower() == "true",
         )
         first, most = int(query.get("pageToken", "0")), int(query.get("maxResults", _PAGE))
         page: dict[str, Any] = {"kind": "storage#objects"}
