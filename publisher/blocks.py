@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from publisher.dialect import MAX_LINE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from publisher.dialect import Survey
+
+_MOST: Final = 4 * MAX_LINE + 1
+"""Bytes of a line that are more than MAX_LINE characters in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +26,42 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines that are not blank, each with its row (from 0, blank lines count), and the place after them."""
+    """Lines in one text, LF between them, each with its row (from 0, blank lines count), and the place after them.
 
-    lines: list[str]
-    rows: range | list[int]
+    `cut` says that a line was longer than MAX_LINE, and is not here whole.
+    """
+
+    text: str
+    rows: Sequence[int]
     end: Place
+    cut: bool = False
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines, one for each row."""
+        return self.text.split("\n")
+
+    def filled(self) -> Block:
+        """The same without blank lines."""
+        lines = self.lines
+        kept = [
+            (row, line) for row, line in zip(self.rows, lines, strict=True) if line and not line.isspace()
+        ]
+        if len(kept) == len(lines):
+            return self
+        text, rows = "\n".join(line for _, line in kept), [row for row, _ in kept]
+        return Block(text=text, rows=rows, end=self.end, cut=self.cut)
+
+    def part(self, part: slice) -> Block:
+        """Some of the lines."""
+        text = "\n".join(self.lines[part])
+        return Block(text=text, rows=self.rows[part], end=self.end, cut=self.cut)
 
 
 def blocks(file: BinaryIO, survey: Survey, begin: Place, size: list[int]) -> Iterator[Block]:
     """Read on from a place, about `size[0]` bytes at a time, which may change on the way.
 
-    Of an endless line only MAX_LINE bytes are kept.
+    Of an endless line only the beginning is kept, which is too long still.
     """
     _go(file, begin.offset)
     offset, row, rest, skipped = begin.offset, begin.row, b"", 0
@@ -44,12 +72,12 @@ def blocks(file: BinaryIO, survey: Survey, begin: Place, size: list[int]) -> Ite
         if cut:
             text = rest[:cut].decode(survey.encoding, errors="replace")
             offset += cut + skipped
-            block = _block(text, survey.line_end.decode(), row=row, offset=offset)
+            block = _block(text, survey.line_end.decode(), row=row, place=offset, cut=bool(skipped))
             row, rest, skipped = block.end.row, rest[cut:], 0
             yield block
-        elif len(rest) > MAX_LINE:
-            skipped += len(rest) - MAX_LINE - 1
-            rest = rest[: MAX_LINE + 1]
+        elif len(rest) > _MOST:
+            skipped += len(rest) - _MOST
+            rest = rest[:_MOST]
         if not piece:
             return
 
@@ -62,15 +90,11 @@ def _go(file: BinaryIO, offset: int) -> None:
         offset -= len(piece)
 
 
-def _block(text: str, line_end: str, *, row: int, offset: int) -> Block:
-    if line_end == "\n" and "\r" in text:
+def _block(text: str, line_end: str, *, row: int, place: int, cut: bool) -> Block:
+    if line_end == "\r":
+        text = text.replace("\r", "\n")
+    elif "\r" in text:
         text = text.replace("\r\n", "\n").removesuffix("\r")
-    lines = text.removesuffix(line_end).split(line_end)
-    rows = range(row, row + len(lines))
-    end = Place(offset=offset, row=rows.stop)
-    if "" in lines or any(map(str.isspace, lines)):
-        filled = [
-            (number, line) for number, line in zip(rows, lines, strict=True) if line and not line.isspace()
-        ]
-        return Block(lines=[line for _, line in filled], rows=[number for number, _ in filled], end=end)
-    return Block(lines=lines, rows=rows, end=end)
+    text = text.removesuffix("\n")
+    rows = range(row, row + text.count("\n") + 1)
+    return Block(text=text, rows=rows, end=Place(offset=place, row=rows.stop), cut=cut)

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Final
 from pydantic_core import to_json
 
 from publisher.bad_row import BadRow
-from publisher.blocks import Block, Place
 from publisher.cells import NULL, ColumnReader, UnfitError
 from publisher.columns import DATE, REJECTED
 from publisher.csv_rows import BLOCK, FIELDS, CsvFile
-from publisher.dialect import MAX_LINE
 from publisher.message import MAX_PAYLOAD
 from publisher.parcel import Parcel
 from schemas.codec import encode
@@ -27,6 +25,7 @@ from schemas.table import MAX_ROWS, ReadingTable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from publisher.blocks import Block, Place
     from schemas.reading import Reading
 
 TABLE_BYTES: Final = 200_000
@@ -79,11 +78,14 @@ class CsvParcels:
             # The next block is to give one table: how much that is follows from what this one came to.
             made = sum(each.size for each in pieces)
             if made:
-                size[0] = max(LEAST_BYTES, min(4 * BLOCK, size[0] * table_bytes // made))
+                size[0] = max(LEAST_BYTES, min(4 * BLOCK, 2 * size[0], size[0] * table_bytes // made))
 
     def _bounded(self, block: Block, most_rows: int) -> Iterator[_Piece | BadRow]:
-        for start in range(0, len(block.lines), most_rows):
-            yield from self._pieces(_part(block, slice(start, start + most_rows)))
+        if len(block.rows) <= most_rows:
+            yield from self._pieces(block)
+            return
+        for start in range(0, len(block.rows), most_rows):
+            yield from self._pieces(block.part(slice(start, start + most_rows)))
 
     def _pieces(self, block: Block) -> Iterator[_Piece | BadRow]:
         try:
@@ -94,17 +96,20 @@ class CsvParcels:
             yield piece
 
     def _smaller(self, block: Block) -> Iterator[_Piece | BadRow]:
-        half = len(block.lines) // 2
-        if half >= _BY_ROW:
-            yield from self._pieces(_part(block, slice(half)))
-            yield from self._pieces(_part(block, slice(half, None)))
-            return
-        for each in self._file.by_row(block):
-            yield each if isinstance(each, BadRow) else self._piece_of(each.reading)
+        filled = block.filled()
+        half = len(filled.rows) // 2
+        if filled is not block and filled.rows:
+            yield from self._pieces(filled)
+        elif half >= _BY_ROW:
+            yield from self._pieces(filled.part(slice(half)))
+            yield from self._pieces(filled.part(slice(half, None)))
+        else:
+            for each in self._file.by_row(filled):
+                yield each if isinstance(each, BadRow) else self._piece_of(each.reading)
 
     def _piece(self, block: Block) -> _Piece:
         """Read a block column by column; raises one of several errors where anything is odd."""
-        cells = self._split(block.lines)
+        cells = self.split(block)
         read = {name: self._reader.json(name, cells[place]) for name, place in self._taken().items()}
         names = self._names(block, cells)
         read["reading_id"] = to_json(names).decode()[1:-1]
@@ -134,20 +139,27 @@ class CsvParcels:
         stem = self._file.stem
         return [f"{stem}-{row}" for row in block.rows]
 
-    def _split(self, lines: list[str]) -> list[tuple[str, ...]]:
-        """Cut lines into columns."""
+    def split(self, block: Block) -> Sequence[Sequence[str]]:
+        """Cut lines into columns of cells; raises one of several errors where a line has more or fewer of them."""
         survey = self._file.survey
-        if max(map(len, lines)) > MAX_LINE:
+        width = len(survey.columns.names)
+        if block.cut:
             raise UnfitError
-        if any('"' in line for line in lines):
-            rows = list(csv.reader(lines, delimiter=survey.delimiter, strict=True))
-        else:
-            rows = [line.split(survey.delimiter) for line in lines]
-        cells = list(zip(*rows, strict=True))
-        # An open quote would have swallowed lines.
-        if len(rows) != len(lines) or len(cells) != len(survey.columns.names):
+        if '"' in block.text:
+            rows = list(csv.reader(block.lines, delimiter=survey.delimiter, strict=True))
+            columns = list(zip(*rows, strict=True))
+            # An open quote would have swallowed lines.
+            if len(rows) != len(block.rows) or len(columns) != width:
+                raise UnfitError
+            return columns
+        # All lines at once, an end of line between them as a cell of its own: where each has as many cells as
+        # it should have, these ends stand at equal distances.
+        end = f"{survey.delimiter}\n{survey.delimiter}"
+        cells = block.text.replace("\n", end).split(survey.delimiter)
+        lines = len(block.rows)
+        if len(cells) != lines * (width + 1) - 1 or cells[width :: width + 1].count("\n") != lines - 1:
             raise UnfitError
-        return cells
+        return [cells[place :: width + 1] for place in range(width)]
 
     def _piece_of(self, reading: Reading) -> _Piece:
         fields = reading.model_dump(mode="json")
@@ -172,10 +184,6 @@ class _Piece:
         """The JSON of a table; a column of nothing but null is left out."""
         told = (f'"{name}":[{text}]' for name, text in self.columns.items() if text.strip("nul,"))
         return ("{" + ",".join(told) + "}").encode()
-
-
-def _part(block: Block, part: slice) -> Block:
-    return Block(lines=block.lines[part], rows=block.rows[part], end=block.end)
 
 
 def _check_measured(columns: dict[str, str]) -> None:

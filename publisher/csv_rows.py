@@ -105,22 +105,23 @@ class CsvFile:
         """Yield what the column of species says, of readings that may be sent or not; raises as `survey` does."""
         if LABEL not in self.places:
             return
-        for block in self.blocks(self.start):
-            for line, row in zip(block.lines, block.rows, strict=True):
+        for block in map(Block.filled, self.blocks(self.start)):
+            for line, row in zip(block.lines if block.rows else (), block.rows, strict=True):
                 cells = self._try_cells(line)
                 known = self._label(cells) if cells else None
                 if known is not None:
                     yield Label(reading_id=self.identity(row, cells), species=known)
 
     def by_row(self, block: Block) -> Iterator[CsvRow | BadRow]:
-        """Read each line of a block by itself."""
-        for line, row in zip(block.lines, block.rows, strict=True):
+        """Read each line of a block by itself, blank ones left out."""
+        filled = block.filled()
+        for line, row in zip(filled.lines if filled.rows else (), filled.rows, strict=True):
             number = self.survey.header_line + 1 + row
             try:
                 yield self._row(line, row, number)
             except _UnusableRowError as error:
                 name = self.identity(row, self._try_cells(line))
-                yield BadRow(line=number, reasons=error.reasons, text=line, reading_id=name)
+                yield BadRow(line=number, reasons=error.reasons, text=line[:MAX_LINE], reading_id=name)
 
     def identity(self, row: int, cells: Sequence[str] | None) -> str:
         """What the file says that a row is, or was when it was rejected; else its place in this file."""

@@ -7,16 +7,18 @@ which must be known before the first row leaves, and a run that was ended can go
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import glob
 import gzip
 import io
+import re
 import shutil
 import sys
 import tempfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, BinaryIO, Final, cast
 
 from publisher.errors import BadFileError
@@ -33,6 +35,7 @@ REJECTED: Final = ".rejected.csv"
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _PIECE: Final = 1 << 20
+_MAGIC: Final = re.compile(r"[*?[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +128,19 @@ def _fetched(address: str, folder: Path) -> Iterator[Source]:
 
     bucket, _, name = address.removeprefix(BUCKET).partition("/")
     try:
-        client = Client()
-        blobs = sorted(client.list_blobs(bucket, match_glob=name), key=lambda blob: str(blob.name))
+        found = Client().list_blobs(bucket, prefix=_MAGIC.split(name)[0])
+        blobs = sorted((blob for blob in found if _meant(blob.name, name)), key=lambda blob: str(blob.name))
         if not blobs:
             raise FileNotFoundError(2, "no object has such a name", address)
         for number, blob in enumerate(blobs):
-            path = folder / f"{number}"
-            blob.download_to_filename(str(path))
-            yield Source(
-                name=f"{BUCKET}{bucket}/{blob.name}", path=path, beside=Path(Path(str(blob.name)).name)
-            )
+            path = folder / str(number)
+            blob.download_to_filename(str(path), raw_download=True)
+            beside = Path(PurePosixPath(blob.name).name)
+            yield Source(name=f"{BUCKET}{bucket}/{blob.name}", path=path, beside=beside)
     except (GoogleAPICallError, GoogleAuthError) as error:
         raise OSError(5, " ".join(str(error).split()), address) from error
+
+
+def _meant(name: str, pattern: str) -> bool:
+    """Whether a pattern means an object; what it is called alone always does."""
+    return name == pattern or (fnmatch.fnmatchcase(name, pattern) and not name.endswith(REJECTED))

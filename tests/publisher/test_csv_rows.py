@@ -192,6 +192,29 @@ def test_tables_and_rows_agree_on_every_cell(written: Callable[..., CsvFile], ce
     ] == [each.reading for each in strict if isinstance(each, CsvRow)]
 
 
+def test_blank_lines_cost_nothing_but_their_number(written: Callable[..., CsvFile]) -> None:
+    """However many there are, a row keeps the number of its line, in tables as alone."""
+    file = written("", GOOD, "  ", "", GOOD, "\t", *[GOOD] * 50, "")
+    strict = [each.reading for each in file.rows() if isinstance(each, CsvRow)]
+    (table, end) = CsvParcels(file).tables()
+    assert readings_of(table) == strict
+    assert [int(each.reading_id.rpartition("-")[2]) for each in strict[:3]] == [1, 4, 6]
+    assert end.end.row == 57
+
+
+@pytest.mark.parametrize("filling", ["x", " ", "ö", ","])
+def test_an_endless_line_is_one_bad_row(written: Callable[..., CsvFile], filling: str) -> None:
+    """A line of a megabyte is never held whole, never taken for the row that it begins like, and costs itself alone."""
+    file = written(GOOD, GOOD + filling * 1_000_000, GOOD, GOOD)
+    every = list(CsvParcels(file).tables(table_bytes=10_000))
+    bad = [each for each in every if isinstance(each, BadRow)]
+    assert [(each.line, each.reasons[0].rule) for each in bad] == [
+        (3, f"at most {MAX_LINE} characters are needed")
+    ]
+    assert len(bad[0].text) == MAX_LINE
+    assert sum(each.rows for each in every if isinstance(each, Parcel)) == 3
+
+
 @pytest.mark.parametrize("bounds", [{"most_rows": 0}, {"most_rows": 100_001}, {"table_bytes": 10_000_000}])
 def test_impossible_tables_are_refused(bounds: dict[str, int]) -> None:
     """A table has one row at least, and no more than the schema and a message take."""

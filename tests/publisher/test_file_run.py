@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from google.cloud.storage import Client
 
 from publisher.checkpoint import Checkpoint, checkpoint_path, load
 from publisher.client import ReadingPublisher
@@ -20,6 +22,7 @@ from publisher.file_run import Cut, FileRun
 from publisher.settings import PublisherSettings
 from publisher.source import Source, sources
 from schemas.codec import DecodedTable, decode
+from worker.storage_testing.server import StorageServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,3 +169,35 @@ def test_patterns_and_folders_beside(tmp_path: Path) -> None:
     for nothing in (str(tmp_path / "*.tsv"), str(tmp_path), str(tmp_path / "c.csv")):
         with pytest.raises(FileNotFoundError), sources([nothing]):
             pass
+
+
+def test_a_bucket_s_files_are_read_as_local_ones_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A pattern in a bucket means its objects; the readings are those of the same bytes on the disk."""
+    with StorageServer("birds") as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        bucket = Client(client_options={"api_endpoint": server.url}, use_auth_w_custom_endpoint=False).bucket(
+            "birds"
+        )
+        for name in ("season/b.csv", "season/a.csv.gz", "season/a.csv.rejected.csv", "other.csv"):
+            content = PENGUINS.read_bytes()
+            bucket.blob(name).upload_from_string(gzip.compress(content) if name.endswith("gz") else content)
+        with sources(["gs://birds/season/*"], tmp_path) as found:
+            assert [each.name for each in found] == ["gs://birds/season/a.csv.gz", "gs://birds/season/b.csv"]
+            assert [each.beside.name for each in found] == ["a.csv.gz", "b.csv"]
+            local = list(CsvFile(PENGUINS).rows())
+            assert all(list(CsvFile(each).rows()) == local for each in found)
+        with pytest.raises(FileNotFoundError), sources(["gs://birds/season/c.csv"]):
+            pass
+        with pytest.raises(OSError, match="nowhere"), sources(["gs://nowhere/x.csv"]):
+            pass
+        bucket.client.close()
+
+
+def test_tables_are_twenty_times_as_fast_as_singles(publisher: ReadingPublisher, tmp_path: Path) -> None:
+    """Rows a second of the same bird, both ways in one run, over real gRPC."""
+    path = many(tmp_path / "birds.csv", 200_000, bad=300_000)
+    few = many(tmp_path / "few.csv", 4_000, bad=300_000)
+    tables = FileRun(CsvFile(path), Cut()).publish(publisher).summary
+    singles = FileRun(CsvFile(few), Cut(singles=True)).publish(publisher).summary
+    ratio = (tables.rows / tables.seconds) / (singles.rows / singles.seconds)
+    assert ratio > 20, f"{ratio:.1f}"
