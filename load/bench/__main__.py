@@ -25,7 +25,7 @@ from load.bench.truth import Truth
 from load.bench.wrk import NoGenerator, find_wrk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SECTIONS: Final[dict[str, Callable[[Run], Section]]] = {
     "singles": singles.measure,
@@ -39,6 +39,9 @@ REPORTS: Final = ROOT / "load" / "reports"
 CANNOT: Final = 2
 """Exit code where nothing could be measured; the last line says why."""
 
+INTERRUPTED: Final = 130
+"""Exit code of a run that was stopped from the keyboard."""
+
 
 def main() -> int:
     """Measure what is asked for; gives the exit code."""
@@ -50,13 +53,16 @@ def main() -> int:
         return CANNOT
     folder = _folder(quick=options.quick)
     figures = _known(folder)
-    if not options.render:
-        try:
-            figures = _measured(asked, figures, quick=options.quick)
-        except (NoGenerator, Absent) as why:
-            say(str(why))
-            return CANNOT
-    (folder / "performance.json").write_text(json.dumps(figures, indent=1) + "\n")
+    try:
+        for name, section in () if options.render else _measured(asked, quick=options.quick):
+            figures[name] = asdict(section)
+            (folder / "performance.json").write_text(json.dumps(figures, indent=1) + "\n")
+    except (NoGenerator, Absent) as why:
+        say(str(why))
+        return CANNOT
+    except KeyboardInterrupt:
+        say("interrupted; sections that were whole are kept")
+        return INTERRUPTED
     draw(figures, folder / "performance.png")
     (folder / "performance.md").write_text(render(figures))
     for each in promises(figures):
@@ -93,9 +99,9 @@ def _known(folder: Path) -> dict[str, Any]:
     return known
 
 
-def _measured(asked: list[str], figures: dict[str, Any], *, quick: bool) -> dict[str, Any]:
+def _measured(asked: list[str], *, quick: bool) -> Iterator[tuple[str, Section]]:
+    """Measure section by section; one that cannot be is said and left as it was. Raises NoGenerator, Absent."""
     find_wrk()
-    found = dict(figures)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rookery-bench-")))
         run = Run(
@@ -109,10 +115,11 @@ def _measured(asked: list[str], figures: dict[str, Any], *, quick: bool) -> dict
         for name in (each for each in SECTIONS if each in asked):
             say(name)
             try:
-                found[name] = asdict(SECTIONS[name](run))
+                section = SECTIONS[name](run)
             except Absent as why:
                 say(f"{name} was not measured: {why}")
-    return found
+                continue
+            yield name, section
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ class Authority:
         self.keys_url = ""
 
     def __enter__(self) -> Self:
+        """Start the broker and get a token; raises Absent."""
         command = [sys.executable, "-m", "broker", "--port", "0", "--ready-file", str(self._ready)]
         self._process = Process(command, log=self._log).__enter__()
         try:
@@ -38,6 +39,9 @@ class Authority:
             self.keys_url = f"http://{address}/oauth2/v3/certs"
             self.token = _signed(f"http://{address}/v1/projects/bench")
             # It has nothing more to do, but keeps answering for its keys.
+        except requests.RequestException as error:
+            self._process.__exit__()
+            raise Absent(f"the broker signed nothing: {error}") from None
         except BaseException:
             self._process.__exit__()
             raise

@@ -126,7 +126,7 @@ PEER_SERVERS: Final[tuple[Contender, ...]] = (
     Contender(
         name="MLServer",
         lock="mlserver",
-        words=("-m", "mlserver", "start", "."),
+        words=("-c", "from mlserver.cli import main; main()", "start", "."),
         path="/v2/models/penguins/infer",
         environment={
             "MLSERVER_HTTP_PORT": "{port}",

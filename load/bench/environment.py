@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import sys
 import venv
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +31,7 @@ def python_of(name: str) -> Path:
     if mark.exists() and mark.read_text() == digest:
         return python
     say(f"making .venv-bench/{name} from requirements/bench/{name}.txt (once)")
-    venv.create(home, with_pip=True)
+    venv.create(home, clear=True, symlinks=True, with_pip=True)
     # Without dependencies: the lock is whole, but for xgboost, whose place xgboost-cpu takes.
     command = [str(python), "-m", "pip", "install", "--quiet", "--quiet", "--no-deps", "--require-hashes"]
     try:
@@ -46,8 +45,3 @@ def python_of(name: str) -> Path:
         raise Absent(f"its environment could not be made: {said}") from None
     mark.write_text(digest)
     return python
-
-
-def own_python() -> str:
-    """Give the Python that the project itself runs on."""
-    return sys.executable

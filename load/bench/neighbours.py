@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -85,9 +84,7 @@ def _tables(worker: Worker, large: Path, beside: str, *, seconds: int) -> Iterat
 
 def _paced(worker: Worker, requests: Path, *, rate: int, seconds: int) -> dict[str, Any]:
     command = _command(worker, requests, rate=rate, seconds=seconds, connections=CONNECTIONS)
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603  the benchmark's own
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return wrk.generated(command, within_s=seconds + 30)
 
 
 def _command(worker: Worker, requests: Path, *, rate: int, seconds: int, connections: int) -> list[str]:

@@ -16,7 +16,7 @@ from load.bench.environment import Absent
 from load.bench.machine import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 _ENDS_WITHIN_S: Final = 15.0
@@ -62,7 +62,7 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         tree = self.tree()
-        self.thaw()
+        self._signal(signal.SIGCONT)
         if self.popen.poll() is None:
             self.popen.terminate()
         _, alive = psutil.wait_procs(tree, timeout=_ENDS_WITHIN_S)
@@ -89,9 +89,14 @@ class Process:
         """Stop it where it stands, so that it takes nothing from the one that is measured."""
         self._signal(signal.SIGSTOP)
 
-    def thaw(self) -> None:
-        """Let it go on."""
+    @contextlib.contextmanager
+    def awake(self) -> Iterator[None]:
+        """Let it go on for a while."""
         self._signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self.freeze()
 
     def cpu_seconds(self) -> float:
         """Give the CPU time that it and its children have used, those that have ended included."""
@@ -114,8 +119,11 @@ class Process:
 
     def pss_mb(self) -> float:
         """Give the memory that it and its children hold, what they share counted once."""
-        pss: int = sum(each.memory_full_info().pss for each in self.tree())
-        return pss / 2**20
+        held = 0
+        for each in self.tree():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                held += each.memory_full_info().pss
+        return held / 2**20
 
     def rss_mb(self) -> float:
         """Give the resident memory of it alone."""

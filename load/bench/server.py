@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Final, Self
@@ -15,7 +14,7 @@ from load.bench.machine import server_cpu
 from load.bench.process import Process, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from load.bench.contender import Contender
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
 _ANSWERS_WITHIN_S: Final = 90.0
 _ASK_TIMEOUT_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.005
+
+
+class Unanswered(Absent):
+    """Nobody answered, or not in HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,46 +45,40 @@ class Server:
     def __init__(self, contender: Contender, truth: Truth, folder: Path) -> None:
         self.contender = contender
         self._truth = truth
-        self._folder = folder / _file_name(contender.name)
-        self.headers: Mapping[str, str] = {}
+        self._folder = folder / file_name(contender.name)
         self.start_seconds = 0.0
 
     def __enter__(self) -> Self:
-        """Start it and wait for its first right answer; raises Absent."""
+        """Start it, wait for its first right answer, check all of them; raises Absent."""
         self._folder.mkdir()
         self.contender.prepares(self._folder, self._truth.model)
         ports = free_port(), free_port(), free_port()
         self.port = ports[0]
-        command = self.contender.command(self.port)
-        bodies = request_bodies(self.contender, self._truth.readings)
+        self._bodies = request_bodies(self.contender, self._truth.readings)
         self._requests = wrk.write_requests(
-            self._folder / "requests", bodies, path=self.contender.path, headers={}
+            self._folder / "requests", self._bodies, path=self.contender.path, headers={}
         )
-        self._bodies = bodies
-        variables = {
-            **self.contender.variables(*ports),
-            "BENCH_PORT": str(self.port),
-            "BENCH_MODEL": str(self._truth.model),
-        }
-        variables.setdefault("BENCH_BATCH", "64")
-        self._process = Process(
-            command, log=self._folder / "log", environment=variables, cpu=server_cpu()
+        self.process = Process(
+            self.contender.command(self.port),
+            log=self._folder / "log",
+            environment=self._variables(*ports),
+            cpu=server_cpu(),
         ).__enter__()
         try:
             self.start_seconds = self._until_it_answers()
             self._check()
         except BaseException:
-            self._process.__exit__()
+            self.process.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.__exit__()
+        self.process.__exit__()
 
     def load(self, *, connections: int, seconds: int) -> Cost:
         """Load it with single readings."""
         return cost(
-            self._process,
+            self.process,
             lambda: wrk.run(self.address, self._requests, connections=connections, seconds=seconds),
         )
 
@@ -90,26 +87,22 @@ class Server:
         """Where it is asked."""
         return f"http://127.0.0.1:{self.port}"
 
-    def pss_mb(self) -> float:
-        """The memory that it holds."""
-        return self._process.pss_mb()
-
-    @contextmanager
-    def awake(self) -> Iterator[None]:
-        """Let it run for a while."""
-        self._process.thaw()
-        try:
-            yield
-        finally:
-            self._process.freeze()
+    def _variables(self, *ports: int) -> dict[str, str]:
+        return {
+            "BENCH_PORT": str(self.port),
+            "BENCH_MODEL": str(self._truth.model),
+            # One CPU has no use for more threads; Rookery sees to that itself.
+            "OMP_NUM_THREADS": "1",
+            **self.contender.variables(*ports),
+        }
 
     def _until_it_answers(self) -> float:
         begin = time.monotonic()
         while time.monotonic() - begin < _ANSWERS_WITHIN_S:
-            self._process.alive()
+            self.process.alive()
             try:
                 status, _ = ask(self.port, self.contender.path, self._bodies[0])
-            except (OSError, HTTPException):
+            except Unanswered:
                 time.sleep(_LOOK_EVERY_S)
                 continue
             if status < 300:  # noqa: PLR2004  HTTP's own border
@@ -122,7 +115,11 @@ class Server:
         species = self.contender.species
         if species is None:
             return
-        found = [species(ask(self.port, self.contender.path, body)[1]) for body in self._bodies]
+        answers = [ask(self.port, self.contender.path, body)[1] for body in self._bodies]
+        try:
+            found = [species(answer) for answer in answers]
+        except (LookupError, TypeError, ValueError) as error:
+            raise Absent(f"its answers cannot be read: {error!r}") from None
         wrong = sum(one != other for one, other in zip(found, self._truth.winners, strict=True))
         if wrong:
             raise Absent(f"{wrong} of {len(found)} answers differ from the booster's")
@@ -134,21 +131,26 @@ def cost(process: Process, load: Callable[[], Stretch]) -> Cost:
     stretch = load()
     used = process.cpu_seconds() - before
     process.settle()
-    if not stretch.requests or stretch.refused:
+    if not stretch.requests:
+        raise Absent(f"it answered nothing within {stretch.seconds:.1f} s")
+    if stretch.refused:
         raise Absent(f"{stretch.refused} of {stretch.requests} requests were refused")
     return Cost(stretch, used / stretch.requests * 1e6, used / stretch.seconds)
 
 
 def ask(port: int, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
-    """Post one body; gives status and answer; raises OSError or HTTPException."""
+    """Post one body; gives status and answer; raises Unanswered."""
     connection = HTTPConnection("127.0.0.1", port, timeout=_ASK_TIMEOUT_S)
     try:
         connection.request("POST", path, body, {"Content-Type": "application/json", **(headers or {})})
         answer = connection.getresponse()
         return answer.status, answer.read()
+    except (OSError, HTTPException) as error:
+        raise Unanswered(f"it did not answer: {error!r}") from None
     finally:
         connection.close()
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
+    """Make a folder's name of a contender's."""
     return "".join(each if each.isalnum() else "-" for each in name)

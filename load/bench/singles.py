@@ -52,21 +52,15 @@ def _start(run: Run, section: Section, stack: ExitStack) -> list[Server | Worker
         except Absent as why:
             section.leave_out(name, why)
             continue
-        stack.enter_context(_frozen(each))
+        each.process.freeze()
         running.append(each)
         section.notes[name] = each.contender.note
     return running
 
 
-def _frozen(each: Server | Worker) -> ExitStack:
-    """Freeze it from now on; `awake` thaws it, and so does its own end."""
-    with each.awake():
-        return ExitStack()
-
-
 def _load(each: Server | Worker, section: Section, *, connections: int, seconds: int) -> None:
     try:
-        with each.awake():
+        with each.process.awake():
             each.load(connections=connections, seconds=seconds)
     except Absent as why:
         section.leave_out(each.contender.name, why)
@@ -75,9 +69,9 @@ def _load(each: Server | Worker, section: Section, *, connections: int, seconds:
 def _measure(each: Server | Worker, section: Section, round_: int, *, connections: int, seconds: int) -> None:
     name = each.contender.name
     try:
-        with each.awake():
+        with each.process.awake():
             found = each.load(connections=connections, seconds=seconds)
-            pss = each.pss_mb()
+            pss = each.process.pss_mb()
     except Absent as why:
         section.leave_out(f"{name}, {connections} connections, round {round_ + 1}", why)
         return

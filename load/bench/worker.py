@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
 
 from load.bench import wrk
@@ -13,7 +12,7 @@ from load.bench.contender import Contender
 from load.bench.environment import Absent
 from load.bench.machine import server_cpu
 from load.bench.process import Process
-from load.bench.server import ask, cost
+from load.bench.server import ask, cost, file_name
 from load.bench.truth import MARK, pushes
 from load.results import predictions
 
@@ -45,7 +44,7 @@ class Worker:
         self.contender = contender
         self._truth = truth
         self._authority = authority
-        self._folder = folder / "".join(each if each.isalnum() else "-" for each in contender.name)
+        self._folder = folder / file_name(contender.name)
         self._results = self._folder / "predictions"
         self.start_seconds = 0.0
 
@@ -94,23 +93,10 @@ class Worker:
         self.tidy()
         return found
 
-    def pss_mb(self) -> float:
-        """The memory that it holds."""
-        return self.process.pss_mb()
-
     def tidy(self) -> None:
         """Delete finished segments: a run writes gigabytes."""
         for segment in self._results.rglob("[!.]*.ndjson"):
             segment.unlink(missing_ok=True)
-
-    @contextmanager
-    def awake(self) -> Iterator[None]:
-        """Let it run for a while."""
-        self.process.thaw()
-        try:
-            yield
-        finally:
-            self.process.freeze()
 
     def _settings(self, ready: Path) -> Mapping[str, str]:
         return {

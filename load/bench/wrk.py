@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from load.bench.machine import generator_cpu
+from load.bench.environment import Absent
+from load.bench.machine import ROOT, generator_cpu
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,17 +92,30 @@ def command(address: str, requests: Path, *, connections: int, seconds: int) -> 
 
 
 def run(address: str, requests: Path, *, connections: int, seconds: int) -> Stretch:
-    """Load an address with the requests of a file for some seconds, each connection at its next as soon as it is answered."""
+    """Load an address with the requests of a file for some seconds, each connection at its next as soon as it is answered.
+
+    Raises Absent where the load failed.
+    """
     before = _children_seconds()
-    done = subprocess.run(  # noqa: S603  wrk
+    said = generated(
         command(address, requests, connections=connections, seconds=seconds),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=seconds + 3 * _TIMEOUT_S,
+        within_s=seconds + 3 * _TIMEOUT_S,
     )
-    said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return Stretch(**said, busy=(_children_seconds() - before) / said["seconds"])
+
+
+def generated(words: list[str], *, within_s: float) -> dict[str, Any]:
+    """Run a generator and give the JSON of its last line; raises Absent where it fails."""
+    try:
+        done = subprocess.run(  # noqa: S603  wrk, or this project's own
+            words, capture_output=True, text=True, check=True, timeout=within_s, cwd=ROOT
+        )
+        said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        raise Absent(f"its load did not end within {within_s:g} s") from None
+    except (subprocess.CalledProcessError, IndexError, ValueError) as error:
+        raise Absent(f"its load failed: {error!r}") from None
+    return said
 
 
 def _children_seconds() -> float:

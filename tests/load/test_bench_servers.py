@@ -50,7 +50,7 @@ def test_load_is_counted_alike_on_both_sides(truth: Truth, tmp_path: Path) -> No
         assert found.stretch.requests > 100
         assert (found.stretch.refused, found.stretch.broken) == (0, 0)
         assert 0 < found.cpu_us < 1_000_000
-        assert server.pss_mb() > 1
+        assert server.process.pss_mb() > 1
 
 
 def test_a_wrong_server_is_never_timed(truth: Truth, tmp_path: Path) -> None:

@@ -1,6 +1,4 @@
-"""LitServe with batching."""
-
-from __future__ import annotations
+"""LitServe with batching; it reads annotations itself, so that here they are no strings."""
 
 from typing import Any
 
