@@ -75,6 +75,11 @@ def page(run: Run) -> str:
         _provenance(record),
         _FILES,
     )
+    return framed(title, parts)
+
+
+def framed(title: str, parts: Iterable[str]) -> str:
+    """A whole page around its parts, light or dark."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -111,7 +116,7 @@ def _account(record: Record) -> str:
         for name, words in _MEANINGS.items()
     ]
     named = [[name, "; ".join(each), ""] for name, each in books.troubles.items()]
-    return _table(["", "readings", ""], [*rows, *named])
+    return table_of(["", "readings", ""], [*rows, *named])
 
 
 def _rows(record: Record) -> str:
@@ -119,7 +124,7 @@ def _rows(record: Record) -> str:
         [row["name"], f"{row['num_requests']:,}", f"{row['num_failures']:,}", *_times(row)]
         for row in record.rows
     ]
-    return _table(["", "requests", "failed", "p50 ms", "p99 ms", "longest ms"], rows)
+    return table_of(["", "requests", "failed", "p50 ms", "p99 ms", "longest ms"], rows)
 
 
 def _times(row: object) -> list[str]:
@@ -147,10 +152,11 @@ def _provenance(record: Record) -> str:
         ["versions", f"Python {where['python']}, {versions}"],
         *([name, value] for name, value in sorted(record.wishes.items()) if "/" not in value),
     ]
-    return _table(["", ""], rows)
+    return table_of(["", ""], rows)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table_of(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; numbers stand to the right."""
     titles = "".join(f"<th>{escape(each)}</th>" for each in head)
     body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'

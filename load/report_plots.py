@@ -102,8 +102,9 @@ def lines(
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.yaxis.set_major_formatter(FuncFormatter(_figure))
     if len(drawn) > 1:
-        axes.legend(frameon=False, fontsize=8, labelcolor=palette.ink, loc="upper left", ncols=3)
-        axes.margins(y=0.25)
+        # Above the axes, where no line is.
+        place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderpad": 0}
+        axes.legend(frameon=False, fontsize=8, labelcolor=palette.ink, ncols=4, **place)
 
 
 def bars(axes: Any, palette: Palette, counts: Sequence[tuple[str, float]], *, unit: str, across: str) -> None:

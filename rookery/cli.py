@@ -18,6 +18,7 @@ from rookery.loading.command import load
 from rookery.model import app as model
 from rookery.outcomes.rejects_cli import app as rejects
 from rookery.outcomes.results_cli import app as results
+from rookery.planning.command import plan
 from rookery.simulate_cli import simulate
 from rookery.watch.cli import watch
 
@@ -39,6 +40,7 @@ app.add_typer(results, name="results")
 app.add_typer(rejects, name="rejects")
 app.command()(simulate)
 app.command()(load)
+app.command()(plan)
 app.command()(watch)
 
 
@@ -81,6 +83,7 @@ def demo(
     ] = None,
     seed: Annotated[int, typer.Option(help="Which twenty spoilt readings come along.")] = 1,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the logs of broker and worker too.")] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open a live page beside it, until Ctrl-C.")] = False,
 ) -> None:
     """Send real penguins through broker and worker on this machine, and account for every one.
 
@@ -90,7 +93,7 @@ def demo(
     """
     from rookery.demo import Plan, run  # noqa: PLC0415  lazy, see above
 
-    raise typer.Exit(run(Plan(results=results, emulator=use_emulator, seed=seed, keep=keep)))
+    raise typer.Exit(run(Plan(results=results, emulator=use_emulator, seed=seed, keep=keep, show=show)))
 
 
 @app.command()

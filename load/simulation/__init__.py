@@ -1,0 +1,1 @@
+"""Simulation: a deployment's parts as pure state machines under a clock that somebody else turns, and what they cost."""

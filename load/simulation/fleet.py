@@ -1,0 +1,161 @@
+"""Fleet: instances under Cloud Run's rules for concurrency, scaling and waiting requests.
+
+https://cloud.google.com/run/docs/about-instance-autoscaling: instances follow the average of a minute, of CPU and of
+concurrency, each with a target of 60 %; requests that find no room wait up to 10 s, or 3.5 times a start where that
+is longer, and bring new instances on. An idle instance may stay for 15 minutes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Generic
+
+from load.simulation.instance import Instance, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from load.simulation.service import Service
+
+_TARGET: Final = 0.6
+_WINDOW_S: Final = 60.0
+_IDLE_S: Final = 900.0
+_LEAST_WAIT_S: Final = 10.0
+_STARTS_WAITED: Final = 3.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What is set for the service."""
+
+    concurrency: int = 80
+    min_instances: int = 0
+    max_instances: int = 100
+
+
+class Fleet(Generic[Request]):
+    """Routes requests to instances and scales them; call `scale` each second.
+
+    `refused(requests, now)` hears of those that waited too long.
+    """
+
+    def __init__(  # noqa: PLR0913  a composition's choices, all but three by keyword
+        self,
+        service: Service,
+        platform: Platform,
+        rows: int,
+        *,
+        at: Callable[[float, Callable[[float], None]], None],
+        answered: Callable[[list[Request], float], None],
+        refused: Callable[[list[Request], float], None],
+    ) -> None:
+        self.retired: list[Instance[Request]] = []
+        self.starts = 0
+        self._service = service
+        self._platform = platform
+        self._rows = rows
+        self._at = at
+        self._tell = answered
+        self._refused = refused
+        self._instances: deque[Instance[Request]] = deque()
+        self._starting = 0
+        self._pending: deque[tuple[Request, float]] = deque()
+        self._loads: deque[tuple[float, float]] = deque(maxlen=int(_WINDOW_S))
+        self._busy_before = 0.0
+        for _ in range(platform.min_instances):
+            self._add(0.0)
+
+    @property
+    def ready(self) -> int:
+        """Instances that take requests."""
+        return len(self._instances)
+
+    @property
+    def pending(self) -> int:
+        """Requests that no instance had room for."""
+        return len(self._pending)
+
+    @property
+    def everyone(self) -> list[Instance[Request]]:
+        """All that ever were."""
+        return [*self.retired, *self._instances]
+
+    def arrive(self, requests: Iterable[Request], now: float) -> None:
+        """Hand requests to instances in turn, or let them wait."""
+        for request in requests:
+            instance = self._free()
+            if instance is None:
+                self._pending.append((request, now))
+            else:
+                instance.take(request, now)
+        if self._pending and not self._starting:
+            self._start(1, now)
+
+    def scale(self, now: float) -> None:
+        """A second has passed: measure, refuse who waited too long, start and end instances."""
+        in_flight = sum(each.in_flight for each in self._instances)
+        busy = sum(each.busy for each in self.everyone)
+        self._loads.append((busy - self._busy_before, in_flight + len(self._pending)))
+        self._busy_before = busy
+        self._refuse(now)
+        cores = sum(load for load, _ in self._loads) / len(self._loads)
+        held = sum(load for _, load in self._loads) / len(self._loads)
+        wanted = max(
+            math.ceil(cores / _TARGET),
+            math.ceil(held / (_TARGET * self._platform.concurrency)),
+            # Those that wait bring on as many as they would fill.
+            self.ready + math.ceil(len(self._pending) / self._platform.concurrency),
+        )
+        self._start(min(wanted, self._platform.max_instances) - self.ready - self._starting, now)
+        self._end_idle(now)
+
+    def _free(self) -> Instance[Request] | None:
+        for _ in range(len(self._instances)):
+            instance = self._instances[0]
+            self._instances.rotate(-1)
+            if instance.in_flight < self._platform.concurrency:
+                return instance
+        return None
+
+    def _start(self, count: int, now: float) -> None:
+        room = self._platform.max_instances - self.ready - self._starting
+        for _ in range(min(count, room)):
+            self._starting += 1
+            self._at(now + self._service.start, self._started)
+
+    def _started(self, now: float) -> None:
+        self._starting -= 1
+        self._add(now)
+        self._serve_pending(now)
+
+    def _add(self, now: float) -> None:
+        self.starts += 1
+        made: Instance[Request] = Instance(
+            self._service, self._rows, at=self._at, answered=self._answered, ready_at=now
+        )
+        self._instances.append(made)
+
+    def _answered(self, _instance: Instance[Request], requests: list[Request], now: float) -> None:
+        self._tell(requests, now)
+        self._serve_pending(now)
+
+    def _serve_pending(self, now: float) -> None:
+        while self._pending and (instance := self._free()) is not None:
+            instance.take(self._pending.popleft()[0], now)
+
+    def _refuse(self, now: float) -> None:
+        longest = max(_LEAST_WAIT_S, _STARTS_WAITED * self._service.start)
+        late = []
+        while self._pending and now - self._pending[0][1] > longest:
+            late.append(self._pending.popleft()[0])
+        if late:
+            self._refused(late, now)
+
+    def _end_idle(self, now: float) -> None:
+        for instance in list(self._instances):
+            idle = not instance.in_flight and now - instance.idle_since > _IDLE_S
+            if idle and self.ready > self._platform.min_instances:
+                self._instances.remove(instance)
+                self.retired.append(instance)

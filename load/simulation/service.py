@@ -1,0 +1,44 @@
+"""Service: how long a worker's work takes, and how its sink writes."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+MEASURED: Final = Path(__file__).parent / "service-2026-11-23.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Seconds of one core for a batch, for each of its messages and each of its rows; `start` until one is ready.
+
+    `write` is what making a block durable takes. Where `object_seconds` is 0 (a folder), a batch waits for that;
+    else a sink gathers: one write begins each `object_seconds`, or sooner for `object_lines`.
+    """
+
+    per_batch: float
+    per_message: float
+    per_row: float
+    start: float = 2.0
+    write: float = 0.08
+    object_seconds: float = 0.25
+    object_lines: int = 1000
+    batch_rows: int = 4096
+    machine: str = ""
+    date: str = ""
+
+    def seconds(self, messages: int, rows: int) -> float:
+        """What one batch takes of a core."""
+        return self.per_batch + messages * self.per_message + rows * self.per_row
+
+    @property
+    def gathers(self) -> bool:
+        """Whether the sink gathers what batches hand it."""
+        return self.object_seconds > 0
+
+
+def measured(path: Path = MEASURED) -> Service:
+    """Read the measured service times; raises OSError, and TypeError for an unknown name."""
+    return Service(**tomllib.loads(path.read_text()))
