@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 _INTRODUCTION: Final = """# How fast Rookery is
 
-Written by `make bench` from `performance.json`; not by hand. All servers answer the same model: the shipped booster, one
-thread. Before any timing, 400 answers of each are checked against the booster; of Rookery, what it made durable.
-Servers are pinned to one CPU, one at a time while the others are stopped, and the load (wrk) to another. Rounds are interleaved, and a
-ratio is formed within each round: figures are medians, with the least and the greatest of the rounds. CPU a reading is
-the figure to trust; it hardly moves with the noise of a machine. Rookery runs as in production: envelope, token, validation, prediction, and
-the result synced to disk before the answer; its peers only predict and answer.
+Written by `make bench` from `performance.json`; not by hand. All servers answer with the same model: the shipped
+booster, on one thread. Before any timing, 400 answers of each are checked against the booster; of Rookery, what it made
+durable. Servers are pinned to one CPU, one at a time while the others are stopped, and the load (wrk) to another. Rounds
+are interleaved, and a ratio is formed within each round: figures are medians, with the least and the greatest round in
+brackets. CPU a reading is the figure to trust, as it hardly moves with the noise of a machine. Rookery runs as in
+production: envelope, token, validation, prediction, and the result synced to disk before the answer. Its peers read the
+same envelope, validate, predict and answer; they check no token and make nothing durable.
 """
 
 _HEADINGS: Final = {
@@ -164,9 +165,10 @@ def _footing(section: Mapping[str, Any]) -> str:
     lines = [f"- {who}: {note}." for who, note in section["notes"].items() if note]
     lines += [f"- Left out: {who}, for {why}." for who, why in section["absent"].items()]
     origin = section["provenance"]
+    rounds = 1 + max((each["round"] for each in section["records"]), default=-1)
     versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
     lines.append(
-        f"- {origin['date']}, commit {origin['commit']}, `{origin['command']}`; {origin['processor']}, {origin['cores']} cores,"
+        f"- {rounds} rounds; {origin['date']}, commit {origin['commit']}, `{origin['command']}`; {origin['processor']}, {origin['cores']} cores,"
         f" {origin['memory_gb']:g} GB, {origin['system']}, load {origin['load']:g} at the start; Python {origin['python']}, {versions}."
     )
     return "\n".join(lines) + "\n"
