@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -42,6 +44,7 @@ class Plan:
     emulator: str | None = None
     seed: int = 1
     keep: bool = False
+    show: bool = False
 
 
 def run(plan: Plan, console: Console | None = None) -> int:
@@ -56,25 +59,56 @@ def run(plan: Plan, console: Console | None = None) -> int:
         raise Trouble(
             f"{folders.root} cannot be made: {error.strerror}", hint="--results names another."
         ) from error
-    try:
-        with leaving(), out.status("Starting broker and worker") as status:
-            report = play(plan, folders, status)
-    except KeyboardInterrupt:
-        raise Trouble(
-            "Interrupted; broker and worker have ended.", hint=f"Their logs: {folders.logs}", code=INTERRUPTED
-        ) from None
+    with ExitStack() as pages:
+        try:
+            with leaving(), out.status("Starting broker and worker") as status:
+                report = play(
+                    plan, folders, status, on_stage=lambda stage: _show(plan, stage, folders, pages, out)
+                )
+        except KeyboardInterrupt:
+            raise Trouble(
+                "Interrupted; broker and worker have ended.",
+                hint=f"Their logs: {folders.logs}",
+                code=INTERRUPTED,
+            ) from None
+        _finish(plan, folders, report, afar=afar)
+        out.print(render(report))
+        if plan.show:
+            out.print("The page stays open; Ctrl-C ends it.")
+            with suppress(KeyboardInterrupt), leaving():
+                threading.Event().wait()
+    return 0 if report.good else NOT_GOOD
+
+
+def _show(plan: Plan, stage: Stage, folders: Folders, pages: ExitStack, out: Console) -> None:
+    """Open the page where it is asked for; it outlasts the stage."""
+    if not plan.show:
+        return
+    from rookery.watch.beside import shown  # noqa: PLC0415  only where it is asked for
+
+    page = shown(stage, folders.root, folders.logs)
+    pages.callback(page.end)
+    out.print(f"The page: {page.address()}")
+
+
+def _finish(plan: Plan, folders: Folders, report: Report, *, afar: bool) -> None:
+    """Clear away what nobody needs after a good run."""
     if report.good and not plan.keep:
         shutil.rmtree(folders.logs)
         if afar:
             folders.root.rmdir()
-    out.print(render(report))
-    return 0 if report.good else NOT_GOOD
 
 
-def play(plan: Plan, folders: Folders, status: Status) -> Report:
-    """Send the birds phase by phase, wait for each to settle, end the processes, and close the account."""
+def play(
+    plan: Plan, folders: Folders, status: Status, *, on_stage: Callable[[Stage], None] = lambda _: None
+) -> Report:
+    """Send the birds phase by phase, wait for each to settle, end the processes, and close the account.
+
+    `on_stage` is called once broker and worker are there.
+    """
     birds, ledger = flock(), Ledger()
     with staged(folders, where=plan.results, emulator=plan.emulator) as stage:
+        on_stage(stage)
         venue = stage.venue
         verdicts = Verdicts(venue.predictions, venue.rejections, ledger, look_every_s=venue.look_every_s)
         told = oracle.ask(birds)

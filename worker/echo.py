@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import orjson
 
 from schemas.features import FEATURES
@@ -17,25 +18,44 @@ if TYPE_CHECKING:
 
 
 def echo(works: Sequence[Work], lines: Sequence[Lines], isolated: Isolated, *, most: int) -> None:
-    """Add `features` to the first `most` predictions of a batch, in place."""
+    """Add `features` to the first `most` predictions of a batch, and to as many of those unlike any known bird, in place."""
+    wanted = _wanted(isolated, most)
     first = 0
     for work, answered in zip(works, lines, strict=True):
-        if most <= 0:
+        if not wanted:
             return
-        chosen = _answered(work, first, isolated)[:most]
-        echoed = [
-            _with(answered.predictions[place], _features(work, nth)) for place, nth in enumerate(chosen)
-        ]
-        answered.predictions = [*echoed, *answered.predictions[len(echoed) :]]
-        most -= len(echoed)
-        first += work.usable
+        end = first + work.usable
+        if wanted[-1] < end:
+            own: set[int] = set()
+            while wanted and wanted[-1] < end:
+                own.add(wanted.pop() - first)
+            answered.predictions = _echoed(work, answered.predictions, own, first, isolated)
+        first = end
 
 
-def _answered(work: Work, first: int, isolated: Isolated) -> Sequence[int]:
-    """The readings of a work that have a prediction, in its order: those that the model failed on have none."""
-    if not isolated.guilty:
-        return range(work.usable)
-    return [nth for nth in range(work.usable) if first + nth not in isolated.guilty]
+def _wanted(isolated: Isolated, most: int) -> list[int]:
+    """The rows of the batch that are repeated, the first one last; what the model failed on has no prediction."""
+    wanted: list[int] = []
+    strange: list[int] = []
+    for first, run in isolated.runs:
+        wanted += range(first, first + min(len(run.winners), most - len(wanted)))
+        strange += (first + np.flatnonzero(run.out_of_distribution)[: most - len(strange)]).tolist()
+    return sorted({*wanted, *strange}, reverse=True)
+
+
+def _echoed(
+    work: Work, predictions: Sequence[bytes], own: set[int], first: int, isolated: Isolated
+) -> list[bytes]:
+    """A work's lines, those of its readings `own` with their features."""
+    if len(predictions) == 1 == work.usable:
+        return [_with(predictions[0], _features(work, 0))]
+    good: Sequence[int] = range(work.usable)
+    if isolated.guilty:
+        good = [nth for nth in good if first + nth not in isolated.guilty]
+    return [
+        _with(line, _features(work, nth)) if nth in own else line
+        for nth, line in zip(good, predictions, strict=True)
+    ]
 
 
 def _with(line: bytes, features: dict[str, object]) -> bytes:

@@ -102,8 +102,8 @@ class Settings(BaseSettings):
     drain_seconds: Annotated[float, Field(gt=0, lt=10)] = 8.0
     """Time to finish what is under way after SIGTERM; Cloud Run grants 10 s in all."""
 
-    echo_rows: Annotated[int, Field(ge=0)] = 8
-    """Readings of each batch whose predictions repeat their features, which pages and drift over results need."""
+    echo_rows: Annotated[int, Field(ge=0)] = 4
+    """Readings of each batch whose predictions repeat their features, for pages; and as many of those unlike any known bird."""
 
     drift_rows: Annotated[int, Field(ge=1)] = 1000
     """Latest readings that are compared with the training data; fewer notice sooner and err more often."""

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from rookery.report import Report
 
-OF_THE_RUN = {"message_id", "published_at", "predicted_at"}
-"""What differs from run to run, wherever the results go: the broker's ids, and the clock."""
+OF_THE_RUN = {"message_id", "published_at", "predicted_at", "features"}
+"""What differs from run to run, wherever the results go: the broker's ids, the clock, and what was first in a batch."""
 
 
 @pytest.fixture(autouse=True)

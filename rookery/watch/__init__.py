@@ -1,0 +1,1 @@
+"""`rookery watch`: a live page over what workers make durable."""

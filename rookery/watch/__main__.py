@@ -1,0 +1,10 @@
+"""`python -m rookery.watch`: the page alone, for `rookery demo --open` and whoever has no `rookery` on the path."""
+
+from __future__ import annotations
+
+import typer
+
+from rookery.watch.cli import watch
+
+if __name__ == "__main__":
+    typer.run(watch)

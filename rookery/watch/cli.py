@@ -1,0 +1,89 @@
+"""`rookery watch`: its options, and the run behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003  typer reads the annotations
+from typing import Annotated
+
+import typer
+
+from rookery.errors import Trouble
+
+
+def watch(  # noqa: PLR0913  each option is a parameter
+    where: Annotated[
+        str,
+        typer.Argument(metavar="FOLDER|gs://BUCKET/PREFIX|pubsub://PROJECT/TOPIC", help="Where results are."),
+    ],
+    *,
+    rejects: Annotated[
+        str | None, typer.Option(help="Where rejections are, unless they are beside the results.")
+    ] = None,
+    worker: Annotated[
+        str | None, typer.Option(envvar="ROOKERY_WORKER", help="A worker's address: backlog, phases, health.")
+    ] = None,
+    broker: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Embedded broker: its backlog too.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Model whose training data drift is told against; the shipped one.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets a phone in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8090,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    ready_file: Annotated[Path | None, typer.Option(help="File that gets the address once ready.")] = None,
+) -> None:
+    """Serve a live page over results: birds, speed, drift, rejections. Ctrl-C ends it.
+
+    Example: rookery watch ./results --worker http://127.0.0.1:8080
+    """
+    plan = Plan(where, rejects, worker, broker, model, host, port, show=show, ready_file=ready_file)
+    asyncio.run(_serve(plan))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the user asked for; see `rookery watch --help`."""
+
+    where: str
+    rejects: str | None
+    worker: str | None
+    broker: str | None
+    model: Path | None
+    host: str
+    port: int
+    show: bool
+    ready_file: Path | None
+
+
+async def _serve(plan: Plan) -> None:
+    """Serve until told to end; raises Trouble."""
+    from rookery.watch.neighbours import Neighbours  # noqa: PLC0415  half a second that --help saves
+    from rookery.watch.picture import Picture  # noqa: PLC0415  the same
+    from rookery.watch.server import Watched, WatchServer  # noqa: PLC0415  the same
+    from rookery.watch.source import opened  # noqa: PLC0415  the same
+    from worker.artifacts import SHIPPED, ModelRefused, load  # noqa: PLC0415  the same
+    from worker.drift import Drift  # noqa: PLC0415  the same
+
+    ending = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ending.set)
+    try:
+        card = load(plan.model or SHIPPED).card
+    except ModelRefused as error:
+        raise Trouble(f"{error}.") from None
+    with opened(plan.where, plan.rejects, broker=plan.broker) as source:
+        watched = Watched(source, Picture(Drift(1000, lambda: card)), Neighbours(plan.worker, plan.broker))
+        async with WatchServer(watched).serving(plan.host, plan.port) as address:
+            typer.echo(f"Watching {source.name} at {address} (Ctrl-C ends it)")
+            if plan.ready_file is not None:
+                unfinished = plan.ready_file.with_name(f".{plan.ready_file.name}")
+                unfinished.write_text(address)
+                unfinished.rename(plan.ready_file)
+            if plan.show:
+                await asyncio.to_thread(webbrowser.open, address)
+            await ending.wait()

@@ -1,0 +1,152 @@
+"""Source: where the page's predictions and rejections are read, and what that is called."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from load.results import local_path, predictions, rejections
+from rookery.errors import Trouble
+from schemas.prediction import Prediction
+from schemas.rejection import Rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from google.pubsub_v1 import SubscriberClient
+
+    from load.results import Results
+
+_PREDICTIONS: Final = "predictions"
+_REJECTIONS: Final = "rejections"
+_EXPIRES: Final = timedelta(days=1)
+_ANSWERS_WITHIN_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Both kinds of results, and the address that a person knows them by."""
+
+    name: str
+    predictions: Results[Prediction]
+    rejections: Results[Rejection]
+
+
+@contextmanager
+def opened(where: str, rejects: str | None = None, *, broker: str | None = None) -> Iterator[Source]:
+    """Open a folder, `gs://bucket/prefix` or `pubsub://project/topic`; raises Trouble.
+
+    Without `rejects` these are looked for beside the results: `predictions` and `rejections` below a folder or
+    prefix (or side by side), `<topic>-rejections` beside a topic. A topic is read over a subscription of the page's own,
+    which sees what is published from now on and goes with it.
+    """
+    scheme = where.partition("://")[0] if "://" in where else "file"
+    match scheme:
+        case "file":
+            yield _folders(where, rejects)
+        case "gs":
+            with _buckets(where, rejects) as source:
+                yield source
+        case "pubsub":
+            with _topics(where, rejects, broker) as source:
+                yield source
+        case _:
+            raise Trouble(f"{where}: a folder, gs://bucket/prefix or pubsub://project/topic is needed.")
+
+
+def beside(where: str) -> tuple[str, str]:
+    """Where the predictions and the rejections of one address are, both by their customary names."""
+    plain = where.rstrip("/")
+    parent, _, last = plain.rpartition("/")
+    if last == _PREDICTIONS:
+        return plain, f"{parent}/{_REJECTIONS}" if parent else _REJECTIONS
+    return f"{plain}/{_PREDICTIONS}", f"{plain}/{_REJECTIONS}"
+
+
+def _folders(where: str, rejects: str | None) -> Source:
+    try:
+        folder = local_path(where).absolute()
+        refused = None if rejects is None else local_path(rejects)
+    except ValueError as error:
+        raise Trouble(f"{error}.") from None
+    if refused is None:
+        results, refused = map(Path, beside(str(folder)))
+    else:
+        results = folder
+    return Source(str(where), predictions(results), rejections(refused))
+
+
+@contextmanager
+def _buckets(where: str, rejects: str | None) -> Iterator[Source]:
+    try:
+        from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  half a second that a folder saves
+        from google.cloud.storage import Client  # noqa: PLC0415  the same
+
+        from load.bucket_results import ResultsBucket  # noqa: PLC0415  the same
+    except ImportError as error:
+        raise Trouble(
+            f"gs:// needs {error.name}.", hint="pip install 'rookery[storage]' brings it."
+        ) from None
+    results, refused = beside(where) if rejects is None else (where, rejects)
+    try:
+        client = Client()
+    except (GoogleAuthError, OSError) as error:
+        raise Trouble(f"{where}: {error}") from error
+    try:
+        yield Source(
+            where,
+            ResultsBucket(results, Prediction, client=client),
+            ResultsBucket(refused, Rejection, client=client),
+        )
+    finally:
+        client.close()
+
+
+@contextmanager
+def _topics(where: str, rejects: str | None, broker: str | None) -> Iterator[Source]:
+    from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415  half a second that a folder saves
+    from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  the same
+
+    from load.topic_results import ResultsTopic  # noqa: PLC0415  the same
+    from rookery.provision import clients  # noqa: PLC0415  the same
+
+    topics = [_topic(where), _topic(rejects or f"{where}-rejections")]
+    with ExitStack() as stack:
+        try:
+            publisher, subscriber = clients(broker)
+            stack.callback(publisher.transport.close)
+            stack.callback(subscriber.transport.close)
+            predicted, rejected = [
+                _subscription(stack, subscriber, topic, expires=broker is None) for topic in topics
+            ]
+        except (GoogleAPIError, GoogleAuthError) as error:
+            raise Trouble(f"{where} cannot be watched: {error}") from error
+        yield Source(
+            where,
+            ResultsTopic(predicted, Prediction, client=subscriber),
+            ResultsTopic(rejected, Rejection, client=subscriber),
+        )
+
+
+def _subscription(stack: ExitStack, subscriber: SubscriberClient, topic: str, *, expires: bool) -> str:
+    """Make a subscription of our own that goes with the stack; where we are killed, Pub/Sub lets it expire in a day."""
+    name = f"{topic.replace('/topics/', '/subscriptions/')}-watch-{secrets.token_hex(4)}"
+    wanted: dict[str, Any] = {"name": name, "topic": topic}
+    if expires:
+        wanted["expiration_policy"] = {"ttl": _EXPIRES}
+    subscriber.create_subscription(request=wanted, timeout=_ANSWERS_WITHIN_S, retry=None)
+    stack.callback(subscriber.delete_subscription, subscription=name, timeout=_ANSWERS_WITHIN_S, retry=None)
+    return name
+
+
+def _topic(address: str) -> str:
+    parts = urlsplit(address)
+    topic = parts.path.strip("/")
+    if not (parts.netloc and topic) or "/" in topic:
+        raise Trouble(f"{address}: pubsub://project/topic is needed.")
+    return f"projects/{parts.netloc}/topics/{topic}"
