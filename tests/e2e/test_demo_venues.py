@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from rookery.report import Report
 
 OF_THE_RUN = {"message_id", "published_at", "predicted_at", "features"}
-"""What differs from run to run, wherever the results go: the broker's ids, the clock, and what was first in a batch."""
+"""What differs from run to run, wherever the results go: the broker's ids, the clock, and which readings of a batch
+are repeated beside their prediction (ROOKERY_ECHO_ROWS)."""
 
 
 @pytest.fixture(autouse=True)
