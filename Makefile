@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench lock-bench image chaos fuzz load soak help demo train test check format readme lock clean
+.PHONY: bench bulk lock-bench image chaos fuzz load soak help demo train test check format readme lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ fuzz: $(VENV)/dev ## Push bodies that nobody would send to a real worker (SEED=7
 
 soak: $(VENV)/dev ## Watch memory and open files under steady traffic (MINUTES=60)
 	@$(BIN)/python -m load.soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+
+bulk: $(VENV)/dev ## Publish 5,000,000 rows to results, the publisher killed -9 five times on the way (ROWS=5000000 KILLS=5)
+	@$(BIN)/python -m rookery.bulk_trial $(if $(ROWS),--rows $(ROWS)) $(if $(KILLS),--kills $(KILLS)) $(ARGS)
 
 bench: $(VENV)/dev ## Measure against the peers, write docs/performance.md (QUICK=1: 3 minutes; ONLY=singles,tables,...)
 	@$(BIN)/python -m load.bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(ARGS)

@@ -94,6 +94,9 @@ def publish_all(
             if tally.hopeless:
                 break
         tally.failures += _finish(publisher)
+        if not tally.failures:
+            # All is answered, whether the last callbacks have run by now or not.
+            tally.watermark.settle()
         on_progress(tally.progress())
     return tally.summary(seconds=clock() - began, interrupted=interruption.asked)
 

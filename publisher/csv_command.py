@@ -67,6 +67,10 @@ class CsvCommand:
                     codes.append(self._one(terminal, publisher, file, run, after=after, address=address))
                     if codes[-1] in (INTERRUPTED, NONE):
                         break
+            if set(codes) == {ALL}:
+                # Not before: whoever resumes sends no file again that was done.
+                for run in runs:
+                    run.forget()
         return next((code for code in (INTERRUPTED, NONE, SOME) if code in codes), ALL)
 
     def _one(  # noqa: PLR0913  what a file's own line needs

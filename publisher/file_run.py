@@ -107,16 +107,16 @@ class FileRun:
                 on_progress(now)
 
             summary = publish_all(publisher, self._items(after, rejected), on_progress=move, on_bad_row=keep)
-            if summary.failed or summary.interrupted:
-                self._save(rejected)
-        outcome = Outcome(
+            self._save(rejected)
+        return Outcome(
             summary=summary,
             earlier_rows=after.row if after else 0,
             rejected=rejected.path if self._bad_rows else None,
         )
-        if outcome.accounted:
-            self._path.unlink(missing_ok=True)
-        return outcome
+
+    def forget(self) -> None:
+        """Remove the checkpoint: there is nothing left to go on with."""
+        self._path.unlink(missing_ok=True)
 
     def _items(self, after: Checkpoint | None, rejected: RejectedFile) -> Iterator[Parcel | BadRow]:
         begin = None if after is None else Place(offset=after.offset, row=after.row)

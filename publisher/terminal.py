@@ -68,6 +68,9 @@ class Terminal:
             self._err.print(f"rookery: {error}")
             self._err.print(_hint(error), end="")
             raise typer.Exit(NONE) from error
+        except KeyboardInterrupt:
+            self._err.print("rookery: interrupted")
+            raise typer.Exit(INTERRUPTED) from None
         except ModuleNotFoundError as error:
             self._err.print(
                 f"rookery: {error.name} is not installed\n  pip install 'rookery[bulk,storage]' brings it"

@@ -38,6 +38,11 @@ class Watermark:
         """All before this place has been sent."""
         self._steps.append(Step(done=True, place=place))
 
+    def settle(self) -> None:
+        """Everything that was sent has its id."""
+        for step in self._steps:
+            step.done = True
+
     @property
     def place(self) -> Place | None:
         """The last place before which everything has its id."""

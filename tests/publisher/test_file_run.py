@@ -11,14 +11,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 from google.cloud.storage import Client
+from typer.testing import CliRunner
 
 from publisher.checkpoint import Checkpoint, checkpoint_path, load
+from publisher.cli import app
 from publisher.client import ReadingPublisher
 from publisher.csv_rows import CsvFile
 from publisher.errors import ResumeError
-from publisher.file_run import Cut, FileRun
+from publisher.file_run import Cut, FileRun, Outcome
 from publisher.settings import PublisherSettings
 from publisher.source import Source, sources
 from schemas.codec import DecodedTable, decode
@@ -104,7 +107,31 @@ def test_an_interrupted_run_goes_on_and_leaves_no_row_out(
     assert set(sent(staged)) == good
     kept = second.rejected.read_text().splitlines()[1:]
     assert [line.split(",")[0] for line in kept] == [f"{digest}-{row}" for row in range(99, 4_000, 100)]
+    assert load(Source.of(path)).row == 4_000
+    run.forget()
     assert load(Source.of(path)) is None
+
+
+def test_a_file_that_was_done_is_not_sent_again_on_resume(staged: StagedPubSub, tmp_path: Path) -> None:
+    """Of several files, those before the one that failed have their checkpoints until all are done."""
+    first, second = many(tmp_path / "a.csv", 500, bad=1_000), tmp_path / "b.csv"
+    second.write_text(first.read_text().replace("39.1", "39.2"))
+    command = ["csv", str(first), str(second), "--broker", staged.address, "--topic", TOPIC, "--resume"]
+    publish = FileRun.publish
+
+    def watched(run: FileRun, *arguments: object, **named: object) -> Outcome:
+        # The link is good for the first file and bad for the second.
+        staged.failure = grpc.StatusCode.INVALID_ARGUMENT if run._file.source.path == second else None
+        return publish(run, *arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FileRun, "publish", watched)
+        assert CliRunner().invoke(app, command).exit_code == 1
+    staged.failure = None
+    staged.requests.clear()
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert set(sent(staged)) == {f"{CsvFile(second).survey.digest12}-{row}" for row in range(500)}
+    assert not list(tmp_path.glob("*.checkpoint"))
 
 
 def test_a_killed_run_goes_on(topic: Topic, tmp_path: Path) -> None:
