@@ -63,7 +63,10 @@ def main() -> int:
     file = HOUSE / "service.json"
     service = json.loads(file.read_text())
     sys.stdout.write(f"{answer(words, service)}\n")
-    file.write_text(json.dumps(service))
+    # Whole or not at all: a release that is interrupted kills its gcloud wherever that is.
+    unfinished = file.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(service))
+    unfinished.rename(file)
     return 0
 
 
