@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from load.chaos.run import Outcome
 
 _SHOWN: Final = 5
+_LEAST_KILLS: Final = 20
+_KILLS_A_MINUTE: Final = 14
 
 
 def main() -> int:
@@ -28,7 +30,13 @@ def main() -> int:
     options = _options()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="rookery-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
-    plan = Plan(seed=options.seed, seconds=options.minutes * 60, folder=folder, sink=options.sink)
+    plan = Plan(
+        seed=options.seed,
+        seconds=options.minutes * 60,
+        folder=folder,
+        sink=options.sink,
+        least_kills=min(_LEAST_KILLS, int(_KILLS_A_MINUTE * options.minutes)),
+    )
     out = Console(highlight=False)
     out.print(f"Chaos with seed {plan.seed} for {plan.seconds:g} s; files in {folder}")
     try:

@@ -24,6 +24,8 @@ class Plan:
     """Of all publishers together; about 13 readings each."""
     kills: int = 30
     """Workers killed in a run that is long enough; restarts take their time."""
+    least_kills: int = 0
+    """On a busy machine the storm goes on until so many were killed, three times its length at most."""
     settles_within_s: float = 120.0
     """How long after the storm the account may stay open."""
 
