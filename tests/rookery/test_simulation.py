@@ -1,72 +1,143 @@
-"""The simulation: believable, seeded, on time, with drift, outliers and gaps where they were asked for."""
+"""The simulation against the real thing: the same scheduler, once under simulated time and once under real."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+import asyncio
+import time
+from typing import TYPE_CHECKING
 
-import pytest
-from typer.testing import CliRunner
+from aiohttp import web
+from google.pubsub_v1 import PublisherAsyncClient, PubsubMessage, SubscriberAsyncClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
+from grpc.aio import insecure_channel
 
-from rookery.cli import app
-from rookery.errors import Trouble
-from rookery.simulation import Season, drifts, season
+from broker.server import EmbeddedBroker
+from load.simulation.arrivals import Arrivals
+from load.simulation.fleet import Platform
+from load.simulation.service import Service
+from rookery.planning.plan import Question, ask
+from rookery.planning.simulation import Scenario, Simulation
 
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+if TYPE_CHECKING:
+    from rookery.planning.simulation import Outcome
+
+TOPIC = "projects/rookery-local/topics/simulated"
+SUBSCRIPTION = "projects/rookery-local/subscriptions/simulated"
+MESSAGES = 400
+WINDOW = 16
+SERVICE = Service(per_batch=0.05, per_message=0.002, per_row=0.0, start=0.0, write=0.0, object_seconds=0.0)
 
 
-class Clock:
-    """Time that passes only where somebody waits."""
+class SlowWorker:
+    """Commits groups as a worker does, in exactly the time that a Service says; the last answer is `finished`."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self._waiting: list[asyncio.Future[None]] = []
+        self._working: asyncio.Task[None] | None = None
+        self.answered = 0
+        self.finished = asyncio.Event()
 
-    def __call__(self) -> float:
-        return self.now
+    async def push(self, _request: web.Request) -> web.Response:
+        mine = asyncio.get_running_loop().create_future()
+        self._waiting.append(mine)
+        if self._working is None:
+            self._working = asyncio.create_task(self._work())
+        await mine
+        self.answered += 1
+        if self.answered == MESSAGES:
+            self.finished.set()
+        return web.Response(status=204)
 
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
-
-
-def run(plan: Season) -> tuple[list, float]:
-    clock = Clock()
-    return list(season(plan, clock=clock, wait=clock.wait, now=lambda: NOON)), clock.now
-
-
-def test_readings_come_at_the_rate_from_every_device() -> None:
-    """A hundred readings at ten a second take 9.9 s; the devices take turns, and no identity comes twice."""
-    readings, took_s = run(Season(devices=4, rate=10, count=100))
-    assert took_s == pytest.approx(9.9)
-    assert {each.device_id for each in readings} == {f"device-{number}" for number in (1, 2, 3, 4)}
-    assert len({each.reading_id for each in readings}) == 100
-
-
-def test_the_same_seed_gives_the_same_birds() -> None:
-    """And another one others."""
-    first, again, other = (run(Season(count=20, seed=seed))[0] for seed in (1, 1, 2))
-    assert first == again != other
-
-
-def test_drift_outliers_and_gaps_are_what_was_asked_for() -> None:
-    """A drift of 100 % an hour doubles a measurement in one; shares are shares."""
-    plain, _ = run(Season(rate=0.1, count=361))
-    drifted, _ = run(Season(rate=0.1, count=361, drift={"body_mass_g": 100.0}))
-    assert drifted[360].body_mass_g == pytest.approx(2 * plain[360].body_mass_g, abs=0.1)
-    assert drifted[0] == plain[0]
-    strange, _ = run(Season(count=400, outliers=0.25))
-    calm, _ = run(Season(count=400))
-    assert 60 < sum(one != other for one, other in zip(strange, calm, strict=True)) < 140
-    gappy, _ = run(Season(count=400, gaps=0.5))
-    assert 150 < sum(None in each.model_dump().values() for each in gappy) < 250
+    async def _work(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            # The work itself: what is measured is how it is scheduled.
+            await asyncio.sleep(SERVICE.seconds(len(batch), 0))
+            for each in batch:
+                each.set_result(None)
+            await asyncio.sleep(0)
+        self._working = None
 
 
-def test_a_dry_run_writes_lines_that_a_stream_takes() -> None:
-    """One JSON object a line; a drift that is none is a sentence."""
-    done = CliRunner().invoke(app, ["simulate", "--count", "3", "--rate", "1000", "--dry-run"])
-    assert [json.loads(line)["device_id"] for line in done.stdout.splitlines()] == [
-        "device-1",
-        "device-2",
-        "device-3",
-    ]
-    with pytest.raises(Trouble, match="one of bill_length_mm"):
-        drifts(["beak=3"])
+async def measured() -> float:
+    """Let the real broker push everything to a slow worker; gives messages a second."""
+    worker, app = SlowWorker(), web.Application()
+    app.router.add_post("/", worker.push)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    async with (
+        EmbeddedBroker(most_pushes=WINDOW) as broker,
+        insecure_channel(broker.address) as channel,
+    ):
+        topics = PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=channel))
+        subscriber = SubscriberAsyncClient(transport=SubscriberGrpcAsyncIOTransport(channel=channel))
+        await topics.create_topic(name=TOPIC)
+        await subscriber.create_subscription(
+            name=SUBSCRIPTION, topic=TOPIC, push_config={"push_endpoint": f"http://{host}:{port}/"}
+        )
+        began = time.monotonic()
+        await topics.publish(topic=TOPIC, messages=[PubsubMessage(data=b"x")] * MESSAGES)
+        await worker.finished.wait()
+        seconds = time.monotonic() - began
+    await runner.cleanup()
+    return MESSAGES / seconds
+
+
+def simulated() -> Outcome:
+    arrivals = Arrivals("steady", MESSAGES * 100, 0.01)
+    platform = Platform(concurrency=1000, min_instances=1, max_instances=1)
+    return Simulation(
+        Scenario(arrivals=arrivals, service=SERVICE, platform=platform, network=0.0, most_pushes=WINDOW)
+    ).run()
+
+
+async def test_the_plan_says_what_a_measured_run_does() -> None:
+    """Window, group commit and service times give the throughput that the real broker reaches over real HTTP.
+
+    Reality has HTTP on top, on a machine that others use: it is never faster by more than timers are coarse, and
+    keeps at least half.
+    """
+    plan = simulated().throughput
+    real = await measured()
+    assert 0.5 * plan <= real <= 1.1 * plan
+
+
+def test_every_message_is_acked_once() -> None:
+    """Nothing is lost between the scheduler and the fleet, and each latency is counted."""
+    outcome = simulated()
+    assert (outcome.published, outcome.acked, outcome.delivered) == (MESSAGES, MESSAGES, MESSAGES)
+    assert outcome.seconds[-1].backlog == 0
+    assert 0 < outcome.p50 <= outcome.p99 <= outcome.finished_at
+
+
+def test_the_same_scenario_gives_the_same_outcome() -> None:
+    """No dice are thrown: a plan can be repeated."""
+    assert simulated() == simulated()
+
+
+def test_a_broken_backlog_backs_off_and_comes_back() -> None:
+    """An instance too slow for the ack deadline lets messages expire, which come again by the push backoff."""
+    slow = Service(per_batch=0.0, per_message=0.5, per_row=0.0, start=0.0, object_seconds=0.0, write=0.0)
+    platform = Platform(concurrency=1000, min_instances=1, max_instances=1)
+    scenario = Scenario(
+        arrivals=Arrivals("steady", 200, 0.1),
+        service=slow,
+        platform=platform,
+        ack_deadline=1.0,
+        patience=120,
+    )
+    outcome = Simulation(scenario).run()
+    assert outcome.expired > 0
+    assert outcome.delivered > outcome.published
+    assert outcome.seconds[-1].window <= 5
+
+
+def test_tables_are_cheaper_than_single_readings() -> None:
+    """A thousand readings in a message cost one push, one request and one object where singles cost many."""
+    alone, together = ask(Question(rate=2_000, seconds=10, shape="steady"))
+    assert alone.readings == together.readings == 20_000
+    assert together.bill.total < alone.bill.total / 10
+    assert together.bill.requests < alone.bill.requests / 500

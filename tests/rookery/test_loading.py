@@ -1,0 +1,153 @@
+"""`rookery load`: real runs with closed accounts, and one that must not close."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+
+from load.journal import Entry, Journal
+from load.record import RunFolder, read
+from load.results import predictions, rejections
+from rookery.errors import Trouble
+from rookery.loading.closing import Closing
+from rookery.loading.dropping_worker import dropping
+from rookery.loading.emulator import emulator
+from rookery.loading.order import Order, Remote, Target, checked
+from rookery.loading.run import known_birds, run
+from rookery.venue import Venue
+from worker.sink import Block
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def play(order: Order) -> tuple[int, str]:
+    """Run an order; gives the exit code and what was said."""
+    said = io.StringIO()
+    return run(order, Console(file=said, width=200)), said.getvalue()
+
+
+def test_a_run_over_the_embedded_broker_closes(tmp_path: Path) -> None:
+    """Devices, tables and spoilt readings: all accounted for, timed until durable, drawn, and nothing logged."""
+    wishes = {"seconds": 4, "peak": 10, "table_rows": 100, "spoilt_share": 0.5}
+    code, said = play(Order(shape="normal", folder=tmp_path / "run", wishes=wishes))
+    folder = RunFolder(tmp_path / "run")
+    found = read(folder)
+    books = found.record.books
+    assert (code, books.closed, books.lost, books.unknown) == (0, True, 0, 0), said
+    assert books.published == books.predicted + books.rejected > 100
+    assert sum(found.record.species.values()) == books.predicted
+    assert {row["name"] for row in found.record.rows} >= {"publish a reading", "publish -> durable"}
+    assert found.record.complaints == []
+    assert found.beats[-1].durable >= 100
+    assert found.samples
+    assert folder.page.read_text().count("<svg") == 9
+    assert "The account closes" in said
+
+
+def test_a_worker_that_loses_readings_is_found_out(tmp_path: Path) -> None:
+    """One line in five hundred left out, without an error anywhere: the account does not close, and says which."""
+    wishes = {"seconds": 4, "peak": 3, "storm_rate": 200}
+    order = Order(
+        shape="stress",
+        folder=tmp_path / "run",
+        drop_one_in=500,
+        stalls_after_s=1.0,
+        wishes=wishes,
+    )
+    code, said = play(order)
+    books = read(RunFolder(tmp_path / "run")).record.books
+    assert code == 1, said
+    assert books.lost == books.published // 500 > 0
+    assert books.troubles["lost"][0] in said
+    assert "The account does not close" in said
+
+
+@pytest.mark.emulator
+def test_a_run_over_googles_emulator_closes(tmp_path: Path) -> None:
+    """The same swarm over Google's own emulator, started for it and ended after it."""
+    try:
+        code, said = play(
+            Order(shape="baseline", target=Target.EMULATOR, folder=tmp_path / "run", wishes={"seconds": 3})
+        )
+    except Trouble as trouble:
+        pytest.skip(str(trouble))
+    assert code == 0, said
+    assert read(RunFolder(tmp_path / "run")).record.books.published > 0
+
+
+async def test_one_line_in_ten_thousand_is_dropped() -> None:
+    """The faulty sink loses the ten-thousandth line of all blocks, and only that."""
+    written: list[bytes] = []
+
+    async def write(_sink: Any, block: Block) -> None:
+        written.extend(block.lines)
+
+    lossy = dropping(write, 10_000)
+    lines = [b"%d\n" % nth for nth in range(1, 25_001)]
+    for start in range(0, len(lines), 700):
+        block = Block(key="", lines=lines[start : start + 700], written_at=datetime.now(UTC))
+        await lossy(None, block)
+    assert set(lines) - set(written) == {b"10000\n", b"20000\n"}
+
+
+def test_production_needs_a_project_and_a_cap() -> None:
+    """Nothing that costs money begins without being told who pays, how much at most, and where to look."""
+    order = Order(shape="normal", target=Target.PRODUCTION)
+    with pytest.raises(Trouble, match="needs --project, --cap, --results, --rejects"):
+        checked(order)
+    remote = Remote(project="p", results="gs://b/predictions", rejects="gs://b/rejections")
+    with pytest.raises(Trouble, match="needs --cap"):
+        checked(replace(order, remote=remote))
+    capped = replace(order, remote=remote, cap=1000)
+    assert checked(capped) is capped
+    with pytest.raises(Trouble, match="made to drop"):
+        checked(replace(capped, drop_one_in=10))
+
+
+def test_a_cap_ends_the_swarm(tmp_path: Path) -> None:
+    """Not one message more than the cap is sent, and the account of those closes."""
+    wishes = {"seconds": 30, "peak": 2, "storm_rate": 100}
+    code, said = play(Order(shape="stress", folder=tmp_path / "run", cap=95, wishes=wishes))
+    found = read(RunFolder(tmp_path / "run"))
+    assert code == 0, said
+    assert found.record.books.published == 90
+    assert found.record.seconds < 25
+
+
+def test_a_missing_emulator_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Google's SDK the other target is named."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Trouble, match="needs gcloud") as trouble, emulator(tmp_path):
+        pass
+    assert "--target broker" in trouble.value.hint
+
+
+def test_a_run_that_stands_still_is_given_up(tmp_path: Path) -> None:
+    """Where nothing new becomes durable the account is closed as it is, long before patience ends."""
+    with Journal(tmp_path / "journal") as journal:
+        journal.take([Entry("a", "Adelie")], ["1"])
+    venue = Venue(results="", rejects="", predictions=predictions(tmp_path), rejections=rejections(tmp_path))
+    closing = Closing(tmp_path / "journal", venue, late_after_s=1)
+    moments = iter(range(1000))
+    order = Order(shape="normal", stalls_after_s=3)
+    missing: list[int] = []
+    seconds = closing.settle(order, missing.append, clock=lambda: float(next(moments)))
+    assert seconds < 20
+    assert set(missing) == {1}
+    assert closing.close().lost == 1
+
+
+def test_the_answers_are_the_models(tmp_path: Path) -> None:
+    """Every bird that a swarm draws has the species that the shipped model says, kept for another process."""
+    birds = known_birds()
+    birds.save(tmp_path / "birds")
+    kept = json.loads((tmp_path / "birds").read_text())
+    assert len(kept["species"]) == len(kept["fields"]) == 1000
+    assert set(kept["species"]) == {"Adelie", "Chinstrap", "Gentoo"}
