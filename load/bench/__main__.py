@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -40,11 +41,13 @@ CANNOT: Final = 2
 """Exit code where nothing could be measured; the last line says why."""
 
 INTERRUPTED: Final = 130
-"""Exit code of a run that was stopped from the keyboard."""
+"""Exit code of a run that was stopped by a signal."""
 
 
 def main() -> int:
     """Measure what is asked for; gives the exit code."""
+    # Servers run in sessions of their own, some of them frozen: whoever ends this run must let it end them.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = _parser().parse_args()
     asked = options.only.split(",") if options.only else list(SECTIONS)
     unknown = sorted(set(asked) - SECTIONS.keys())

@@ -67,6 +67,15 @@ def test_a_server_that_ends_is_said_so(truth: Truth, tmp_path: Path) -> None:
         pytest.fail("it was let in")
 
 
+def test_a_frozen_server_is_ended_too(truth: Truth, tmp_path: Path) -> None:
+    """A server that is stopped while others are measured does not outlive the run."""
+    with Server(PROTOCOL_NOOP, truth, tmp_path) as server:
+        server.process.freeze()
+        tree = server.process.tree()
+        assert tree
+    assert not any(each.is_running() for each in tree)
+
+
 def test_paced_load_sends_each_request_once_under_its_own_number(truth: Truth, tmp_path: Path) -> None:
     """The rate times the seconds is what is answered, and nothing is refused."""
     with Server(PROTOCOL_NOOP, truth, tmp_path) as server:
