@@ -116,8 +116,10 @@ def serve(  # noqa: PLR0913  each option is a parameter
     *,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes any free one.")] = None,
-    results: Annotated[str | None, typer.Option(help="Where predictions go: file:///dir.")] = None,
-    rejects: Annotated[str | None, typer.Option(help="Where rejections go: file:///dir.")] = None,
+    results: Annotated[
+        str | None, typer.Option(help="Where predictions go: file:///dir, gs://... or pubsub://...")
+    ] = None,
+    rejects: Annotated[str | None, typer.Option(help="Where rejections go, likewise.")] = None,
     model: Annotated[str | None, typer.Option(help="The model: a path or gs://bucket/object.")] = None,
     ready_file: Annotated[Path | None, typer.Option(help="File that gets the address once ready.")] = None,
 ) -> None:
