@@ -1,0 +1,96 @@
+"""Echo: some predictions repeat their readings, and just the right ones."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+
+from schemas.prediction import Prediction
+from schemas.reading import Reading
+from schemas.testing import Birds
+from worker.app import running
+from worker.artifacts import SHIPPED, load
+from worker.echo import echo
+from worker.isolation import Isolated, classify
+from worker.rendering import Lines
+from worker.settings import Settings
+from worker.work import encoded, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from schemas.envelope import Envelope
+    from worker.work import Work
+
+CLASSIFIER = load(SHIPPED)
+EMPEROR = {"bill_length_mm": 81.0, "bill_depth_mm": 30.0, "flipper_length_mm": 340, "body_mass_g": 33000}
+
+
+def echoed(works: list[Work], isolated: Isolated, most: int) -> list[list[object]]:
+    """What each line repeats, work by work."""
+    lines = [
+        Lines([b'{"nth":%d}\n' % nth for nth in range(work.usable) if first + nth not in isolated.guilty])
+        for work, first in zip(works, starts(works), strict=True)
+    ]
+    echo(works, lines, isolated, most=most)
+    return [[json.loads(line).get("features") for line in each.predictions] for each in lines]
+
+
+def starts(works: list[Work]) -> list[int]:
+    return [sum(work.usable for work in works[:nth]) for nth in range(len(works))]
+
+
+def test_the_first_ones_of_a_batch_are_repeated_and_every_strange_one(
+    envelope: Callable[..., Envelope],
+) -> None:
+    """Singles and tables alike; a batch has one allowance."""
+    birds = Birds(1)
+    alone = birds.reading()
+    table = birds.table(5)
+    payloads = [alone.model_dump_json(), table.model_dump_json(), json.dumps(EMPEROR)]
+    works = [read(envelope(each.encode()), kept=True) for each in payloads]
+    found = echoed(works, classify(CLASSIFIER, encoded(works)), most=3)
+    assert [[each is not None for each in work] for work in found] == [
+        [True],
+        [True, True, False, False, False],
+        [True],
+    ]
+    assert Reading.model_validate(found[0][0]) == alone
+    assert found[1][1] == {name: getattr(table, name)[1] for name in found[1][1]}  # type: ignore[attr-defined]
+    assert found[2][0] == {**EMPEROR, "year": None, "sex": None, "island": None}
+
+
+def test_what_the_model_failed_on_shifts_nobody(envelope: Callable[..., Envelope]) -> None:
+    """A guilty row has no line: those behind it still repeat their own reading."""
+    table = Birds(2).table(4)
+    works = [read(envelope(table.model_dump_json().encode()), kept=True)]
+    rows = encoded(works)
+    good = classify(CLASSIFIER, rows)
+    (_, run) = good.runs[0]
+    first, rest = (classify(CLASSIFIER, part).runs[0][1] for part in (rows[:1], rows[2:]))
+    assert len(run.winners) == 4
+    (found,) = echoed(works, Isolated(runs=[(0, first), (2, rest)], guilty={1: "failed"}), most=9)
+    lengths = table.bill_length_mm or []
+    assert [each["bill_length_mm"] for each in found] == [lengths[0], lengths[2], lengths[3]]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("most", [0, 2])
+async def test_predictions_stay_whole_lines(tmp_path: Path, most: int) -> None:
+    """Whatever is repeated, each line is a prediction; with 0 nothing is."""
+    sinks = {"results": f"file://{tmp_path}/results", "rejects": f"file://{tmp_path}/rejects"}
+    table = Birds(3).table(4)
+    async with (
+        running(Settings(port=0, echo_rows=most, **sinks)) as address,
+        aiohttp.ClientSession(address) as client,
+        client.post("/predict", data=table.model_dump_json()) as answer,
+    ):
+        lines = (await answer.json())["predictions"]
+    told = [Prediction.model_validate(line) for line in lines]
+    assert sum(each.features is not None for each in told) >= most
+    assert [each.features is not None for each in told][:most] == [True] * most
+    if not most:
+        assert not any("features" in line for line in lines)
