@@ -130,4 +130,5 @@ def _options(settings: PublisherSettings) -> types.PublisherOptions:
             timeout=settings.give_up_s,
         ),
         timeout=settings.attempt_s,
+        enable_open_telemetry_tracing=settings.tracing,
     )

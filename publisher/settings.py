@@ -43,6 +43,9 @@ class PublisherSettings:
     give_up_s: float = 60.0
     """How long a publish request is tried again; the last attempt may add its `attempt_s`."""
 
+    tracing: bool = False
+    """Whether Google's client makes OpenTelemetry spans and sends their context along (gRPC, extra `tracing`)."""
+
     def __post_init__(self) -> None:
         """Refuse what would block for ever; raises ValueError."""
         if self.in_flight_messages < 1 or self.in_flight_bytes < MAX_PAYLOAD + 1_000_000:
