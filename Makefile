@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench bulk lock-bench image chaos fuzz load soak help demo train test check format readme lock clean
+.PHONY: bench bulk lock-bench image chaos fuzz load load-report soak help demo train test check format readme lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ chaos: $(VENV)/dev ## Kill workers and break disks for 3 minutes; every reading 
 load: $(VENV)/dev ## Storm a target and account for every reading (SHAPE=spike TARGET=broker|emulator|production)
 	@$(BIN)/rookery load --shape $(or $(SHAPE),normal) --target $(or $(TARGET),broker) $(ARGS)
 
+load-report: $(VENV)/dev ## Run baseline, normal, stress and spike (6 minutes) and write docs/load-report.md (ARGS="--runs FOLDER ...")
+	@$(BIN)/python -m rookery.loading.document $(ARGS)
+
 fuzz: $(VENV)/dev ## Push bodies that nobody would send to a real worker (SEED=7 COUNT=1000000)
 	@$(BIN)/python -m load.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
 
@@ -75,7 +78,7 @@ lock: ## Write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer v
 	@$(PIP) uv
 	@$(UV) $(UPGRADE) --extra all --group build -o requirements/runtime.txt
 	@$(UV) $(UPGRADE) --extra all --extra load --group build --group dev -c requirements/runtime.txt -o requirements/dev.txt
-	@$(UV) $(UPGRADE) --extra worker --extra storage --extra topic --extra oidc --group build -c requirements/runtime.txt -o requirements/worker.txt
+	@$(UV) $(UPGRADE) --extra worker --extra storage --extra topic --extra oidc --extra tracing --group build -c requirements/runtime.txt -o requirements/worker.txt
 
 BENCH_LOCKS := beam bentoml fastapi litserve mlserver mosec
 
