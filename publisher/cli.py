@@ -43,10 +43,10 @@ def csv_files(  # noqa: PLR0913  each option is a parameter
     tables: Annotated[bool, typer.Option("--tables/--singles", help="Many rows a message, or one.")] = True,
     table_bytes: Annotated[
         int, typer.Option(min=1_000, max=9_000_000, help="About how many bytes a table is.")
-    ] = 200_000,
+    ] = 20_000,
     rows_per_table: Annotated[
         int, typer.Option(min=1, max=100_000, help="At most so many rows a table.")
-    ] = 100_000,
+    ] = 350,
     mapping: Annotated[
         list[str] | None,
         typer.Option("--map", metavar="COLUMN=FIELD", help="What a column is; COLUMN= leaves it out."),

@@ -28,8 +28,12 @@ if TYPE_CHECKING:
     from publisher.blocks import Block, Place
     from schemas.reading import Reading
 
-TABLE_BYTES: Final = 200_000
-"""About how much of a table: some thousands of rows, which a worker predicts in one batch."""
+TABLE_BYTES: Final = 20_000
+"""About how much a table is, some 300 rows. Larger ones save next to nothing, and a push window of a few dozen of them
+fills a worker's intake: each refusal then slows the whole subscription down."""
+
+TABLE_ROWS: Final = 350
+"""Rows of a table at most: a window of 256 pushes stays within the 100,000 readings that a worker takes in."""
 
 LEAST_BYTES: Final = 1_000
 _BY_ROW: Final = 8
@@ -55,7 +59,7 @@ class CsvParcels:
             yield Parcel(end=block.end)
 
     def tables(
-        self, begin: Place | None = None, *, table_bytes: int = TABLE_BYTES, most_rows: int = MAX_ROWS
+        self, begin: Place | None = None, *, table_bytes: int = TABLE_BYTES, most_rows: int = TABLE_ROWS
     ) -> Iterator[Parcel | BadRow]:
         """Tables of about so many bytes; the bad rows of a table come before it.
 

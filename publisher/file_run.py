@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Final
 from publisher.blocks import Place
 from publisher.bulk import publish_all
 from publisher.checkpoint import Checkpoint, checkpoint_path, load
-from publisher.csv_parcels import TABLE_BYTES, CsvParcels
+from publisher.csv_parcels import TABLE_BYTES, TABLE_ROWS, CsvParcels
 from publisher.parcel import Parcel
 from publisher.rejected_file import RejectedFile
-from schemas.table import MAX_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +32,7 @@ class Cut:
 
     singles: bool = False
     table_bytes: int = TABLE_BYTES
-    most_rows: int = MAX_ROWS
+    most_rows: int = TABLE_ROWS
 
     def parcels(self, file: CsvFile, begin: Place | None = None) -> Iterator[Parcel | BadRow]:
         """Read a file from a place on, cut so."""

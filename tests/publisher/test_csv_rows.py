@@ -139,7 +139,7 @@ def test_tables_hold_the_same_rows_in_the_same_order() -> None:
 def test_no_table_outgrows_a_message(written: Callable[..., CsvFile]) -> None:
     """However many rows are asked for and however long their names are, every table fits in one message."""
     source = written(*[GOOD] * 20_000, device_id="ö" * 200)
-    tables = list(CsvParcels(source).tables(table_bytes=MAX_PAYLOAD))
+    tables = list(CsvParcels(source).tables(table_bytes=MAX_PAYLOAD, most_rows=100_000))
     assert sum(each.rows for each in tables) == 20_000
     assert max(len(each.payload) for each in tables) <= MAX_PAYLOAD
 
@@ -147,7 +147,11 @@ def test_no_table_outgrows_a_message(written: Callable[..., CsvFile]) -> None:
 def test_tables_come_to_about_the_bytes_that_were_asked_for(written: Callable[..., CsvFile]) -> None:
     """After the first block the size is hit within a tenth, whatever a row is long."""
     source = written(*[GOOD] * 20_000)
-    sizes = [len(each.payload) for each in CsvParcels(source).tables(table_bytes=50_000) if each.rows]
+    sizes = [
+        len(each.payload)
+        for each in CsvParcels(source).tables(table_bytes=50_000, most_rows=5_000)
+        if each.rows
+    ]
     assert all(45_000 < size < 55_000 for size in sizes[2:-1])
 
 
@@ -156,7 +160,7 @@ def test_a_bad_row_costs_no_neighbour_in_a_table(written: Callable[..., CsvFile]
     rows = [GOOD] * 500
     for place in (0, 7, 8, 250, 499):
         rows[place] = "Adelie,Torgersen,39.1"
-    every = list(CsvParcels(written(*rows)).tables())
+    every = list(CsvParcels(written(*rows)).tables(table_bytes=100_000, most_rows=1_000))
     (table,) = (each for each in every if isinstance(each, Parcel) and each.rows)
     numbers = [int(reading.reading_id.rpartition("-")[2]) for reading in readings_of(table)]
     assert numbers == [number for number in range(500) if number not in (0, 7, 8, 250, 499)]
