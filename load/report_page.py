@@ -148,7 +148,7 @@ def _provenance(record: Record) -> str:
             "machine",
             f"{where['processor']}, {where['cores']} cores, {where['memory_gb']} GB, {where['system']}",
         ],
-        ["load average when it began", f"{where['load']}"],
+        ["load average when it began", f"{where['load']} on {where['cores']} cores"],
         ["versions", f"Python {where['python']}, {versions}"],
         *([name, value] for name, value in sorted(record.wishes.items()) if "/" not in value),
     ]

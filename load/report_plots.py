@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ from load import report_series as series
 from load.pulse import BROKEN_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from load.record import Run
     from load.report_series import Series
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 mpl.use("agg")
 
 _WIDE: Final = (7.6, 2.5)
+
+Draw = Callable[[Any, "Palette"], None]
+"""Draws on axes in the colours of a palette."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +71,31 @@ def as_png(figure: Figure) -> bytes:
     return written.getvalue()
 
 
-def figure(
-    draw: Callable[[Any, Palette], None], palette: Palette, *, size: tuple[float, float] = _WIDE
-) -> Figure:
+def figure(draw: Draw, palette: Palette) -> Figure:
     """Make a figure of one set of axes, plain, and let somebody draw on it."""
-    made = Figure(figsize=size, layout="constrained")
+    made = Figure(figsize=_WIDE, layout="constrained")
     axes = made.subplots()
+    _plain(axes, palette)
+    draw(axes, palette)
+    return made
+
+
+def sheet(run: Run, palette: Palette) -> Figure:
+    """All plots of a run on one sheet, two in a row, for a document."""
+    drawn = panels(run)
+    rows = -(-len(drawn) // 2)
+    made = Figure(figsize=(2 * _WIDE[0], rows * (_WIDE[1] + 0.3)), layout="constrained")
+    every = list(made.subplots(rows, 2, squeeze=False).flat)
+    for axes, (title, draw) in zip(every, drawn.items(), strict=False):
+        _plain(axes, palette)
+        draw(axes, palette)
+        axes.set_title(title, loc="left", pad=20, fontsize=10, color=palette.ink, fontweight="bold")
+    for axes in every[len(drawn) :]:
+        axes.set_visible(False)
+    return made
+
+
+def _plain(axes: Any, palette: Palette) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -80,8 +103,6 @@ def figure(
     axes.tick_params(colors=palette.ink, labelsize=8, length=0)
     axes.grid(axis="y", color=palette.faint, linewidth=0.6)
     axes.set_axisbelow(True)
-    draw(axes, palette)
-    return made
 
 
 def lines(
@@ -116,8 +137,13 @@ def bars(axes: Any, palette: Palette, counts: Sequence[tuple[str, float]], *, un
     axes.yaxis.set_major_formatter(FuncFormatter(_figure))
 
 
-def plots(run: Run, palette: Palette) -> Mapping[str, Figure]:
+def plots(run: Run, palette: Palette) -> dict[str, Figure]:
     """Draw everything of a run that there is something of, by title."""
+    return {title: figure(draw, palette) for title, draw in panels(run).items()}
+
+
+def panels(run: Run) -> dict[str, Draw]:
+    """What there is to draw of a run, by title."""
     over_time: dict[str, tuple[list[Series], str, float | None]] = {
         "Readings a second": (series.throughput(run), "readings/s", 0),
         "Readings under way": (series.backlog(run), "readings", 0),
@@ -127,26 +153,26 @@ def plots(run: Run, palette: Palette) -> Mapping[str, Figure]:
         "Memory": (series.memory(run), "MB", 0),
         "Users": (series.users(run), "users", 0),
     }
-    drawn = {
-        title: figure(_lines(known, unit=unit, floor=floor), palette)
-        for title, (known, unit, floor) in over_time.items()
-        if any(each.values for each in known)
-    }
+    species = [(name, float(count)) for name, count in sorted(run.record.species.items())]
     counted: dict[str, tuple[list[tuple[str, float]], str, str]] = {
         "Batch sizes": (series.batch_sizes(run), "batches", "readings, up to"),
-        "Species": (
-            [(name, float(count)) for name, count in sorted(run.record.species.items())],
-            "readings",
-            "",
-        ),
+        "Species": (species, "readings", ""),
     }
-    for title, (counts, unit, across) in counted.items():
-        if counts:
-            drawn[title] = figure(_bars(counts, unit=unit, across=across), palette)
-    return drawn
+    return {
+        **{
+            title: _lines(known, unit=unit, floor=floor)
+            for title, (known, unit, floor) in over_time.items()
+            if any(each.values for each in known)
+        },
+        **{
+            title: _bars(counts, unit=unit, across=across)
+            for title, (counts, unit, across) in counted.items()
+            if counts
+        },
+    }
 
 
-def _lines(drawn: Sequence[Series], *, unit: str, floor: float | None) -> Callable[[Any, Palette], None]:
+def _lines(drawn: Sequence[Series], *, unit: str, floor: float | None) -> Draw:
     def _draw(axes: Any, palette: Palette) -> None:
         lines(axes, palette, drawn, unit=unit, floor=floor)
         highest = max((max(each.values) for each in drawn if each.values), default=0.0)
@@ -156,7 +182,7 @@ def _lines(drawn: Sequence[Series], *, unit: str, floor: float | None) -> Callab
     return _draw
 
 
-def _bars(counts: Sequence[tuple[str, float]], *, unit: str, across: str) -> Callable[[Any, Palette], None]:
+def _bars(counts: Sequence[tuple[str, float]], *, unit: str, across: str) -> Draw:
     return lambda axes, palette: bars(axes, palette, counts, unit=unit, across=across)
 
 

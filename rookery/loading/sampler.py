@@ -55,10 +55,11 @@ class Sampler:
         """Look once."""
         standing = self._standing()
         metrics = self._metrics()
+        shapes = {name: each for name, process in self._processes.items() if (each := _shape(process))}
         return Sample(
             at=time.time(),
-            cpu={name: _cpu(process) for name, process in self._processes.items()},
-            memory={name: _memory(process) for name, process in self._processes.items()},
+            cpu={name: cpu for name, (cpu, _) in shapes.items()},
+            memory={name: memory for name, (_, memory) in shapes.items()},
             backlog=standing.get("backlog"),
             outstanding=standing.get("outstanding"),
             acked=standing.get("acked"),
@@ -93,18 +94,15 @@ class Sampler:
         return {f"le={each.labels['le']}" if each.labels else each.name: each.value for each in found}
 
 
-def _cpu(process: psutil.Process) -> float:
+def _shape(process: psutil.Process) -> tuple[float, float] | None:
+    """Cores and megabytes of a process; None where it has ended."""
     try:
-        return float(process.cpu_percent()) / 100
+        with process.oneshot():
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return None
+            return float(process.cpu_percent()) / 100, float(process.memory_info().rss) / 1e6
     except psutil.Error:
-        return 0.0
-
-
-def _memory(process: psutil.Process) -> float:
-    try:
-        return float(process.memory_info().rss) / 1e6
-    except psutil.Error:
-        return 0.0
+        return None
 
 
 def _get(url: str) -> bytes:

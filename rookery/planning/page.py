@@ -34,7 +34,7 @@ _BILLED: Final = {
 def page(question: Question, answers: Sequence[Answer], known: Prices) -> str:
     """The plan as HTML."""
     title = f"{question.rate:,.0f} readings a second at the most: {question.shape}, {question.seconds:g} s"
-    parts = [f"<h1>{escape(title)}</h1>", f'<p class="soft">{escape(_premises(question, known))}</p>']
+    parts = [f"<h1>{escape(title)}</h1>", f'<p class="soft">{escape(premises(question, known))}</p>']
     for answer in answers:
         parts.append(f"<h2>{escape(answer.name.capitalize())}</h2>")
         parts.append(f'<div class="plots">{"".join(_plots(answer))}</div>')
@@ -86,7 +86,8 @@ def _most(outcome: Outcome) -> int:
     return max(each.backlog for each in outcome.seconds)
 
 
-def _premises(question: Question, known: Prices) -> str:
+def premises(question: Question, known: Prices) -> str:
+    """Say what the plan rests on."""
     service, platform = question.service, question.platform
     return (
         f"Simulated, not measured. Broker: Rookery's own scheduler by production's push rules. Service times of {service.date} "

@@ -20,6 +20,7 @@ from rookery.loading.dropping_worker import dropping
 from rookery.loading.emulator import emulator
 from rookery.loading.order import Order, Remote, Target, checked
 from rookery.loading.run import known_birds, run
+from rookery.stage import Folders, staged
 from rookery.venue import Venue
 from worker.sink import Block
 
@@ -151,3 +152,31 @@ def test_the_answers_are_the_models(tmp_path: Path) -> None:
     kept = json.loads((tmp_path / "birds").read_text())
     assert len(kept["species"]) == len(kept["fields"]) == 1000
     assert set(kept["species"]) == {"Adelie", "Chinstrap", "Gentoo"}
+
+
+def test_a_deployment_is_loaded_and_accounted_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way to production: nothing is started, results come from buckets, and strangers' readings are not ours."""
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+    with staged(Folders(tmp_path / "deployed"), where="gs://birds") as stage:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", stage.venue.settings["STORAGE_EMULATOR_HOST"])
+        stage.publisher.publish_payload(b'{"reading_id": "a-stranger", "body_mass_g": 4000}').result()
+        remote = Remote(
+            project="rookery-local",
+            topic=stage.route.topic,
+            results=stage.venue.results,
+            rejects=stage.venue.rejects,
+            host=f"http://{stage.broker}",
+        )
+        order = Order(
+            shape="normal",
+            target=Target.PRODUCTION,
+            cap=200,
+            folder=tmp_path / "run",
+            remote=remote,
+            wishes={"seconds": 3, "table_rows": 50, "spoilt_share": 0.5},
+        )
+        code, said = play(order)
+    books = read(RunFolder(tmp_path / "run")).record.books
+    assert code == 0, said
+    assert (books.closed, books.lost, books.unknown) == (True, 0, 0)
+    assert books.published > 50
