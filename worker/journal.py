@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from worker.sink import trace_context
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from worker.rendering import Lines
     from worker.witness import Seen
 
 log: Final = logging.getLogger(__name__)
@@ -25,83 +24,81 @@ BATCH_SECONDS: Final = 0.1
 REJECTION_SECONDS: Final = 1.0
 """Least time between two lines on rejections; the next one says how many came in between."""
 
-_SUMMED: Final = ("batches", "messages", "predicted", "rejected", "retried")
-
 
 class Journal:
     """Writes what happened to batches; a witness of the pipeline."""
 
     def __init__(self) -> None:
         """Start with nothing written."""
-        self._waiting: dict[str, Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._whose: Mapping[str, str] = {}
+        self._longest = 0.0
+        self._forget()
         self._unsaid = 0
         self._rejection_at = float("-inf")
 
     def __call__(self, seen: Seen) -> None:
         """Write a line at once after a silence, else with the others that follow."""
-        rejected = sum(len(lines.rejections) for lines in seen.durable)
-        line = _line(seen, rejected)
+        first = seen.kept[0][0]
+        took = time.monotonic() - first.since
+        if took > self._longest:
+            self._longest, self._whose = took, first.item.envelope.attributes
+        self._batches += 1
+        self._messages += len(seen.kept)
+        self._predicted += seen.predicted
+        self._rejected += seen.rejected
+        self._retried += seen.retried
         if self._timer is None:
-            _write(line)
+            self._write()
             self._rest()
-        else:
-            self._waiting = line if self._waiting is None else _sum(self._waiting, line)
-        if rejected:
-            self._rejected(seen.durable, rejected)
+        if seen.rejected:
+            self._reject(seen)
 
     def close(self) -> None:
         """Write what waits."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._waiting is not None:
-            _write(self._waiting)
-            self._waiting = None
+        if self._batches:
+            self._write()
+
+    def _forget(self) -> None:
+        self._batches = self._messages = self._predicted = self._rejected = self._retried = 0
+        self._longest = 0.0
 
     def _rest(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(BATCH_SECONDS, self._awake)
 
     def _awake(self) -> None:
         self._timer = None
-        if self._waiting is not None:
-            _write(self._waiting)
-            self._waiting = None
+        if self._batches:
+            self._write()
             self._rest()
 
-    def _rejected(self, durable: Sequence[Lines], count: int) -> None:
+    def _write(self) -> None:
+        """Write one line on all that waits, with the longest push and whose trace that was."""
+        line = {
+            "batches": self._batches,
+            "messages": self._messages,
+            "predicted": self._predicted,
+            "rejected": self._rejected,
+            "retried": self._retried,
+            "push_ms": round(self._longest * 1000, 2),
+            **trace_context(self._whose),
+        }
+        if self._retried:
+            log.warning("batch: some messages have to come again", extra=line)
+        else:
+            log.info("batch", extra=line)
+        self._forget()
+
+    def _reject(self, seen: Seen) -> None:
         """Write one rejection in full but for its original, which may hold anything."""
         now = time.monotonic()
         if now - self._rejection_at < REJECTION_SECONDS:
-            self._unsaid += count
+            self._unsaid += seen.rejected
             return
-        line = orjson.loads(next(line for lines in durable for line in lines.rejections))
+        line = orjson.loads(next(line for _, lines in seen.kept for line in lines.rejections))
         told = {name: line[name] for name in ("reading_id", "message_id", "row", "reasons")}
-        log.warning("rejected", extra={**told, "others": self._unsaid + count - 1})
+        log.warning("rejected", extra={**told, "others": self._unsaid + seen.rejected - 1})
         self._rejection_at, self._unsaid = now, 0
-
-
-def _line(seen: Seen, rejected: int) -> dict[str, Any]:
-    """What one batch was: counts, the wait of its first message until the answer, and whose trace that was."""
-    first, _ = seen.kept[0]
-    return {
-        "batches": 1,
-        "messages": len(seen.kept),
-        "predicted": sum(len(lines.predictions) for lines in seen.durable),
-        "rejected": rejected,
-        "retried": len(seen.kept) - len(seen.durable),
-        "push_ms": round((time.monotonic() - first.since) * 1000, 2),
-        **trace_context(first.item.envelope.attributes),
-    }
-
-
-def _sum(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    summed = {name: one[name] + other[name] for name in _SUMMED}
-    return {**one, **summed, "push_ms": max(one["push_ms"], other["push_ms"])}
-
-
-def _write(line: dict[str, Any]) -> None:
-    if line["retried"]:
-        log.warning("batch: some messages have to come again", extra=line)
-    else:
-        log.info("batch", extra=line)

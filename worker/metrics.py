@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from worker.drift import Drift
-    from worker.rendering import Lines
     from worker.witness import Seen
     from worker.work import Work
 
@@ -186,10 +185,11 @@ class Metrics:
         self._batch_messages.observe(len(works))
         self._batch_rows.observe(sum(work.rows for work in works))
 
-    def answered(self, lines: Sequence[Lines]) -> None:
-        """Count the outcomes of messages that were answered for."""
-        self._predictions.inc(sum(len(each.predictions) for each in lines))
-        self._rejections.inc(sum(len(each.rejections) for each in lines))
+    def answered(self, predicted: int, rejected: int) -> None:
+        """Count readings that were answered for."""
+        self._predictions.inc(predicted)
+        if rejected:
+            self._rejections.inc(rejected)
 
     def __call__(self, seen: Seen) -> None:
         """Count how long the first message of a batch took, and why readings were rejected."""
@@ -198,9 +198,10 @@ class Metrics:
         published = ticket.item.envelope.published_at
         if published is not None:
             self._age_seconds.observe((seen.done_at - published).total_seconds())
-        for ticket, lines in seen.kept:
-            if lines.rejections:
-                self._explain(ticket.item, len(lines.rejections))
+        if seen.rejected:
+            for ticket, lines in seen.kept:
+                if lines.rejections:
+                    self._explain(ticket.item, len(lines.rejections))
 
     def _explain(self, work: Work, rejections: int) -> None:
         reasons = [reason for each in work.refused for reason in each.reasons]
@@ -214,7 +215,8 @@ class Metrics:
 
     def strange(self, readings: int) -> None:
         """Count readings that are unlike what the model was trained on."""
-        self._strange.inc(readings)
+        if readings:
+            self._strange.inc(readings)
 
     def duplicates(self, *, in_flight: int, durable: int) -> None:
         """Count the readings of a message that were seen before."""

@@ -208,17 +208,18 @@ class Pipeline:
             no_results, no_rejects = await asyncio.gather(
                 _written(self._parts.results, results), _written(self._parts.rejects, rejects)
             )
-        durable: list[Lines] = []
+        predicted, rejected, retried = len(results.lines), len(rejects.lines), 0
         for ticket, lines in kept:
             error = (no_results if lines.predictions else None) or (no_rejects if lines.rejections else None)
             if error is None:
                 ticket.resolve(lines)
-                durable.append(lines)
             else:
                 ticket.fail(error)
-        self._parts.metrics.answered(durable)
+                predicted, rejected = predicted - len(lines.predictions), rejected - len(lines.rejections)
+                retried += 1
+        self._parts.metrics.answered(predicted, rejected)
         for witness in self._parts.witnesses:
-            witness(Seen(kept, durable, at, self._parts.now()))
+            witness(Seen(kept, predicted, rejected, retried, at, self._parts.now()))
 
 
 def _named(results: Block, rejects: Block, kept: Sequence[tuple[Ticket[Work], Lines]]) -> tuple[Block, Block]:

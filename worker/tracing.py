@@ -57,9 +57,9 @@ class Tracing:
             start_time=_nanoseconds(seen.at),
             attributes={
                 "messaging.batch.message_count": len(seen.kept),
-                "rookery.predicted": sum(len(lines.predictions) for lines in seen.durable),
-                "rookery.rejected": sum(len(lines.rejections) for lines in seen.durable),
-                "rookery.retried": len(seen.kept) - len(seen.durable),
+                "rookery.predicted": seen.predicted,
+                "rookery.rejected": seen.rejected,
+                "rookery.retried": seen.retried,
             },
         )
         span.end(done)

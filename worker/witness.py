@@ -14,16 +14,19 @@ if TYPE_CHECKING:
     from worker.work import Work
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as one is made for every batch.
+@dataclass(slots=True)
 class Seen:
     """A batch that was made durable, or partly so: its tickets with their lines, the longest waiting first.
 
-    `durable` are the lines of those tickets that were answered for; the batch lasted from `at` until
-    `done_at`. No ticket in it only asks (`/predict`).
+    `predicted` and `rejected` are readings that were answered for, `retried` messages that were not. The batch
+    lasted from `at` until `done_at`. No ticket in it only asks (`/predict`).
     """
 
     kept: Sequence[tuple[Ticket[Work], Lines]]
-    durable: Sequence[Lines]
+    predicted: int
+    rejected: int
+    retried: int
     at: datetime
     done_at: datetime
 
