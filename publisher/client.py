@@ -72,11 +72,12 @@ class ReadingPublisher:
         self.topic = topic_path(topic)
         self._settings = settings or PublisherSettings()
         self._transport = transport
-        self._sender = None if outbox is None else self._sender_of(outbox)
         self._in_flight = InFlight(self._settings.answered_within_s)
         # Held while a message is handed over, so that close never overtakes one.
         self._lock = threading.Lock()
         self._closed = False
+        # Last, for it begins to send what an earlier program left.
+        self._sender = None if outbox is None else self._sender_of(outbox)
 
     def publish(self, readings: Reading | ReadingTable, **attributes: str) -> Receipt:
         """Send a reading or a table; blocks while too much is in flight.
@@ -122,13 +123,21 @@ class ReadingPublisher:
 
         opened = outbox if isinstance(outbox, Outbox) else Outbox(outbox)
         opened.claim(self.topic)
-        sender = OutboxSender(opened, self._open, patience_s=self._settings.answered_within_s)
+        sender = OutboxSender(opened, self._connect, patience_s=self._settings.answered_within_s)
         sender.start()
         return sender
 
+    def _connect(self) -> Transport:
+        """Connect for the outbox, which may still be sending while the publisher closes."""
+        with self._lock:
+            return self._connected()
+
     def _open(self) -> Transport:
-        if self._closed and self._sender is None:
+        if self._closed:
             raise ClosedError("the publisher is closed")
+        return self._connected()
+
+    def _connected(self) -> Transport:
         if self._transport is None:
             self._transport = transport_to(self.topic, self._settings)
             # Its threads are daemons: without this, a program that forgets to close loses its last readings.

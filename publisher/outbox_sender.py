@@ -114,9 +114,9 @@ class OutboxSender:
             try:
                 sent = self._round()
                 pause_s, self._trouble = 0.0, None
-            except PublishError as error:
+            except Exception as error:  # noqa: BLE001  whatever it was, the next round may fare better
                 sent = 0
-                self._trouble = error
+                self._trouble = error if isinstance(error, PublishError) else PublishError(repr(error))
                 pause_s = min(max(2 * pause_s, self._first_pause_s), LONGEST_PAUSE_S)
             with self._changed:
                 self._changed.notify_all()

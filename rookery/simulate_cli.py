@@ -44,8 +44,9 @@ def simulate(  # noqa: PLR0913  each option is a parameter
     """
     from publisher.interruption import interruptible  # noqa: PLC0415  lazy, so that help is quick
     from publisher.terminal import Destination, Terminal  # noqa: PLC0415  the same
-    from rookery.simulation import Season, drifts, season  # noqa: PLC0415  the same
+    from rookery.simulation import Colony, Season, drifts, season  # noqa: PLC0415  the same
     from schemas.codec import encode  # noqa: PLC0415  the same
+    from worker.artifacts import SHIPPED, load  # noqa: PLC0415  the same
 
     plan = Season(
         devices=devices,
@@ -56,10 +57,9 @@ def simulate(  # noqa: PLR0913  each option is a parameter
         gaps=gaps,
         drift=drifts(drift or []),
     )
+    readings = season(plan, Colony(load(SHIPPED).card, seed))
     if not dry_run:
-        raise typer.Exit(
-            Terminal().send(Destination(topic=topic, project=project, broker=broker), season(plan))
-        )
+        raise typer.Exit(Terminal().send(Destination(topic=topic, project=project, broker=broker), readings))
     with interruptible() as interruption:
-        for reading in interruption.until_asked(season(plan)):
+        for reading in interruption.until_asked(readings):
             typer.echo(encode(reading).decode())

@@ -1,11 +1,12 @@
 """Simulation: a field season of made-up devices, with drift and outliers where somebody wants them.
 
-The birds are drawn species by species from the mean and spread of the training birds; the same seed gives the
-same birds in the same order.
+The birds are drawn species by species from the normal distributions of the training birds' measurements, which the
+model carries; the same seed gives the same birds in the same order.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from schemas.testing import Birds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from schemas.artifact import ModelCard
 
 OUTLIER: Final = (0.6, 1.6)
 """By how much one measurement of an outlier is wrong: possible values still, but of no such bird."""
@@ -41,8 +44,46 @@ class Season:
     drift: Mapping[str, float] = field(default_factory=dict)
 
 
+class Colony:
+    """Birds like those that a model was trained on; `card` is the model's."""
+
+    def __init__(self, card: ModelCard, seed: int) -> None:
+        self._chance = random.Random(seed)  # noqa: S311  believable, not secret
+        self._birds = Birds(seed)
+        self._labels, self._counts = zip(*card.report.birds.items(), strict=True)
+        self._clusters = {
+            species: (cluster.mean, _root(cluster.covariance))
+            for species, cluster in zip(card.labels, card.outliers.clusters, strict=True)
+        }
+
+    def fields(self) -> dict[str, Any]:
+        """One bird: species as common as in the training data, measurements that go together as theirs do."""
+        (species,) = self._chance.choices(self._labels, self._counts)
+        mean, root = self._clusters[species]
+        free = [self._chance.gauss(0, 1) for _ in MEASUREMENTS]
+        measured = (
+            center + sum(weight * each for weight, each in zip(row, free, strict=True))
+            for center, row in zip(mean, root, strict=True)
+        )
+        return {**self._birds.fields(species), **dict(zip(MEASUREMENTS, measured, strict=True))}
+
+
+def _root(covariance: Sequence[Sequence[float]]) -> list[list[float]]:
+    """The lower triangular matrix whose square the covariance is (Cholesky)."""
+    size = len(covariance)
+    root = [[0.0] * size for _ in range(size)]
+    for row in range(size):
+        for column in range(row + 1):
+            rest = covariance[row][column] - sum(
+                left * right for left, right in zip(root[row], root[column], strict=True)
+            )
+            root[row][column] = math.sqrt(rest) if row == column else rest / root[column][column]
+    return root
+
+
 def season(
     plan: Season,
+    colony: Colony,
     *,
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
@@ -50,13 +91,12 @@ def season(
 ) -> Iterator[Reading]:
     """Yield readings when they are due; the devices take turns."""
     chance = random.Random(plan.seed)  # noqa: S311  believable, not secret
-    birds = Birds(plan.seed)
     began, number = clock(), 0
     while plan.count is None or number < plan.count:
         due_s = number / plan.rate
         if (early_s := due_s - (clock() - began)) > 0:
             wait(early_s)
-        fields = birds.fields()
+        fields = colony.fields()
         for name, percent in plan.drift.items():
             fields[name] *= 1 + percent / 100 * due_s / _HOUR_S
         if chance.random() < plan.outliers:

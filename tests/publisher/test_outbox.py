@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 TOPIC = "projects/rookery-test/topics/readings"
 NOBODY = PublisherSettings(broker="127.0.0.1:1", wire="rest", give_up_s=0.2, attempt_s=0.2)
-KILLS = int(os.environ.get("ROOKERY_TEST_KILLS", "60"))
+KILLS = int(os.environ.get("ROOKERY_TEST_KILLS", "40"))
 """How often a device is killed; the project promises 1,000."""
 
 
@@ -113,6 +113,19 @@ def test_without_a_link_publish_returns_and_a_later_program_sends(topic: Topic, 
     drained = CliRunner().invoke(app, ["drain", str(path), "--broker", topic.broker])
     assert (drained.exit_code, drained.stdout) == (0, f"Sent 5 of 5 messages to {topic.name}\n")
     assert {decode(message.data).reading_id for message in topic.take(5)} == {f"r{n}" for n in range(5)}
+
+
+def test_what_an_earlier_program_left_is_sent_by_opening_alone(topic: Topic, tmp_path: Path) -> None:
+    """No flush, no further reading: open the outbox and close it again, and what was stored is gone, every time."""
+    for number in range(20):
+        with Outbox(path := tmp_path / f"{number}.db") as outbox:
+            outbox.claim(topic.name)
+            outbox.store(Message(f'{{"bill_length_mm":39.1,"reading_id":"r{number}"}}'.encode(), {}))
+        settings = PublisherSettings(broker=topic.broker, wire="rest")
+        ReadingPublisher(topic.name, settings=settings, outbox=path).close()
+        with Outbox(path) as outbox:
+            assert outbox.status().messages == 0
+    assert len(topic.take(20)) == 20
 
 
 def test_a_link_that_comes_back_is_used(tmp_path: Path) -> None:
