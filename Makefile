@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench bulk lock-bench image chaos fuzz load load-report soak help demo train test check format readme lock clean
+.PHONY: docs bench bulk lock-bench image chaos fuzz load load-report soak help demo train test check format readme lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ soak: $(VENV)/dev ## Watch memory and open files under steady traffic (MINUTES=6
 bulk: $(VENV)/dev ## Publish 5,000,000 rows to results, the publisher killed -9 five times on the way (ROWS=5000000 KILLS=5)
 	@$(BIN)/python -m rookery.bulk_trial $(if $(ROWS),--rows $(ROWS)) $(if $(KILLS),--kills $(KILLS)) $(ARGS)
 
+kills: $(VENV)/dev ## Kill -9 a device with an outbox 1,000 times; nothing that publish returned for may be lost (KILLS=1000)
+	@ROOKERY_TEST_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -q tests/publisher/test_outbox.py -k killed $(ARGS)
+
 bench: $(VENV)/dev ## Measure against the peers, write docs/performance.md (QUICK=1: 3 minutes; ONLY=singles,tables,...)
 	@$(BIN)/python -m load.bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
@@ -67,7 +70,10 @@ format: $(VENV)/dev ## Format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-readme: $(VENV)/runtime ## Write the table of settings in README.md anew
+docs: $(VENV)/runtime ## Write docs/reference anew from the code
+	@$(BIN)/python -m rookery.reference docs/reference
+
+readme: docs ## Write the table of settings in README.md anew, and the reference too
 	@$(BIN)/python -m rookery.settings_table README.md
 
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
