@@ -1,0 +1,85 @@
+"""The page beside a run: live while it lasts, and at its end the same totals as the ledger."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rookery.child import Child
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def state(address: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{address}state", timeout=10) as answer:  # noqa: S310  loopback
+        told: dict[str, Any] = json.loads(answer.read())
+    return told
+
+
+def settled(address: str, predicted: int, rejected: int) -> dict[str, Any]:
+    """The page's state as soon as it has taken so many, or after ten seconds whatever it is."""
+    until = time.monotonic() + 10
+    while True:
+        told = state(address)
+        totals = told["totals"]
+        if (totals["predicted"], totals["rejected"]) == (predicted, rejected) or time.monotonic() > until:
+            return told
+        time.sleep(0.2)  # the page looks once a second and tells by events that this test does not take
+
+
+@pytest.mark.timeout(90)
+def test_a_load_is_watched_while_it_lasts_and_to_the_last_reading(tmp_path: Path) -> None:
+    """The totals grow with the storm, and end as the books of the load do."""
+    out, logs = tmp_path / "load", tmp_path / "logs"
+    logs.mkdir()
+    words = ["load", "--shape", "baseline", "--seconds", "6", "--out", str(out)]
+    page = Child(
+        "rookery.watch",
+        logs,
+        arguments=[str(out), "--port", "0", "--ready-file", str(logs / "rookery.watch.ready")],
+    )
+    with page, subprocess.Popen([sys.executable, "-m", "rookery", *words], stdout=subprocess.DEVNULL) as load:
+        address, seen = page.address(), []
+        while load.poll() is None:
+            seen.append(state(address)["totals"]["predicted"])
+            time.sleep(0.25)  # how often somebody looks
+        assert load.returncode == 0
+        books = json.loads((out / "run.json").read_text())["books"]
+        told = settled(address, books["predicted"], books["rejected"])
+    assert told["trouble"] is None
+    assert told["totals"]["predicted"] == books["predicted"] > 0
+    assert told["totals"]["rejected"] == books["rejected"]
+    # Live: it had grown at least three times before the end.
+    assert len({count for count in seen if count}) >= 3
+
+
+@pytest.mark.timeout(90)
+def test_the_demo_opens_a_page_that_stays(tmp_path: Path) -> None:
+    """`rookery demo --open` serves the page, accounts for every reading, and ends with Ctrl-C and its own exit code."""
+    environment = {**os.environ, "BROWSER": "true"}
+    words = [sys.executable, "-m", "rookery", "demo", "--open", "--results", str(tmp_path / "demo")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path) as demo:
+        assert demo.stdout is not None
+        said, address = [], ""
+        for line in demo.stdout:
+            said.append(line)
+            if found := re.search(r"The page: (http://\S+)", line):
+                address = found[1]
+            if "The page stays open" in line:
+                break
+        (account,) = [line for line in said if "The account closes" in line]
+        predicted, rejected = map(int, re.findall(r"= (\d+) \+ (\d+) \+ 0", account)[0])
+        told = settled(address, predicted, rejected)
+        assert (told["totals"]["predicted"], told["totals"]["rejected"]) == (predicted, rejected)
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(15) == 0
