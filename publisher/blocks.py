@@ -61,12 +61,16 @@ class Block:
 def blocks(file: BinaryIO, survey: Survey, begin: Place, size: list[int]) -> Iterator[Block]:
     """Read on from a place, about `size[0]` bytes at a time, which may change on the way.
 
-    Of an endless line only the beginning is kept, which is too long still.
+    Of an endless line only the beginning is kept, which is too long still. Raises EOFError where the file is
+    shorter than it was.
     """
     _go(file, begin.offset)
+    read = begin.offset
     offset, row, rest, skipped = begin.offset, begin.row, b"", 0
     while True:
-        piece = file.read(size[0])
+        # What was added since the survey is none of the file that the readings are called after.
+        piece = file.read(min(size[0], survey.size - read))
+        read += len(piece)
         rest += piece
         cut = rest.rfind(survey.line_end) + 1 if piece else len(rest)
         if cut:
@@ -79,6 +83,8 @@ def blocks(file: BinaryIO, survey: Survey, begin: Place, size: list[int]) -> Ite
             skipped += len(rest) - _MOST
             rest = rest[:_MOST]
         if not piece:
+            if read < survey.size:
+                raise EOFError("it became shorter while it was read")
             return
 
 

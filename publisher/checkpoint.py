@@ -20,7 +20,8 @@ SUFFIX: Final = ".checkpoint"
 class Checkpoint(BaseModel):
     """Every row before `offset` bytes (`row` rows) has a message id or stands in the first `rejected_bytes` of the bad rows.
 
-    `digest12` and `options` say which readings these were: others must not be taken for them.
+    `digest12` and `options` say which readings these were: others must not be taken for them. `rejected_sha256` is
+    that of those bytes, for people may have mended them meanwhile.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +31,7 @@ class Checkpoint(BaseModel):
     offset: int
     row: int
     rejected_bytes: int = 0
+    rejected_sha256: str = ""
     bad_rows: int = 0
 
     def save(self, path: Path) -> None:

@@ -94,7 +94,7 @@ class FileRun:
     ) -> Outcome:
         """Publish what comes after a checkpoint; raises as `publish_all` and `CsvFile.survey` do."""
         self._bad_rows = after.bad_rows if after else 0
-        with RejectedFile(self._file, keep_bytes=after.rejected_bytes if after else 0) as rejected:
+        with RejectedFile(self._file, after) as rejected:
 
             def keep(bad: BadRow) -> None:
                 rejected.write(bad)
@@ -131,6 +131,7 @@ class FileRun:
             offset=place.offset,
             row=place.row,
             rejected_bytes=rejected.size,
+            rejected_sha256=rejected.sha256,
             bad_rows=self._bad_rows,
         )
 

@@ -8,7 +8,9 @@ each under the identity that it would have had at first.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import itertools
 import os
 from typing import TYPE_CHECKING, BinaryIO, Self
 
@@ -20,27 +22,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from publisher.bad_row import BadRow
+    from publisher.checkpoint import Checkpoint
     from publisher.csv_rows import CsvFile
 
 
 class RejectedFile:
     """A context manager; the file is made with its first row. Every method raises OSError."""
 
-    def __init__(self, file: CsvFile, *, keep_bytes: int = 0) -> None:
-        """Go on after `keep_bytes` of what is there; with none, set aside what an earlier run left."""
+    def __init__(self, file: CsvFile, after: Checkpoint | None = None) -> None:
+        """Go on with what a checkpoint knows of; anything else that is there is somebody's work, and set aside."""
         beside = file.source.beside
         self.path: Path = beside.with_name(beside.name + SUFFIX)
         self.size = 0
         self._survey = file.survey
-        self._keep_bytes = keep_bytes
+        self._after = after
+        self._digest = hashlib.sha256()
         self._file: BinaryIO | None = None
 
+    @property
+    def sha256(self) -> str:
+        """The digest of what was written, also by an earlier run."""
+        return self._digest.hexdigest()
+
     def __enter__(self) -> Self:
-        if self.path.exists():
-            if self._keep_bytes:
-                self._open("r+b")
-            else:
-                self.path.replace(self.path.with_name(self.path.name + ".bak"))
+        if self.path.exists() and not self._goes_on():
+            self.path.replace(self._free_name())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,7 +56,7 @@ class RejectedFile:
     def write(self, bad: BadRow) -> None:
         """Add a row."""
         if self._file is None:
-            self._open("w+b")
+            self._file = self.path.open("xb")
             self._put(REJECTED, self._delimiter.join(self._original(self._survey.columns.names)))
         self._put((bad.reading_id, str(bad.line), " ".join(bad.why.split())), self._text(bad.text))
 
@@ -64,18 +70,30 @@ class RejectedFile:
     def _delimiter(self) -> str:
         return self._survey.delimiter
 
-    def _open(self, mode: str) -> None:
-        self._file = file = self.path.open(mode)  # type: ignore[assignment]  # every mode here is binary
-        if mode == "r+b":
-            # What was written after the checkpoint will be written again.
-            file.truncate(min(self._keep_bytes, os.fstat(file.fileno()).st_size))
-            self.size = file.seek(0, os.SEEK_END)
+    def _goes_on(self) -> bool:
+        """Whether what is there begins as the earlier run left it; what came after its checkpoint is cut off."""
+        if self._after is None:
+            return False
+        file = self.path.open("r+b")
+        kept = file.read(self._after.rejected_bytes)
+        if not kept or hashlib.sha256(kept).hexdigest() != self._after.rejected_sha256:
+            file.close()
+            return False
+        file.truncate()
+        self._file, self.size = file, len(kept)
+        self._digest.update(kept)
+        return True
+
+    def _free_name(self) -> Path:
+        names = (self.path.with_name(f"{self.path.name}.bak{number or ''}") for number in itertools.count())
+        return next(path for path in names if not path.exists())
 
     def _put(self, cells: Sequence[str], text: str) -> None:
         line = f"{self._row(cells)}{self._delimiter}{text}\n".encode(self._survey.encoding, errors="replace")
         if self._file is not None:
             self._file.write(line)
             self.size += len(line)
+            self._digest.update(line)
 
     def _row(self, cells: Sequence[str]) -> str:
         text = io.StringIO()

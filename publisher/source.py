@@ -84,11 +84,24 @@ def sources(addresses: Sequence[str], beside: Path | None = None) -> Iterator[li
     """
     with tempfile.TemporaryDirectory(prefix="rookery-") as folder:
         found = [each for address in addresses for each in _found(address, Path(folder))]
-        yield (
-            found
-            if beside is None
-            else [Source(name=each.name, path=each.path, beside=beside / each.beside.name) for each in found]
-        )
+        if beside is not None:
+            found = [
+                Source(name=each.name, path=each.path, beside=beside / each.beside.name) for each in found
+            ]
+        # A file that was named twice is sent once.
+        found = list(dict.fromkeys(found))
+        _check_companions(found)
+        yield found
+
+
+def _check_companions(found: Sequence[Source]) -> None:
+    taken: dict[Path, Source] = {}
+    for each in found:
+        other = taken.setdefault(each.beside, each)
+        if other is not each:
+            raise FileExistsError(
+                17, "another file of that name would keep its bad rows in the same place", each.name
+            )
 
 
 def _found(address: str, folder: Path) -> Iterator[Source]:

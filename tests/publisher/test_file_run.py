@@ -20,7 +20,7 @@ from publisher.checkpoint import Checkpoint, checkpoint_path, load
 from publisher.cli import app
 from publisher.client import ReadingPublisher
 from publisher.csv_rows import CsvFile
-from publisher.errors import ResumeError
+from publisher.errors import BadFileError, ResumeError
 from publisher.file_run import Cut, FileRun, Outcome
 from publisher.settings import PublisherSettings
 from publisher.source import Source, sources
@@ -163,6 +163,33 @@ def test_a_killed_run_goes_on(topic: Topic, tmp_path: Path) -> None:
     assert len(set(kept)) == 120
 
 
+def test_what_people_have_mended_is_never_lost(publisher: ReadingPublisher, tmp_path: Path) -> None:
+    """Whatever stands in the file of bad rows that this run did not write is set aside, under a name of its own."""
+    path, kept = many(tmp_path / "birds.csv", 4_000, bad=100), tmp_path / "birds.csv.rejected.csv"
+    for number in range(2):
+        kept.write_text(f"mended {number}")
+        run = FileRun(CsvFile(path), Cut())
+        run.publish(publisher)
+    after = run.earlier()
+    kept.write_text("mended 2" + kept.read_text()[8:])
+    run.publish(publisher, after=after)
+    aside = [tmp_path / f"birds.csv.rejected.csv.bak{number}" for number in ("", 1, 2)]
+    assert [each.read_text()[:8] for each in aside] == ["mended 0", "mended 1", "mended 2"]
+
+
+def test_a_file_that_changes_while_it_is_read_is_no_other(tmp_path: Path) -> None:
+    """What is added after the survey is left alone; one that became shorter is said to be damaged."""
+    path = many(tmp_path / "birds.csv", 100, bad=1_000)
+    longer, shorter = CsvFile(path), CsvFile(path)
+    assert longer.survey.lines == shorter.survey.lines == 101
+    with path.open("a") as file:
+        file.write(GOOD + "\n")
+    assert len(list(longer.rows())) == 100
+    path.write_text(HEADER)
+    with pytest.raises(BadFileError, match="became shorter"):
+        list(shorter.rows())
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [("file", "has changed"), ("options", "resume it so"), ("checkpoint", "no checkpoint")],
@@ -193,6 +220,13 @@ def test_patterns_and_folders_beside(tmp_path: Path) -> None:
     with sources([str(tmp_path / "*.csv")], tmp_path / "elsewhere") as found:
         assert [each.name for each in found] == ["a.csv", "b.csv"]
         assert found[0].beside == tmp_path / "elsewhere" / "a.csv"
+    with sources([str(tmp_path / "a.csv"), str(tmp_path / "?.csv")]) as found:
+        assert len(found) == 2
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "a.csv").write_text("y")
+    both = [str(tmp_path / "a.csv"), str(tmp_path / "more" / "a.csv")]
+    with pytest.raises(FileExistsError), sources(both, tmp_path / "elsewhere"):
+        pass
     for nothing in (str(tmp_path / "*.tsv"), str(tmp_path), str(tmp_path / "c.csv")):
         with pytest.raises(FileNotFoundError), sources([nothing]):
             pass
