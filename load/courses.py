@@ -31,6 +31,11 @@ class Course:
     steps: Sequence[Step]
     breakable: bool = False
 
+    @property
+    def seconds(self) -> float:
+        """How long it lasts at the most."""
+        return self.steps[-1].until_s
+
     def at(self, seconds: float) -> Step | None:
         """The step at a moment; None: it is over."""
         return next((step for step in self.steps if seconds < step.until_s), None)

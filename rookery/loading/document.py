@@ -49,10 +49,10 @@ The same scheduler as the embedded broker's, under simulated time, with a simula
 """
 
 
-def write(folders: list[RunFolder], path: Path = _DOCUMENT) -> None:
+def write(folders: list[RunFolder], path: Path = _DOCUMENT, *, question: Question = _PLANNED) -> None:
     """Write the document and its pictures; raises OSError."""
     measured = document(folders, path.parent / "pictures", beside="pictures")
-    head, *rows = rows_of(ask(_PLANNED))
+    head, *rows = rows_of(ask(question))
     table = "\n".join(
         [
             f"| {' | '.join(head)} |",
@@ -60,7 +60,10 @@ def write(folders: list[RunFolder], path: Path = _DOCUMENT) -> None:
             *(f"| {' | '.join(each).replace('$', chr(92) + '$')} |" for each in rows),
         ]
     )
-    planned = f"{_PLANNED.rate:,.0f} readings a second at the most, spike, {_PLANNED.seconds:g} s. {premises(_PLANNED, prices())}"
+    planned = (
+        f"{question.rate:,.0f} readings a second at the most, {question.shape}, {question.seconds:g} s. "
+        f"{premises(question, prices())}"
+    )
     path.write_text(f"{_INTRODUCTION}\n{measured}\n{_CLOUD_RUN}\n{planned}\n\n{table}\n", encoding="utf-8")
 
 

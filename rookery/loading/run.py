@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -95,7 +93,7 @@ def _play(order: Order, folder: RunFolder, status: Status) -> Record:
         species=dict(closing.species),
         rows=swarming.rows,
         complaints=swarming.complaints,
-        provenance=_known(asdict(where)),
+        provenance=_known(asdict(where), order),
         wishes=swarming.wishes,
     )
     folder.write(record)
@@ -110,11 +108,24 @@ def known_birds() -> KnownBirds:
     return KnownBirds(birds.fields, [answers[number] for number in range(len(asked))])
 
 
-def _known(where: dict[str, Any]) -> dict[str, Any]:
-    """Where the figures come from, in this command's own words."""
-    words = ["rookery", *(shlex.quote(word) for word in sys.argv[1:])]
+def _known(where: dict[str, Any], order: Order) -> dict[str, Any]:
+    """Where the figures come from, with the command that gives them again."""
     return {
         **where,
-        "command": " ".join(words),
+        "command": " ".join(_words(order)),
         "versions": {**where["versions"], "locust": version("locust")},
     }
+
+
+def _words(order: Order) -> list[str]:
+    options = {
+        "shape": order.shape,
+        "target": order.target.value,
+        "seconds": order.wishes.get("seconds"),
+        "peak": order.wishes.get("peak"),
+        "cap": order.cap,
+        "drop-one-in": order.drop_one_in,
+        "project": order.remote.project,
+    }
+    given = (f"--{name} {value}" for name, value in options.items() if value is not None)
+    return ["rookery load", *given]

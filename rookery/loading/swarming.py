@@ -6,16 +6,19 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from load.wishes import told
+from load.courses import course
+from load.wishes import told, wishes
 from rookery.errors import Trouble
 from rookery.leaving import put_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from load.courses import Course
     from load.record import RunFolder
     from rookery.loading.order import Order
     from rookery.loading.place import Place
@@ -24,6 +27,9 @@ _LOCUSTFILE: Final = Path(__file__).parents[2] / "load" / "locustfile.py"
 _LOOK_EVERY_S: Final = 0.5
 _FINISHES_WITHIN_S: Final = 30
 _ENDS_WITHIN_S: Final = 60.0
+_AFTER_S: Final = 120.0
+"""What a swarm gets beyond its course: to start, and for its users to finish."""
+
 _GENTLE: Final[Mapping[str, Mapping[str, object]]] = {
     # Two pushes at a time: whatever waits, it does not push more of it.
     "emulator": {"storm_rate": 50, "storm_messages": 5},
@@ -53,6 +59,7 @@ class Swarming:
             *("--host", place.host, "--topic", place.topic, "--stop-timeout", str(_FINISHES_WITHIN_S)),
             *("--html", str(folder.locust), "--loglevel", "INFO"),
         ]
+        self._within_s = _course(self.wishes).seconds + _AFTER_S
         self.rows: Sequence[Mapping[str, Any]] = []
         self.complaints: list[str] = []
 
@@ -70,7 +77,7 @@ class Swarming:
                     start_new_session=True,
                 )
             try:
-                code = _wait(process, meanwhile)
+                code = _wait(process, meanwhile, within_s=self._within_s)
             finally:
                 _end(process)
         self._listen(code)
@@ -87,15 +94,26 @@ class Swarming:
         self.complaints = [line for line in lines if any(word in line for word in _COMPLAINTS)]
 
 
+def _course(told_so_far: Mapping[str, str]) -> Course:
+    """What the swarm will do; raises Trouble where it would not understand its environment."""
+    try:
+        return course(wishes({**os.environ, **told_so_far}))
+    except ValueError as error:
+        raise Trouble(str(error), hint="load/wishes.py lists what can be wished.") from None
+
+
 _COMPLAINTS: Final = ("/WARNING/", "/ERROR/", "Warning:", "Traceback", "gevent")
 
 
-def _wait(process: subprocess.Popen[bytes], meanwhile: Callable[[], None]) -> int:
+def _wait(process: subprocess.Popen[bytes], meanwhile: Callable[[], None], *, within_s: float) -> int:
+    until = time.monotonic() + within_s
     while True:
         try:
             return process.wait(_LOOK_EVERY_S)
         except subprocess.TimeoutExpired:
             meanwhile()
+        if time.monotonic() > until:
+            raise Trouble(f"The swarm did not end within {within_s:.0f} s.")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
