@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +12,9 @@ if TYPE_CHECKING:
     from load.pulse import Beat
     from load.record import Run
     from load.samples import Sample
+
+_LEAST_S: Final = 0.5
+"""Less than this between two looks is no second: a rate over it would be an accident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +27,18 @@ class Series:
 
 
 def rates(name: str, points: Iterable[tuple[float, float]]) -> Series:
-    """Turn a running total into what was added each second."""
-    both = [(after, before) for before, after in pairwise(points) if after[0] > before[0]]
-    return Series(
-        name,
-        [after[0] for after, _ in both],
-        [(after[1] - before[1]) / (after[0] - before[0]) for after, before in both],
-    )
+    """Turn a running total into what was added each second; moments are counted with what follows them."""
+    at: list[float] = []
+    values: list[float] = []
+    before: tuple[float, float] | None = None
+    for now, total in points:
+        if before is None:
+            before = now, total
+        elif now - before[0] >= _LEAST_S:
+            at.append(now)
+            values.append((total - before[1]) / (now - before[0]))
+            before = now, total
+    return Series(name, at, values)
 
 
 def _beats(run: Run, name: str, pick: Callable[[Beat], float | None]) -> Series:

@@ -8,9 +8,9 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
+from load.tail import Tail
 from schemas.prediction import Prediction
 from schemas.rejection import Rejection
-from schemas.segment import sealed, segments, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ class ResultsFolder(Generic[Line]):
         """Store the place; nothing is read yet."""
         self.path = local_path(where)
         self._kind: type[Line] = kind
-        self._read: dict[Path, int] = {}
+        self._tail = Tail(self.path)
 
     def __iter__(self) -> Iterator[Line]:
         seen: set[str] = set()
@@ -56,16 +56,12 @@ class ResultsFolder(Generic[Line]):
 
     def every(self) -> Iterator[Line]:
         """Yield every line of every segment, repetitions included."""
-        for file in segments(self.path):
-            yield from self._lines(file, whole(_content(file)))
+        for file, content in Tail(self.path).each():
+            yield from self._lines(file, content)
 
     def fresh(self) -> Iterator[Line]:
         """Yield every line that was not there when `fresh` was last asked."""
-        for file in segments(self.path):
-            known = sealed(file)
-            begin = self._read.get(known, 0)
-            content = whole(_content(file, begin))
-            self._read[known] = begin + len(content)
+        for file, content in self._tail.each():
             yield from self._lines(file, content)
 
     def _lines(self, file: Path, content: bytes) -> Iterator[Line]:
@@ -81,17 +77,6 @@ def parsed(kind: type[Line], line: bytes, where: str) -> Line:
         what = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         said = f"{where} is no {kind.__name__.lower()}: {what}"
         raise BrokenResults(said) from None
-
-
-def _content(file: Path, begin: int = 0) -> bytes:
-    """Read a segment from a position; it may get its final name meanwhile."""
-    try:
-        opened = file.open("rb")
-    except FileNotFoundError:
-        opened = sealed(file).open("rb")
-    with opened:
-        opened.seek(begin)
-        return opened.read()
 
 
 def predictions(where: str | Path) -> ResultsFolder[Prediction]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from schemas.segment import sealed, segments, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -17,9 +18,15 @@ class Tail:
         self._folder = folder
         self._read: dict[Path, int] = {}
 
+    def each(self) -> Iterator[tuple[Path, bytes]]:
+        """Give each segment that has grown with its whole lines that were not there at the last look."""
+        for segment in segments(self._folder):
+            if content := self._new(segment):
+                yield segment, content
+
     def fresh(self) -> bytes:
-        """Give the whole lines that were not there at the last look."""
-        return b"".join(self._new(segment) for segment in segments(self._folder))
+        """Give all these lines."""
+        return b"".join(content for _, content in self.each())
 
     def _new(self, segment: Path) -> bytes:
         known = sealed(segment)

@@ -32,6 +32,12 @@ def test_throughput_goes_on_after_the_swarm(written: Written) -> None:
     assert (max(backlog.values), backlog.values[-1]) == (100.0, 0.0)
 
 
+def test_a_moment_is_no_second() -> None:
+    """A last look, a hundredth of a second after the one before, makes no peak: it counts with what follows."""
+    found = series.rates("published", [(0.0, 0.0), (1.0, 100.0), (1.01, 150.0), (2.0, 200.0), (2.1, 230.0)])
+    assert (found.seconds, found.values) == ([1.0, 2.0], [100.0, 100.0])
+
+
 def test_batches_are_counted_by_size(written: Written) -> None:
     """The worker's cumulative buckets become batches of each size; what is empty at the ends is left out."""
     assert series.batch_sizes(read(written())) == [("1", 70.0), ("2", 140.0), ("4", 70.0)]
