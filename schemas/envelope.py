@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import binascii
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
+from schemas.reading import Moment
 from schemas.rejection import Reason, Unusable
 
 if TYPE_CHECKING:
@@ -50,13 +51,17 @@ class Envelope:
         return self.data if self.body is None else binascii.b2a_base64(self.body, newline=False).decode()
 
 
+_MOST_ATTEMPTS: Final = 2**31 - 1
+"""Pub/Sub's own field holds no more, nor could a line of JSON hold any number."""
+
+
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     message_id: Annotated[str, Field(alias="messageId", min_length=1)]
     data: str = ""
     attributes: dict[str, str] | None = None
-    published_at: Annotated[AwareDatetime | None, Field(alias="publishTime")] = None
+    published_at: Annotated[Moment | None, Field(alias="publishTime")] = None
     ordering_key: Annotated[str, Field(alias="orderingKey")] = ""
 
 
@@ -65,7 +70,7 @@ class _Wrapped(BaseModel):
 
     message: _Message
     subscription: str
-    delivery_attempt: Annotated[int | None, Field(alias="deliveryAttempt")] = None
+    delivery_attempt: Annotated[int | None, Field(alias="deliveryAttempt", ge=0, le=_MOST_ATTEMPTS)] = None
 
 
 def wrapped(body: bytes) -> Envelope:
@@ -92,8 +97,8 @@ def _plain(push: Any) -> Envelope:
         and type(ordering_key) is str
         and type(attributes) is dict
         and (not attributes or {*map(type, attributes.values())} == _TEXTS)
-        and (attempt is None or type(attempt) is int)
-        and (published_at is None or published_at.tzinfo is not None)
+        and (attempt is None or (type(attempt) is int and 0 <= attempt <= _MOST_ATTEMPTS))
+        and (published_at is None or published_at.tzinfo is UTC)
     ):
         raise TypeError
     return Envelope(message_id, data, None, published_at, attributes, subscription, attempt, ordering_key)
@@ -128,7 +133,7 @@ ORDERING_KEY_HEADER: Final = "x-goog-pubsub-ordering-key"
 
 class _Headers(BaseModel):
     message_id: Annotated[str, Field(alias=MESSAGE_ID_HEADER, min_length=1)]
-    published_at: Annotated[AwareDatetime | None, Field(alias=PUBLISH_TIME_HEADER)] = None
+    published_at: Annotated[Moment | None, Field(alias=PUBLISH_TIME_HEADER)] = None
     subscription: Annotated[str, Field(alias=SUBSCRIPTION_HEADER)] = ""
     ordering_key: Annotated[str, Field(alias=ORDERING_KEY_HEADER)] = ""
 
@@ -136,7 +141,8 @@ class _Headers(BaseModel):
 def unwrapped(body: bytes, headers: Mapping[str, str]) -> Envelope:
     """Read an unwrapped push (`write_metadata` on); `headers` have lower-case names, attributes among them."""
     try:
-        known = _Headers.model_validate(dict(headers))
+        headers = {_text(name): _text(value) for name, value in headers.items()}
+        known = _Headers.model_validate(headers)
     except ValidationError as error:
         raise NotAnEnvelope(_every(error)) from None
     return Envelope(
@@ -147,6 +153,11 @@ def unwrapped(body: bytes, headers: Mapping[str, str]) -> Envelope:
         subscription=known.subscription,
         ordering_key=known.ordering_key,
     )
+
+
+def _text(header: str) -> str:
+    """A header as text that JSON can hold: HTTP allows bytes that are no UTF-8, and they come as lone surrogates."""
+    return header.encode(errors="replace").decode()
 
 
 _TRANSPORT: Final = frozenset(

@@ -32,7 +32,10 @@ MEASUREMENTS: Final = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "
 
 
 def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time from year 1 to year 9999 in UTC is needed") from None
 
 
 # The bounds are far outside what has been published of any living penguin (little penguins of 1 kg to

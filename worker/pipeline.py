@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from worker.batcher import Batcher, Bounds, Ticket
 from worker.duplicates import Duplicates
 from worker.echo import echo
-from worker.errors import Retry
+from worker.errors import Retry, Unavailable
 from worker.isolation import classify
 from worker.rendering import Lines, render
 from worker.sink import Block, Sink, SinkUnavailable, block_key, trace_context
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from worker.metrics import Metrics
     from worker.witness import Witness
 
+log: Final = logging.getLogger(__name__)
 
 INLINE_ROWS: Final = 256
 """Up to so many readings are answered on the event loop: a thread's hand-over costs more than it spares there."""
@@ -174,16 +176,31 @@ class Pipeline:
         self._parts.metrics.batch(works, since=tickets[0].since)
         with self._parts.metrics.predicting():
             if sum(work.rows for work in works) <= INLINE_ROWS:
-                lines = self._answer(works, at)
+                answers = self._answers(works, at)
             else:
-                lines = await asyncio.to_thread(self._answer, works, at)
+                answers = await asyncio.to_thread(self._answers, works, at)
         kept: list[tuple[Ticket[Work], Lines]] = []
-        for ticket, answered in zip(tickets, lines, strict=True):
-            if ticket.item.kept:
+        for ticket, answered in zip(tickets, answers, strict=True):
+            if isinstance(answered, Retry):
+                ticket.fail(answered)
+            elif ticket.item.kept:
                 kept.append((ticket, answered))
             else:
                 ticket.resolve(answered)
         return self._commit(kept, at) if kept else None
+
+    def _answers(self, works: Sequence[Work], at: datetime) -> list[Lines | Retry]:
+        """Answer works together; where a defect breaks that, halves, so that no message is blamed for another."""
+        try:
+            return [*self._answer(works, at)]
+        except Retry:
+            raise
+        except Exception:
+            log.exception("answering %d messages broke", len(works))
+        if len(works) == 1:
+            return [Unavailable("answering this message broke")]
+        half = len(works) // 2
+        return self._answers(works[:half], at) + self._answers(works[half:], at)
 
     def _answer(self, works: Sequence[Work], at: datetime) -> list[Lines]:
         rows = encoded(works)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from schemas.codec import SCHEMA_ATTRIBUTE, Refused, decode_fields, identity, peek_identity, select
 from schemas.features import columns_matrix, fields_matrix
-from schemas.rejection import Unusable
+from schemas.rejection import Reason, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from schemas.envelope import Envelope
     from schemas.reading import Fields
     from schemas.table import ReadingTable
+
+log: Final = logging.getLogger(__name__)
 
 NOTHING: Final[Sequence[int]] = ()
 
@@ -92,8 +95,14 @@ def read(envelope: Envelope, *, kept: bool) -> Work:
     try:
         decoded = decode_fields(envelope.payload, version=envelope.attributes.get(SCHEMA_ATTRIBUTE))
     except Unusable as unusable:
-        refused = _refused(envelope, unusable)
-        return Work(envelope=envelope, readings=None, positions=NOTHING, refused=(refused,), kept=kept)
+        return _unusable(envelope, unusable, kept=kept)
+    except Exception as error:
+        # Decoding is pure: what breaks it now would break it with every delivery.
+        log.exception("decoding a message broke")
+        broken = Unusable(
+            Reason(field="reading", rule=f"it cannot be decoded: {type(error).__name__}: {error}")
+        )
+        return _unusable(envelope, broken, kept=kept)
     if isinstance(decoded, dict):
         return Work(envelope=envelope, readings=decoded, positions=NOTHING, refused=(), kept=kept)
     return Work(
@@ -103,6 +112,11 @@ def read(envelope: Envelope, *, kept: bool) -> Work:
         refused=decoded.refused,
         kept=kept,
     )
+
+
+def _unusable(envelope: Envelope, unusable: Unusable, *, kept: bool) -> Work:
+    refused = _refused(envelope, unusable)
+    return Work(envelope=envelope, readings=None, positions=NOTHING, refused=(refused,), kept=kept)
 
 
 def _refused(envelope: Envelope, unusable: Unusable) -> Refused:

@@ -228,3 +228,13 @@ def test_the_same_seed_spoils_the_same_way() -> None:
     """Builders are seeded: a failure can be repeated."""
     assert list(islice(spoilt(9), 30)) == list(islice(spoilt(9), 30))
     assert Birds(9).readings(5) == Birds(9).readings(5)
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_that_utc_cannot_hold_is_a_reason(time: str) -> None:
+    """The edges of time are refused in words, alone and in a table."""
+    with pytest.raises(Unusable, match="a time from year 1 to year 9999 in UTC is needed"):
+        decode(json.dumps({"bill_length_mm": 40, "observed_at": time}).encode())
+    decoded = decode(json.dumps({"bill_length_mm": [40, 41], "observed_at": [time, None]}).encode())
+    assert isinstance(decoded, DecodedTable)
+    assert [each.row for each in decoded.refused] == [0]

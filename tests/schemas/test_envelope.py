@@ -105,3 +105,36 @@ def test_unwrapped_headers_that_make_no_sense_are_no_envelope() -> None:
     """A publish time that is no time is refused in words."""
     with pytest.raises(NotAnEnvelope, match="publish-time"):
         unwrapped(b"", {"x-goog-pubsub-message-id": "7", "x-goog-pubsub-publish-time": "noon"})
+
+
+@pytest.mark.parametrize("attempt", [-1, 2**31, 2**64, 10**400])
+def test_a_count_of_attempts_that_no_line_can_hold_is_no_envelope(attempt: int) -> None:
+    """Pub/Sub never sends it, and a rejection that repeats it could not be written, with every delivery again."""
+    body = json.dumps(
+        {"message": {"messageId": "m"}, "subscription": "s", "deliveryAttempt": attempt}
+    ).encode()
+    with pytest.raises(NotAnEnvelope, match="deliveryAttempt"):
+        wrapped(body)
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_of_publication_that_utc_cannot_hold_is_no_envelope(time: str) -> None:
+    """Every envelope's time is in UTC, by which results are sorted into hours."""
+    body = json.dumps({"message": {"messageId": "m", "publishTime": time}, "subscription": "s"}).encode()
+    with pytest.raises(NotAnEnvelope, match="publishTime"):
+        wrapped(body)
+
+
+def test_a_time_of_publication_elsewhere_is_told_in_utc() -> None:
+    """The same moment has one hour, whoever wrote it."""
+    body = json.dumps(
+        {"message": {"messageId": "m", "publishTime": "2026-11-23T14:00:00+02:00"}, "subscription": "s"}
+    ).encode()
+    assert str(wrapped(body).published_at) == "2026-11-23 12:00:00+00:00"
+
+
+def test_headers_that_are_no_text_become_text() -> None:
+    """HTTP allows any bytes in a header; a line of JSON does not."""
+    odd = b"\xff\xfem".decode("utf-8", "surrogateescape")
+    envelope = unwrapped(b"{}", {"x-goog-pubsub-message-id": odd, "device": odd})
+    assert envelope.message_id == envelope.attributes["device"] == "??m"

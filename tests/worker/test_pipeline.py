@@ -15,7 +15,7 @@ from schemas.prediction import Prediction
 from schemas.rejection import Rejection
 from schemas.testing import KINDS, Birds, spoilt
 from worker.batcher import Bounds
-from worker.errors import Draining, Full
+from worker.errors import Draining, Full, Unavailable
 from worker.isolation import ModelUnavailable
 from worker.pipeline import Verdict
 from worker.sink import SinkUnavailable
@@ -127,6 +127,35 @@ async def test_a_broken_model_rejects_nothing(build: Callable[..., House], envel
         await house.pipeline.accept(envelope(encode(Birds(1).reading())))
     assert not house.results.blocks
     assert not house.rejects.blocks
+
+
+@pytest.mark.parametrize("position", range(5))
+async def test_a_message_whose_lines_cannot_be_written_takes_nothing_from_its_neighbours(
+    house: House, envelope: Wrap, position: int
+) -> None:
+    """A defect in rendering one message of a batch fails that message alone."""
+    messages = [envelope(encode(bird)) for bird in Birds(1).readings(4, prefix="b")]
+    # No envelope that was read holds such a number: this stands for any defect.
+    messages.insert(position, envelope(b"{}", delivery_attempt=2**70))
+    answers = await asyncio.gather(*map(house.pipeline.accept, messages), return_exceptions=True)
+    assert isinstance(answers.pop(position), Unavailable)
+    assert answers == [Verdict.ACCEPTED] * 4
+    assert len(house.predictions) == 4
+
+
+async def test_a_payload_that_breaks_the_decoder_is_rejected_not_tried_for_ever(
+    house: House, envelope: Wrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What breaks decoding once breaks it always: it is explained and acknowledged, like all that is unusable."""
+
+    def breaks(*_: object, **__: object) -> None:
+        raise OverflowError("beyond all bounds")
+
+    monkeypatch.setattr("worker.work.decode_fields", breaks)
+    assert await house.pipeline.accept(envelope(b"{}")) is Verdict.REJECTED
+    assert (
+        house.rejections[0]["reasons"][0]["rule"] == "it cannot be decoded: OverflowError: beyond all bounds"
+    )
 
 
 @pytest.mark.parametrize("position", range(8))
