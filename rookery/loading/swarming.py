@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from load.courses import course
-from load.wishes import told, wishes
+from load.wishes import PREFIX, told, wishes
 from rookery.errors import Trouble
 from rookery.leaving import put_off
 
@@ -133,7 +133,7 @@ def _wishes(order: Order, place: Place, folder: RunFolder) -> dict[str, str]:
     suits = told(**_GENTLE[order.target.value])
     return {
         **suits,
-        **{name: value for name, value in os.environ.items() if name in suits},
+        **{name: value for name, value in os.environ.items() if name.startswith(PREFIX)},
         **told(
             **order.wishes,
             shape=order.shape,
