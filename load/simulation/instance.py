@@ -31,7 +31,6 @@ class Instance(Generic[Request]):
         self.in_flight = 0
         self.busy = 0.0
         self.objects = 0
-        self.ready_at = ready_at
         self.idle_since = ready_at
         self.active_seconds = 0.0
         self._service = service

@@ -73,7 +73,6 @@ class Outcome:
     finished_at: float
     objects: int
     active: float
-    busy: float
     starts: int
     most_instances: int
     p50: float
@@ -210,7 +209,6 @@ class Simulation:
             finished_at=self._finished_at,
             objects=sum(each.objects for each in instances),
             active=sum(each.active(now) for each in instances),
-            busy=sum(each.busy for each in instances),
             starts=self._fleet.starts,
             most_instances=max(each.instances for each in self._seconds),
             p50=percentile(ages, 0.50) or 0.0,
