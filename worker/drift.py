@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -54,49 +55,53 @@ class Shift:
 
 
 class Drift:
-    """Keeps the latest readings with their answers in a ring, and compares them with a card when asked.
+    """Keeps the latest readings with their answers, and compares them with a card when asked.
 
-    `card` gives the model that answers now. Keeping costs a copy of the batch's matrix, comparing is left to
-    whoever scrapes; both may run at once in two threads, for a row that is just being replaced is no harm.
+    `card` gives the model that answers now. Keeping costs a reference to the batch's arrays; comparing is left to
+    whoever scrapes, in whatever thread.
     """
 
     def __init__(self, rows: int, card: Callable[[], ModelCard]) -> None:
         """Store the window's length in readings; it is empty."""
-        self._ring = np.full((rows, len(FEATURES) + 1), np.nan, dtype=np.float32)
+        self._rows = rows
         self._card = card
-        self._next = 0
-        self._filled = 0
+        self._kept: deque[tuple[NDArray[np.float32], NDArray[np.intp]]] = deque()
+        self._count = 0
 
     def saw(self, rows: NDArray[np.float32], isolated: Isolated) -> None:
-        """Keep what was answered of a batch, (n, 7) with NaN for missing."""
+        """Keep what was answered of a batch, (n, 7) with NaN for missing; the arrays must not change later."""
         for first, run in isolated.runs:
             self.keep(rows[first : first + len(run.winners)], run.winners)
 
     def keep(self, rows: NDArray[np.float32], winners: NDArray[np.intp]) -> None:
         """Keep readings (n, 7) with the number of each one's species (n,)."""
-        size = len(self._ring)
-        rows, winners = rows[-size:], winners[-size:]
-        first = min(len(rows), size - self._next)
-        for start, part, named in (
-            (self._next, rows[:first], winners[:first]),
-            (0, rows[first:], winners[first:]),
-        ):
-            if len(part):
-                self._ring[start : start + len(part), :-1] = part
-                self._ring[start : start + len(part), -1] = named
-        self._next = (self._next + len(rows)) % size
-        self._filled = min(self._filled + len(rows), size)
+        kept = self._kept
+        kept.append((rows, winners))
+        self._count += len(rows)
+        # What is older than the window goes, batch by batch; the rest of the oldest one is cut off when asked.
+        while self._count - len(kept[0][0]) >= self._rows:
+            self._count -= len(kept.popleft()[0])
+
+    def latest(self) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        """The readings in the window (n, 7), oldest first, and their species (n,)."""
+        # A copy in one step: another thread may be keeping.
+        kept = list(self._kept)
+        if not kept:
+            return np.empty((0, len(FEATURES)), dtype=np.float32), np.empty(0, dtype=np.intp)
+        rows, winners = (np.concatenate(each) for each in zip(*kept, strict=True))
+        return rows[-self._rows :], winners[-self._rows :]
 
     def shifts(self) -> list[Shift]:
         """Compare each feature and the mix of species with the training data."""
-        card, seen = self._card(), self._ring[: self._filled]
+        card = self._card()
+        rows, winners = self.latest()
         found = [
-            _shift(name, seen[:, column], card.distribution[name]) for column, name in enumerate(FEATURES)
+            _shift(name, rows[:, column], card.distribution[name]) for column, name in enumerate(FEATURES)
         ]
         total = sum(card.report.birds.values())
         mix = np.array([card.report.birds.get(label, 0) / total for label in card.labels])
-        counts = np.bincount(seen[:, -1].astype(np.intp), minlength=len(mix))[: len(mix)]
-        return [*found, Shift(SPECIES, _index(mix, counts), len(seen))]
+        counts = np.bincount(winners, minlength=len(mix))[: len(mix)]
+        return [*found, Shift(SPECIES, _index(mix, counts), len(rows))]
 
 
 def _shift(name: str, column: NDArray[np.float32], usual: Distribution) -> Shift:

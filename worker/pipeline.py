@@ -173,9 +173,10 @@ class Pipeline:
         """
         at = self._parts.now()
         works = [ticket.item for ticket in tickets]
-        self._parts.metrics.batch(works, since=tickets[0].since)
+        rows = sum(work.rows for work in works)
+        self._parts.metrics.batch(len(works), rows, since=tickets[0].since)
         with self._parts.metrics.predicting():
-            if sum(work.rows for work in works) <= INLINE_ROWS:
+            if rows <= INLINE_ROWS:
                 answers = self._answers(works, at)
             else:
                 answers = await asyncio.to_thread(self._answers, works, at)
@@ -205,7 +206,7 @@ class Pipeline:
     def _answer(self, works: Sequence[Work], at: datetime) -> list[Lines]:
         rows = encoded(works)
         isolated = classify(self._parts.classifier.pinned(), rows)
-        self._parts.metrics.strange(sum(int(run.out_of_distribution.sum()) for _, run in isolated.runs))
+        self._parts.metrics.strange(isolated)
         if self._parts.drift is not None:
             self._parts.drift.saw(rows, isolated)
         lines = render(works, rows, isolated, at=at, revision=self._parts.revision)

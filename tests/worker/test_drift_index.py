@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from rookery.simulation import Season, season
+from rookery.simulation import Colony, Season, season
 from schemas.features import FEATURES, matrix
 from schemas.testing import Birds
 from worker.artifacts import SHIPPED, load
@@ -40,7 +40,7 @@ class Clock:
 def stream(plan: Season, rows: int) -> Iterator[NDArray[np.float32]]:
     """What `rookery simulate` publishes, as matrices of so many rows, without the waiting."""
     clock = Clock()
-    readings = season(plan, clock=clock, wait=clock.wait)
+    readings = season(plan, Colony(CLASSIFIER.card, plan.seed), clock=clock, wait=clock.wait)
     while batch := list(islice(readings, rows)):
         yield matrix(batch)
 
@@ -91,15 +91,15 @@ def test_the_birds_of_the_training_are_their_own_measure() -> None:
     assert shifts["year"].missing == 1
 
 
-def test_the_ring_keeps_the_latest_readings_in_whatever_steps_they_come() -> None:
-    """Pieces of any size, longer than the ring too, leave just the newest rows."""
+def test_the_latest_readings_are_kept_in_whatever_steps_they_come() -> None:
+    """Pieces of any size, longer than the window too, leave just the newest rows."""
     rows = np.arange(70, dtype=np.float32).reshape(10, 7)
     for size in (1, 2, 3, 4, 7, 10):
         drift = Drift(4, lambda: CLASSIFIER.card)
         for start in range(0, 10, size):
             part = rows[start : start + size]
             drift.keep(part, np.zeros(len(part), dtype=np.intp))
-        assert sorted(drift._ring[:, 0].tolist()) == [42, 49, 56, 63]
+        assert drift.latest()[0][:, 0].tolist() == [42, 49, 56, 63]
 
 
 def test_a_year_later_is_shown_and_raises_no_alarm() -> None:
