@@ -31,7 +31,7 @@ train: $(VENV)/runtime ## Train the model from data/penguins.csv and print its r
 	@$(BIN)/rookery train $(ARGS)
 
 test: $(VENV)/dev ## Run the tests (ARGS="-k broker")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 image: $(VENV)/dev ## Build the worker's image without a daemon and try it (root, Debian's buildah, podman, runc, mmdebstrap)
 	@ROOKERY_TEST_IMAGE=1 $(BIN)/python -m pytest -q -s tests/deploy/test_image_runs.py $(ARGS)

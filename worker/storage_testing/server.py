@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
+import warnings
 from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -63,6 +65,10 @@ class StorageServer:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        # aiohttp forgets a connection that its client drops while it is accepted: nobody but the collector closes it.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
     async def _start(self) -> None:
         app = web.Application(client_max_size=_LONGEST_BODY)
