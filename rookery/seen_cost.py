@@ -1,6 +1,7 @@
-"""What being seen costs: two workers in turns, one with metrics, drift and JSON logs, one without any of them.
+"""What being seen costs: four workers in turns, two with metrics, drift and JSON logs, two without any of them.
 
-`python -m rookery.seen_cost [ROUNDS]` prints lower quartiles and their ratio; `--worker on` or `off` runs one of the two.
+`python -m rookery.seen_cost [ROUNDS]` prints medians of CPU a request, seen against unseen, and beside it one unseen
+worker against the other: what differs there is the machine's noise. `--worker on` or `off` runs a worker.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from statistics import quantiles
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from load.bench.contender import Contender
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 CONNECTIONS: Final = (64, 256)
 SECONDS: Final = 1
-_ROUNDS: Final = 40
+_ROUNDS: Final = 20
+_WORKERS: Final = ("on", "off", "on-2", "off-2")
 _NOTHING: Final = contextlib.nullcontext()
 
 
@@ -69,26 +71,33 @@ def _worker(seen: str) -> int:
     return work()
 
 
-def _contender(seen: str) -> Contender:
-    return Contender(name=f"seen-{seen}", words=("-m", "rookery.seen_cost", "--worker", seen))
+def _contender(name: str) -> Contender:
+    seen = name.partition("-")[0]
+    return Contender(name=f"seen-{name}", words=("-m", "rookery.seen_cost", "--worker", seen))
 
 
-def measure(rounds: int) -> dict[int, dict[str, list[float]]]:
-    """Load both in turns; gives CPU microseconds a request by connections, `on` and `off`, round by round."""
+def measure(rounds: int) -> dict[int, dict[str, float]]:
+    """Load all in turns, another one first each time; gives medians of CPU microseconds a request by connections and worker."""
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         truth = Truth(folder)
         workers = {
             each: stack.enter_context(Worker(_contender(each), truth, folder, authority=None))
-            for each in ("on", "off")
+            for each in _WORKERS
         }
-        found: dict[int, dict[str, list[float]]] = {each: {"on": [], "off": []} for each in CONNECTIONS}
+        found: dict[int, dict[str, list[float]]] = {
+            each: {worker: [] for worker in workers} for each in CONNECTIONS
+        }
         for turn in range(rounds):
+            first = turn % len(_WORKERS)
             for connections in CONNECTIONS:
-                for seen in ("on", "off") if turn % 2 else ("off", "on"):
+                for seen in _WORKERS[first:] + _WORKERS[:first]:
                     cost = workers[seen].load(connections=connections, seconds=SECONDS)
                     found[connections][seen].append(cost.cpu_us)
-        return found
+        return {
+            connections: {worker: median(costs) for worker, costs in each.items()}
+            for connections, each in found.items()
+        }
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -98,10 +107,9 @@ def main(arguments: Sequence[str]) -> int:
     where = provenance()
     print(f"{where.date}, commit {where.commit}, {where.processor}, load average {where.load}")  # noqa: T201  its face
     for connections, costs in measure(int(arguments[0]) if arguments else _ROUNDS).items():
-        # Neighbours on the machine only ever add: the lower quartile is the steadier figure.
-        on, off = (quantiles(costs[each])[0] for each in ("on", "off"))
-        said = f"{on:.1f} us of CPU a request against {off:.1f}, {on / off:.3f} times"
-        print(f"{connections:4} connections: {said}")  # noqa: T201  its face
+        on, off = costs["on"] + costs["on-2"], costs["off"] + costs["off-2"]
+        noise = f"unseen against unseen {costs['off-2'] / costs['off']:.3f}"
+        print(f"{connections:4} connections: {on / off:.3f} times {off / 2:.1f} us a request; {noise}")  # noqa: T201  its face
     return 0
 
 
