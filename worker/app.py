@@ -46,6 +46,9 @@ log: Final = logging.getLogger(__name__)
 UNFINISHED: Final = 3
 """Exit code where the drain ran out of time; nothing unfinished was acknowledged."""
 
+GARBAGE: Final = (50_000, 50, 100)
+"""Thresholds of the garbage collector: a push leaves no cycles, so looking for them at every 700th object only stalls."""
+
 _FIELD_BYTES: Final = 2 * 1024 * 1024
 """Longest header: however long a token, it is refused as one."""
 
@@ -127,6 +130,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         # What lives until the end need not be looked at by every collection: this decides the tail latency.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GARBAGE)
         probes.say("ready")
         host, port = listening.getsockname()[:2]
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -27,13 +27,6 @@ class Sifted:
     durable: int = 0
 
 
-# Not frozen, as one is made for every message: freezing costs more than all the rest.
-@dataclass(slots=True)
-class _Remembered:
-    keys: Sequence[str]
-    until: float
-
-
 class Duplicates:
     """A window over the last readings, bounded by `count` of the durable ones and by `seconds`.
 
@@ -50,7 +43,8 @@ class Duplicates:
         self._clock = clock
         # None: durable. The ticket itself would hold the whole message in memory.
         self._window: dict[str, Ticket[Any] | None] = {}
-        self._remembered: deque[_Remembered] = deque()
+        # Plain tuples of texts and a time, which the garbage collector soon lets be: it must not walk the window.
+        self._remembered: deque[tuple[tuple[str, ...], float]] = deque()
         self._durable = 0
 
     def __len__(self) -> int:
@@ -90,7 +84,7 @@ class Duplicates:
     def remember(self, keys: Sequence[str]) -> None:
         """Note claimed keys as durable."""
         self._mark(keys, None)
-        self._remembered.append(_Remembered(keys, self._clock() + self._seconds))
+        self._remembered.append((tuple(keys), self._clock() + self._seconds))
         self._durable += len(keys)
         if self._durable > self._count:
             self._move_on()
@@ -109,7 +103,7 @@ class Duplicates:
     def _move_on(self) -> None:
         """Forget what is too old or too much, the oldest first."""
         now = self._clock()
-        while self._remembered and (self._durable > self._count or self._remembered[0].until <= now):
-            oldest = self._remembered.popleft()
-            self.forget(oldest.keys)
-            self._durable -= len(oldest.keys)
+        while self._remembered and (self._durable > self._count or self._remembered[0][1] <= now):
+            keys, _ = self._remembered.popleft()
+            self.forget(keys)
+            self._durable -= len(keys)
