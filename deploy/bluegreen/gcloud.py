@@ -24,13 +24,10 @@ class Gcloud:
         print("+", shlex.join(command), flush=True)  # noqa: T201  a release says what it does
         if self.dry:
             return ""
-        try:
-            ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603  no shell
-        except OSError as error:
-            raise CommandFailed(f"gcloud cannot be run: {error.strerror}") from None
-        if ran.returncode:
-            raise CommandFailed(f"`{shlex.join(command[:4])} ...` ended with exit code {ran.returncode}")
-        return ran.stdout.strip()
+        code, said = _ended(command)
+        if code:
+            raise CommandFailed(f"`{shlex.join(command[:4])} ...` ended with exit code {code}")
+        return said.strip()
 
     def ask(self, *words: str) -> Any:
         """Run a command that answers in JSON; an empty object in a dry run. Raises CommandFailed."""
@@ -39,3 +36,20 @@ class Gcloud:
             return json.loads(said or "{}")
         except ValueError as error:
             raise CommandFailed(f"`gcloud {words[0]} {words[1]}` answered no JSON: {error}") from None
+
+
+def _ended(command: list[str]) -> tuple[int, str]:
+    """Run a command to its end, whatever happens to the release meanwhile; raises CommandFailed."""
+    try:
+        # In a session of its own: Ctrl-C is for the release, which then takes back what the command did.
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603  no shell
+    except OSError as error:
+        raise CommandFailed(f"gcloud cannot be run: {error.strerror}") from None
+    with running:
+        try:
+            said, _ = running.communicate()
+        except BaseException:
+            # Cut off in the middle it could still take effect, after the way back.
+            running.communicate()
+            raise
+    return running.returncode, said
