@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import subprocess
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from bluegreen.errors import CommandFailed
 
@@ -40,16 +41,27 @@ class Gcloud:
 
 def _ended(command: list[str]) -> tuple[int, str]:
     """Run a command to its end, whatever happens to the release meanwhile; raises CommandFailed."""
+    early: list[int] = []
+    handlers = {each: signal.signal(each, lambda number, _: early.append(number)) for each in _SIGNALS}
     try:
         # In a session of its own: Ctrl-C is for the release, which then takes back what the command did.
         running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603  no shell
     except OSError as error:
         raise CommandFailed(f"gcloud cannot be run: {error.strerror}") from None
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
     with running:
         try:
+            # What came while the command was started would else have left it running with nobody to wait for it.
+            for each in early:
+                signal.raise_signal(each)
             said, _ = running.communicate()
         except BaseException:
             # Cut off in the middle it could still take effect, after the way back.
             running.communicate()
             raise
     return running.returncode, said
+
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
