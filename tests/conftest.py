@@ -1,9 +1,27 @@
-"""What all tests share: how hypothesis searches on machines of uneven speed."""
+"""What all tests share: Google's emulator, and how hypothesis searches on machines of uneven speed."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from rookery.loading.emulator import NoEmulator, emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Time on a noisy machine says nothing about the code: pytest's own timeout bounds each test.
 settings.register_profile("rookery", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rookery")
+
+
+@pytest.fixture(scope="session")
+def google_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """HOST:PORT of Google's emulator; skips only where it is not on the machine: one that does not run is a failure."""
+    try:
+        with emulator(tmp_path_factory.mktemp("emulator")) as google:
+            yield google.address
+    except NoEmulator as missing:
+        pytest.skip(str(missing))

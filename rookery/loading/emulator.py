@@ -24,6 +24,10 @@ _ENDS_WITHIN_S: Final = 10.0
 _JARS: Final = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"
 
 
+class NoEmulator(Trouble):
+    """Google's emulator is not on this machine; one that is here and does not run is another trouble."""
+
+
 @dataclass(frozen=True, slots=True)
 class Emulator:
     """Where it listens (HOST:PORT), and its process."""
@@ -34,7 +38,7 @@ class Emulator:
 
 @contextmanager
 def emulator(logs: Path) -> Iterator[Emulator]:
-    """Start Google's emulator on a free port; raises Trouble with what is missing."""
+    """Start Google's emulator on a free port; raises NoEmulator with what is missing, Trouble where it does not run."""
     jar = _jar()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -64,7 +68,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _jar() -> Path:
     for program in ("gcloud", "java"):
         if shutil.which(program) is None:
-            raise Trouble(
+            raise NoEmulator(
                 f"Google's emulator needs {program}, which is not on the PATH.",
                 hint="--target broker runs over the embedded broker, which needs nothing.",
             )
@@ -72,7 +76,7 @@ def _jar() -> Path:
     root = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603  gcloud, found on the PATH
     jars = sorted(Path(root).glob(_JARS))
     if not jars:
-        raise Trouble(
+        raise NoEmulator(
             "Google's SDK is here without its Pub/Sub emulator.",
             hint="`gcloud components install pubsub-emulator` brings it.",
         )

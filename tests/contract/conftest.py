@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import socket
-import subprocess
-import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-import requests
 
 from broker.server import EmbeddedBroker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,47 +58,6 @@ class PubSub:
                     return received
 
 
-@pytest.fixture(scope="session")
-def emulator() -> Iterator[str]:
-    """Google's emulator by its jar, on a free port; gives HOST:PORT, skips with the reason where there is none."""
-    if not shutil.which("java") or not shutil.which("gcloud"):
-        pytest.skip("Google's emulator needs java and gcloud")
-    command = ["gcloud", "info", "--format=value(installation.sdk_root)"]
-    root = subprocess.run(command, capture_output=True, text=True, check=True, timeout=50).stdout.strip()
-    jars = sorted(Path(root, "platform/pubsub-emulator/lib").glob("cloud-pubsub-emulator-*-all.jar"))
-    if not jars:
-        pytest.skip(f"no pubsub-emulator component below {root}")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    java = [
-        "java",
-        "-Xmx256m",
-        "-XX:+UseSerialGC",
-        "-jar",
-        str(jars[-1]),
-        "--host=127.0.0.1",
-        f"--port={port}",
-    ]
-    with subprocess.Popen(java, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            _wait_until_ok(f"http://127.0.0.1:{port}/")
-            yield f"127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _wait_until_ok(url: str) -> None:
-    deadline = time.monotonic() + 40
-    while time.monotonic() < deadline:
-        try:
-            if requests.get(url, timeout=1).text.strip() == "Ok":
-                return
-        except requests.ConnectionError:
-            time.sleep(0.1)  # the emulator tells nobody when it is ready
-    pytest.fail("the emulator did not answer Ok within 40 seconds")
-
-
 @pytest.fixture(params=["embedded", pytest.param("emulator", marks=pytest.mark.emulator)])
 async def pubsub(request: pytest.FixtureRequest) -> AsyncIterator[PubSub]:
     """A fresh Pub/Sub of either kind."""
@@ -112,7 +65,7 @@ async def pubsub(request: pytest.FixtureRequest) -> AsyncIterator[PubSub]:
         async with EmbeddedBroker() as broker, aiohttp.ClientSession(f"http://{broker.address}") as session:
             yield PubSub(session, is_google=False)
     else:
-        address = request.getfixturevalue("emulator")
+        address = request.getfixturevalue("google_emulator")
         async with aiohttp.ClientSession(f"http://{address}") as session:
             async with session.post("/reset") as answer:
                 assert answer.status == 200

@@ -106,8 +106,8 @@ def test_every_command_runs(path: Path, tmp_path: Path) -> None:
     """In order, in a folder like the checkout, each command of a document succeeds."""
     if not namespaces():
         pytest.skip("the documents' own ports need a network namespace (Linux: unshare, ip, curl)")
-    for each in ("data", ".venv"):
-        (tmp_path / each).mkdir() if each == "data" else (tmp_path / each).symlink_to(BIN.parent)
+    (tmp_path / "data").mkdir()
+    (tmp_path / ".venv").symlink_to(BIN.parent)
     shutil.copy(ROOT / "data" / "penguins.csv", tmp_path / "data")
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(tmp_path)}
     done = subprocess.run(

@@ -19,7 +19,7 @@ from load.results import predictions, rejections
 from rookery.errors import Trouble
 from rookery.loading.closing import Closing
 from rookery.loading.dropping_worker import dropping
-from rookery.loading.emulator import emulator
+from rookery.loading.emulator import NoEmulator, emulator
 from rookery.loading.order import Order, Remote, Target, checked
 from rookery.loading.run import known_birds, run
 from rookery.stage import Folders, staged
@@ -82,8 +82,8 @@ def test_googles_emulator_lasts_as_long_as_its_run(tmp_path: Path) -> None:
             process = psutil.Process(google.pid)
             with urllib.request.urlopen(f"http://{google.address}/", timeout=5) as answer:
                 assert answer.status == 200
-    except Trouble as trouble:
-        pytest.skip(str(trouble))
+    except NoEmulator as missing:
+        pytest.skip(str(missing))
     assert not process.is_running()
 
 
@@ -119,7 +119,7 @@ def test_production_needs_a_project_and_a_cap() -> None:
 def test_a_missing_emulator_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Google's SDK the other target is named."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Trouble, match="needs gcloud") as trouble, emulator(tmp_path):
+    with pytest.raises(NoEmulator, match="needs gcloud") as trouble, emulator(tmp_path):
         pass
     assert "--target broker" in trouble.value.hint
 
@@ -183,3 +183,20 @@ def test_a_wish_that_cannot_be_understood_is_said(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("ROOKERY_LOAD_STORM_RATE", "fast")
     with pytest.raises(Trouble, match="ROOKERY_LOAD_STORM_RATE=fast"):
         play(Order(shape="normal", folder=tmp_path / "run"))
+
+
+def test_an_emulator_that_does_not_run_is_not_taken_for_a_missing_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken emulator fails a test that needs it; only an absent one lets it skip."""
+    jars = tmp_path / "platform" / "pubsub-emulator" / "lib"
+    jars.mkdir(parents=True)
+    (jars / "cloud-pubsub-emulator-0-all.jar").touch()
+    for name, does in (("gcloud", f"echo {tmp_path}"), ("java", "exit 1")):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{does}\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(Trouble, match="did not get ready") as trouble, emulator(tmp_path):
+        pytest.fail("it came up")
+    assert not isinstance(trouble.value, NoEmulator)
