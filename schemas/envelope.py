@@ -77,7 +77,7 @@ def wrapped(body: bytes) -> Envelope:
     """Read a wrapped push body; raises NotAnEnvelope with every reason."""
     try:
         return _plain(from_json(body))
-    except (LookupError, TypeError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError):
         return _odd(body)
 
 
@@ -85,10 +85,17 @@ def _plain(push: Any) -> Envelope:
     """Read what Pub/Sub really sends, at a fifth of the cost; raises what `_odd` then explains (or allows)."""
     message = push["message"]
     message_id, subscription = message["messageId"], push["subscription"]
-    data, published = message.get("data", ""), message.get("publishTime")
-    attributes, ordering_key = message.get("attributes", {}), message.get("orderingKey", "")
+    get = message.get
+    data, published, attributes, ordering_key = (
+        get("data", ""),
+        get("publishTime"),
+        get("attributes", _NONE),
+        get("orderingKey", ""),
+    )
     attempt = push.get("deliveryAttempt")
     published_at = None if published is None else datetime.fromisoformat(published)
+    # Raises TypeError where one is no text, at a third of the cost of looking at each.
+    "".join(attributes.values())
     if not (
         message_id
         and type(message_id) is str
@@ -96,7 +103,6 @@ def _plain(push: Any) -> Envelope:
         and type(data) is str
         and type(ordering_key) is str
         and type(attributes) is dict
-        and (not attributes or {*map(type, attributes.values())} == _TEXTS)
         and (attempt is None or (type(attempt) is int and 0 <= attempt <= _MOST_ATTEMPTS))
         and (published_at is None or published_at.tzinfo is UTC)
     ):
@@ -104,7 +110,7 @@ def _plain(push: Any) -> Envelope:
     return Envelope(message_id, data, None, published_at, attributes, subscription, attempt, ordering_key)
 
 
-_TEXTS: Final = {str}
+_NONE: Final[dict[str, str]] = {}
 
 
 def _odd(body: bytes) -> Envelope:

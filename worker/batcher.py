@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -21,25 +20,44 @@ Item = TypeVar("Item")
 Done = TypeVar("Done")
 
 
-_UNANSWERED: Final = object()
+UNANSWERED: Final = object()
+"""What stands for a ticket's answer until there is one."""
+
+GATHER_SECONDS: Final = 0.002
+"""How long a batch may gather although the turns of the loop go on bringing more."""
+
+QUIET_TURNS: Final = 2
+"""Turns without anything new that end the gathering; in between, what a turn read is decoded."""
+
 _PACE_WEIGHT: Final = 0.3
 """How much the last batch says of the pace of the next one."""
 
 
 class Ticket(Generic[Item]):
-    """One item's place in a batch. Awaiting it gives the answer, to each of several callers; who left is skipped."""
+    """One item's place in a batch. Awaiting it gives the answer, to each of several callers; who left is skipped.
 
-    __slots__ = ("_answer", "_callers", "_then", "item", "rows", "since", "size")
+    A `bound` one is run even if every caller left: there is somebody else to tell when its batch ends.
+    """
 
-    def __init__(self, item: Item, *, rows: int, size: int, since: float = 0.0) -> None:
+    __slots__ = ("_callers", "answer", "bound", "item", "rows", "since", "size")
+
+    # Placed, not named: a ticket is made for every push.
+    def __init__(
+        self,
+        item: Item,
+        rows: int,
+        size: int,
+        since: float = 0.0,
+        bound: bool = False,  # noqa: FBT001, FBT002  see above
+    ) -> None:
         """Store the item with its weight, readings and bytes, and when it came."""
         self.item = item
         self.rows = rows
         self.size = size
         self.since = since
-        self._answer: object = _UNANSWERED
-        self._callers: list[asyncio.Future[Any]] = []
-        self._then: Callable[[Any], None] | None = None
+        self.bound = bound
+        self.answer: object = UNANSWERED
+        self._callers: list[asyncio.Future[Any]] | None = None
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self.join().__await__()
@@ -47,34 +65,29 @@ class Ticket(Generic[Item]):
     def join(self) -> asyncio.Future[Any]:
         """One more caller's future of the answer; cancelling it takes nothing from the others."""
         caller: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._callers.append(caller)
-        if self._answer is not _UNANSWERED:
-            _tell(caller, self._answer)
+        if self.answer is not UNANSWERED:
+            _tell(caller, self.answer)
+        elif self._callers is None:
+            self._callers = [caller]
+        else:
+            self._callers.append(caller)
         return caller
-
-    def then(self, told: Callable[[Any], None]) -> None:
-        """Have `told` called once with the answer, or with the Retry that stands in its place, before any caller.
-
-        Such a ticket is run even if every caller left: there is still somebody to tell.
-        """
-        self._then = told
 
     @property
     def settled(self) -> bool:
         """Whether there is an answer, or nobody left to wait for one."""
-        return self._answer is not _UNANSWERED or (
-            self._then is None and bool(self._callers) and all(caller.done() for caller in self._callers)
+        return self.answer is not UNANSWERED or (
+            not self.bound and self._callers is not None and all(each.done() for each in self._callers)
         )
 
     def resolve(self, answer: object) -> None:
         """Answer every caller that still waits; only the first answer counts."""
-        if self._answer is not _UNANSWERED:
+        if self.answer is not UNANSWERED:
             return
-        self._answer = answer
-        if self._then is not None:
-            self._then(answer)
-        for caller in self._callers:
-            _tell(caller, answer)
+        self.answer = answer
+        if self._callers is not None:
+            for caller in self._callers:
+                _tell(caller, answer)
 
     def fail(self, error: Retry) -> None:
         """Tell every caller that still waits to try again."""
@@ -106,8 +119,9 @@ class Batcher(Generic[Item]):
     """Runs what waits as one batch; knows no HTTP, no model and no cloud.
 
     `run` answers the tickets of one batch, each once; what it leaves unanswered is told to try again. Where it
-    gives back an awaitable, that is the rest of the batch, which the next batch does not wait for. What
-    cannot be answered within the deadline is not taken: the slower the batches, the smaller the intake.
+    gives back an awaitable, that is the rest of the batch, which the next batch does not wait for. `ended` is called
+    once with the tickets of a batch when all are answered. What cannot be answered within the deadline is not taken:
+    the slower the batches, the smaller the intake.
     """
 
     def __init__(
@@ -115,10 +129,12 @@ class Batcher(Generic[Item]):
         run: Callable[[Sequence[Ticket[Item]]], Awaitable[Awaitable[None] | None]],
         *,
         bounds: Bounds,
+        ended: Callable[[Sequence[Ticket[Item]]], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Store what to run and how much of it."""
         self._run = run
+        self._ended = ended
         self._bounds = bounds
         self._clock = clock
         self._pace = 0.0
@@ -142,7 +158,7 @@ class Batcher(Generic[Item]):
         """Bytes that wait or are under way."""
         return self._size
 
-    def submit(self, item: Item, *, rows: int, size: int) -> Ticket[Item]:
+    def submit(self, item: Item, *, rows: int, size: int, bound: bool = False) -> Ticket[Item]:
         """Take an item into the next batch; raises Full, Late or Draining. Alone it is taken, however large or slow."""
         if self._draining:
             raise Draining("the worker is draining")
@@ -152,7 +168,7 @@ class Batcher(Generic[Item]):
         now = self._clock()
         if self._rows and (expected := self._expected(rows, now)) > bounds.deadline_seconds:
             raise Late(f"an answer would take about {expected:.1f} s, longer than the ack deadline")
-        ticket = Ticket(item, rows=rows, size=size, since=now)
+        ticket = Ticket(item, rows, size, now, bound)
         self._rows += rows
         self._size += size
         self._waiting_rows += rows
@@ -176,9 +192,11 @@ class Batcher(Generic[Item]):
 
     def _expected(self, rows: int, now: float) -> float:
         """Seconds until an item that came now is answered: the batches before it and its own, at the present pace."""
-        pace = self._pace if self._began is None else max(self._pace, now - self._began)
-        batches = math.ceil((self._waiting_rows + rows) / self._bounds.batch_rows)
-        return pace * (batches + (self._began is not None)) + self._behind(now)
+        pace, began = self._pace, self._began
+        batches = -(-(self._waiting_rows + rows) // self._bounds.batch_rows)
+        if began is not None:
+            pace, batches = max(pace, now - began), batches + 1
+        return pace * batches + (self._behind(now) if self._finishing else self._lag)
 
     def _behind(self, now: float) -> float:
         """Seconds that the rest of a batch takes, at the present pace; one that hangs counts before it ends."""
@@ -188,15 +206,27 @@ class Batcher(Generic[Item]):
         """Run batch after batch until nothing waits."""
         try:
             while self._waiting:
+                await self._gather()
                 await self._timed(self._take())
         finally:
             self._running = None
 
+    async def _gather(self) -> None:
+        """Let more come as long as turns of the loop bring some: who was answered together asks again together.
+
+        Nothing is waited for: two turns that bring nothing end it, a few microseconds where nobody else asks.
+        """
+        until = self._clock() + GATHER_SECONDS
+        waiting, quiet = 0, 0
+        while quiet < QUIET_TURNS and self._waiting_rows < self._bounds.batch_rows and self._clock() < until:
+            quiet = quiet + 1 if len(self._waiting) == waiting else 0
+            waiting = len(self._waiting)
+            await asyncio.sleep(0)
+
     async def _timed(self, batch: list[Ticket[Item]]) -> None:
         began = self._began = self._clock()
-        self._refuse_late(batch, began)
         try:
-            await self._commit(batch)
+            await self._commit(self._in_time(batch, began))
         finally:
             self._began = None
             self._pace += _PACE_WEIGHT * (self._clock() - began - self._pace)
@@ -211,14 +241,18 @@ class Batcher(Generic[Item]):
         self._waiting_rows -= rows
         return batch
 
-    def _refuse_late(self, batch: list[Ticket[Item]], now: float) -> None:
-        """Tell those to come again who waited so long that the answer would come after their deadline."""
+    def _in_time(self, batch: list[Ticket[Item]], now: float) -> list[Ticket[Item]]:
+        """Tell those to come again who waited so long that the answer would come after their deadline; give the others."""
         deadline = self._bounds.deadline_seconds
         # Half the deadline is waited for however slow the batches are: else one hung batch would refuse all for ever.
         patience = max(deadline - self._pace - self._behind(now), deadline / 2)
-        for ticket in batch:
-            if now - ticket.since > patience:
-                ticket.fail(Late(f"waited {now - ticket.since:.1f} s, too near to the ack deadline"))
+        late = [ticket for ticket in batch if now - ticket.since > patience]
+        if not late:
+            return batch
+        for ticket in late:
+            ticket.fail(Late(f"waited {now - ticket.since:.1f} s, too near to the ack deadline"))
+        self._let_go(late)
+        return [ticket for ticket in batch if now - ticket.since <= patience]
 
     async def _commit(self, batch: list[Ticket[Item]]) -> None:
         """Run a batch to its end, or to where its rest is finished beside the next one."""
@@ -256,6 +290,9 @@ class Batcher(Generic[Item]):
 
     def _let_go(self, batch: list[Ticket[Item]]) -> None:
         for ticket in batch:
-            ticket.fail(Unavailable("the batch ended without an answer for this message"))
+            if ticket.answer is UNANSWERED:
+                ticket.fail(Unavailable("the batch ended without an answer for this message"))
             self._rows -= ticket.rows
             self._size -= ticket.size
+        if self._ended is not None:
+            self._ended(batch)

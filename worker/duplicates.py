@@ -53,13 +53,13 @@ class Duplicates:
 
     def all_new(self, keys: Sequence[str]) -> bool:
         """Whether no key was seen, and none stands twice; claims nothing yet."""
-        self._move_on()
         if len(keys) == 1:
             return keys[0] not in self._window
         return self._window.keys().isdisjoint(keys) and len(set(keys)) == len(keys)
 
     def sift(self, keys: Sequence[str]) -> Sifted:
         """Tell the new keys from those that were seen; claims nothing yet."""
+        self.move_on()
         if self.all_new(keys):
             return Sifted(fresh=range(len(keys)))
         fresh: dict[str, int] = {}
@@ -87,7 +87,7 @@ class Duplicates:
         self._remembered.append((tuple(keys), self._clock() + self._seconds))
         self._durable += len(keys)
         if self._durable > self._count:
-            self._move_on()
+            self.move_on()
 
     def forget(self, keys: Sequence[str]) -> None:
         """Give claimed keys free: their readings are welcome again."""
@@ -100,10 +100,14 @@ class Duplicates:
         else:
             self._window.update(dict.fromkeys(keys, ticket))
 
-    def _move_on(self) -> None:
-        """Forget what is too old or too much, the oldest first."""
+    def move_on(self) -> None:
+        """Forget what is too old or too much, the oldest first; to be called before keys are looked up."""
         now = self._clock()
         while self._remembered and (self._durable > self._count or self._remembered[0][1] <= now):
-            keys, _ = self._remembered.popleft()
+            keys, until = self._remembered.popleft()
+            excess = self._durable - self._count
+            if until > now and excess < len(keys):
+                self._remembered.appendleft((keys[excess:], until))
+                keys = keys[:excess]
             self.forget(keys)
             self._durable -= len(keys)

@@ -27,6 +27,10 @@ class Heads:
         self._body_bytes = body_bytes
         self._known: dict[bytes, Head | None] = {}
 
+    def known(self, head: bytes) -> Head | None:
+        """Give a head that was read before; None where it was not, or is not the lane's."""
+        return self._known.get(head)
+
     def read(self, head: bytes) -> Head | None:
         """Read a whole head, its blank line included; None where it is not the lane's."""
         try:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from worker.batcher import Batcher, Bounds, Ticket
+from worker.blocks import blocks
 from worker.duplicates import Duplicates
 from worker.echo import echo
 from worker.errors import Retry, Unavailable
 from worker.isolation import classify
 from worker.rendering import Lines, render
-from worker.sink import Block, Sink, SinkUnavailable, block_key, trace_context
+from worker.sink import Block, Sink, SinkUnavailable
 from worker.witness import Seen
 from worker.work import Work, encoded, read
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from datetime import datetime
 
     from schemas.envelope import Envelope
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from worker.drift import Drift
     from worker.metrics import Metrics
     from worker.witness import Witness
+
+    Told = Callable[[Retry | None], None]
+    """Is told None once a message is durable, or why it must come again."""
 
 log: Final = logging.getLogger(__name__)
 
@@ -71,9 +75,9 @@ class Pipeline:
         """Store the parts; work starts with the first message."""
         self._parts = parts
         self._duplicates = Duplicates() if duplicates is None else duplicates
-        self._batcher: Batcher[Work] = Batcher(self._run, bounds=bounds)
+        self._batcher: Batcher[Work] = Batcher(self._run, bounds=bounds, ended=self._settle)
         # Large tables have a line of their own: a reading must not wait until ten thousand others are answered.
-        self._tables: Batcher[Work] = Batcher(self._run_tables, bounds=bounds)
+        self._tables: Batcher[Work] = Batcher(self._run_tables, bounds=bounds, ended=self._settle)
         parts.metrics.intake(self._batcher)
         self._joining: set[asyncio.Task[None]] = set()
 
@@ -98,18 +102,26 @@ class Pipeline:
         for answer in [ticket.join() for ticket in tickets]:
             await answer
 
-    def begin(self, envelope: Envelope, told: Callable[[Retry | None], None]) -> None:
-        """Do as `accept` does, without a task for it: `told` is called with None or the Retry; may raise Retry at once."""
-        work = read(envelope, kept=True)
-        keys = work.identities()
-        if self._duplicates.all_new(keys):
-            self._claimed(work, keys, told)
-        else:
-            joining = asyncio.create_task(self._joined(work, keys, told), name="joining a duplicate")
-            self._joining.add(joining)
-            joining.add_done_callback(self._joining.discard)
+    def begin(self, messages: Iterable[tuple[Envelope, Told]]) -> None:
+        """Do as `accept` does with messages that came together, without a task for each; every `told` is called once."""
+        # Step by step for all, not message by message: the same few instructions again are what a processor likes.
+        works = [(read(envelope), told) for envelope, told in messages]
+        duplicates = self._duplicates
+        duplicates.move_on()
+        for work, told in works:
+            keys = work.identities()
+            if not duplicates.all_new(keys):
+                joining = asyncio.create_task(self._joined(work, keys, told), name="joining a duplicate")
+                self._joining.add(joining)
+                joining.add_done_callback(self._joining.discard)
+                continue
+            work.told = told
+            try:
+                self._claimed(work, keys)
+            except Retry as error:
+                told(error)
 
-    async def _joined(self, work: Work, keys: Sequence[str], told: Callable[[Retry | None], None]) -> None:
+    async def _joined(self, work: Work, keys: Sequence[str], told: Told) -> None:
         try:
             await self._durable(work, keys)
         except Retry as error:
@@ -133,30 +145,38 @@ class Pipeline:
     def _submit(self, work: Work) -> Ticket[Work]:
         envelope = work.envelope
         size = len(envelope.data) if envelope.body is None else len(envelope.body)
-        rows = work.rows
-        return (self._tables if rows > INLINE_ROWS else self._batcher).submit(work, rows=rows, size=size)
+        rows = 1 if type(work.readings) is dict else work.rows
+        batcher = self._tables if rows > INLINE_ROWS else self._batcher
+        return batcher.submit(work, rows=rows, size=size, bound=work.told is not None)
 
     def _claimed_part(self, work: Work, keys: Sequence[str], fresh: Sequence[int]) -> list[Ticket[Work]]:
         return [self._claimed(work.only(fresh), [keys[nth] for nth in fresh])] if fresh else []
 
-    def _claimed(
-        self, work: Work, keys: Sequence[str], told: Callable[[Retry | None], None] | None = None
-    ) -> Ticket[Work]:
-        """Submit a work whose keys are all new, and tell when it is durable; raises Retry, and then claims nothing."""
+    def _claimed(self, work: Work, keys: Sequence[str]) -> Ticket[Work]:
+        """Submit a work whose keys are all new; raises Retry, and then claims nothing."""
         ticket = self._submit(work)
+        work.keys = keys
         self._duplicates.claim(keys, ticket)
-
-        def settle(answer: Lines | Retry) -> None:
-            # What the model failed on is welcome again: another model may answer it.
-            if isinstance(answer, Retry) or len(answer.predictions) < work.usable:
-                self._duplicates.forget(keys)
-            else:
-                self._duplicates.remember(keys)
-            if told is not None:
-                told(answer if isinstance(answer, Retry) else None)
-
-        ticket.then(settle)
         return ticket
+
+    def _settle(self, batch: Sequence[Ticket[Work]]) -> None:
+        """Note what is durable now, give free what must come again, and only then tell those who sent it."""
+        durable: list[str] = []
+        for ticket in batch:
+            work, answer = ticket.item, ticket.answer
+            # What the model failed on is welcome again: another model may answer it.
+            if isinstance(answer, Lines) and len(answer.predictions) == work.usable:
+                durable += work.keys
+            else:
+                self._duplicates.forget(work.keys)
+        self._duplicates.remember(durable)
+        for ticket in batch:
+            told, answer = ticket.item.told, ticket.answer
+            if told is not None:
+                try:
+                    told(answer if isinstance(answer, Retry) else None)
+                except Exception:
+                    log.exception("telling a sender broke")
 
     async def _run(self, tickets: Sequence[Ticket[Work]]) -> Awaitable[None] | None:
         """Answer one batch; what is given back is left to be awaited, beside the batches that follow."""
@@ -216,16 +236,9 @@ class Pipeline:
 
     async def _commit(self, kept: Sequence[tuple[Ticket[Work], Lines]], at: datetime) -> None:
         """Make the lines durable; a message fails only with the sink that it needs."""
-        results = Block(
-            key="", lines=[line for _, lines in kept for line in lines.predictions], written_at=at
-        )
-        rejects = Block(key="", lines=[line for _, lines in kept for line in lines.rejections], written_at=at)
-        if self._parts.gather:
-            results, rejects = _named(results, rejects, kept)
+        results, rejects = blocks(kept, at, named=self._parts.gather)
         with self._parts.metrics.writing():
-            no_results, no_rejects = await asyncio.gather(
-                _written(self._parts.results, results), _written(self._parts.rejects, rejects)
-            )
+            no_results, no_rejects = await self._both(results, rejects)
         predicted, rejected, retried = len(results.lines), len(rejects.lines), 0
         for ticket, lines in kept:
             error = (no_results if lines.predictions else None) or (no_rejects if lines.rejections else None)
@@ -239,34 +252,18 @@ class Pipeline:
         for witness in self._parts.witnesses:
             witness(Seen(kept, predicted, rejected, retried, at, self._parts.now()))
 
-
-def _named(results: Block, rejects: Block, kept: Sequence[tuple[Ticket[Work], Lines]]) -> tuple[Block, Block]:
-    """Give both blocks of a batch what sinks afar name and address them by."""
-    works = [ticket.item for ticket, _ in kept]
-    # A message's second delivery may bring other rows than its first: its block must not have the same name.
-    parts = [key for work in works if work.partial for key in work.identities()]
-    # Nor must it where the model failed on a reading that it answers the next time.
-    parts += [
-        f"{nth}:{len(lines.predictions)}"
-        for nth, (ticket, lines) in enumerate(kept)
-        if len(lines.predictions) < ticket.item.usable
-    ]
-    key = block_key((work.envelope for work in works), parts=parts)
-    first = min((moment for work in works if (moment := work.envelope.published_at)), default=None)
-    predicted = _traces(works, [len(lines.predictions) for _, lines in kept])
-    rejected = _traces(works, [len(lines.rejections) for _, lines in kept])
-    return (
-        replace(results, key=key, published_at=first, traces=predicted),
-        replace(rejects, key=key, published_at=first, traces=rejected),
-    )
-
-
-def _traces(works: Sequence[Work], counts: Sequence[int]) -> Sequence[Mapping[str, str]]:
-    """The trace context of each line, `counts` of them from each work; nothing where no message has any."""
-    traces = [trace_context(work.envelope.attributes) for work in works]
-    if not any(traces):
-        return ()
-    return [trace for trace, count in zip(traces, counts, strict=True) for _ in range(count)]
+    async def _both(
+        self, results: Block, rejects: Block
+    ) -> tuple[SinkUnavailable | None, SinkUnavailable | None]:
+        """Write both blocks of a batch, and give back why one is not durable."""
+        to_results, to_rejects = (
+            _written(self._parts.results, results),
+            _written(self._parts.rejects, rejects),
+        )
+        if results.lines and rejects.lines:
+            return await asyncio.gather(to_results, to_rejects)
+        # One of them is nothing: two tasks for it would cost as much as the batch's lines.
+        return await to_results, await to_rejects
 
 
 async def _written(sink: Sink, block: Block) -> SinkUnavailable | None:

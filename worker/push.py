@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -15,6 +16,8 @@ from worker.auth import Refusal, advice, judged
 from worker.errors import Full, Retry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from worker.auth import Guard
     from worker.heads import Head
     from worker.lane import Answer
@@ -42,6 +45,7 @@ class PushHandler:
         self._metrics = metrics
         self._guard = guard
         self._admitting: set[asyncio.Task[None]] = set()
+        self._turn: list[tuple[bytes, str | None, Answer]] = []
 
     async def push(self, request: web.Request) -> web.Response:
         """Answer 204 once everything in the message is durable."""
@@ -66,31 +70,49 @@ class PushHandler:
 
     def begin(self, body: bytes, head: Head, answer: Answer) -> None:
         """Take a push from the fast lane; `answer` is called once with its status."""
-        if self._guard is None or self._guard.known(head.authorization):
-            self._begin(body, answer)
-            return
-        admitting = asyncio.create_task(self._admit(self._guard, body, head, answer), name="admitting")
+        turn = self._turn
+        if not turn:
+            # What arrives in one turn of the loop is begun together, at its end.
+            asyncio.get_running_loop().call_soon(self._begin)
+        turn.append((body, head.authorization, answer))
+
+    def _begin(self) -> None:
+        turn, self._turn = self._turn, []
+        guard = self._guard
+        if guard is not None:
+            known = {token: guard.known(token) for token in {token for _, token, _ in turn}}
+            if not all(known.values()):
+                for body, token, answer in turn:
+                    if not known[token]:
+                        self._admit_soon(guard, body, token, answer)
+                turn = [each for each in turn if known[each[1]]]
+        self._admitted([(body, answer) for body, _, answer in turn])
+
+    def _admit_soon(self, guard: Guard, body: bytes, token: str | None, answer: Answer) -> None:
+        admitting = asyncio.create_task(self._admit(guard, body, token, answer), name="admitting")
         self._admitting.add(admitting)
         admitting.add_done_callback(self._admitting.discard)
 
-    async def _admit(self, guard: Guard, body: bytes, head: Head, answer: Answer) -> None:
-        refusal = await judged(guard, head.authorization, self._metrics)
+    async def _admit(self, guard: Guard, body: bytes, token: str | None, answer: Answer) -> None:
+        refusal = await judged(guard, token, self._metrics)
         if refusal is None:
-            self._begin(body, answer)
+            self._admitted([(body, answer)])
         else:
             answer(refusal.status, refusal.text)
 
-    def _begin(self, body: bytes, answer: Answer) -> None:
-        def told(error: Retry | None) -> None:
-            if error is None:
-                answer(DONE)
-            else:
-                refusal = self._refusal(error)
-                answer(refusal.status, refusal.text)
+    def _admitted(self, pushes: Iterable[tuple[bytes, Answer]]) -> None:
+        messages = []
+        for body, answer in pushes:
+            try:
+                messages.append((wrapped(body), partial(self._tell, answer)))
+            except NotAnEnvelope as error:
+                self._tell(answer, error)
+        self._pipeline.begin(messages)
 
-        try:
-            self._pipeline.begin(wrapped(body), told)
-        except (NotAnEnvelope, Retry) as error:
+    def _tell(self, answer: Answer, error: NotAnEnvelope | Retry | None) -> None:
+        if error is None:
+            answer(DONE)
+        else:
             refusal = self._refusal(error)
             answer(refusal.status, refusal.text)
 

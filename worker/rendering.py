@@ -86,7 +86,12 @@ def _many(work: Work, middles: Sequence[str], guilty: Mapping[int, str], stamp: 
 
 
 def _json(value: object) -> str:
-    return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
+    return orjson.dumps(value, None, orjson.OPT_UTC_Z).decode()
+
+
+def _text(value: str) -> str:
+    """Write a text; letters and digits, as Pub/Sub's own ids are, need no look at each."""
+    return f'"{value}"' if value.isalnum() else _json(value)
 
 
 def _middles(rows: NDArray[np.float32], isolated: Isolated) -> list[str]:
@@ -106,7 +111,7 @@ def _run_middles(rows: NDArray[np.float32], run: Answers) -> list[str]:
     among = ",".join(f"{label}:%s" for label in labels)
     formats = [f'"species":{label},"probability":%s,"probabilities":{{{among}}},%s' for label in labels]
     numbers = orjson.dumps(
-        np.round(run.probabilities.astype(np.float64), DIGITS), option=orjson.OPT_SERIALIZE_NUMPY
+        run.probabilities.astype(np.float64).round(DIGITS), option=orjson.OPT_SERIALIZE_NUMPY
     )
     shares = [row.split(",") for row in numbers[2:-2].decode().split("],[")]
     return [
@@ -117,13 +122,17 @@ def _run_middles(rows: NDArray[np.float32], run: Answers) -> list[str]:
 
 def _tails(rows: NDArray[np.float32], run: Answers) -> list[str]:
     """Write `out_of_distribution`, `missing` and `model`: few different ones, so each is written once a batch."""
-    codes: list[int] = (np.isnan(rows) @ _BITS * 2 + run.out_of_distribution).tolist()
-    written = {
-        code: f'"out_of_distribution":{"true" if code & 1 else "false"},"missing":{_json(_missing(code >> 1))},'
-        f'"model":{_json(run.model)}'
-        for code in set(codes)
-    }
+    missing = np.isnan(rows)
+    if not missing.any() and not run.out_of_distribution.any():
+        return [_tail(0, run.model)] * len(rows)
+    codes: list[int] = (missing @ _BITS * 2 + run.out_of_distribution).tolist()
+    written = {code: _tail(code, run.model) for code in set(codes)}
     return [written[code] for code in codes]
+
+
+def _tail(code: int, model: str) -> str:
+    unlike, missing = "true" if code & 1 else "false", _json(_missing(code >> 1))
+    return f'"out_of_distribution":{unlike},"missing":{missing},"model":{_json(model)}'
 
 
 def _missing(pattern: int) -> list[str]:
@@ -132,7 +141,7 @@ def _missing(pattern: int) -> list[str]:
 
 def _single(envelope: Envelope, reading: Fields, middle: str, stamp: _Stamp) -> bytes:
     """Write the line of a reading that came alone."""
-    message = _json(envelope.message_id)
+    message = _text(envelope.message_id)
     own, device, observed = reading.get("reading_id"), reading.get("device_id"), reading.get("observed_at")
     return (
         f'{{"reading_id":{_json(own) if own else message},"message_id":{message},"row":null,'

@@ -14,21 +14,22 @@ from schemas.features import columns_matrix, fields_matrix
 from schemas.rejection import Reason, Unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from schemas.envelope import Envelope
     from schemas.reading import Fields
     from schemas.table import ReadingTable
+    from worker.errors import Retry
 
 log: Final = logging.getLogger(__name__)
 
-NOTHING: Final[Sequence[int]] = ()
+NOTHING: Final[tuple[()]] = ()
 
 
 # Not frozen, as one is made for every push: freezing costs as much as finding the bird's species.
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Work:
     """One message: `readings` are its usable ones (None if there is none), `positions` their rows in a table.
 
@@ -43,6 +44,12 @@ class Work:
     partial: bool = False
     """Whether some of the message's readings are answered for elsewhere."""
 
+    keys: Sequence[str] = NOTHING
+    """What each answer is known by while it is under way, where it is kept."""
+
+    told: Callable[[Retry | None], None] | None = None
+    """Who is told once the answers are durable (None), or why the message must come again."""
+
     @property
     def usable(self) -> int:
         """The number of readings to classify."""
@@ -55,12 +62,13 @@ class Work:
 
     def identities(self) -> list[str]:
         """What each answer is known by, usable readings first; what was refused also by what came, for it may be mended."""
-        message_id = self.envelope.message_id
+        message_id, readings = self.envelope.message_id, self.readings
+        if type(readings) is dict and not self.refused:
+            return [readings.get("reading_id") or message_id]
         refused = [
             f"{identity(each.reading_id, message_id, each.row)}\n{_digest(each.original)}"
             for each in self.refused
         ]
-        readings = self.readings
         if readings is None:
             return refused
         if isinstance(readings, dict):
@@ -90,7 +98,7 @@ def _digest(original: str) -> str:
     return hashlib.blake2b(original.encode(), digest_size=16).hexdigest()
 
 
-def read(envelope: Envelope, *, kept: bool) -> Work:
+def read(envelope: Envelope, *, kept: bool = True) -> Work:
     """Decode a message; whatever is wrong with it is in `refused`, with every reason."""
     try:
         decoded = decode_fields(envelope.payload, version=envelope.attributes.get(SCHEMA_ATTRIBUTE))
@@ -104,7 +112,7 @@ def read(envelope: Envelope, *, kept: bool) -> Work:
         )
         return _unusable(envelope, broken, kept=kept)
     if isinstance(decoded, dict):
-        return Work(envelope=envelope, readings=decoded, positions=NOTHING, refused=(), kept=kept)
+        return Work(envelope, decoded, NOTHING, (), kept)
     return Work(
         envelope=envelope,
         readings=decoded.table,

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Wrap = Callable[..., Envelope]
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-TURNS_OF_THE_PIPELINE = 60
+TURNS_OF_THE_PIPELINE = 40
 """At least so many points there are; the walk ends by itself after the last one."""
 STEPS_OF_THE_WORKER = 24
 
@@ -77,7 +77,7 @@ def messages() -> list[tuple[bytes, set[str]]]:
     ]
 
 
-def drained_at(point: int, root: Path, wrap: Wrap) -> bool:
+def drained_at(point: int, root: Path, wrap: Wrap, quick_seconds: float) -> bool:
     """Drain a pipeline at one point of its life; True if the point came before its work was done."""
     drains: list[asyncio.Task[None]] = []
 
@@ -85,7 +85,7 @@ def drained_at(point: int, root: Path, wrap: Wrap) -> bool:
         drains.append(loop.create_task(pipeline.drain()))
 
     loop = Counting(point, drain)
-    sinks = [FolderSink(root / "results"), FolderSink(root / "rejects")]
+    sinks = [FolderSink(root / name, quick_seconds=quick_seconds) for name in ("results", "rejects")]
     parts = Parts(
         classifier=RuleClassifier(),
         results=sinks[0],
@@ -126,12 +126,13 @@ def drained_at(point: int, root: Path, wrap: Wrap) -> bool:
         loop.close()
 
 
+@pytest.mark.parametrize("quick_seconds", [0.0, 3600.0], ids=["in a thread", "on the loop"])
 def test_a_pipeline_drained_at_any_point_acknowledged_nothing_that_is_not_durable(
-    tmp_path: Path, envelope: Wrap
+    tmp_path: Path, envelope: Wrap, quick_seconds: float
 ) -> None:
     """Every point where a task can be interrupted is walked; every message is durable or told to come again."""
     point = 1
-    while drained_at(point, tmp_path / str(point), envelope):
+    while drained_at(point, tmp_path / str(point), envelope, quick_seconds):
         point += 1
     assert point > TURNS_OF_THE_PIPELINE
 

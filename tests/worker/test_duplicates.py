@@ -243,9 +243,9 @@ async def test_a_message_begun_without_a_task_is_answered_although_the_one_that_
     """Whoever leaves before the batch runs takes nothing from the first one, which has no future of its own."""
     house.results.gate.clear()
     told: list[object] = []
-    house.pipeline.begin(envelope(bird("busy")), told.append)
+    house.pipeline.begin([(envelope(bird("busy")), told.append)])
     await house.results.waiting.wait()
-    house.pipeline.begin(envelope(bird("r1")), told.append)
+    house.pipeline.begin([(envelope(bird("r1")), told.append)])
     joined = asyncio.ensure_future(house.pipeline.accept(envelope(bird("r1"))))
     await asyncio.sleep(0)
     joined.cancel()
@@ -260,7 +260,7 @@ async def test_draining_answers_those_who_joined_too(house: House, envelope: Wra
     house.results.gate.clear()
     told: list[object] = []
     for _ in range(3):
-        house.pipeline.begin(envelope(bird("r1")), told.append)
+        house.pipeline.begin([(envelope(bird("r1")), told.append)])
     await house.results.waiting.wait()
     house.results.gate.set()
     await house.pipeline.drain()
@@ -291,12 +291,65 @@ async def test_the_window_is_bounded_by_count_and_by_time() -> None:
     assert len(seen) == 0
 
 
-async def test_a_ticket_tells_the_window_before_its_callers() -> None:
-    """Who is answered finds the reading remembered already, and only the first answer counts."""
+async def test_only_the_newest_part_of_a_batch_is_remembered_where_it_is_larger_than_the_window() -> None:
+    """A window of three keeps three, however many became durable together."""
+    seen = Duplicates(count=3, seconds=10)
+    keys = [str(nth) for nth in range(5)]
+    seen.claim(keys, Ticket(None, rows=5, size=5))
+    seen.remember(keys)
+    assert list(seen.sift(keys).fresh) == [0, 1]
+
+
+async def test_who_is_told_finds_the_reading_remembered(house: House, envelope: Wrap) -> None:
+    """The window knows what is durable before anybody is told; who sends it again at once is answered from memory."""
+    again: list[object] = []
+
+    def told(error: object) -> None:
+        assert error is None
+        house.pipeline.begin([(envelope(bird("r1")), again.append)])
+
+    house.pipeline.begin([(envelope(bird("r1")), told)])
+    await house.pipeline.drain()
+    assert again == [None]
+    assert ids(house.predictions) == ["r1"]
+    assert counted(house, "durable") == 1
+
+
+async def test_messages_that_came_together_are_told_apart(
+    build: Callable[..., House], envelope: Wrap
+) -> None:
+    """Of messages begun in one go each is told its own: taken, repeated, or refused by a full intake."""
+    house = build(bounds=Bounds(batch_rows=1, intake_rows=1, intake_bytes=10_000))
+    told: dict[str, list[object]] = {"taken": [], "repeated": [], "full": []}
+    house.pipeline.begin(
+        [
+            (envelope(bird("a")), told["taken"].append),
+            (envelope(bird("a")), told["repeated"].append),
+            (envelope(bird("b")), told["full"].append),
+        ]
+    )
+    await house.pipeline.drain()
+    assert told["taken"] == told["repeated"] == [None]
+    assert [type(each) for each in told["full"]] == [Full]
+
+
+async def test_a_sender_that_cannot_be_told_takes_nothing_from_the_others(
+    house: House, envelope: Wrap
+) -> None:
+    """Telling one may break; the others of its batch are told all the same."""
     told: list[object] = []
+
+    def broken(_: object) -> None:
+        raise ConnectionResetError
+
+    house.pipeline.begin([(envelope(bird("a")), broken), (envelope(bird("b")), told.append)])
+    await house.pipeline.drain()
+    assert told == [None]
+
+
+async def test_a_tickets_first_answer_counts() -> None:
+    """What comes after an answer changes nothing."""
     ticket: Ticket[None] = Ticket(None, rows=1, size=1)
-    ticket.then(told.append)
     ticket.resolve("answer")
     ticket.fail(Unavailable("too late to matter"))
     assert await ticket == "answer"
-    assert told == ["answer"]

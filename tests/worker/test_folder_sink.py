@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import fcntl
 import os
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,13 +30,22 @@ def trusted(root: Path) -> list[bytes]:
     return [line for path in segments(root) for line in whole(path.read_bytes()).splitlines(keepends=True)]
 
 
+@pytest.fixture(params=[0.0, 3600.0], ids=["in a thread", "on the loop"])
+def quick(request: pytest.FixtureRequest) -> float:
+    """The disk is taken for quick never or always: every promise holds both ways."""
+    seconds: float = request.param
+    return seconds
+
+
 def names(root: Path) -> list[str]:
     return sorted(path.name for path in root.rglob("*") if path.is_file())
 
 
-async def test_blocks_are_readable_at_once_and_one_sealed_file_in_the_end(tmp_path: Path) -> None:
+async def test_blocks_are_readable_at_once_and_one_sealed_file_in_the_end(
+    tmp_path: Path, quick: float
+) -> None:
     """Few files, in the layout that query engines know, and no wait for a reader."""
-    sink = FolderSink(tmp_path / "deep" / "er", roll=NEVER)
+    sink = FolderSink(tmp_path / "deep" / "er", roll=NEVER, quick_seconds=quick)
     await sink.write(block("a", b'{"a":1}\n', b'{"a":2}\n'))
     await sink.write(block("b", b'{"b":1}\n'))
     assert trusted(tmp_path) == [b'{"a":1}\n', b'{"a":2}\n', b'{"b":1}\n']
@@ -45,25 +56,25 @@ async def test_blocks_are_readable_at_once_and_one_sealed_file_in_the_end(tmp_pa
     assert file.read_bytes() == b'{"a":1}\n{"a":2}\n{"b":1}\n'
 
 
-async def test_a_segment_is_sealed_by_its_age(tmp_path: Path) -> None:
+async def test_a_segment_is_sealed_by_its_age(tmp_path: Path, quick: float) -> None:
     """An idle worker leaves nothing hidden."""
-    sink = FolderSink(tmp_path, roll=Roll(seconds=0))
+    sink = FolderSink(tmp_path, roll=Roll(seconds=0), quick_seconds=quick)
     await sink.write(block("a"))
-    while sink._sealing is None:
-        await sink.write(block("a"))
-    await sink._sealing
-    assert not any(name.startswith(".") for name in names(tmp_path))
+    while any(name.startswith(".") for name in names(tmp_path)):  # noqa: ASYNC110  a file has no event
+        await asyncio.sleep(0)
     assert trusted(tmp_path) == [b'"a"\n']
     await sink.close()
 
 
-async def test_a_segment_is_sealed_by_its_size_and_at_the_end_of_its_hour(tmp_path: Path) -> None:
+async def test_a_segment_is_sealed_by_its_size_and_at_the_end_of_its_hour(
+    tmp_path: Path, quick: float
+) -> None:
     """Files stay of a size that tools like, and in the folder of their hour."""
-    sink = FolderSink(tmp_path, roll=Roll(seconds=3600, size=8))
+    sink = FolderSink(tmp_path, roll=Roll(seconds=3600, size=8), quick_seconds=quick)
     for nth in range(4):
         await sink.write(block(f"{nth}", b"12345678\n"))
     assert len(names(tmp_path)) == 4
-    late = FolderSink(tmp_path / "late", roll=NEVER)
+    late = FolderSink(tmp_path / "late", roll=NEVER, quick_seconds=quick)
     await late.write(block("a"))
     await late.write(block("b", at=NOON + timedelta(hours=1)))
     await sink.close()
@@ -71,9 +82,9 @@ async def test_a_segment_is_sealed_by_its_size_and_at_the_end_of_its_hour(tmp_pa
     assert [path.parent.name for path in segments(tmp_path / "late")] == ["hour=12", "hour=13"]
 
 
-async def test_a_batch_that_is_redelivered_whole_is_not_written_twice(tmp_path: Path) -> None:
+async def test_a_batch_that_is_redelivered_whole_is_not_written_twice(tmp_path: Path, quick: float) -> None:
     """The first answer stays; the second write is already durable."""
-    sink = FolderSink(tmp_path)
+    sink = FolderSink(tmp_path, quick_seconds=quick)
     await sink.write(block("k", b"first\n"))
     await sink.write(block("k", b"second\n"))
     await sink.close()
@@ -81,7 +92,7 @@ async def test_a_batch_that_is_redelivered_whole_is_not_written_twice(tmp_path: 
 
 
 async def test_folders_names_and_lines_are_synced_before_write_returns(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, quick: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Durable means that the new folders, the file's name and the lines are on the disk, in this order."""
     synced: list[str] = []
@@ -95,7 +106,7 @@ async def test_folders_names_and_lines_are_synced_before_write_returns(
 
     monkeypatch.setattr(os, "fsync", noting(os.fsync))
     monkeypatch.setattr(os, "fdatasync", noting(os.fdatasync))
-    sink = FolderSink(tmp_path / "new", roll=NEVER)
+    sink = FolderSink(tmp_path / "new", roll=NEVER, quick_seconds=quick)
     await sink.write(block("a"))
     hour = str(tmp_path / "new/date=2026-11-23/hour=12")
     assert set(synced[:3]) == {str(tmp_path), str(tmp_path / "new"), str(tmp_path / "new/date=2026-11-23")}
@@ -106,14 +117,14 @@ async def test_folders_names_and_lines_are_synced_before_write_returns(
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
 async def test_a_full_or_broken_disk_leaves_no_line_of_a_failed_block(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+    tmp_path: Path, quick: float, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """What could not be synced is not there, not even in part; what was before and what comes after is."""
 
     def fails(_: int) -> None:
         raise OSError(code, os.strerror(code))
 
-    sink = FolderSink(tmp_path, roll=NEVER)
+    sink = FolderSink(tmp_path, roll=NEVER, quick_seconds=quick)
     await sink.write(block("before"))
     with monkeypatch.context() as broken:
         broken.setattr(os, "fdatasync", fails)
@@ -154,6 +165,7 @@ asyncio.run(main())
 
 async def test_what_a_killed_worker_left_is_sealed_without_its_torn_line_and_a_living_ones_is_let_be(
     tmp_path: Path,
+    quick: float,
 ) -> None:
     """Only the lock of a living worker keeps a segment open."""
     hour = tmp_path / "date=2026-11-23/hour=12"
@@ -162,17 +174,17 @@ async def test_what_a_killed_worker_left_is_sealed_without_its_torn_line_and_a_l
     (hour / f"{OPEN}torn.ndjson").write_bytes(b'{"torn')
     with (hour / f"{OPEN}alive.ndjson").open("wb") as writing:
         fcntl.flock(writing, fcntl.LOCK_EX)
-        sink = FolderSink(tmp_path)
+        sink = FolderSink(tmp_path, quick_seconds=quick)
         await sink.open()
         assert names(tmp_path) == [f"{OPEN}alive.ndjson", "dead.ndjson"]
     assert (hour / "dead.ndjson").read_bytes() == b'{"whole":1}\n'
     await sink.close()
 
 
-async def test_a_folder_that_cannot_be_made_is_said_at_the_start(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_made_is_said_at_the_start(tmp_path: Path, quick: float) -> None:
     """A worker does not start over a sink that it cannot use."""
     (tmp_path / "file").write_text("not a folder")
-    sink = FolderSink(tmp_path / "file" / "results")
+    sink = FolderSink(tmp_path / "file" / "results", quick_seconds=quick)
     with pytest.raises(SinkUnavailable, match="cannot write to"):
         await sink.open()
     await sink.close()
@@ -184,3 +196,21 @@ def test_files_that_are_no_segments_are_not_read(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert [path.name for path in segments(tmp_path)] == ["a.ndjson", f"{OPEN}d.ndjson"]
+
+
+async def test_a_disk_that_is_slow_no_more_is_written_to_on_the_loop_again(tmp_path: Path) -> None:
+    """One slow sync sends the next block into the thread, one quick sync brings the ones behind it back."""
+    times = iter([0.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0])
+    threads: list[str] = []
+
+    def clock() -> float:
+        threads.append(threading.current_thread().name)
+        return next(times)
+
+    sink = FolderSink(tmp_path, roll=NEVER, quick_seconds=0.5, clock=clock)
+    for name in "abc":
+        await sink.write(block(name))
+    here = threading.current_thread().name
+    assert threads[::2] == threads[1::2] == [here, "folder-sink_0", here]
+    assert trusted(tmp_path) == [b'"a"\n', b'"b"\n', b'"c"\n']
+    await sink.close()

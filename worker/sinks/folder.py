@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
+import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
 
 log: Final = logging.getLogger(__name__)
 
+INLINE_LINES: Final = 512
+"""Up to so many lines are written on the event loop where the disk is quick."""
+
+QUICK_SECONDS: Final = 0.005
+"""A disk that needed less for its last block is quick: handing a block to a thread costs as much as its sync."""
+
 REMEMBERED: Final = 10_000
 """Blocks whose keys are remembered, so that a batch that is redelivered whole is not written twice."""
 
@@ -37,11 +45,19 @@ class Roll:
 class FolderSink:
     """Appends blocks to one open segment, each synced before it is answered for: one sync a block, few files.
 
-    A killed worker's segment is sealed by the next start; readers trust its whole lines before that, too.
+    A killed worker's segment is sealed by the next start; readers trust its whole lines before that, too. Small
+    blocks are written on the event loop as long as the disk is quick, all others in a thread.
     """
 
-    def __init__(self, root: Path, *, roll: Roll | None = None) -> None:
-        """Store where to write."""
+    def __init__(
+        self,
+        root: Path,
+        *,
+        roll: Roll | None = None,
+        quick_seconds: float = QUICK_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Store where to write; with `quick_seconds` 0 everything is written in a thread."""
         self._root = root
         self._roll = roll or Roll()
         self._segment: Segment | None = None
@@ -49,16 +65,27 @@ class FolderSink:
         self._timer: asyncio.TimerHandle | None = None
         self._sealing: asyncio.Future[None] | None = None
         self._keys: OrderedDict[str, None] = OrderedDict()
+        self._clock = clock
+        self._quick_seconds = quick_seconds
+        self._quick = quick_seconds > 0
+        self._hands = threading.Lock()
         # One thread: blocks are appended one after the other, and sealing stands in the same line.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="folder-sink")
 
     async def open(self) -> None:
         """Make the folder and seal what a killed worker left open; raises SinkUnavailable."""
-        await self._off_loop(self._open)
+        try:
+            await self._off_loop(self._open)
+        except OSError as error:
+            raise self._unavailable(error) from error
 
     async def write(self, block: Block) -> None:
         """Return when every line is on the disk under a name that is there too; raises SinkUnavailable."""
-        await self._off_loop(lambda: self._write(block))
+        try:
+            if len(block.lines) > INLINE_LINES or not self._on_loop(self._write, block):
+                await self._off_loop(self._write, block)
+        except OSError as error:
+            raise self._unavailable(error) from error
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._roll.seconds, self._seal_soon)
 
@@ -66,15 +93,36 @@ class FolderSink:
         """Seal the open segment."""
         if self._timer is not None:
             self._timer.cancel()
-        with contextlib.suppress(SinkUnavailable):
+        with contextlib.suppress(OSError):
             await self._off_loop(self._seal)
         self._thread.shutdown()
 
-    async def _off_loop(self, call: Callable[[], None]) -> None:
+    def _unavailable(self, error: OSError) -> SinkUnavailable:
+        return SinkUnavailable(f"cannot write to {self._root}: {error.strerror}")
+
+    def _on_loop(self, call: Callable[..., None], *arguments: object) -> bool:
+        """Do it at once where the disk is quick and no thread has its hands on the segment; says whether it did."""
+        if not self._quick or not self._hands.acquire(blocking=False):
+            return False
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, call)
-        except OSError as error:
-            raise SinkUnavailable(f"cannot write to {self._root}: {error.strerror}") from error
+            self._timed(call, *arguments)
+        finally:
+            self._hands.release()
+        return True
+
+    async def _off_loop(self, call: Callable[..., None], *arguments: object) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._handed, call, *arguments)
+
+    def _handed(self, call: Callable[..., None], *arguments: object) -> None:
+        with self._hands:
+            self._timed(call, *arguments)
+
+    def _timed(self, call: Callable[..., None], *arguments: object) -> None:
+        began = self._clock()
+        try:
+            call(*arguments)
+        finally:
+            self._quick = self._clock() - began < self._quick_seconds
 
     def _open(self) -> None:
         make(self._root)
@@ -113,7 +161,8 @@ class FolderSink:
 
     def _seal_soon(self) -> None:
         self._timer = None
-        self._sealing = asyncio.get_running_loop().run_in_executor(self._thread, self._sealed)
+        if not self._on_loop(self._sealed):
+            self._sealing = asyncio.ensure_future(self._off_loop(self._sealed))
 
     def _sealed(self) -> None:
         """Seal by age; what cannot be renamed now stays readable, and is sealed by the next start."""

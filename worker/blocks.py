@@ -1,0 +1,55 @@
+"""Blocks: the lines of a batch's answers as the sinks take them, one block for each sink."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from worker.sink import Block, block_key, trace_context
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from worker.batcher import Ticket
+    from worker.rendering import Lines
+    from worker.work import Work
+
+    Kept = Sequence[tuple[Ticket[Work], Lines]]
+    """What a batch answers for: its tickets with their lines."""
+
+
+def blocks(kept: Kept, at: datetime, *, named: bool) -> tuple[Block, Block]:
+    """Gather the predictions and the rejections of a batch; `named` where a sink addresses blocks by their key."""
+    results = Block(key="", lines=[line for _, lines in kept for line in lines.predictions], written_at=at)
+    rejects = Block(key="", lines=[line for _, lines in kept for line in lines.rejections], written_at=at)
+    return _named(results, rejects, kept) if named else (results, rejects)
+
+
+def _named(results: Block, rejects: Block, kept: Kept) -> tuple[Block, Block]:
+    """Give both blocks of a batch what sinks afar name and address them by."""
+    works = [ticket.item for ticket, _ in kept]
+    # A message's second delivery may bring other rows than its first: its block must not have the same name.
+    parts = [key for work in works if work.partial for key in work.identities()]
+    # Nor must it where the model failed on a reading that it answers the next time.
+    parts += [
+        f"{nth}:{len(lines.predictions)}"
+        for nth, (ticket, lines) in enumerate(kept)
+        if len(lines.predictions) < ticket.item.usable
+    ]
+    key = block_key((work.envelope for work in works), parts=parts)
+    first = min((moment for work in works if (moment := work.envelope.published_at)), default=None)
+    predicted = _traces(works, [len(lines.predictions) for _, lines in kept])
+    rejected = _traces(works, [len(lines.rejections) for _, lines in kept])
+    return (
+        replace(results, key=key, published_at=first, traces=predicted),
+        replace(rejects, key=key, published_at=first, traces=rejected),
+    )
+
+
+def _traces(works: Sequence[Work], counts: Sequence[int]) -> Sequence[Mapping[str, str]]:
+    """The trace context of each line, `counts` of them from each work; nothing where no message has any."""
+    traces = [trace_context(work.envelope.attributes) for work in works]
+    if not any(traces):
+        return ()
+    return [trace for trace, count in zip(traces, counts, strict=True) for _ in range(count)]
