@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from schemas.reading import ISLANDS, SEXES
@@ -33,6 +34,7 @@ _CODES: Final[dict[str, dict[str | None, float]]] = {
     name: {None: NAN, **{word: float(code) for code, word in enumerate(words)}}
     for name, words in CATEGORIES.items()
 }
+_EVERY: Final = itemgetter(*FEATURES)
 _SEX: Final = _CODES["sex"]
 _ISLAND: Final = _CODES["island"]
 
@@ -47,19 +49,15 @@ def fields_matrix(readings: Iterable[Fields]) -> NDArray[np.float32]:
     import numpy as np  # noqa: PLC0415  the words must not cost a device numpy
 
     # None becomes NaN on the way to float.
-    rows = [
-        (
-            (get := one.get)("bill_length_mm"),
-            get("bill_depth_mm"),
-            get("flipper_length_mm"),
-            get("body_mass_g"),
-            get("year"),
-            _SEX[get("sex")],
-            _ISLAND[get("island")],
-        )
-        for one in readings
-    ]
-    return np.array(rows, dtype=np.float32).reshape(-1, len(FEATURES))
+    return np.array([_row(one) for one in readings], dtype=np.float32).reshape(-1, len(FEATURES))
+
+
+def _row(fields: Fields) -> tuple[float | None, ...]:
+    try:
+        *numbers, sex, island = _EVERY(fields)
+    except KeyError:
+        *numbers, sex, island = (fields.get(name) for name in FEATURES)
+    return (*numbers, _SEX[sex], _ISLAND[island])
 
 
 def columns_matrix(

@@ -139,6 +139,7 @@ class Batcher(Generic[Item]):
         self._clock = clock
         self._pace = 0.0
         self._lag = 0.0
+        self._at_ease_until = 0.0
         self._began: float | None = None
         self._waiting_rows = 0
         self._waiting: deque[Ticket[Item]] = deque()
@@ -158,7 +159,7 @@ class Batcher(Generic[Item]):
         """Bytes that wait or are under way."""
         return self._size
 
-    def submit(self, item: Item, *, rows: int, size: int, bound: bool = False) -> Ticket[Item]:
+    def submit(self, item: Item, rows: int, size: int, bound: bool = False) -> Ticket[Item]:  # noqa: FBT001, FBT002  placed, as for a ticket
         """Take an item into the next batch; raises Full, Late or Draining. Alone it is taken, however large or slow."""
         if self._draining:
             raise Draining("the worker is draining")
@@ -166,8 +167,8 @@ class Batcher(Generic[Item]):
         if self._rows and (self._rows + rows > bounds.intake_rows or self._size + size > bounds.intake_bytes):
             raise Full(f"{self._rows} readings and {self._size} bytes are waiting already")
         now = self._clock()
-        if self._rows and (expected := self._expected(rows, now)) > bounds.deadline_seconds:
-            raise Late(f"an answer would take about {expected:.1f} s, longer than the ack deadline")
+        if self._rows and (now > self._at_ease_until or self._waiting_rows + rows > bounds.batch_rows):
+            self._hold_deadline(rows, now)
         ticket = Ticket(item, rows, size, now, bound)
         self._rows += rows
         self._size += size
@@ -189,6 +190,15 @@ class Batcher(Generic[Item]):
             await self._running
         if self._finishing:
             await asyncio.wait(self._finishing)
+
+    def _hold_deadline(self, rows: int, now: float) -> None:
+        """Raise Late where an item that came now would be answered too late; else say for how long none will be."""
+        deadline = self._bounds.deadline_seconds
+        if (expected := self._expected(rows, now)) > deadline:
+            raise Late(f"an answer would take about {expected:.1f} s, longer than the ack deadline")
+        # As long as all that waits is one batch, so short a time adds far less to this than what is left.
+        if expected < deadline / 4:
+            self._at_ease_until = now + deadline / 100
 
     def _expected(self, rows: int, now: float) -> float:
         """Seconds until an item that came now is answered: the batches before it and its own, at the present pace."""

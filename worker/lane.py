@@ -85,12 +85,12 @@ class PushLane(asyncio.Protocol):
         """Take what arrived; a request that is whole is begun at once."""
         if not self._buffer:
             # Nearly always: one request, whole, with a head that is known.
-            if not self._busy and (start := data.find(_END) + len(_END)) >= len(_END):
-                head = self._ends.heads.known(data[:start])
-                if head is not None and len(data) == start + head.length:
-                    self._busy = True
-                    self._ends.accept(data[start:], head, self._answer)
-                    return
+            ends = self._ends
+            head = ends.heads.known(data)
+            if head is not None and len(data) == head.size + head.length and not self._busy:
+                self._busy = True
+                ends.accept(data[head.size :], head, self._answer)
+                return
             self._arrived = self._lanes.now
         self._buffer += data
         if not self._busy:

@@ -110,16 +110,19 @@ class Pipeline:
         duplicates.move_on()
         for work, told in works:
             keys = work.identities()
-            if not duplicates.all_new(keys):
-                joining = asyncio.create_task(self._joined(work, keys, told), name="joining a duplicate")
-                self._joining.add(joining)
-                joining.add_done_callback(self._joining.discard)
-                continue
-            work.told = told
-            try:
-                self._claimed(work, keys)
-            except Retry as error:
-                told(error)
+            if duplicates.all_new(keys):
+                work.told = told
+                try:
+                    self._claimed(work, keys)
+                except Retry as error:
+                    told(error)
+            else:
+                self._join_soon(work, keys, told)
+
+    def _join_soon(self, work: Work, keys: Sequence[str], told: Told) -> None:
+        joining = asyncio.create_task(self._joined(work, keys, told), name="joining a duplicate")
+        self._joining.add(joining)
+        joining.add_done_callback(self._joining.discard)
 
     async def _joined(self, work: Work, keys: Sequence[str], told: Told) -> None:
         try:
@@ -143,11 +146,10 @@ class Pipeline:
             await asyncio.wait(self._joining)
 
     def _submit(self, work: Work) -> Ticket[Work]:
-        envelope = work.envelope
+        envelope, rows = work.envelope, work.rows
         size = len(envelope.data) if envelope.body is None else len(envelope.body)
-        rows = 1 if type(work.readings) is dict else work.rows
         batcher = self._tables if rows > INLINE_ROWS else self._batcher
-        return batcher.submit(work, rows=rows, size=size, bound=work.told is not None)
+        return batcher.submit(work, rows, size, work.told is not None)
 
     def _claimed_part(self, work: Work, keys: Sequence[str], fresh: Sequence[int]) -> list[Ticket[Work]]:
         return [self._claimed(work.only(fresh), [keys[nth] for nth in fresh])] if fresh else []
@@ -165,7 +167,7 @@ class Pipeline:
         for ticket in batch:
             work, answer = ticket.item, ticket.answer
             # What the model failed on is welcome again: another model may answer it.
-            if isinstance(answer, Lines) and len(answer.predictions) == work.usable:
+            if type(answer) is Lines and len(answer.predictions) == work.usable:
                 durable += work.keys
             else:
                 self._duplicates.forget(work.keys)

@@ -58,7 +58,7 @@ class Work:
     @property
     def rows(self) -> int:
         """The number of answers that this message gets."""
-        return self.usable + len(self.refused)
+        return (1 if type(self.readings) is dict else len(self.positions)) + len(self.refused)
 
     def identities(self) -> list[str]:
         """What each answer is known by, usable readings first; what was refused also by what came, for it may be mended."""
