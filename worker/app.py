@@ -30,6 +30,7 @@ from worker.model_store import ModelStore
 from worker.pipeline import Parts, Pipeline
 from worker.probes import Probes
 from worker.push import PushHandler
+from worker.routes import Routes
 from worker.settings import SHIPPED_MODEL
 from worker.sinks.opening import open_sinks
 
@@ -102,22 +103,18 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             duplicates=Duplicates(count=settings.duplicates_count, seconds=settings.duplicates_seconds),
         )
         probes = Probes(metrics, model=models)
-        app = web.Application(client_max_size=settings.body_bytes)
         handler = PushHandler(pipeline, metrics, guard=guard)
-        app.add_routes(
-            [
-                web.post("/", guarded(handler.push, guard, metrics)),
-                web.post("/predict", guarded(handler.predict, guard, metrics)),
-                *_probes(probes),
-            ]
+        routes = Routes(
+            {
+                ("POST", "/"): guarded(handler.push, guard, metrics),
+                ("POST", "/predict"): guarded(handler.predict, guard, metrics),
+                ("GET", "/livez"): probes.livez,
+                ("GET", "/readyz"): probes.readyz,
+                ("GET", "/metrics"): probes.metrics,
+            },
+            body_bytes=settings.body_bytes,
         )
-        runner = web.AppRunner(
-            app,
-            handle_signals=False,
-            access_log=None,
-            shutdown_timeout=_CLOSE_SECONDS,
-            max_field_size=_FIELD_BYTES,
-        )
+        runner = web.ServerRunner(routes.server(max_field_size=_FIELD_BYTES), shutdown_timeout=_CLOSE_SECONDS)
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         listening = _listen(settings)
@@ -136,17 +133,9 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _probes(probes: Probes) -> list[web.RouteDef]:
-    return [
-        web.get("/livez", probes.livez),
-        web.get("/readyz", probes.readyz),
-        web.get("/metrics", probes.metrics),
-    ]
-
-
 @asynccontextmanager
 async def _fast_lane(
-    runner: web.AppRunner, handler: PushHandler, listening: socket.socket, settings: Settings
+    runner: web.ServerRunner, handler: PushHandler, listening: socket.socket, settings: Settings
 ) -> AsyncIterator[None]:
     """Listen with the lane that knows only pushes in front of aiohttp's own server."""
     if runner.server is None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from worker.metrics import Metrics
     from worker.settings import Settings
 
-    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+    Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 log: Final = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def guarded(handler: Handler, guard: Guard | None, metrics: Metrics) -> Handler:
     if guard is None:
         return handler
 
-    async def admitted(request: web.Request) -> web.StreamResponse:
+    async def admitted(request: web.BaseRequest) -> web.StreamResponse:
         token = request.headers.get("Authorization")
         if not guard.known(token) and (refusal := await judged(guard, token, metrics)) is not None:
             return web.Response(status=refusal.status, text=refusal.text, headers=advice(refusal.status))

@@ -86,8 +86,13 @@ class Pipeline:
 
         A reading that is known is not answered again: its first one's ticket is joined, or memory answers.
         """
-        work = read(envelope, kept=True)
-        await self._durable(work, work.identities())
+        work = read(envelope)
+        keys = work.identities()
+        self._duplicates.move_on()
+        if self._duplicates.all_new(keys):
+            await self._claimed(work, keys)
+        else:
+            await self._durable(work, keys)
         return Verdict.ACCEPTED if work.usable else Verdict.REJECTED
 
     async def _durable(self, work: Work, keys: Sequence[str]) -> None:

@@ -40,11 +40,11 @@ class Probes:
         self._status = status
         self._metrics.ready(value=status == "ready")
 
-    async def livez(self, _: web.Request) -> web.Response:
+    async def livez(self, _: web.BaseRequest) -> web.Response:
         """The process serves."""
         return web.Response(text="alive\n")
 
-    async def readyz(self, _: web.Request) -> web.Response:
+    async def readyz(self, _: web.BaseRequest) -> web.Response:
         """200 while messages are taken, 503 before and after; `degraded` is 200 too: a good model answers."""
         ready, told = self._status == "ready", self._model
         answer = {"status": self._status, "model": told.model}
@@ -54,6 +54,6 @@ class Probes:
         status = web.HTTPOk.status_code if ready else web.HTTPServiceUnavailable.status_code
         return web.json_response(answer, status=status)
 
-    async def metrics(self, _: web.Request) -> web.Response:
+    async def metrics(self, _: web.BaseRequest) -> web.Response:
         """Everything counted, for Prometheus."""
         return web.Response(body=self._metrics.render(), content_type="text/plain", charset="utf-8")

@@ -47,7 +47,7 @@ class PushHandler:
         self._admitting: set[asyncio.Task[None]] = set()
         self._turn: list[tuple[bytes, str | None, Answer]] = []
 
-    async def push(self, request: web.Request) -> web.Response:
+    async def push(self, request: web.BaseRequest) -> web.Response:
         """Answer 204 once everything in the message is durable."""
         body = await request.read()
         try:
@@ -57,7 +57,7 @@ class PushHandler:
             return web.Response(status=refusal.status, text=refusal.text, headers=_headers(refusal.status))
         return web.Response(status=DONE)
 
-    async def predict(self, request: web.Request) -> web.Response:
+    async def predict(self, request: web.BaseRequest) -> web.Response:
         """Answer a reading or a table with its predictions and rejections; 422 where nothing could be classified."""
         body = await request.read()
         try:
@@ -130,7 +130,7 @@ def _headers(status: int) -> dict[str, str]:
     return {} if status == NOT_AN_ENVELOPE else advice(status)
 
 
-def _envelope(request: web.Request, body: bytes) -> Envelope:
+def _envelope(request: web.BaseRequest, body: bytes) -> Envelope:
     if MESSAGE_ID_HEADER in request.headers:
         return unwrapped(body, {name.lower(): value for name, value in request.headers.items()})
     return wrapped(body)

@@ -1,0 +1,48 @@
+"""Routes: aiohttp's server with a dictionary of handlers; a router and middlewares cost as much as a reading does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class Routes:
+    """Hands each request to the handler of its method and path; what is known otherwise is 405, all else 404."""
+
+    def __init__(self, handlers: Mapping[tuple[str, str], Handler], *, body_bytes: int) -> None:
+        """Store handlers by method and path, and the longest body; where there is a GET, there is a HEAD."""
+        heads = {("HEAD", path): handler for (method, path), handler in handlers.items() if method == "GET"}
+        self._handlers = {**heads, **handlers}
+        self._body_bytes = body_bytes
+
+    def server(self, *, max_field_size: int) -> web.Server:
+        """Make the server, inside a running loop; a longer header than that is refused."""
+        return web.Server(
+            self._handle, request_factory=self._request, access_log=None, max_field_size=max_field_size
+        )
+
+    def _request(
+        self, message: Any, body: Any, protocol: Any, writer: Any, task: asyncio.Task[None]
+    ) -> web.BaseRequest:
+        loop = asyncio.get_running_loop()
+        return web.BaseRequest(message, body, protocol, writer, task, loop, client_max_size=self._body_bytes)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        known = self._handlers
+        # As it was sent first: parsing a path costs more than finding it.
+        handler = known.get((request.method, request.raw_path)) or known.get((request.method, request.path))
+        if handler is not None:
+            return await handler(request)
+        allowed = sorted(method for method, path in known if path == request.path)
+        if allowed:
+            return web.Response(
+                status=405, text="405: Method Not Allowed", headers={"Allow": ",".join(allowed)}
+            )
+        return web.Response(status=404, text="404: Not Found")
