@@ -168,25 +168,6 @@ async def test_the_probes_say_alive_ready_and_which_model(worker: aiohttp.Client
     assert len(said["model"]) == 12
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status", "allow"),
-    [
-        ("GET", "/", 405, "POST"),
-        ("PUT", "/predict", 405, "POST"),
-        ("POST", "/livez", 405, "GET,HEAD"),
-        ("HEAD", "/livez?verbose", 200, None),
-        ("GET", "/nowhere", 404, None),
-        ("POST", "/push", 404, None),
-    ],
-)
-async def test_other_methods_and_paths_are_told_what_there_is(
-    worker: aiohttp.ClientSession, method: str, path: str, status: int, allow: str | None
-) -> None:
-    """A wrong method is 405 and names the right ones, a wrong path 404; a HEAD is there wherever a GET is."""
-    async with worker.request(method, path) as answer:
-        assert (answer.status, answer.headers.get("Allow")) == (status, allow)
-
-
 async def test_metrics_count_batches_and_outcomes(worker: aiohttp.ClientSession) -> None:
     """What was answered is what is counted."""
     for payload in (encode(Birds(1).reading()), encode(Birds(1).table(5)), b"{}"):
