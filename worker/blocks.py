@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from worker.batcher import Ticket
     from worker.rendering import Lines
+    from worker.ticket import Ticket
     from worker.work import Work
 
     Kept = Sequence[tuple[Ticket[Work], Lines]]

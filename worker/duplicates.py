@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from worker.batcher import Ticket
+    from worker.ticket import Ticket
 
 
 @dataclass(frozen=True, slots=True)

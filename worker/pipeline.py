@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from worker.batcher import Batcher, Bounds, Ticket
+from worker.batcher import Batcher, Bounds
 from worker.blocks import blocks
 from worker.duplicates import Duplicates
 from worker.echo import echo
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from worker.classifier import Classifier
     from worker.drift import Drift
     from worker.metrics import Metrics
+    from worker.ticket import Ticket
     from worker.witness import Witness
 
     Told = Callable[[Retry | None], None]

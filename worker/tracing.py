@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Link, Span
 
-    from worker.batcher import Ticket
     from worker.rendering import Lines
+    from worker.ticket import Ticket
     from worker.witness import Seen
     from worker.work import Work
 

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from worker.batcher import Ticket
     from worker.rendering import Lines
+    from worker.ticket import Ticket
     from worker.work import Work
 
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from worker.batcher import Batcher, Bounds, Ticket
+from worker.batcher import Batcher, Bounds
 from worker.errors import Draining, Full, Late, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
+
+    from worker.ticket import Ticket
 
 BOUNDS = Bounds(batch_rows=8, intake_rows=100, intake_bytes=1000)
 

@@ -12,12 +12,13 @@ import pytest
 
 from schemas.codec import encode
 from schemas.testing import Birds
-from worker.batcher import Bounds, Ticket
+from worker.batcher import Bounds
 from worker.duplicates import Duplicates
 from worker.errors import Full, Unavailable
 from worker.pipeline import Verdict
 from worker.sink import SinkUnavailable
 from worker.testing import RuleClassifier
+from worker.ticket import Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
