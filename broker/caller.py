@@ -86,7 +86,9 @@ class Caller:
 
     async def _connect(self, seconds: float) -> _Connection:
         async with asyncio.timeout(seconds):
-            _, made = await self._loop.create_connection(lambda: _Connection(self), self._host, self._port)
+            _, made = await self._loop.create_connection(
+                lambda: _Connection(self, self._loop), self._host, self._port
+            )
         return made
 
     def opened(self, connection: _Connection) -> None:
@@ -134,15 +136,17 @@ class _Connection(asyncio.Protocol):
         "_framed",
         "_headed",
         "_keeps",
+        "_loop",
         "_parser",
         "_status",
         "_transport",
         "until",
     )
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, loop: asyncio.AbstractEventLoop) -> None:
         self.until = float("inf")
         self._caller = caller
+        self._loop = loop
         self._answer: asyncio.Future[int] | None = None
         self._begin()
 
@@ -163,7 +167,7 @@ class _Connection(asyncio.Protocol):
         """Send a request; the answer's status, or why there is none."""
         self.until = until
         self._begin()
-        self._answer = answer = asyncio.get_running_loop().create_future()
+        self._answer = answer = self._loop.create_future()
         self._transport.write(request)
         return answer
 
