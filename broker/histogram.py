@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
-from math import log
 from typing import Final
 
 _FINEST_SECONDS: Final = 1e-5
 _GROWTH: Final = 1.1
-_PER_LOG: Final = 1 / log(_GROWTH)
 _BUCKETS: Final = 220
 """From ten microseconds to about three hours."""
+_BOUNDS: Final = [_FINEST_SECONDS * _GROWTH**bucket for bucket in range(_BUCKETS - 1)]
+"""The longest duration of each bucket but the last, which has no bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,7 @@ class Histogram:
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
-        bucket = int(log(seconds / _FINEST_SECONDS) * _PER_LOG) + 1 if seconds > _FINEST_SECONDS else 0
-        self._buckets[min(bucket, _BUCKETS - 1)] += 1
+        self._buckets[bisect_left(_BOUNDS, seconds)] += 1
         self._count += 1
         self._longest = max(self._longest, seconds)
 

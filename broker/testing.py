@@ -1,11 +1,12 @@
-"""A push endpoint for tests and load: it answers as told and remembers what it was sent."""
+"""Push endpoints for tests and load: they answer as told and remember what they were sent."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
     from typing import Self
+
+_LENGTH: Final = re.compile(rb"content-length: ([0-9]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +82,54 @@ class RecordingEndpoint:
             return web.Response(status=status)
         finally:
             self.under_way -= 1
+
+
+class RawEndpoint:
+    """Answer requests on a free port of loopback with the next of `answers`, byte for byte (None: never).
+
+    With `ends` the connection is closed behind each answer. `requests` has what came, and on which connection.
+    """
+
+    def __init__(self, *answers: bytes | None, ends: bool = False) -> None:
+        self.requests: list[tuple[int, bytes]] = []
+        self.writers: list[asyncio.StreamWriter] = []
+        self.asked = asyncio.Event()
+        self.left = asyncio.Event()
+        self.port = 0
+        self._answers = iter(answers)
+        self._ends = ends
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+        for writer in self.writers:
+            writer.close()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        number = len(self.writers)
+        try:
+            await self._answer(number, reader, writer)
+            while not self._ends:
+                await self._answer(number, reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.left.set()
+        finally:
+            writer.close()
+
+    async def _answer(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = _LENGTH.search(head)
+        self.requests.append((number, head + await reader.readexactly(int(length[1]) if length else 0)))
+        self.asked.set()
+        answer = next(self._answers, None)
+        if answer is not None:
+            writer.write(answer)
+            await writer.drain()

@@ -42,7 +42,9 @@ class Block:
         return self.text.split("\n")
 
     def filled(self) -> Block:
-        """The same without blank lines."""
+        """The same without blank lines; of no rows it has been before."""
+        if not self.rows:
+            return self
         lines = self.lines
         kept = [
             (row, line) for row, line in zip(self.rows, lines, strict=True) if line and not line.isspace()
@@ -56,6 +58,12 @@ class Block:
         """Some of the lines."""
         text = "\n".join(self.lines[part])
         return Block(text=text, rows=self.rows[part], end=self.end, cut=self.cut)
+
+    def picked(self, positions: Sequence[int]) -> Block:
+        """The lines at these positions in it (from 0)."""
+        lines, rows = self.lines, self.rows
+        text = "\n".join([lines[position] for position in positions])
+        return Block(text=text, rows=[rows[position] for position in positions], end=self.end, cut=self.cut)
 
 
 def blocks(file: BinaryIO, survey: Survey, begin: Place, size: list[int]) -> Iterator[Block]:

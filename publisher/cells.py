@@ -126,6 +126,9 @@ class ColumnReader:
 
 
 def _numbers(cells: Sequence[str]) -> str:
+    text = ",".join(cells)
+    if _plain(text) and text.count(",") == len(cells) - 1:
+        return text
     text = ",".join([_NULLS.get(cell, cell) for cell in cells])
     if " " in text:
         return _numbers([cell.strip() for cell in cells]) if _padded(cells) else _unfit()
@@ -135,6 +138,13 @@ def _numbers(cells: Sequence[str]) -> str:
     if not text.isascii() or text.encode().translate(None, _OF_NUMBERS):
         raise UnfitError
     return text
+
+
+def _plain(text: str) -> bool:
+    """Whether it is digits, points and the commas between cells alone, and no cell stands for nothing."""
+    if not text.isascii() or text.encode().translate(None, b"0123456789.,"):
+        return False
+    return text[:1] not in {"", ","} and text[-1] not in ".," and ",," not in text and ".," not in text
 
 
 def _padded(cells: Sequence[str]) -> bool:

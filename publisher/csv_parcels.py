@@ -2,12 +2,14 @@
 
 Tables are read column by column, a block of lines at a time. A block that holds anything odd is halved until
 what is odd stands alone, and that is read row by row: so one bad row costs its neighbours nothing but time.
+Rows without any measurement, which real files do have, are found at once and read alone.
 """
 
 from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from pydantic_core import to_json
@@ -71,12 +73,13 @@ class CsvParcels:
             )
         size = [min(BLOCK, table_bytes)]
         for block in self._file.blocks(begin or self._file.start, size):
-            pieces = list[_Piece]()
+            pieces, bad = list[_Piece](), list[BadRow]()
             for each in self._bounded(block, most_rows):
                 if isinstance(each, BadRow):
-                    yield each
+                    bad.append(each)
                 else:
                     pieces.append(each)
+            yield from sorted(bad, key=attrgetter("line"))
             yield from _joined(pieces, table_bytes=table_bytes, most_rows=most_rows)
             yield Parcel(end=block.end)
             # The next block is to give one table: how much that is follows from what this one came to.
@@ -94,10 +97,20 @@ class CsvParcels:
     def _pieces(self, block: Block) -> Iterator[_Piece | BadRow]:
         try:
             piece = self._piece(block)
+        except _UnmeasuredError as rows:
+            yield from self._without(block, rows.positions)
         except (UnfitError, ValueError, csv.Error):
             yield from self._smaller(block)
         else:
             yield piece
+
+    def _without(self, block: Block, unmeasured: Sequence[int]) -> Iterator[_Piece | BadRow]:
+        """Read these rows one by one, and the others together."""
+        for each in self._file.by_row(block.picked(unmeasured)):
+            yield each if isinstance(each, BadRow) else self._piece_of(each.reading)
+        measured = sorted(set(range(len(block.rows))).difference(unmeasured))
+        if measured:
+            yield from self._pieces(block.picked(measured))
 
     def _smaller(self, block: Block) -> Iterator[_Piece | BadRow]:
         filled = block.filled()
@@ -114,12 +127,18 @@ class CsvParcels:
     def _piece(self, block: Block) -> _Piece:
         """Read a block column by column; raises one of several errors where anything is odd."""
         cells = self.split(block)
-        read = {name: self._reader.json(name, cells[place]) for name, place in self._taken().items()}
+        taken = self._taken()
+        measured = {
+            name: self._reader.json(name, cells[taken[name]]) for name in taken if name in MEASUREMENTS
+        }
+        _check_measured(list(measured.values()))
+        read = {
+            name: measured.get(name) or self._reader.json(name, cells[place]) for name, place in taken.items()
+        }
         names = self._names(block, cells)
         read["reading_id"] = to_json(names).decode()[1:-1]
         if self._adds_device:
             read["device_id"] = ",".join([to_json(self._file.device_id).decode()] * len(names))
-        _check_measured(read)
         piece = _Piece(columns=read, rows=len(names), first=names[0])
         if piece.size > MAX_PAYLOAD // 2:
             raise UnfitError
@@ -190,13 +209,24 @@ class _Piece:
         return ("{" + ",".join(told) + "}").encode()
 
 
-def _check_measured(columns: dict[str, str]) -> None:
-    """Raise UnfitError where a row has none of the measurements."""
-    measured = [columns[name] for name in MEASUREMENTS if name in columns]
-    if all(NULL in text for text in measured):
-        rows = zip(*(text.split(",") for text in measured), strict=True)
-        if any(all(cell == NULL for cell in row) for row in rows):
-            raise UnfitError
+class _UnmeasuredError(Exception):
+    """Rows of a block, by their positions in it, have none of the measurements."""
+
+    def __init__(self, positions: Sequence[int]) -> None:
+        super().__init__()
+        self.positions = positions
+
+
+def _check_measured(columns: Sequence[str]) -> None:
+    """Raise _UnmeasuredError where rows have none of the measurements."""
+    if not columns or not all(NULL in text for text in columns):
+        return
+    first, *others = [text.split(",") for text in columns]
+    empty = [position for position, cell in enumerate(first) if cell == NULL]
+    for column in others:
+        empty = [position for position in empty if column[position] == NULL]
+    if empty:
+        raise _UnmeasuredError(empty)
 
 
 def _joined(pieces: list[_Piece], *, table_bytes: int, most_rows: int) -> Iterator[Parcel]:

@@ -89,7 +89,8 @@ class RestTransport:
             self._queue.append(waiting)
             self._held += 1
             self._held_bytes += waiting.size
-            self._changed.notify_all()
+            if self._held == 1 or self._whole():
+                self._changed.notify_all()
         return waiting.answer
 
     def close(self) -> None:
@@ -109,6 +110,12 @@ class RestTransport:
         return self._held > 0 and (
             self._held >= settings.in_flight_messages or self._held_bytes + size > settings.in_flight_bytes
         )
+
+    def _whole(self) -> bool:
+        """Whether a batch need not wait for more; while none is under way, all that is held is waiting."""
+        settings = self._settings
+        most = min(settings.batch_messages, settings.in_flight_messages)
+        return self._closed or self._held >= most or self._held_bytes >= settings.batch_bytes
 
     def _run(self) -> None:
         while batch := self._batch():
@@ -130,8 +137,7 @@ class RestTransport:
         with self._changed:
             while not self._queue and not self._closed:
                 self._changed.wait()
-            if len(self._queue) < self._settings.batch_messages and not self._closed:
-                self._changed.wait(self._settings.batch_wait_s)
+            self._changed.wait_for(self._whole, self._settings.batch_wait_s)
             batch, size = list[_Waiting](), 0
             while self._queue and len(batch) < self._settings.batch_messages:
                 size += self._queue[0].size

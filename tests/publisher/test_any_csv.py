@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from publisher.bad_row import BadRow
+from publisher.csv_parcels import CsvParcels
 from publisher.csv_rows import CsvFile, CsvRow
 from publisher.errors import BadFileError
+from schemas.codec import DecodedTable, decode, row_of
+from schemas.reading import Reading
 
 HEADERS = st.sampled_from(
     [
@@ -51,3 +54,45 @@ def test_any_bytes_are_rows_and_bad_rows_or_a_file_that_is_refused(content: byte
     if rows is not None:
         assert all(row.reasons for row in rows if isinstance(row, BadRow))
         assert len({row.line for row in rows}) == len(rows)
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            "Adelie,Torgersen,39.1,18.7,181,3750,male,2007",
+            "Adelie,Torgersen,39.5,NA,186,,female,2007",
+            "Adelie,Torgersen,NA,NA,NA,NA,NA,2007",
+            "Adelie,Torgersen,,.,null,nan,,2009",
+            "Gentoo,Biscoe,39,5,18.7,181,3750,male,2007",
+            "Gentoo,Biscoe,-1,18.7,181,3750,male,2007",
+            '"Gentoo",Biscoe,50.,16.3,230,5700,male,2007',
+            "",
+            " ",
+        ]
+    ),
+    max_size=30,
+)
+
+
+@given(LINES, st.sampled_from([1, 3, 350]))
+@settings(max_examples=150)
+def test_tables_say_what_rows_say(lines: list[str], most_rows: int) -> None:
+    """Wherever odd, empty and unmeasured rows stand, tables hold the same readings and tell the same bad rows in order."""
+    header = "species,island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "birds.csv"
+        path.write_text("\n".join([header, *lines]))
+        file = CsvFile(path)
+        strict = list(file.rows())
+        fast = list(CsvParcels(file).tables(most_rows=most_rows))
+    tables = [each for each in fast if not isinstance(each, BadRow) and each.rows]
+    assert [each for each in fast if isinstance(each, BadRow)] == [
+        each for each in strict if isinstance(each, BadRow)
+    ]
+    told = list[Reading]()
+    for each in tables:
+        decoded = decode(each.payload)
+        assert isinstance(decoded, DecodedTable)
+        assert not decoded.refused
+        told += [row_of(decoded.table, row) for row in range(each.rows)]
+    assert told == [each.reading for each in strict if isinstance(each, CsvRow)]

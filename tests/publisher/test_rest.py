@@ -113,6 +113,24 @@ def test_messages_travel_together(rest: StagedRest) -> None:
     sending.close()
 
 
+@pytest.mark.parametrize("bounds", [{"batch_messages": 3}, {"batch_bytes": 3}, {"in_flight_messages": 3}])
+def test_a_message_waits_for_company(rest: StagedRest, bounds: dict[str, int]) -> None:
+    """One more message does not end the wait, a whole batch does: three that come one by one are one request."""
+    sending = transport(rest.address, batch_wait_s=60, **bounds)
+    answers = [sending.send(Message(b"x", {})) for _ in range(3)]
+    assert all(answer.result(5) for answer in answers)
+    assert rest.batches == [3]
+    sending.close()
+
+
+def test_closing_ends_the_wait_for_company(rest: StagedRest) -> None:
+    """Whoever closes does not wait for messages that will not come."""
+    sending = transport(rest.address, batch_wait_s=60)
+    answer = sending.send(Message(b"x", {}))
+    sending.close()
+    assert answer.done()
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [
