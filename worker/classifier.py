@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answers:
     """What a model says of n readings.
 
@@ -23,6 +24,12 @@ class Answers:
     winners: NDArray[np.intp]
     out_of_distribution: NDArray[np.bool_]
     model: str
+
+    @cached_property
+    def unlike(self) -> list[int]:
+        """The positions of the readings that are out of distribution; nearly always none."""
+        found: list[int] = self.out_of_distribution.nonzero()[0].tolist()
+        return found
 
 
 class Classifier(Protocol):

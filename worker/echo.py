@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import orjson
 
 from schemas.features import FEATURES
@@ -39,7 +38,7 @@ def _wanted(isolated: Isolated, most: int) -> list[int]:
     strange: list[int] = []
     for first, run in isolated.runs:
         wanted += range(first, first + min(len(run.winners), most - len(wanted)))
-        strange += (first + np.flatnonzero(run.out_of_distribution)[: most - len(strange)]).tolist()
+        strange += [first + nth for nth in run.unlike[: most - len(strange)]]
     return sorted({*wanted, *strange}, reverse=True)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
-import numpy as np
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -232,9 +231,9 @@ class Metrics:
 
     def strange(self, isolated: Isolated) -> None:
         """Count the readings of a batch that are unlike what the model was trained on."""
-        found = sum(int(np.count_nonzero(run.out_of_distribution)) for _, run in isolated.runs)
-        if found:
-            self._strange.inc(found)
+        for _, run in isolated.runs:
+            if run.unlike:
+                self._strange.inc(len(run.unlike))
 
     def duplicates(self, *, in_flight: int, durable: int) -> None:
         """Count the readings of a message that were seen before."""

@@ -177,7 +177,8 @@ class Pipeline:
                 durable += work.keys
             else:
                 self._duplicates.forget(work.keys)
-        self._duplicates.remember(durable)
+        if durable:
+            self._duplicates.remember(durable)
         for ticket in batch:
             told, answer = ticket.item.told, ticket.answer
             if told is not None:

@@ -123,7 +123,7 @@ def _run_middles(rows: NDArray[np.float32], run: Answers) -> list[str]:
 def _tails(rows: NDArray[np.float32], run: Answers) -> list[str]:
     """Write `out_of_distribution`, `missing` and `model`: few different ones, so each is written once a batch."""
     missing = np.isnan(rows)
-    if not missing.any() and not run.out_of_distribution.any():
+    if not run.unlike and not missing.any():
         return [_tail(0, run.model)] * len(rows)
     codes: list[int] = (missing @ _BITS * 2 + run.out_of_distribution).tolist()
     written = {code: _tail(code, run.model) for code in set(codes)}
