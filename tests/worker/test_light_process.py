@@ -40,6 +40,7 @@ UNUSED = {
     "pandas": "nobody's",
     "matplotlib": "nobody's",
     "numpy.testing": "what scipy brings",
+    "numpy.ma": "what scipy and np.unique bring",
     "google.cloud.storage": "a sink or a model afar",
     "google.pubsub_v1": "a topic as sink",
     "grpc": "the same",

@@ -1,4 +1,4 @@
-"""The lean import of xgboost: less of it, and nothing of it broken for who asks for the rest."""
+"""Lean imports: less of xgboost and google-auth, and nothing of them broken for who asks for the rest."""
 
 from __future__ import annotations
 
@@ -46,6 +46,24 @@ assert lean.XGBClassifier
 assert lean.core.scipy.sparse.csr_matrix is scipy.sparse.csr_matrix
 """
 
+CERTIFICATES = """
+import asyncio, sys, time
+from worker.oidc import Expected, TokenGuard
+assert "cryptography.x509" not in sys.modules
+from broker.push import Identity
+from broker.signer import TokenSigner
+signer = TokenSigner(time.time)
+
+class Keys:
+    async def key(self, key_id):
+        return signer.certificates()[key_id]
+
+token = signer.token(Identity(email="a@b", audience="https://a"))
+guard = TokenGuard(Keys(), Expected("https://a", "a@b"))
+asyncio.run(guard.admit(f"Bearer {token}"))
+assert guard.known(f"Bearer {token}")
+"""
+
 
 @pytest.mark.parametrize(
     "program",
@@ -53,6 +71,7 @@ assert lean.core.scipy.sparse.csr_matrix is scipy.sparse.csr_matrix
         pytest.param(MATRICES, id="scipy's matrices are trained on and predicted as ever"),
         pytest.param(WRAPPERS, id="scikit-learn and plots can be imported afterwards"),
         pytest.param(MORE, id="another version of xgboost that needs more of scipy gets the real one"),
+        pytest.param(CERTIFICATES, id="tokens are verified with keys that come as certificates"),
         pytest.param(AFTER, id="what is imported already stays"),
     ],
 )
