@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pydantic import AliasChoices
-
-from worker.settings import Settings
+from worker.settings import Settings, variables
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -21,8 +22,9 @@ _ROOT: Final = Path(__file__).parents[1]
 
 def table() -> str:
     """One row a setting: its variables, its default, what it does."""
+    words = _words()
     rows = [
-        f"| {_variables(name, field)} | {_default(field)} | {' '.join((field.description or '').split())} |"
+        f"| {', '.join(f'`{each}`' for each in variables(name, field))} | {_default(field)} | {words[name]} |"
         for name, field in Settings.model_fields.items()
     ]
     return "\n".join(["| variable | default | |", "|---|---|---|", *rows]) + "\n"
@@ -38,10 +40,16 @@ def renewed(text: str) -> str:
     return f"{before}{begin}\n{table()}\n{end}{after}"
 
 
-def _variables(name: str, field: FieldInfo) -> str:
-    alias = field.validation_alias
-    names = alias.choices if isinstance(alias, AliasChoices) else [alias or f"ROOKERY_{name.upper()}"]
-    return ", ".join(f"`{each}`" for each in names)
+def _words() -> dict[str, str]:
+    """Give the text under each setting; pydantic would read it too, but each time that a worker starts."""
+    (kind,) = ast.parse(inspect.getsource(Settings)).body
+    return {
+        ast.unparse(field.target): " ".join(str(text.value.value).split())
+        for field, text in pairwise(kind.body if isinstance(kind, ast.ClassDef) else ())
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }
 
 
 def _default(field: FieldInfo) -> str:

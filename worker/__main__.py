@@ -6,15 +6,18 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Final
 
-import uvloop
-from pydantic import ValidationError
+from worker.lean_start import lean_imports
 
-from worker.app import serve
-from worker.artifacts import ModelRefused
-from worker.errors import Misconfigured
-from worker.logs import configure
-from worker.settings import Settings
-from worker.sink import SinkUnavailable
+with lean_imports():
+    import uvloop
+    from pydantic import ValidationError
+
+    from worker.app import serve
+    from worker.artifacts import ModelRefused
+    from worker.errors import Misconfigured
+    from worker.logs import configure
+    from worker.settings import Settings
+    from worker.sink import SinkUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,7 @@ from aiohttp import web
 
 from worker.auth import guarded, loopback, unsafe
 from worker.batcher import Bounds
+from worker.cpus import cpus
 from worker.drift import Drift
 from worker.duplicates import Duplicates
 from worker.errors import Misconfigured
@@ -50,6 +52,9 @@ UNFINISHED: Final = 3
 GARBAGE: Final = (50_000, 50, 100)
 """Thresholds of the garbage collector: a push leaves no cycles, so looking for them at every 700th object only stalls."""
 
+SPARE_THREADS: Final = 4
+"""Threads beyond one a CPU, for what waits for a disk or a network."""
+
 _FIELD_BYTES: Final = 2 * 1024 * 1024
 """Longest header: however long a token, it is refused as one."""
 
@@ -60,6 +65,7 @@ _CLOSE_SECONDS: Final = 1.0
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was taken; raises Misconfigured, ModelRefused, SinkUnavailable."""
     stopping = asyncio.Event()
+    own_threads()
     with _signals(stopping):
         async with running(settings) as address:
             _tell(settings.ready_file, address)
@@ -67,6 +73,12 @@ async def serve(settings: Settings) -> None:
             await stopping.wait()
             log.info("draining", extra={"drain_seconds": settings.drain_seconds})
     log.info("stopped")
+
+
+def own_threads() -> None:
+    """Bound the threads that the running loop hands work to by the CPUs that the container has, not by the host's."""
+    threads = ThreadPoolExecutor(cpus() + SPARE_THREADS, thread_name_prefix="worker")
+    asyncio.get_running_loop().set_default_executor(threads)
 
 
 @asynccontextmanager

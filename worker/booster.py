@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from worker.classifier import Answers
 from worker.dense_call import DenseCall
+from worker.lean_xgboost import xgboost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from schemas.artifact import Golden, ModelCard
@@ -22,24 +19,6 @@ if TYPE_CHECKING:
 PROBABILITY_TOLERANCE: Final = 1e-6
 """How far a golden probability may be off: the exponential's last bit differs between processors."""
 
-
-@contextmanager
-def _hidden(module: str) -> Iterator[None]:
-    """Make a module that is not imported yet impossible to import."""
-    if module in sys.modules:
-        yield
-        return
-    sys.modules[module] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[module]
-
-
-# Where scikit-learn is installed (to train), xgboost imports it for wrappers that a worker never uses: this
-# costs more than twice the time of all that it does use.
-with _hidden("sklearn"):
-    import xgboost
 
 _LIBRARY: Final = xgboost.core._LIB  # noqa: SLF001  the loaded library, by the only name that it has
 XGBOOST_VERSION: Final[str] = xgboost.__version__

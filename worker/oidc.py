@@ -7,9 +7,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from google.auth import jwt
-
 from worker.auth import FORBIDDEN, Denied
+from worker.later import Later, instead
+
+# It reads certificates, too, where keys come as such; with keys as they are, that is a third of its memory and time.
+with instead("cryptography.x509", Later("cryptography.x509")):
+    from google.auth import jwt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

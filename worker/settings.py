@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 SHIPPED_MODEL = Path(__file__).parent / "shipped" / "penguins.ubj"
 
 
-class Settings(BaseSettings):
-    """The worker's settings; each is the variable `ROOKERY_<NAME>`."""
+class Settings(BaseModel):
+    """The worker's settings; each is the variable `ROOKERY_<NAME>`, in upper or lower case."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="ROOKERY_",
-        frozen=True,
-        extra="ignore",
-        use_attribute_docstrings=True,
-        populate_by_name=True,
-    )
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, validate_default=True)
+
+    def __init__(self, **chosen: Any) -> None:
+        """Read the environment; what is chosen here goes before it. Raises ValidationError."""
+        told = {name.upper(): value for name, value in os.environ.items()}
+        named = {name: variables(name, field) for name, field in type(self).model_fields.items()}
+        found = {
+            name: next(told[each] for each in names if each in told)
+            for name, names in named.items()
+            if not told.keys().isdisjoint(names)
+        }
+        super().__init__(**(found | chosen))
 
     host: str = "127.0.0.1"
     """Address to listen on; `0.0.0.0` in a container."""
@@ -119,3 +127,10 @@ class Settings(BaseSettings):
 
     log_format: Literal["auto", "json", "text"] = "auto"
     """`json` in Cloud Logging's field names, `text` for people; `auto` is `text` on a terminal."""
+
+
+def variables(name: str, field: FieldInfo) -> list[str]:
+    """Give the variables that a setting is read from; the first one that is there counts."""
+    alias = field.validation_alias
+    names = alias.choices if isinstance(alias, AliasChoices) else [alias or f"ROOKERY_{name.upper()}"]
+    return [str(each) for each in names]

@@ -8,8 +8,10 @@ import binascii
 import contextlib
 import logging
 import re
+import ssl
 import time
 from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
@@ -55,8 +57,12 @@ class SigningKeys:
         self._fetching: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        # A context of its own: aiohttp's trusts nobody in a worker's process (worker/lean_start.py).
+        trust = ssl.create_default_context() if urlsplit(self._url).scheme == "https" else True
         self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=_FETCH_SECONDS), cookie_jar=aiohttp.DummyCookieJar()
+            connector=aiohttp.TCPConnector(ssl=trust),
+            timeout=aiohttp.ClientTimeout(total=_FETCH_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
         return self
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import compileall
 import sys
 import time
 from typing import TYPE_CHECKING, Final
 
 from load.bench.contender import PEERS
 from load.bench.environment import Absent
-from load.bench.machine import server_cpu
+from load.bench.machine import ROOT, server_cpu
 from load.bench.process import Process
 from load.bench.progress import say
 from load.bench.run import Run, Section
@@ -32,6 +33,7 @@ _LONGEST_S: Final = 120
 def measure(run: Run) -> Section:
     """Start both in turn, then let one worker serve an hour's worth of requests."""
     section = Section()
+    _compile()
     for nth in range(run.rounds * (1 if run.quick else _STARTS_A_ROUND)):
         section.add(nth, BARE, **_bare(run))
         section.add(nth, FAST.name, **_worker(run, nth, run.authority))
@@ -40,6 +42,12 @@ def measure(run: Run) -> Section:
     _hour(run, section)
     section.notes[BARE] = "no scikit-learn to import, as in the worker's image"
     return section
+
+
+def _compile() -> None:
+    """Compile what both import of this checkout, as the image does and an installation, whatever the shell says of it."""
+    for room in ("load", "schemas", "worker"):
+        compileall.compile_dir(ROOT / room, quiet=2)
 
 
 def _bare(run: Run) -> dict[str, float]:
