@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -24,15 +25,11 @@ class Routes:
 
     def server(self, *, max_field_size: int) -> web.Server:
         """Make the server, inside a running loop; a longer header than that is refused."""
-        return web.Server(
-            self._handle, request_factory=self._request, access_log=None, max_field_size=max_field_size
-        )
-
-    def _request(
-        self, message: Any, body: Any, protocol: Any, writer: Any, task: asyncio.Task[None]
-    ) -> web.BaseRequest:
         loop = asyncio.get_running_loop()
-        return web.BaseRequest(message, body, protocol, writer, task, loop, client_max_size=self._body_bytes)
+        request = partial(web.BaseRequest, loop=loop, client_max_size=self._body_bytes)
+        return web.Server(
+            self._handle, request_factory=request, access_log=None, max_field_size=max_field_size
+        )
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         known = self._handlers
