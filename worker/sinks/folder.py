@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from schemas.segment import hour_of
 from worker.segment import Segment, make, recover
 from worker.sink import SinkUnavailable
 
@@ -61,7 +60,7 @@ class FolderSink:
         self._root = root
         self._roll = roll or Roll()
         self._segment: Segment | None = None
-        self._hour = ""
+        self._hour = (0, 0, 0, 0)
         self._timer: asyncio.TimerHandle | None = None
         self._sealing: asyncio.Future[None] | None = None
         self._keys: OrderedDict[str, None] = OrderedDict()
@@ -132,11 +131,13 @@ class FolderSink:
     def _write(self, block: Block) -> None:
         if block.key and block.key in self._keys:
             return
-        if self._segment is not None and hour_of(block.written_at) != self._hour:
+        at = block.written_at
+        hour = (at.year, at.month, at.day, at.hour)
+        if self._segment is not None and hour != self._hour:
             self._seal()
         if self._segment is None:
             self._segment = Segment.start(self._root, block.written_at)
-            self._hour = hour_of(block.written_at)
+            self._hour = hour
         try:
             self._segment.append(b"".join(block.lines))
         except OSError:
