@@ -115,15 +115,18 @@ class Pipeline:
         duplicates = self._duplicates
         duplicates.move_on()
         for work, told in works:
-            keys = work.identities()
-            if duplicates.all_new(keys):
-                work.told = told
-                try:
+            try:
+                keys = work.identities()
+                if duplicates.all_new(keys):
+                    work.told = told
                     self._claimed(work, keys)
-                except Retry as error:
-                    told(error)
-            else:
-                self._join_soon(work, keys, told)
+                else:
+                    self._join_soon(work, keys, told)
+            except Retry as error:
+                told(error)
+            except Exception:
+                log.exception("taking a message broke")
+                told(Unavailable("taking this message broke"))
 
     def _join_soon(self, work: Work, keys: Sequence[str], told: Told) -> None:
         joining = asyncio.create_task(self._joined(work, keys, told), name="joining a duplicate")

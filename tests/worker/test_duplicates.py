@@ -21,7 +21,7 @@ from worker.testing import RuleClassifier
 from worker.ticket import Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from schemas.envelope import Envelope
     from tests.worker.conftest import House
@@ -332,6 +332,25 @@ async def test_messages_that_came_together_are_told_apart(
     await house.pipeline.drain()
     assert told["taken"] == told["repeated"] == [None]
     assert [type(each) for each in told["full"]] == [Full]
+
+
+async def test_a_message_whose_taking_breaks_takes_nothing_from_those_that_came_with_it(
+    house: House, envelope: Wrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A defect in one is that one's: it is told to come again, and the others are answered."""
+    all_new = Duplicates.all_new
+
+    def breaks(duplicates: Duplicates, keys: Sequence[str]) -> bool:
+        if keys == ["a"]:
+            raise ZeroDivisionError
+        return all_new(duplicates, keys)
+
+    monkeypatch.setattr(Duplicates, "all_new", breaks)
+    told: dict[str, list[object]] = {"a": [], "b": []}
+    house.pipeline.begin([(envelope(bird(name)), told[name].append) for name in told])
+    await house.pipeline.drain()
+    assert [type(each) for each in told["a"]] == [Unavailable]
+    assert told["b"] == [None]
 
 
 async def test_a_sender_that_cannot_be_told_takes_nothing_from_the_others(
