@@ -33,7 +33,7 @@ def worker_variables() -> set[str]:
 def routes(root: Path) -> set[tuple[str, str]]:
     """Every method and path that the worker serves."""
     text = (root / "worker" / "app.py").read_text()
-    return {(method.upper(), path) for method, path in re.findall(r'web\.(get|post)\("([^"]+)"', text)}
+    return set(re.findall(r'\("(GET|POST)", "([^"]+)"\): ', text))
 
 
 @pytest.fixture(scope="session")

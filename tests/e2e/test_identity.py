@@ -11,6 +11,7 @@ import aiohttp
 from broker.server import EmbeddedBroker
 from publisher.client import ReadingPublisher
 from publisher.settings import PublisherSettings
+from schemas.segment import segments, whole
 from schemas.testing import Birds
 from worker.app import running
 from worker.settings import Settings
@@ -31,7 +32,7 @@ def publish(address: str, count: int) -> None:
 
 
 def predicted(folder: Path) -> set[str]:
-    lines = [line for file in folder.rglob("*.ndjson") for line in file.read_text().splitlines()]
+    lines = [line for file in segments(folder) for line in whole(file.read_bytes()).splitlines()]
     return {json.loads(line)["reading_id"] for line in lines}
 
 

@@ -20,6 +20,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncI
 from grpc import aio
 
 from broker.server import EmbeddedBroker
+from schemas.segment import whole
 from worker.sink import Block
 from worker.sinks.folder import FolderSink
 from worker.sinks.storage import StorageSink
@@ -77,7 +78,7 @@ class FolderPlace(Place):
 
     async def lines(self) -> list[bytes]:
         files = sorted(each for each in (self._root / "results").rglob("*.ndjson"))
-        return [line for file in files for line in file.read_bytes().splitlines(keepends=True)]
+        return [line for file in files for line in whole(file.read_bytes()).splitlines(keepends=True)]
 
     async def nowhere(self) -> Sink:
         sink = await self._opened(self._root / "gone")

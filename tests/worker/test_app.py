@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from schemas.codec import encode
+from schemas.segment import segments, whole
 from schemas.testing import Birds
 from worker.app import Misconfigured, running
 from worker.settings import Settings
@@ -42,8 +43,8 @@ def settings(folder: Path, **chosen: Any) -> Settings:
 
 
 def lines(folder: Path, kind: str) -> list[dict[str, Any]]:
-    files = sorted((folder / kind).rglob("*.ndjson"))
-    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    files = segments(folder / kind)
+    return [json.loads(line) for file in files for line in whole(file.read_bytes()).splitlines()]
 
 
 @pytest.fixture(params=[True, False], ids=["fast lane", "aiohttp"])
