@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -23,6 +23,15 @@ class Answers:
     winners: NDArray[np.intp]
     out_of_distribution: NDArray[np.bool_]
     model: str
+
+    def some(self, which: slice) -> Answers:
+        """The answers of some readings, sharing these arrays."""
+        return replace(
+            self,
+            probabilities=self.probabilities[which],
+            winners=self.winners[which],
+            out_of_distribution=self.out_of_distribution[which],
+        )
 
 
 class Classifier(Protocol):

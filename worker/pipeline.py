@@ -12,6 +12,7 @@ from worker.batcher import Batcher, Bounds, Ticket
 from worker.duplicates import Duplicates
 from worker.echo import echo
 from worker.errors import Retry, Unavailable
+from worker.even_lines import chained
 from worker.isolation import classify
 from worker.rendering import Lines, render
 from worker.sink import Block, Sink, SinkUnavailable, block_key, trace_context
@@ -216,10 +217,8 @@ class Pipeline:
 
     async def _commit(self, kept: Sequence[tuple[Ticket[Work], Lines]], at: datetime) -> None:
         """Make the lines durable; a message fails only with the sink that it needs."""
-        results = Block(
-            key="", lines=[line for _, lines in kept for line in lines.predictions], written_at=at
-        )
-        rejects = Block(key="", lines=[line for _, lines in kept for line in lines.rejections], written_at=at)
+        results = Block(key="", lines=chained([lines.predictions for _, lines in kept]), written_at=at)
+        rejects = Block(key="", lines=chained([lines.rejections for _, lines in kept]), written_at=at)
         if self._parts.gather:
             results, rejects = _named(results, rejects, kept)
         with self._parts.metrics.writing():

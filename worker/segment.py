@@ -45,7 +45,7 @@ class Segment:
         sync(folder)
         return cls(path, descriptor)
 
-    def append(self, content: bytes) -> None:
+    def append(self, content: bytes | memoryview) -> None:
         """Append lines and return when they are on the disk; where that fails, none of them is left behind."""
         try:
             view = memoryview(content)

@@ -12,6 +12,7 @@ import numpy as np
 from schemas.codec import SCHEMA_ATTRIBUTE, Refused, decode_fields, identity, peek_identity, select
 from schemas.features import columns_matrix, fields_matrix
 from schemas.rejection import Reason, Unusable
+from worker.columns import Columns, columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ class Work:
     """
 
     envelope: Envelope
-    readings: Fields | ReadingTable | None
+    readings: Fields | ReadingTable | Columns | None
     positions: Sequence[int]
     refused: tuple[Refused, ...]
     kept: bool
@@ -80,6 +81,8 @@ class Work:
             return replace(self, readings=None, positions=NOTHING, refused=refused, partial=True)
         if readings is None or isinstance(readings, dict):
             return replace(self, refused=refused, partial=True)
+        if isinstance(readings, Columns):
+            readings = readings.table()
         positions = [self.positions[nth] for nth in usable]
         return replace(
             self, readings=select(readings, usable), positions=positions, refused=refused, partial=True
@@ -92,8 +95,19 @@ def _digest(original: str) -> str:
 
 def read(envelope: Envelope, *, kept: bool) -> Work:
     """Decode a message; whatever is wrong with it is in `refused`, with every reason."""
+    version = envelope.attributes.get(SCHEMA_ATTRIBUTE)
     try:
-        decoded = decode_fields(envelope.payload, version=envelope.attributes.get(SCHEMA_ATTRIBUTE))
+        payload = envelope.payload
+        table = columns(payload, version=version)
+        if table is not None:
+            return Work(
+                envelope=envelope,
+                readings=table,
+                positions=range(len(table.matrix)),
+                refused=(),
+                kept=kept,
+            )
+        decoded = decode_fields(payload, version=version)
     except Unusable as unusable:
         return _unusable(envelope, unusable, kept=kept)
     except Exception as error:
@@ -140,7 +154,11 @@ def encoded(works: Sequence[Work]) -> NDArray[np.float32]:
             if singles:
                 blocks.append(fields_matrix(singles))
                 singles = []
-            blocks.append(columns_matrix(work.readings.__dict__, len(work.positions)))
+            blocks.append(_block(work.readings, len(work.positions)))
     if singles or not blocks:
         blocks.append(fields_matrix(singles))
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def _block(readings: ReadingTable | Columns, rows: int) -> NDArray[np.float32]:
+    return readings.matrix if isinstance(readings, Columns) else columns_matrix(readings.__dict__, rows)

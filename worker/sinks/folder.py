@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from schemas.segment import hour_of
+from worker.even_lines import joined
 from worker.segment import Segment, make, recover
 from worker.sink import SinkUnavailable
 
@@ -90,7 +91,7 @@ class FolderSink:
             self._segment = Segment.start(self._root, block.written_at)
             self._hour = hour_of(block.written_at)
         try:
-            self._segment.append(b"".join(block.lines))
+            self._segment.append(joined(block.lines))
         except OSError:
             # After a failed sync the kernel may have dropped what it could not write: never build on this file.
             with contextlib.suppress(OSError):
