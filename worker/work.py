@@ -13,6 +13,7 @@ from schemas.codec import SCHEMA_ATTRIBUTE, Refused, decode_fields, identity, pe
 from schemas.features import columns_matrix, fields_matrix
 from schemas.rejection import Reason, Unusable
 from worker.columns import Columns, columns
+from worker.table_keys import TableKeys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ class Work:
         """The number of answers that this message gets."""
         return self.usable + len(self.refused)
 
-    def identities(self) -> list[str]:
+    def identities(self) -> Sequence[str]:
         """What each answer is known by, usable readings first; what was refused also by what came, for it may be mended."""
         message_id = self.envelope.message_id
         refused = [
@@ -64,6 +65,9 @@ class Work:
         readings = self.readings
         if readings is None:
             return refused
+        if isinstance(readings, Columns) and readings.reading_id is None:
+            # Such a table is whole: nothing of it is refused.
+            return TableKeys(message_id, len(self.positions))
         if isinstance(readings, dict):
             return [readings.get("reading_id") or message_id, *refused]
         named = readings.reading_id or [None] * len(self.positions)
