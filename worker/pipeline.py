@@ -14,13 +14,14 @@ from worker.echo import echo
 from worker.errors import Retry, Unavailable
 from worker.even_lines import chained
 from worker.isolation import classify
+from worker.reader import Reader, is_large, size_of
 from worker.rendering import Lines, render
 from worker.sink import Block, Sink, SinkUnavailable, block_key, trace_context
 from worker.witness import Seen
 from worker.work import Work, encoded, read
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
     from datetime import datetime
 
     from schemas.envelope import Envelope
@@ -76,6 +77,7 @@ class Pipeline:
         # Large tables have a line of their own: a reading must not wait until ten thousand others are answered.
         self._tables: Batcher[Work] = Batcher(self._run_tables, bounds=bounds)
         parts.metrics.intake(self._batcher)
+        self._reader = Reader(most_bytes=bounds.intake_bytes)
         self._joining: set[asyncio.Task[None]] = set()
 
     async def accept(self, envelope: Envelope) -> Verdict:
@@ -83,7 +85,7 @@ class Pipeline:
 
         A reading that is known is not answered again: its first one's ticket is joined, or memory answers.
         """
-        work = read(envelope, kept=True)
+        work = await self._reader.read(envelope, kept=True)
         await self._durable(work, work.identities())
         return Verdict.ACCEPTED if work.usable else Verdict.REJECTED
 
@@ -101,14 +103,28 @@ class Pipeline:
 
     def begin(self, envelope: Envelope, told: Callable[[Retry | None], None]) -> None:
         """Do as `accept` does, without a task for it: `told` is called with None or the Retry; may raise Retry at once."""
+        if is_large(envelope):
+            self._beside(self._read_beside(envelope, told), "reading a large table")
+            return
         work = read(envelope, kept=True)
         keys = work.identities()
         if self._duplicates.all_new(keys):
             self._claimed(work, keys, told)
         else:
-            joining = asyncio.create_task(self._joined(work, keys, told), name="joining a duplicate")
-            self._joining.add(joining)
-            joining.add_done_callback(self._joining.discard)
+            self._beside(self._joined(work, keys, told), "joining a duplicate")
+
+    def _beside(self, work: Coroutine[None, None, None], name: str) -> None:
+        joining = asyncio.create_task(work, name=name)
+        self._joining.add(joining)
+        joining.add_done_callback(self._joining.discard)
+
+    async def _read_beside(self, envelope: Envelope, told: Callable[[Retry | None], None]) -> None:
+        try:
+            work = await self._reader.read(envelope, kept=True)
+        except Retry as error:
+            told(error)
+        else:
+            await self._joined(work, work.identities(), told)
 
     async def _joined(self, work: Work, keys: Sequence[str], told: Callable[[Retry | None], None]) -> None:
         try:
@@ -120,7 +136,7 @@ class Pipeline:
 
     async def predict(self, envelope: Envelope) -> Lines:
         """Answer a message at once, through the same batches, and store nothing."""
-        lines: Lines = await self._submit(read(envelope, kept=False))
+        lines: Lines = await self._submit(await self._reader.read(envelope, kept=False))
         return lines
 
     async def drain(self) -> None:
@@ -132,10 +148,9 @@ class Pipeline:
             await asyncio.wait(self._joining)
 
     def _submit(self, work: Work) -> Ticket[Work]:
-        envelope = work.envelope
-        size = len(envelope.data) if envelope.body is None else len(envelope.body)
         rows = work.rows
-        return (self._tables if rows > INLINE_ROWS else self._batcher).submit(work, rows=rows, size=size)
+        batcher = self._tables if rows > INLINE_ROWS else self._batcher
+        return batcher.submit(work, rows=rows, size=size_of(work.envelope))
 
     def _claimed_part(self, work: Work, keys: Sequence[str], fresh: Sequence[int]) -> list[Ticket[Work]]:
         return [self._claimed(work.only(fresh), [keys[nth] for nth in fresh])] if fresh else []
