@@ -32,6 +32,11 @@ class Sifted:
 _NEW: Final[Any] = object()
 
 
+def _any_row(keys: Sequence[str]) -> bool:
+    """Whether a key may be a row of a message; of thousands it is sooner said than of one after the other."""
+    return "/" in (keys[0] if len(keys) == 1 else "".join(keys))
+
+
 class Duplicates:
     """A window over the last readings, bounded by `count` of the durable ones and by `seconds`.
 
@@ -70,7 +75,7 @@ class Duplicates:
         return (
             self._window.keys().isdisjoint(keys)
             and len(set(keys)) == len(keys)
-            and not (self._tables and any(map(self._in_table, keys)))
+            and not (self._tables and _any_row(keys) and any(map(self._in_table, keys)))
         )
 
     def sift(self, keys: Sequence[str]) -> Sifted:
@@ -139,7 +144,7 @@ class Duplicates:
 
     def _count_rows(self, keys: Sequence[str], step: int) -> None:
         """Keep count of the keys that may be rows of a message, by that message."""
-        if isinstance(keys, TableKeys) or (len(keys) == 1 and "/" not in keys[0]):
+        if isinstance(keys, TableKeys) or not _any_row(keys):
             return
         for key in keys:
             if "/" in key and (place := row_of(key)) is not None:

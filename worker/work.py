@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
@@ -71,6 +71,8 @@ class Work:
         if isinstance(readings, dict):
             return [readings.get("reading_id") or message_id, *refused]
         named = readings.reading_id or [None] * len(self.positions)
+        if None not in named:
+            return [*cast("list[str]", named), *refused]
         return [
             *(identity(own, message_id, row) for own, row in zip(named, self.positions, strict=True)),
             *refused,
