@@ -102,12 +102,18 @@ def train(
     data: Annotated[Path, typer.Option(help="The birds to learn from.")] = Path("data/penguins.csv"),
     out: Annotated[Path, typer.Option(help="Where the model goes.")] = Path("penguins.ubj"),
     seed: Annotated[int, typer.Option(help="The same seed and data give the same bytes.")] = 7,
+    depth: Annotated[
+        int | None, typer.Option(help="Depth of the trees, with --rounds; chosen where it is not given.")
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(help="How many rounds, with --depth; likewise.")] = None,
 ) -> None:
     """Train the model and print how good it is.
 
     Example: rookery train --data data/penguins.csv --out penguins.ubj
     """
     arguments = ["--data", str(data), "--out", str(out), "--seed", str(seed)]
+    for option, given in (("--depth", depth), ("--rounds", rounds)):
+        arguments += [] if given is None else [option, str(given)]
     _become("training", arguments, needs=("sklearn", "xgboost"))
 
 

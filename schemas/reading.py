@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NotRequired, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, NotRequired, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -84,6 +84,32 @@ class Reading(BaseModel):
             raise ValueError(NO_MEASUREMENT)
         return self
 
+
+class Bounds(NamedTuple):
+    """The least and the most that a number of a reading may be, and whether it must be whole."""
+
+    least: float
+    most: float
+    whole: bool
+
+
+def _bounds(kind: Any) -> Bounds:
+    number, field = get_args(kind)
+    least, most = (
+        next(bound for each in field.metadata if (bound := getattr(each, side, None)) is not None)
+        for side in ("ge", "le")
+    )
+    return Bounds(least, most, number is int)
+
+
+BOUNDS: Final[dict[str, Bounds]] = {
+    "bill_length_mm": _bounds(BillLength),
+    "bill_depth_mm": _bounds(BillDepth),
+    "flipper_length_mm": _bounds(FlipperLength),
+    "body_mass_g": _bounds(BodyMass),
+    "year": _bounds(Year),
+}
+"""What the annotations say of each number, for who reads whole columns."""
 
 Fields = dict[str, Any]
 """A valid reading as plain values under its names; what is unknown is None or absent."""

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from training.penguins import BadData
-from training.recipe import SEED, train
+from training.recipe import SEED, Size, train
 from training.report import render
 
 UNUSABLE = 2
@@ -17,6 +17,9 @@ UNUSABLE = 2
 
 UNWRITTEN = 1
 """Exit code where the artifact cannot be written."""
+
+DEPTH = "Take trees of this depth, with --rounds, instead of the smallest model that loses nothing."
+ROUNDS = "Take so many rounds, of one tree for each species; with --depth."
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -26,12 +29,15 @@ def main(
     data: Annotated[Path, typer.Option(help="CSV file with the species and features of known birds.")],
     out: Annotated[Path, typer.Option(help="Where the model artifact goes.")],
     seed: Annotated[int, typer.Option(min=0, help="The same data and seed yield the same bytes.")] = SEED,
+    depth: Annotated[int | None, typer.Option(min=1, max=12, help=DEPTH)] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, max=1_000, help=ROUNDS)] = None,
 ) -> None:
     """Train a model from known penguins, and print how well it does."""
+    size = _size(depth, rounds)
     try:
         # An impossible place shows before the work, not after it.
         out.parent.mkdir(parents=True, exist_ok=True)
-        trained = train(data, seed=seed)
+        trained = train(data, seed=seed, size=size)
         trained.write(out)
     except BadData as error:
         typer.echo(str(error), err=True)
@@ -42,6 +48,12 @@ def main(
     console = Console()
     console.print(render(trained.report))
     console.print(f"{out}: {len(trained.artifact)} bytes")
+
+
+def _size(depth: int | None, rounds: int | None) -> Size | None:
+    if (depth is None) != (rounds is None):
+        raise typer.BadParameter("--depth and --rounds are given together, or neither")
+    return None if depth is None or rounds is None else Size(depth, rounds)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import xgboost
@@ -62,12 +62,28 @@ class Trained:
             unfinished.unlink(missing_ok=True)
 
 
-def train(data: Path, *, seed: int = SEED, plan: Plan | None = None) -> Trained:
-    """Train on a CSV file of known birds; the same file and seed yield the same bytes. Raises BadData."""
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A size of model that is given, not chosen."""
+
+    depth: int
+    rounds: int
+
+
+def train(data: Path, *, seed: int = SEED, plan: Plan | None = None, size: Size | None = None) -> Trained:
+    """Train on a CSV file of known birds; the same file, seed and size yield the same bytes. Raises BadData.
+
+    Without a size the smallest model is chosen that loses nothing.
+    """
     plan = plan or Plan()
+    if size is not None:
+        plan = replace(plan, depths=(size.depth,), rounds=size.rounds, patience=size.rounds)
     birds = read(data)
     by_depth = [_judge(birds, plan, depth=depth, seed=seed) for depth in plan.depths]
-    chosen = choose(candidate for judged in by_depth for candidate in judged)
+    if size is None:
+        chosen = choose(candidate for judged in by_depth for candidate in judged)
+    else:
+        chosen = by_depth[0][-1]
     booster = fit(birds.matrix, birds.species, depth=chosen.depth, rounds=chosen.rounds, seed=seed)
     outliers = calibrate(birds, plan, seed=seed)
     lesson = with_masked_copies(birds.matrix, birds.species, seed=seed).matrix

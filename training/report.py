@@ -23,7 +23,10 @@ def _choice(report: Report) -> Table:
         table.add_column(column, justify="left" if column == "model" else "right")
     for candidate in report.candidates:
         table.add_row(f"best of depth {candidate.depth}", *_cells(candidate))
-    table.add_row("chosen: the smallest that loses nothing", *_cells(report.chosen), style="bold")
+    choice = (
+        "chosen: the smallest that loses nothing" if len(report.candidates) > 1 else "taken: the one size"
+    )
+    table.add_row(choice, *_cells(report.chosen), style="bold")
     return table
 
 

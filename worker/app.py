@@ -29,7 +29,8 @@ from worker.metrics import Metrics
 from worker.model_cache import ModelCache
 from worker.model_source import BadModelAddress, source_of
 from worker.model_store import ModelStore
-from worker.pipeline import Parts, Pipeline
+from worker.parts import Parts
+from worker.pipeline import Pipeline
 from worker.probes import Probes
 from worker.push import PushHandler
 from worker.routes import Routes

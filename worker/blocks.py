@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from worker.even_lines import chained
 from worker.sink import Block, block_key, trace_context
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 def blocks(kept: Kept, at: datetime, *, named: bool) -> tuple[Block, Block]:
     """Gather the predictions and the rejections of a batch; `named` where a sink addresses blocks by their key."""
-    results = Block(key="", lines=[line for _, lines in kept for line in lines.predictions], written_at=at)
-    rejects = Block(key="", lines=[line for _, lines in kept for line in lines.rejections], written_at=at)
+    results = Block(key="", lines=chained([lines.predictions for _, lines in kept]), written_at=at)
+    rejects = Block(key="", lines=chained([lines.rejections for _, lines in kept]), written_at=at)
     return _named(results, rejects, kept) if named else (results, rejects)
 
 

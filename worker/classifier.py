@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,6 +30,15 @@ class Answers:
         """The positions of the readings that are out of distribution; nearly always none."""
         found: list[int] = self.out_of_distribution.nonzero()[0].tolist()
         return found
+
+    def some(self, which: slice) -> Answers:
+        """The answers of some readings, sharing these arrays."""
+        return replace(
+            self,
+            probabilities=self.probabilities[which],
+            winners=self.winners[which],
+            out_of_distribution=self.out_of_distribution[which],
+        )
 
 
 class Classifier(Protocol):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from worker.table_keys import TableKeys, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +29,14 @@ class Sifted:
     durable: int = 0
 
 
+_NEW: Final[Any] = object()
+
+
+def _any_row(keys: Sequence[str]) -> bool:
+    """Whether a key may be a row of a message; of thousands it is sooner said than of one after the other."""
+    return "/" in (keys[0] if len(keys) == 1 else "".join(keys))
+
+
 class Duplicates:
     """A window over the last readings, bounded by `count` of the durable ones and by `seconds`.
 
@@ -43,19 +53,29 @@ class Duplicates:
         self._clock = clock
         # None: durable. The ticket itself would hold the whole message in memory.
         self._window: dict[str, Ticket[Any] | None] = {}
+        # A table without ids is known by its message: how many rows, and the same.
+        self._tables: dict[str, tuple[int, Ticket[Any] | None]] = {}
+        # How many keys of the window may be rows of a message, for one reading may be named as a table's row is.
+        self._rows: dict[str, int] = {}
         # Plain tuples of texts and a time, which the garbage collector soon lets be: it must not walk the window.
-        self._remembered: deque[tuple[tuple[str, ...], float]] = deque()
+        self._remembered: deque[tuple[tuple[str, ...] | TableKeys, float]] = deque()
         self._durable = 0
 
     def __len__(self) -> int:
         """The number of keys in flight or remembered."""
-        return len(self._window)
+        return len(self._window) + sum(rows for rows, _ in self._tables.values())
 
     def all_new(self, keys: Sequence[str]) -> bool:
         """Whether no key was seen, and none stands twice; claims nothing yet."""
+        if type(keys) is TableKeys:
+            return keys.message_id not in self._tables and not self._rows.get(keys.message_id)
         if len(keys) == 1:
-            return keys[0] not in self._window
-        return self._window.keys().isdisjoint(keys) and len(set(keys)) == len(keys)
+            return keys[0] not in self._window and not (self._tables and self._in_table(keys[0]))
+        return (
+            self._window.keys().isdisjoint(keys)
+            and len(set(keys)) == len(keys)
+            and not (self._tables and _any_row(keys) and any(map(self._in_table, keys)))
+        )
 
     def sift(self, keys: Sequence[str]) -> Sifted:
         """Tell the new keys from those that were seen; claims nothing yet."""
@@ -68,37 +88,70 @@ class Duplicates:
         for position, key in enumerate(keys):
             if key in fresh:
                 in_flight += 1
-            elif key not in self._window:
+            elif (known := self._known(key)) is _NEW:
                 fresh[key] = position
-            elif (ticket := self._window[key]) is None:
+            elif known is None:
                 durable += 1
             else:
                 in_flight += 1
-                joined[ticket] = None
+                joined[known] = None
         return Sifted(fresh=list(fresh.values()), joined=list(joined), in_flight=in_flight, durable=durable)
 
     def claim(self, keys: Sequence[str], ticket: Ticket[Any]) -> None:
         """Note the keys, all of them fresh, as under way with a ticket; `remember` or `forget` must follow."""
         self._mark(keys, ticket)
+        self._count_rows(keys, 1)
 
     def remember(self, keys: Sequence[str]) -> None:
         """Note claimed keys as durable."""
         self._mark(keys, None)
-        self._remembered.append((tuple(keys), self._clock() + self._seconds))
+        kept = keys if type(keys) is TableKeys else tuple(keys)
+        self._remembered.append((kept, self._clock() + self._seconds))
         self._durable += len(keys)
         if self._durable > self._count:
             self.move_on()
 
     def forget(self, keys: Sequence[str]) -> None:
         """Give claimed keys free: their readings are welcome again."""
+        if type(keys) is TableKeys:
+            del self._tables[keys.message_id]
+            return
         for key in keys:
             del self._window[key]
+        self._count_rows(keys, -1)
 
     def _mark(self, keys: Sequence[str], ticket: Ticket[Any] | None) -> None:
-        if len(keys) == 1:
+        if type(keys) is TableKeys:
+            self._tables[keys.message_id] = (keys.rows, ticket)
+        elif len(keys) == 1:
             self._window[keys[0]] = ticket
         else:
             self._window.update(dict.fromkeys(keys, ticket))
+
+    def _known(self, key: str) -> Ticket[Any] | None:
+        """What is known of a key: _NEW, None where it is durable, else its ticket."""
+        known: Ticket[Any] | None = self._window.get(key, _NEW)
+        if known is not _NEW or not self._in_table(key):
+            return known
+        return self._tables[key.rpartition("/")[0]][1]
+
+    def _in_table(self, key: str) -> bool:
+        """Whether a key is one of those that a whole table stands for."""
+        if "/" not in key or (place := row_of(key)) is None:
+            return False
+        message_id, row = place
+        return message_id in self._tables and row < self._tables[message_id][0]
+
+    def _count_rows(self, keys: Sequence[str], step: int) -> None:
+        """Keep count of the keys that may be rows of a message, by that message."""
+        if type(keys) is TableKeys or not _any_row(keys):
+            return
+        for key in keys:
+            if "/" in key and (place := row_of(key)) is not None:
+                message_id, _ = place
+                count = self._rows[message_id] = self._rows.get(message_id, 0) + step
+                if not count:
+                    del self._rows[message_id]
 
     def move_on(self) -> None:
         """Forget what is too old or too much, the oldest first; to be called before keys are looked up."""
@@ -106,7 +159,8 @@ class Duplicates:
         while self._remembered and (self._durable > self._count or self._remembered[0][1] <= now):
             keys, until = self._remembered.popleft()
             excess = self._durable - self._count
-            if until > now and excess < len(keys):
+            # A table that stands as one goes as one.
+            if until > now and excess < len(keys) and not isinstance(keys, TableKeys):
                 self._remembered.appendleft((keys[excess:], until))
                 keys = keys[:excess]
             self.forget(keys)

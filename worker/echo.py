@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import orjson
 
 from schemas.features import FEATURES
+from worker.columns import Columns
+from worker.even_lines import EvenLines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from worker.isolation import Isolated
     from worker.rendering import Lines
@@ -44,8 +46,11 @@ def _wanted(isolated: Isolated, most: int) -> list[int]:
 
 def _echoed(
     work: Work, predictions: Sequence[bytes], own: set[int], first: int, isolated: Isolated
-) -> list[bytes]:
+) -> Sequence[bytes]:
     """A work's lines, those of its readings `own` with their features."""
+    if isinstance(predictions, EvenLines):
+        # All of a work's readings have such lines, or none.
+        return predictions.with_others({nth: _with(predictions[nth], _features(work, nth)) for nth in own})
     if len(predictions) == 1 == work.usable:
         return [_with(predictions[0], _features(work, 0))]
     good: Sequence[int] = range(work.usable)
@@ -57,13 +62,15 @@ def _echoed(
     ]
 
 
-def _with(line: bytes, features: dict[str, object]) -> bytes:
+def _with(line: bytes, features: Mapping[str, object]) -> bytes:
     return line[:-2] + b',"features":' + orjson.dumps(features) + b"}\n"
 
 
-def _features(work: Work, nth: int) -> dict[str, object]:
+def _features(work: Work, nth: int) -> Mapping[str, object]:
     readings = work.readings
     if isinstance(readings, dict):
         return {name: readings.get(name) for name in FEATURES}
+    if isinstance(readings, Columns):
+        return readings.features(nth)
     columns = {name: getattr(readings, name) for name in FEATURES}
     return {name: column[nth] if column is not None else None for name, column in columns.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -14,21 +13,20 @@ from worker.duplicates import Duplicates
 from worker.echo import echo
 from worker.errors import Retry, Unavailable
 from worker.isolation import classify
+from worker.reader import Reader, is_large, size_of
 from worker.rendering import Lines, render
 from worker.sink import Block, Sink, SinkUnavailable
+from worker.table_keys import TableKeys
 from worker.witness import Seen
 from worker.work import Work, encoded, read
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
     from datetime import datetime
 
     from schemas.envelope import Envelope
-    from worker.classifier import Classifier
-    from worker.drift import Drift
-    from worker.metrics import Metrics
+    from worker.parts import Parts
     from worker.ticket import Ticket
-    from worker.witness import Witness
 
     Told = Callable[[Retry | None], None]
     """Is told None once a message is durable, or why it must come again."""
@@ -46,29 +44,6 @@ class Verdict(Enum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """The concrete parts of a pipeline, chosen by the composition root."""
-
-    classifier: Classifier
-    results: Sink
-    rejects: Sink
-    metrics: Metrics
-    now: Callable[[], datetime]
-    revision: str
-    gather: bool = False
-    """Whether the sinks join what they get, so that the next batch need not wait until this one is durable."""
-
-    drift: Drift | None = None
-    """What keeps the latest readings, to compare them with the training data."""
-
-    echo_rows: int = 0
-    """Readings of a batch whose predictions repeat their features."""
-
-    witnesses: Sequence[Witness] = ()
-    """Who is told of each batch when it is done."""
-
-
 class Pipeline:
     """Turns messages into durable predictions and rejections, many at once."""
 
@@ -80,6 +55,7 @@ class Pipeline:
         # Large tables have a line of their own: a reading must not wait until ten thousand others are answered.
         self._tables: Batcher[Work] = Batcher(self._run_tables, bounds=bounds, ended=self._settle)
         parts.metrics.intake(self._batcher)
+        self._reader = Reader(most_bytes=bounds.intake_bytes)
         self._joining: set[asyncio.Task[None]] = set()
 
     async def accept(self, envelope: Envelope) -> Verdict:
@@ -87,7 +63,7 @@ class Pipeline:
 
         A reading that is known is not answered again: its first one's ticket is joined, or memory answers.
         """
-        work = read(envelope)
+        work = await self._reader.read(envelope) if is_large(envelope) else read(envelope)
         keys = work.identities()
         self._duplicates.move_on()
         if self._duplicates.all_new(keys):
@@ -111,7 +87,12 @@ class Pipeline:
     def begin(self, messages: Iterable[tuple[Envelope, Told]]) -> None:
         """Do as `accept` does with messages that came together, without a task for each; every `told` is called once."""
         # Step by step for all, not message by message: the same few instructions again are what a processor likes.
-        works = [(read(envelope), told) for envelope, told in messages]
+        works = []
+        for envelope, told in messages:
+            if is_large(envelope):
+                self._beside(self._read_beside(envelope, told), "reading a large message")
+            else:
+                works.append((read(envelope), told))
         duplicates = self._duplicates
         duplicates.move_on()
         for work, told in works:
@@ -121,17 +102,25 @@ class Pipeline:
                     work.told = told
                     self._claimed(work, keys)
                 else:
-                    self._join_soon(work, keys, told)
+                    self._beside(self._joined(work, keys, told), "joining a duplicate")
             except Retry as error:
                 told(error)
             except Exception:
                 log.exception("taking a message broke")
                 told(Unavailable("taking this message broke"))
 
-    def _join_soon(self, work: Work, keys: Sequence[str], told: Told) -> None:
-        joining = asyncio.create_task(self._joined(work, keys, told), name="joining a duplicate")
+    def _beside(self, work: Coroutine[None, None, None], name: str) -> None:
+        joining = asyncio.create_task(work, name=name)
         self._joining.add(joining)
         joining.add_done_callback(self._joining.discard)
+
+    async def _read_beside(self, envelope: Envelope, told: Told) -> None:
+        try:
+            work = await self._reader.read(envelope)
+        except Retry as error:
+            told(error)
+        else:
+            await self._joined(work, work.identities(), told)
 
     async def _joined(self, work: Work, keys: Sequence[str], told: Told) -> None:
         try:
@@ -143,7 +132,7 @@ class Pipeline:
 
     async def predict(self, envelope: Envelope) -> Lines:
         """Answer a message at once, through the same batches, and store nothing."""
-        lines: Lines = await self._submit(read(envelope, kept=False))
+        lines: Lines = await self._submit(await self._reader.read(envelope, kept=False))
         return lines
 
     async def drain(self) -> None:
@@ -155,10 +144,9 @@ class Pipeline:
             await asyncio.wait(self._joining)
 
     def _submit(self, work: Work) -> Ticket[Work]:
-        envelope, rows = work.envelope, work.rows
-        size = len(envelope.data) if envelope.body is None else len(envelope.body)
+        rows = work.rows
         batcher = self._tables if rows > INLINE_ROWS else self._batcher
-        return batcher.submit(work, rows, size, work.told is not None)
+        return batcher.submit(work, rows, size_of(work.envelope), work.told is not None)
 
     def _claimed_part(self, work: Work, keys: Sequence[str], fresh: Sequence[int]) -> list[Ticket[Work]]:
         return [self._claimed(work.only(fresh), [keys[nth] for nth in fresh])] if fresh else []
@@ -176,10 +164,12 @@ class Pipeline:
         for ticket in batch:
             work, answer = ticket.item, ticket.answer
             # What the model failed on is welcome again: another model may answer it.
-            if type(answer) is Lines and len(answer.predictions) == work.usable:
-                durable += work.keys
-            else:
+            if type(answer) is not Lines or len(answer.predictions) < work.usable:
                 self._duplicates.forget(work.keys)
+            elif type(work.keys) is TableKeys:
+                self._duplicates.remember(work.keys)
+            else:
+                durable += work.keys
         if durable:
             self._duplicates.remember(durable)
         for ticket in batch:

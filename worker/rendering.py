@@ -12,6 +12,8 @@ from schemas.codec import Refused, encode, identity, in_base64, row_of
 from schemas.features import FEATURES
 from schemas.reading import Reading
 from schemas.rejection import Reason
+from worker.columns import Columns
+from worker.table_lines import LEAST_ROWS, Said, TooUneven, table_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,12 +46,17 @@ def render(
     works: Sequence[Work], rows: NDArray[np.float32], isolated: Isolated, *, at: datetime, revision: str
 ) -> list[Lines]:
     """Write every answer, message by message; what the model fails on becomes a rejection."""
-    middles = _middles(rows, isolated)
     stamp = _Stamp(at, revision, f',"predicted_at":{_json(at)}}}\n')
+    even = _even(works, rows, isolated, stamp)
+    middles = _middles(rows, isolated) if None in even else []
     rendered = []
     first = 0
-    for work in works:
+    for work, whole in zip(works, even, strict=True):
         end = first + work.usable
+        if whole is not None:
+            rendered.append(whole)
+            first = end
+            continue
         readings = work.readings
         if isinstance(readings, dict) and not work.refused and not isolated.guilty:
             rendered.append(Lines((_single(work.envelope, readings, middles[first], stamp),)))
@@ -69,6 +76,36 @@ class _Stamp:
     at: datetime
     revision: str
     end: str
+
+
+def _even(
+    works: Sequence[Work], rows: NDArray[np.float32], isolated: Isolated, stamp: _Stamp
+) -> list[Lines | None]:
+    """Write the large tables of a batch by columns; None for whatever is written line by line."""
+    if isolated.guilty or len(isolated.runs) != 1:
+        return [None] * len(works)
+    run = isolated.runs[0][1]
+    written = []
+    first = 0
+    for work in works:
+        end = first + work.usable
+        written.append(_table(work, rows[first:end], run.some(slice(first, end)), stamp))
+        first = end
+    return written
+
+
+def _table(work: Work, rows: NDArray[np.float32], run: Answers, stamp: _Stamp) -> Lines | None:
+    readings = work.readings
+    if readings is None or isinstance(readings, dict) or len(rows) < LEAST_ROWS:
+        return None
+    envelope = work.envelope
+    end = f',"published_at":{_json(envelope.published_at)}{stamp.end}'.encode()
+    message = orjson.dumps(envelope.message_id)
+    try:
+        lines = table_lines(readings, work.positions, Said(run, np.isnan(rows)), message=message, end=end)
+    except TooUneven:
+        return None
+    return Lines(lines, [_rejection(work, each, stamp) for each in work.refused])
 
 
 def _many(work: Work, middles: Sequence[str], guilty: Mapping[int, str], stamp: _Stamp) -> Lines:
@@ -203,7 +240,10 @@ def _guilty(work: Work, nth: int, why: str) -> Refused:
     readings = work.readings
     if readings is None:
         raise IndexError(nth)
-    alone = Reading.model_construct(**readings) if isinstance(readings, dict) else row_of(readings, nth)
+    if isinstance(readings, dict):
+        alone = Reading.model_construct(**readings)
+    else:
+        alone = row_of(readings.table() if isinstance(readings, Columns) else readings, nth)
     return Refused(
         reasons=(Reason(field="model", rule=f"the model fails on this reading: {why}"),),
         original=in_base64(encode(alone)),

@@ -51,7 +51,7 @@ class Segment:
         sync(folder)
         return cls(path, descriptor)
 
-    def append(self, content: bytes) -> None:
+    def append(self, content: bytes | memoryview) -> None:
         """Append lines and return when they are on the disk; where that fails, none of them is left behind."""
         end = self.size + len(content)
         try:
@@ -77,7 +77,7 @@ class Segment:
         finally:
             os.close(self._descriptor)
 
-    def _write(self, content: bytes, place: int) -> None:
+    def _write(self, content: bytes | memoryview, place: int) -> None:
         view = memoryview(content)
         while view:
             written = os.pwrite(self._descriptor, view, place)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from worker.errors import Unavailable
+from worker.even_lines import chained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,7 +61,7 @@ def merged(blocks: Sequence[Block]) -> Block:
     traced = any(block.traces for block in blocks)
     return Block(
         key=_key(sum(int(block.key, 16) for block in blocks)),
-        lines=[line for block in blocks for line in block.lines],
+        lines=chained([block.lines for block in blocks]),
         written_at=min(block.written_at for block in blocks),
         published_at=min((each.published_at for each in blocks if each.published_at), default=None),
         traces=[trace for block in blocks for trace in block.traces or [nothing] * len(block.lines)]

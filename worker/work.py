@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
 from schemas.codec import SCHEMA_ATTRIBUTE, Refused, decode_fields, identity, peek_identity, select
 from schemas.features import columns_matrix, fields_matrix
 from schemas.rejection import Reason, Unusable
+from worker.columns import Columns, columns
+from worker.table_keys import TableKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +39,7 @@ class Work:
     """
 
     envelope: Envelope
-    readings: Fields | ReadingTable | None
+    readings: Fields | ReadingTable | Columns | None
     positions: Sequence[int]
     refused: tuple[Refused, ...]
     kept: bool
@@ -60,7 +62,7 @@ class Work:
         """The number of answers that this message gets."""
         return (1 if type(self.readings) is dict else len(self.positions)) + len(self.refused)
 
-    def identities(self) -> list[str]:
+    def identities(self) -> Sequence[str]:
         """What each answer is known by, usable readings first; what was refused also by what came, for it may be mended."""
         message_id, readings = self.envelope.message_id, self.readings
         if type(readings) is dict and not self.refused:
@@ -71,9 +73,14 @@ class Work:
         ]
         if readings is None:
             return refused
+        if isinstance(readings, Columns) and readings.reading_id is None:
+            # Such a table is whole: nothing of it is refused.
+            return TableKeys(message_id, len(self.positions))
         if isinstance(readings, dict):
             return [readings.get("reading_id") or message_id, *refused]
         named = readings.reading_id or [None] * len(self.positions)
+        if None not in named:
+            return [*cast("list[str]", named), *refused]
         return [
             *(identity(own, message_id, row) for own, row in zip(named, self.positions, strict=True)),
             *refused,
@@ -88,6 +95,8 @@ class Work:
             return replace(self, readings=None, positions=NOTHING, refused=refused, partial=True)
         if readings is None or isinstance(readings, dict):
             return replace(self, refused=refused, partial=True)
+        if isinstance(readings, Columns):
+            readings = readings.table()
         positions = [self.positions[nth] for nth in usable]
         return replace(
             self, readings=select(readings, usable), positions=positions, refused=refused, partial=True
@@ -100,8 +109,19 @@ def _digest(original: str) -> str:
 
 def read(envelope: Envelope, *, kept: bool = True) -> Work:
     """Decode a message; whatever is wrong with it is in `refused`, with every reason."""
+    version = envelope.attributes.get(SCHEMA_ATTRIBUTE)
     try:
-        decoded = decode_fields(envelope.payload, version=envelope.attributes.get(SCHEMA_ATTRIBUTE))
+        payload = envelope.payload
+        table = columns(payload, version=version)
+        if table is not None:
+            return Work(
+                envelope=envelope,
+                readings=table,
+                positions=range(len(table.matrix)),
+                refused=(),
+                kept=kept,
+            )
+        decoded = decode_fields(payload, version=version)
     except Unusable as unusable:
         return _unusable(envelope, unusable, kept=kept)
     except Exception as error:
@@ -148,7 +168,11 @@ def encoded(works: Sequence[Work]) -> NDArray[np.float32]:
             if singles:
                 blocks.append(fields_matrix(singles))
                 singles = []
-            blocks.append(columns_matrix(work.readings.__dict__, len(work.positions)))
+            blocks.append(_block(work.readings, len(work.positions)))
     if singles or not blocks:
         blocks.append(fields_matrix(singles))
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def _block(readings: ReadingTable | Columns, rows: int) -> NDArray[np.float32]:
+    return readings.matrix if isinstance(readings, Columns) else columns_matrix(readings.__dict__, rows)

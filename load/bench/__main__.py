@@ -21,6 +21,7 @@ from load.bench.machine import ROOT
 from load.bench.picture import draw
 from load.bench.progress import say
 from load.bench.promise import promises
+from load.bench.reference import SAID, reference_model
 from load.bench.run import Run, Section
 from load.bench.truth import Truth
 from load.bench.wrk import NoGenerator, find_wrk
@@ -109,7 +110,8 @@ def _measured(asked: list[str], *, quick: bool) -> Iterator[tuple[str, Section]]
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rookery-bench-")))
         run = Run(
             folder=folder,
-            truth=Truth(folder),
+            truth=Truth(folder, reference_model(folder)),
+            shipped=Truth(folder),
             authority=stack.enter_context(Authority(folder)),
             quick=quick,
             rounds=2 if quick else 5,
@@ -122,6 +124,7 @@ def _measured(asked: list[str], *, quick: bool) -> Iterator[tuple[str, Section]]
             except Absent as why:
                 say(f"{name} was not measured: {why}")
                 continue
+            section.notes = {"the model": SAID, **section.notes}
             yield name, section
 
 

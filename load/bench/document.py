@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 _INTRODUCTION: Final = """# How fast Rookery is
 
-Written by `make bench` from `performance.json`; not by hand. All servers answer with the same model: the shipped
-booster, on one thread. Before any timing, 400 answers of each are checked against the booster; of Rookery, what it made
+Written by `make bench` from `performance.json`; not by hand. All servers answer with the same model on one thread: the
+design's reference, 100 rounds of depth 4, trained for the run (`rookery train --depth 4 --rounds 100`), which every bound
+is thought out for. The model that is shipped is smaller; where a row says so, it answers instead. Before any timing, 400 answers of each are checked against the booster; of Rookery, what it made
 durable. Servers are pinned to one CPU, one at a time while the others are stopped, and the load (wrk) to another. Rounds
 are interleaved, and a ratio is formed within each round: figures are medians, with the least and the greatest round in
 brackets. CPU a reading is the figure to trust, as it hardly moves with the noise of a machine. Rookery runs as in

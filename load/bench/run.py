@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """`folder` is scratch on a real disk; `rounds` of `seconds` each are interleaved; a quick run leaves parts out."""
+    """`folder` is scratch on a real disk; `rounds` of `seconds` each are interleaved; a quick run leaves parts out.
+
+    Everybody answers with the model of `truth`, and where it is said with the one that is `shipped`.
+    """
 
     folder: Path
     truth: Truth
+    shipped: Truth
     authority: Authority
     quick: bool
     rounds: int

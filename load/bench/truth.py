@@ -34,12 +34,16 @@ _SUBSCRIPTION: Final = "projects/bench/subscriptions/push"
 
 
 class Truth:
-    """Seeded readings and the booster's own answers; `model` is the raw UBJ that peers load."""
+    """Seeded readings and the booster's own answers.
 
-    def __init__(self, folder: Path) -> None:
+    `artifact` is the model that the worker loads, `model` the raw UBJ of the same for its peers.
+    """
+
+    def __init__(self, folder: Path, artifact: Path = SHIPPED) -> None:
         """Write the raw booster to a folder."""
-        self.model = folder / "model.ubj"
-        self.model.write_bytes(unseal(SHIPPED.read_bytes()))
+        self.artifact = artifact
+        self.model = folder / f"raw-{artifact.name}"
+        self.model.write_bytes(unseal(artifact.read_bytes()))
 
     @cached_property
     def readings(self) -> list[Reading]:

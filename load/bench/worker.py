@@ -103,6 +103,7 @@ class Worker:
             **self.contender.environment,
             **(self._authority.settings() if self._authority else {}),
             "ROOKERY_PORT": "0",
+            "ROOKERY_MODEL": str(self._truth.artifact),
             "ROOKERY_RESULTS": self._results.as_uri(),
             "ROOKERY_REJECTS": (self._folder / "rejections").as_uri(),
             "ROOKERY_READY_FILE": str(ready),

@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import xgboost
 
 from load.bench import wrk
 from load.bench.contender import PROTOCOL_NOOP, Contender
 from load.bench.environment import Absent
+from load.bench.reference import reference_model
 from load.bench.server import Server
-from load.bench.truth import MARK, Truth, push, pushes
+from load.bench.truth import MARK, SHIPPED, Truth, push, pushes
+from schemas.artifact import CARD_ATTRIBUTE, ModelCard
 from schemas.codec import SCHEMA_ATTRIBUTE, decode
 from schemas.envelope import wrapped
 from schemas.reading import Reading
@@ -35,6 +38,16 @@ def test_pushes_are_what_the_worker_reads(truth: Truth) -> None:
     decoded = decode(envelope.payload)
     assert isinstance(decoded, Reading)
     assert decoded == truth.readings[0]
+
+
+def test_the_reference_model_is_a_real_artifact_of_its_size(tmp_path: Path) -> None:
+    """The command that anybody has makes it, its card says its size, and its peers' booster is the one inside."""
+    truth = Truth(tmp_path, reference_model(tmp_path, depth=1, rounds=2))
+    booster = xgboost.Booster()
+    booster.load_model(bytearray(truth.model.read_bytes()))
+    card = ModelCard.model_validate_json(booster.attr(CARD_ATTRIBUTE) or "")
+    assert (card.rounds, card.parameters["max_depth"]) == (2, 1)
+    assert truth.artifact != SHIPPED
 
 
 def test_the_truth_is_not_one_species(truth: Truth) -> None:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from schemas.artifact import Candidate, unseal
 from schemas.features import FEATURES
 from training.__main__ import app
-from training.recipe import Trained, train
+from training.recipe import Size, Trained, train
 from training.report import render
 from training.selection import choose
 from training.validation import Plan
@@ -45,6 +45,18 @@ def test_the_shipped_artifact_is_what_training_yields(trained: Trained) -> None:
     assert trained.artifact == SHIPPED.read_bytes(), "run: make train, or python -m training --out " + str(
         SHIPPED
     )
+
+
+def test_a_size_that_is_given_is_taken() -> None:
+    """It is judged like any other, and its report claims no choice; the same size gives the same bytes."""
+    one = train(DATA, plan=QUICK, size=Size(depth=4, rounds=3))
+    assert (one.card.rounds, one.card.parameters["max_depth"]) == (3, 4)
+    assert (one.report.chosen.depth, one.report.chosen.rounds) == (4, 3)
+    assert one.artifact == train(DATA, plan=QUICK, size=Size(depth=4, rounds=3)).artifact
+    console = Console(width=120)
+    with console.capture() as shown:
+        console.print(render(one.report))
+    assert "smallest" not in shown.get()
 
 
 def test_the_model_knows_the_known_birds(trained: Trained) -> None:
@@ -114,6 +126,16 @@ def test_the_command_writes_the_artifact_whole(tmp_path: Path) -> None:
     assert "accuracy" in done.stdout
     assert unseal(out.read_bytes())
     assert list(out.parent.iterdir()) == [out]
+
+
+def test_the_command_takes_a_size(tmp_path: Path) -> None:
+    """Depth and rounds are given together; one of them alone exits with 2 and names both."""
+    out = tmp_path / "model.ubj"
+    assert run("--data", DATA, "--out", out, "--depth", 1, "--rounds", 1).exit_code == 0
+    alone = run("--data", DATA, "--out", tmp_path / "other.ubj", "--depth", 1)
+    assert alone.exit_code == 2
+    assert "--rounds" in alone.stderr
+    assert [*tmp_path.iterdir()] == [out]
 
 
 def test_bad_data_is_one_clear_error(tmp_path: Path) -> None:

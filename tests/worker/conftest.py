@@ -14,7 +14,8 @@ import pytest
 from schemas.envelope import Envelope
 from worker.batcher import Bounds
 from worker.metrics import Metrics
-from worker.pipeline import Parts, Pipeline
+from worker.parts import Parts
+from worker.pipeline import Pipeline
 from worker.testing import MemorySink, RuleClassifier
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from worker.batcher import Bounds
 from worker.duplicates import Duplicates
 from worker.errors import Retry
 from worker.metrics import Metrics
-from worker.pipeline import Parts, Pipeline, Verdict
+from worker.parts import Parts
+from worker.pipeline import Pipeline, Verdict
 from worker.settings import Settings
 from worker.sinks.folder import FolderSink
 from worker.testing import RuleClassifier

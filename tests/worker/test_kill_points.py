@@ -25,7 +25,8 @@ from schemas.segment import OPEN, segments, whole
 from schemas.testing import Birds
 from worker.batcher import Bounds
 from worker.metrics import Metrics
-from worker.pipeline import Parts, Pipeline
+from worker.parts import Parts
+from worker.pipeline import Pipeline
 from worker.sinks.folder import FolderSink
 from worker.testing import RuleClassifier
 

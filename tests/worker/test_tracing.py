@@ -15,7 +15,8 @@ from schemas.codec import encode
 from schemas.testing import Birds
 from worker.batcher import Bounds
 from worker.metrics import Metrics
-from worker.pipeline import Parts, Pipeline
+from worker.parts import Parts
+from worker.pipeline import Pipeline
 from worker.testing import MemorySink, RuleClassifier
 from worker.tracing import Tracing
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from worker.even_lines import joined
 from worker.segment import Segment, make, recover
 from worker.sink import SinkUnavailable
 
@@ -139,7 +140,7 @@ class FolderSink:
             self._segment = Segment.start(self._root, block.written_at)
             self._hour = hour
         try:
-            self._segment.append(b"".join(block.lines))
+            self._segment.append(joined(block.lines))
         except OSError:
             # After a failed sync the kernel may have dropped what it could not write: never build on this file.
             with contextlib.suppress(OSError):

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.segment import hour_of
+from worker.even_lines import joined
 from worker.sink import SinkUnavailable
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class StorageSink:
 
         blob = self._client.bucket(self._bucket_name).blob(name)
         blob.metadata = {"lines": str(len(block.lines)), "format": "NEWLINE_DELIMITED_JSON"}
-        content = gzip.compress(b"".join(block.lines), compresslevel=_LEVEL, mtime=0)
+        content = gzip.compress(joined(block.lines), compresslevel=_LEVEL, mtime=0)
         until = time.monotonic() + self._write_seconds
         try:
             while not self._there(blob, content):

@@ -1,0 +1,101 @@
+"""EvenLines: lines of one width in one piece, and what stands for many lines without an object for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Final, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class EvenLines(Sequence[bytes]):
+    """`content` holds line after line, each of `width` bytes with its newline; nobody may change it.
+
+    A line is made when somebody asks for it. `others` stand in the place of some lines, and may be of any width.
+    """
+
+    __slots__ = ("_others", "content", "width")
+
+    def __init__(self, content: memoryview, width: int, others: Mapping[int, bytes] | None = None) -> None:
+        """Store the lines; `content` is a multiple of `width`."""
+        self.content = content
+        self.width = width
+        self._others = others or {}
+
+    def __len__(self) -> int:
+        return len(self.content) // self.width
+
+    @overload
+    def __getitem__(self, nth: int) -> bytes: ...
+    @overload
+    def __getitem__(self, nth: slice) -> Sequence[bytes]: ...
+    def __getitem__(self, nth: int | slice) -> bytes | Sequence[bytes]:
+        """Make one line, or some."""
+        if isinstance(nth, slice):
+            return [self[each] for each in range(len(self))[nth]]
+        place = range(len(self))[nth]
+        begin = place * self.width
+        return self._others.get(place) or bytes(self.content[begin : begin + self.width])
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self.__getitem__, range(len(self)))
+
+    def with_others(self, others: Mapping[int, bytes]) -> EvenLines:
+        """The same lines but for some, by their places."""
+        return EvenLines(self.content, self.width, {**self._others, **others})
+
+    def joined(self) -> bytes | memoryview:
+        """All lines in one piece."""
+        if not self._others:
+            return self.content
+        pieces: list[bytes | memoryview] = []
+        begin = 0
+        for place in sorted(self._others):
+            pieces += (self.content[begin : place * self.width], self._others[place])
+            begin = (place + 1) * self.width
+        return b"".join((*pieces, self.content[begin:]))
+
+
+class _Chained(Sequence[bytes]):
+    """The lines of several, one after the other."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: Sequence[Sequence[bytes]]) -> None:
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    @overload
+    def __getitem__(self, nth: int) -> bytes: ...
+    @overload
+    def __getitem__(self, nth: slice) -> Sequence[bytes]: ...
+    def __getitem__(self, nth: int | slice) -> bytes | Sequence[bytes]:
+        return [*self][nth]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return chain.from_iterable(self.parts)
+
+
+_AS_ONE: Final = frozenset({EvenLines, _Chained})
+
+
+def chained(parts: Sequence[Sequence[bytes]]) -> Sequence[bytes]:
+    """Put the lines of several together; where some are even, no line is made for it."""
+    if len(parts) == 1:
+        return parts[0]
+    if _AS_ONE.isdisjoint(map(type, parts)):
+        return [line for part in parts for line in part]
+    return _Chained(parts)
+
+
+def joined(lines: Sequence[bytes]) -> bytes | memoryview:
+    """All lines in one piece."""
+    if isinstance(lines, EvenLines):
+        return lines.joined()
+    if isinstance(lines, _Chained):
+        return b"".join(map(joined, lines.parts))
+    return b"".join(lines)

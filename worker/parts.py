@@ -1,0 +1,39 @@
+"""Parts: what a pipeline is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from worker.classifier import Classifier
+    from worker.drift import Drift
+    from worker.metrics import Metrics
+    from worker.sink import Sink
+    from worker.witness import Witness
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The concrete parts of a pipeline, chosen by the composition root."""
+
+    classifier: Classifier
+    results: Sink
+    rejects: Sink
+    metrics: Metrics
+    now: Callable[[], datetime]
+    revision: str
+    gather: bool = False
+    """Whether the sinks join what they get, so that the next batch need not wait until this one is durable."""
+
+    drift: Drift | None = None
+    """What keeps the latest readings, to compare them with the training data."""
+
+    echo_rows: int = 0
+    """Readings of a batch whose predictions repeat their features."""
+
+    witnesses: Sequence[Witness] = ()
+    """Who is told of each batch when it is done."""
