@@ -48,23 +48,24 @@ def render(
     """Write every answer, message by message; what the model fails on becomes a rejection."""
     stamp = _Stamp(at, revision, f',"predicted_at":{_json(at)}}}\n')
     even = _even(works, rows, isolated, stamp)
-    middles = _middles(rows, isolated) if None in even else []
+    if len(even) == len(works):
+        return [*even.values()]
+    middles = _middles(rows, isolated)
+    plain = not isolated.guilty
     rendered = []
     first = 0
-    for work, whole in zip(works, even, strict=True):
-        end = first + work.usable
-        if whole is not None:
-            rendered.append(whole)
-            first = end
-            continue
+    for nth, work in enumerate(works):
         readings = work.readings
-        if isinstance(readings, dict) and not work.refused and not isolated.guilty:
+        if type(readings) is dict and plain and not work.refused:
             rendered.append(Lines((_single(work.envelope, readings, middles[first], stamp),)))
+            first += 1
+            continue
+        end = first + work.usable
+        if nth in even:
+            rendered.append(even[nth])
         else:
-            guilty = {row: why for row, why in isolated.guilty.items() if first <= row < end}
-            rendered.append(
-                _many(work, middles[first:end], {row - first: guilty[row] for row in guilty}, stamp)
-            )
+            guilty = {row - first: why for row, why in isolated.guilty.items() if first <= row < end}
+            rendered.append(_many(work, middles[first:end], guilty, stamp))
         first = end
     return rendered
 
@@ -80,23 +81,26 @@ class _Stamp:
 
 def _even(
     works: Sequence[Work], rows: NDArray[np.float32], isolated: Isolated, stamp: _Stamp
-) -> list[Lines | None]:
-    """Write the large tables of a batch by columns; None for whatever is written line by line."""
-    if isolated.guilty or len(isolated.runs) != 1:
-        return [None] * len(works)
+) -> dict[int, Lines]:
+    """Write the large tables of a batch by columns, by their places in it; the others are written line by line."""
+    if len(rows) < LEAST_ROWS or isolated.guilty or len(isolated.runs) != 1:
+        return {}
     run = isolated.runs[0][1]
-    written = []
+    written = {}
     first = 0
-    for work in works:
+    for nth, work in enumerate(works):
         end = first + work.usable
-        written.append(_table(work, rows[first:end], run.some(slice(first, end)), stamp))
+        if end - first >= LEAST_ROWS and (
+            lines := _table(work, rows[first:end], run.some(slice(first, end)), stamp)
+        ):
+            written[nth] = lines
         first = end
     return written
 
 
 def _table(work: Work, rows: NDArray[np.float32], run: Answers, stamp: _Stamp) -> Lines | None:
     readings = work.readings
-    if readings is None or isinstance(readings, dict) or len(rows) < LEAST_ROWS:
+    if readings is None or isinstance(readings, dict):
         return None
     envelope = work.envelope
     end = f',"published_at":{_json(envelope.published_at)}{stamp.end}'.encode()

@@ -12,7 +12,7 @@ import numpy as np
 from schemas.codec import SCHEMA_ATTRIBUTE, Refused, decode_fields, identity, peek_identity, select
 from schemas.features import columns_matrix, fields_matrix
 from schemas.rejection import Reason, Unusable
-from worker.columns import Columns, columns
+from worker.columns import WORTH_BYTES, Columns, columns
 from worker.table_keys import TableKeys
 
 if TYPE_CHECKING:
@@ -112,15 +112,8 @@ def read(envelope: Envelope, *, kept: bool = True) -> Work:
     version = envelope.attributes.get(SCHEMA_ATTRIBUTE)
     try:
         payload = envelope.payload
-        table = columns(payload, version=version)
-        if table is not None:
-            return Work(
-                envelope=envelope,
-                readings=table,
-                positions=range(len(table.matrix)),
-                refused=(),
-                kept=kept,
-            )
+        if len(payload) >= WORTH_BYTES and (table := columns(payload, version=version)) is not None:
+            return Work(envelope, table, range(len(table.matrix)), (), kept)
         decoded = decode_fields(payload, version=version)
     except Unusable as unusable:
         return _unusable(envelope, unusable, kept=kept)
