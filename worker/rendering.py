@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -148,9 +150,7 @@ def _middles(rows: NDArray[np.float32], isolated: Isolated) -> list[str]:
 
 def _run_middles(rows: NDArray[np.float32], run: Answers) -> list[str]:
     """Write all rows' numbers in one go and share them out; each row is then one format."""
-    labels = [_json(label) for label in run.labels]
-    among = ",".join(f"{label}:%s" for label in labels)
-    formats = [f'"species":{label},"probability":%s,"probabilities":{{{among}}},%s' for label in labels]
+    formats = _formats(run.labels)
     numbers = orjson.dumps(
         run.probabilities.astype(np.float64).round(DIGITS), option=orjson.OPT_SERIALIZE_NUMPY
     )
@@ -161,12 +161,20 @@ def _run_middles(rows: NDArray[np.float32], run: Answers) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=4)
+def _formats(labels: tuple[str, ...]) -> list[str]:
+    """The middle of a line for each species as the likeliest."""
+    names = [_json(label) for label in labels]
+    among = ",".join(f"{name}:%s" for name in names)
+    return [f'"species":{name},"probability":%s,"probabilities":{{{among}}},%s' for name in names]
+
+
 def _tails(rows: NDArray[np.float32], run: Answers) -> list[str]:
     """Write `out_of_distribution`, `missing` and `model`: few different ones, so each is written once a batch."""
-    missing = np.isnan(rows)
-    if not run.unlike and not missing.any():
+    # Where anything is missing, the sum of all is NaN.
+    if not run.unlike and not math.isnan(np.add.reduce(rows, axis=None)):
         return [_tail(0, run.model)] * len(rows)
-    codes: list[int] = (missing @ _BITS * 2 + run.out_of_distribution).tolist()
+    codes: list[int] = (np.isnan(rows) @ _BITS * 2 + run.out_of_distribution).tolist()
     written = {code: _tail(code, run.model) for code in set(codes)}
     return [written[code] for code in codes]
 
