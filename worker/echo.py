@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -18,9 +19,18 @@ if TYPE_CHECKING:
     from worker.work import Work
 
 
-def echo(works: Sequence[Work], lines: Sequence[Lines], isolated: Isolated, *, most: int) -> None:
-    """Add `features` to the first `most` predictions of a batch, and to as many of those unlike any known bird, in place."""
-    wanted = _wanted(isolated, most)
+EVERY: Final = timedelta(milliseconds=20)
+"""How often the first ones of a batch are repeated; a page has enough of fifty batches a second."""
+
+
+def echo(
+    works: Sequence[Work], lines: Sequence[Lines], isolated: Isolated, *, most: int, first_ones: bool = True
+) -> None:
+    """Add `features`, in place, to up to `most` predictions of a batch that are unlike any known bird.
+
+    With `first_ones` to the first `most` of all besides.
+    """
+    wanted = _wanted(isolated, most, first_ones=first_ones)
     first = 0
     for work, answered in zip(works, lines, strict=True):
         if not wanted:
@@ -34,12 +44,13 @@ def echo(works: Sequence[Work], lines: Sequence[Lines], isolated: Isolated, *, m
         first = end
 
 
-def _wanted(isolated: Isolated, most: int) -> list[int]:
+def _wanted(isolated: Isolated, most: int, *, first_ones: bool) -> list[int]:
     """The rows of the batch that are repeated, the first one last; what the model failed on has no prediction."""
     wanted: list[int] = []
     strange: list[int] = []
     for first, run in isolated.runs:
-        wanted += range(first, first + min(len(run.winners), most - len(wanted)))
+        if first_ones:
+            wanted += range(first, first + min(len(run.winners), most - len(wanted)))
         strange += [first + nth for nth in run.unlike[: most - len(strange)]]
     return sorted({*wanted, *strange}, reverse=True)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from worker.batcher import Batcher, Bounds
 from worker.blocks import blocks
 from worker.duplicates import Duplicates
-from worker.echo import echo
+from worker.echo import EVERY, echo
 from worker.errors import Retry, Unavailable
 from worker.isolation import classify
 from worker.reader import Reader, is_large, size_of
@@ -22,7 +23,6 @@ from worker.work import Work, encoded, read
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-    from datetime import datetime
 
     from schemas.envelope import Envelope
     from worker.parts import Parts
@@ -57,6 +57,7 @@ class Pipeline:
         parts.metrics.intake(self._batcher)
         self._reader = Reader(most_bytes=bounds.intake_bytes)
         self._joining: set[asyncio.Task[None]] = set()
+        self._echo_due = datetime.min.replace(tzinfo=UTC)
 
     async def accept(self, envelope: Envelope) -> Verdict:
         """Return when everything that the message holds is durable; raises Retry where nothing is promised.
@@ -233,7 +234,10 @@ class Pipeline:
             self._parts.drift.saw(rows, isolated)
         lines = render(works, rows, isolated, at=at, revision=self._parts.revision)
         if self._parts.echo_rows:
-            echo(works, lines, isolated, most=self._parts.echo_rows)
+            due = at >= self._echo_due
+            echo(works, lines, isolated, most=self._parts.echo_rows, first_ones=due)
+            if due:
+                self._echo_due = at + EVERY
         return lines
 
     async def _commit(self, kept: Sequence[tuple[Ticket[Work], Lines]], at: datetime) -> None:

@@ -111,7 +111,7 @@ class Settings(BaseModel):
     """Time to finish what is under way after SIGTERM; Cloud Run grants 10 s in all."""
 
     echo_rows: Annotated[int, Field(ge=0)] = 4
-    """Readings of each batch whose predictions repeat their features, for pages; and as many of those unlike any known bird."""
+    """Readings unlike any known bird whose predictions repeat their features, in each batch; in 50 batches a second as many of all."""
 
     drift_rows: Annotated[int, Field(ge=1)] = 1000
     """Latest readings that are compared with the training data; fewer notice sooner and err more often."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -24,19 +25,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from schemas.envelope import Envelope
+    from tests.worker.conftest import House
     from worker.work import Work
 
 CLASSIFIER = load(SHIPPED)
 EMPEROR = {"bill_length_mm": 81.0, "bill_depth_mm": 30.0, "flipper_length_mm": 340, "body_mass_g": 33000}
 
 
-def echoed(works: list[Work], isolated: Isolated, most: int) -> list[list[object]]:
+def echoed(
+    works: list[Work], isolated: Isolated, most: int, *, first_ones: bool = True
+) -> list[list[object]]:
     """What each line repeats, work by work."""
     lines = [
         Lines([b'{"nth":%d}\n' % nth for nth in range(work.usable) if first + nth not in isolated.guilty])
         for work, first in zip(works, starts(works), strict=True)
     ]
-    echo(works, lines, isolated, most=most)
+    echo(works, lines, isolated, most=most, first_ones=first_ones)
     return [[json.loads(line).get("features") for line in each.predictions] for each in lines]
 
 
@@ -62,6 +66,24 @@ def test_the_first_ones_of_a_batch_are_repeated_and_every_strange_one(
     assert Reading.model_validate(found[0][0]) == alone
     assert found[1][1] == {name: getattr(table, name)[1] for name in found[1][1]}  # type: ignore[attr-defined]
     assert found[2][0] == {**EMPEROR, "year": None, "sex": None, "island": None}
+
+
+def test_between_times_only_strange_ones_are_repeated(envelope: Callable[..., Envelope]) -> None:
+    """However many batches there are a second, what is unlike every known bird is shown."""
+    payloads = [Birds(1).reading().model_dump_json(), json.dumps(EMPEROR)]
+    works = [read(envelope(each.encode()), kept=True) for each in payloads]
+    found = echoed(works, classify(CLASSIFIER, encoded(works)), most=3, first_ones=False)
+    assert [[each is not None for each in work] for work in found] == [[False], [True]]
+
+
+async def test_batches_right_after_each_other_do_not_all_repeat_their_first_ones(
+    house: House, envelope: Callable[..., Envelope]
+) -> None:
+    """Time moves on before the next ones are repeated; a worker's clock that stands still repeats one batch's."""
+    house.pipeline._parts = replace(house.pipeline._parts, echo_rows=2)
+    for nth in range(3):
+        await house.pipeline.accept(envelope(Birds(nth).reading().model_dump_json().encode()))
+    assert ["features" in line for line in house.predictions] == [True, False, False]
 
 
 def test_what_the_model_failed_on_shifts_nobody(envelope: Callable[..., Envelope]) -> None:
