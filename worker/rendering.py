@@ -172,8 +172,11 @@ def _formats(labels: tuple[str, ...]) -> list[str]:
 def _tails(rows: NDArray[np.float32], run: Answers) -> list[str]:
     """Write `out_of_distribution`, `missing` and `model`: few different ones, so each is written once a batch."""
     # Where anything is missing, the sum of all is NaN.
-    if not run.unlike and not math.isnan(np.add.reduce(rows, axis=None)):
-        return [_tail(0, run.model)] * len(rows)
+    if not math.isnan(np.add.reduce(rows, axis=None)):
+        tails = [_tail(0, run.model)] * len(rows)
+        for nth in run.unlike:
+            tails[nth] = _tail(1, run.model)
+        return tails
     codes: list[int] = (np.isnan(rows) @ _BITS * 2 + run.out_of_distribution).tolist()
     written = {code: _tail(code, run.model) for code in set(codes)}
     return [written[code] for code in codes]
