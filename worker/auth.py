@@ -82,9 +82,12 @@ def guarded(handler: Handler, guard: Guard | None, metrics: Metrics) -> Handler:
     if guard is None:
         return handler
 
-    async def admitted(request: web.BaseRequest) -> web.StreamResponse:
+    def admitted(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         token = request.headers.get("Authorization")
-        if not guard.known(token) and (refusal := await judged(guard, token, metrics)) is not None:
+        return handler(request) if guard.known(token) else asked(request, token)
+
+    async def asked(request: web.BaseRequest, token: str | None) -> web.StreamResponse:
+        if (refusal := await judged(guard, token, metrics)) is not None:
             return web.Response(status=refusal.status, text=refusal.text, headers=advice(refusal.status))
         return await handler(request)
 

@@ -31,12 +31,15 @@ class Routes:
             self._handle, request_factory=request, access_log=None, max_field_size=max_field_size
         )
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    def _handle(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         known = self._handlers
         # As it was sent first: parsing a path costs more than finding it.
         handler = known.get((request.method, request.raw_path)) or known.get((request.method, request.path))
-        if handler is not None:
-            return await handler(request)
+        # Given on as it is: each coroutine around another one is paid for by every request.
+        return (handler or self._none)(request)
+
+    async def _none(self, request: web.BaseRequest) -> web.StreamResponse:
+        known = self._handlers
         allowed = sorted(method for method, path in known if path == request.path)
         if allowed:
             return web.Response(
