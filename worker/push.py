@@ -13,7 +13,7 @@ from aiohttp import web
 
 from schemas.envelope import MESSAGE_ID_HEADER, Envelope, NotAnEnvelope, unwrapped, wrapped
 from worker.auth import Refusal, advice, judged
-from worker.errors import Full, Retry
+from worker.errors import Full, Retry, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,6 +109,9 @@ class PushHandler:
                 messages.append((wrapped(body), partial(self._tell, answer)))
             except NotAnEnvelope as error:
                 self._tell(answer, error)
+            except Exception:
+                log.exception("reading a push broke")
+                self._tell(answer, Unavailable("reading this push broke"))
         self._pipeline.begin(messages)
 
     def _tell(self, answer: Answer, error: NotAnEnvelope | Retry | None) -> None:
