@@ -57,8 +57,8 @@ bulk: $(VENV)/dev ## Publish 5,000,000 rows to results, the publisher killed -9 
 kills: $(VENV)/dev ## Kill -9 a device with an outbox 1,000 times; nothing that publish returned for may be lost (KILLS=1000)
 	@ROOKERY_TEST_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -q tests/publisher/test_outbox.py -k killed $(ARGS)
 
-bench: $(VENV)/dev ## Measure against the peers, write docs/performance.md (QUICK=1: 3 minutes; ONLY=singles,tables,...)
-	@$(BIN)/python -m load.bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+bench: $(VENV)/dev ## Measure against the peers, write docs/performance.md (QUICK=1: 3 minutes; ROUNDS=5 ONLY=singles,tables,...)
+	@$(BIN)/python -m load.bench $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 check: $(VENV)/dev ## Lint, format, types, architecture
 	@$(BIN)/ruff check .

@@ -58,7 +58,7 @@ def main() -> int:
     folder = _folder(quick=options.quick)
     figures = _known(folder)
     try:
-        for name, section in () if options.render else _measured(asked, quick=options.quick):
+        for name, section in () if options.render else _measured(asked, options):
             figures[name] = asdict(section)
             (folder / "performance.json").write_text(json.dumps(figures, indent=1) + "\n")
     except (NoGenerator, Absent) as why:
@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="under 3 minutes: fewer rounds and peers; written to load/reports",
     )
+    parser.add_argument("--rounds", type=int, metavar="N", help="of each section; 5, or 2 where quick")
     parser.add_argument("--only", default="", metavar="A,B", help=f"of {', '.join(SECTIONS)}")
     parser.add_argument("--render", action="store_true", help="measure nothing, write the document anew")
     return parser
@@ -103,7 +104,7 @@ def _known(folder: Path) -> dict[str, Any]:
     return known
 
 
-def _measured(asked: list[str], *, quick: bool) -> Iterator[tuple[str, Section]]:
+def _measured(asked: list[str], options: argparse.Namespace) -> Iterator[tuple[str, Section]]:
     """Measure section by section; one that cannot be is said and left as it was. Raises NoGenerator, Absent."""
     find_wrk()
     with ExitStack() as stack:
@@ -113,9 +114,9 @@ def _measured(asked: list[str], *, quick: bool) -> Iterator[tuple[str, Section]]
             truth=Truth(folder, reference_model(folder)),
             shipped=Truth(folder),
             authority=stack.enter_context(Authority(folder)),
-            quick=quick,
-            rounds=2 if quick else 5,
-            seconds=1 if quick else 3,
+            quick=options.quick,
+            rounds=options.rounds or (2 if options.quick else 5),
+            seconds=1 if options.quick else 3,
         )
         for name in (each for each in SECTIONS if each in asked):
             say(name)

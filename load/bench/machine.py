@@ -64,7 +64,8 @@ def _asked() -> list[str]:
     """What was asked of make, from what make asked of the command."""
     words = sys.argv[1:]
     quick = ["QUICK=1"] if "--quick" in words else []
-    return quick + [f"ONLY={words[at + 1]}" for at, word in enumerate(words[:-1]) if word == "--only"]
+    named = {"--only": "ONLY", "--rounds": "ROUNDS"}
+    return quick + [f"{named[word]}={words[at + 1]}" for at, word in enumerate(words[:-1]) if word in named]
 
 
 def _python() -> str:
