@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import worker.batcher
+import worker.blocks
 import worker.duplicates
 import worker.pipeline
 import worker.segment
 import worker.sinks.folder
+import worker.ticket
 from schemas.codec import encode
 from schemas.segment import OPEN, segments, whole
 from schemas.testing import Birds
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     Wrap = Callable[..., Envelope]
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-STORY = (worker.pipeline, worker.batcher, worker.duplicates)
+STORY = (worker.pipeline, worker.batcher, worker.ticket, worker.blocks, worker.duplicates)
 DISK = (worker.sinks.folder, worker.segment)
 
 
@@ -50,7 +52,8 @@ def messages() -> list[bytes]:
 
 async def classify_all(root: Path, wrap: Wrap, acknowledged: int) -> None:
     """Answer every message over a real folder; each acknowledgement is written to a file descriptor at once."""
-    results, rejects = FolderSink(root / "results"), FolderSink(root / "rejects")
+    # One on the event loop, one in a thread.
+    results, rejects = FolderSink(root / "results"), FolderSink(root / "rejects", quick_seconds=0)
     await results.open()
     await rejects.open()
     parts = Parts(
