@@ -16,12 +16,14 @@ _INTRODUCTION: Final = """# How fast Rookery is
 
 Written by `make bench` from `performance.json`; not by hand. All servers answer with the same model on one thread: the
 design's reference, 100 rounds of depth 4, trained for the run (`rookery train --depth 4 --rounds 100`), which every bound
-is thought out for. The model that is shipped is smaller; where a row says so, it answers instead. Before any timing, 400 answers of each are checked against the booster; of Rookery, what it made
-durable. Servers are pinned to one CPU, one at a time while the others are stopped, and the load (wrk) to another. Rounds
-are interleaved, and a ratio is formed within each round: figures are medians, with the least and the greatest round in
-brackets. CPU a reading is the figure to trust, as it hardly moves with the noise of a machine. Rookery runs as in
-production: envelope, token, validation, prediction, and the result synced to disk before the answer. Its peers read the
-same envelope, validate, predict and answer; they check no token and make nothing durable.
+is thought out for. The model that is shipped is smaller; where a row says so, it answers instead. Before any timing, 400
+answers of each are checked against the booster; of Rookery, what it made durable. Servers are pinned to one CPU, one at
+a time while the others are stopped, and the load (wrk) to another. Rounds are interleaved, and a ratio is formed within
+each round: figures are medians, with the least and the greatest round in brackets. CPU a reading moves least with the
+noise of a machine; but whoever waits for a disk comes back to cold caches where the host lends the processor to others.
+
+Rookery runs as in production: envelope, token, validation, prediction, and the result synced to disk before the answer.
+Its peers read the same envelope, validate, predict and answer; they check no token and make nothing durable.
 """
 
 _HEADINGS: Final = {
