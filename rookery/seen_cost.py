@@ -1,7 +1,8 @@
 """What being seen costs: four workers in turns, two with metrics, drift and JSON logs, two without any of them.
 
-`python -m rookery.seen_cost [ROUNDS]` prints medians of CPU a request, seen against unseen, and beside it one unseen
-worker against the other: what differs there is the machine's noise. `--worker on` or `off` runs a worker.
+`python -m rookery.seen_cost [ROUNDS]` prints the CPU of a request, seen against unseen, and beside it one unseen
+worker against the other: what differs there is the machine's noise. Each ratio is formed within a turn, and its median
+over the turns is told. `--worker on` or `off` runs a worker.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from worker.drift import Drift
 from worker.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 CONNECTIONS: Final = (64, 256)
 SECONDS: Final = 1
@@ -76,8 +77,8 @@ def _contender(name: str) -> Contender:
     return Contender(name=f"seen-{name}", words=("-m", "rookery.seen_cost", "--worker", seen))
 
 
-def measure(rounds: int) -> dict[int, dict[str, float]]:
-    """Load all in turns, another one first each time; gives medians of CPU microseconds a request by connections and worker."""
+def measure(rounds: int) -> dict[int, dict[str, list[float]]]:
+    """Load all in turns, another one first each time; gives CPU microseconds a request by connections, worker and turn."""
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         truth = Truth(folder)
@@ -94,10 +95,16 @@ def measure(rounds: int) -> dict[int, dict[str, float]]:
                 for seen in _WORKERS[first:] + _WORKERS[:first]:
                     cost = workers[seen].load(connections=connections, seconds=SECONDS)
                     found[connections][seen].append(cost.cpu_us)
-        return {
-            connections: {worker: median(costs) for worker, costs in each.items()}
-            for connections, each in found.items()
-        }
+        return found
+
+
+def told(costs: Mapping[str, Sequence[float]]) -> str:
+    """Say what being seen costs, and how loud the machine was."""
+    turns = list(zip(*(costs[worker] for worker in _WORKERS), strict=True))
+    seen = median((on + on_too) / (off + off_too) for on, off, on_too, off_too in turns)
+    noise = median(off_too / off for _, off, _, off_too in turns)
+    cost = median((off + off_too) / 2 for _, off, _, off_too in turns)
+    return f"{seen:.3f} times {cost:.1f} us a request; unseen against unseen {noise:.3f}"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -107,9 +114,7 @@ def main(arguments: Sequence[str]) -> int:
     where = provenance()
     print(f"{where.date}, commit {where.commit}, {where.processor}, load average {where.load}")  # noqa: T201  its face
     for connections, costs in measure(int(arguments[0]) if arguments else _ROUNDS).items():
-        on, off = costs["on"] + costs["on-2"], costs["off"] + costs["off-2"]
-        noise = f"unseen against unseen {costs['off-2'] / costs['off']:.3f}"
-        print(f"{connections:4} connections: {on / off:.3f} times {off / 2:.1f} us a request; {noise}")  # noqa: T201  its face
+        print(f"{connections:4} connections: {told(costs)}")  # noqa: T201  its face
     return 0
 
 
