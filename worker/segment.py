@@ -25,7 +25,7 @@ class Segment:
 
     Every method raises OSError. After a failed append the segment takes nothing more: seal it and start another.
     A segment that goes on being appended to is prepared ahead with filler: to overwrite what has its place on the
-    disk takes a third of the time and half of the CPU that it takes to make a file longer.
+    disk takes half of the CPU that it takes to make a file longer, and less time.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:

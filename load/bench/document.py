@@ -20,7 +20,7 @@ is thought out for. The model that is shipped is smaller; where a row says so, i
 answers of each are checked against the booster; of Rookery, what it made durable. Servers are pinned to one CPU, one at
 a time while the others are stopped, and the load (wrk) to another. Rounds are interleaved, and a ratio is formed within
 each round: figures are medians, with the least and the greatest round in brackets. CPU a reading moves least with the
-noise of a machine; but whoever waits for a disk comes back to cold caches where the host lends the processor to others.
+noise of a machine, but it moves.
 
 Rookery runs as in production: envelope, token, validation, prediction, and the result synced to disk before the answer.
 Its peers read the same envelope, validate, predict and answer; they check no token and make nothing durable.

@@ -7,7 +7,6 @@ import platform
 import shlex
 import subprocess
 import sys
-import sysconfig
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -44,7 +43,7 @@ def provenance() -> Provenance:
         cores=len(os.sched_getaffinity(0)),
         memory_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         system=f"{platform.system()} {platform.release()}",
-        python=_python(),
+        python=platform.python_version(),
         versions={name: found for name in _NAMED if (found := _version(name))},
         load=round(os.getloadavg()[0], 2),
     )
@@ -66,12 +65,6 @@ def _asked() -> list[str]:
     quick = ["QUICK=1"] if "--quick" in words else []
     named = {"--only": "ONLY", "--rounds": "ROUNDS"}
     return quick + [f"{named[word]}={words[at + 1]}" for at, word in enumerate(words[:-1]) if word in named]
-
-
-def _python() -> str:
-    """The interpreter's version and how it was built: without its own optimisations it is a quarter slower."""
-    built = "" if "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "") else "out"
-    return f"{platform.python_version()}, built with{built} PGO"
 
 
 def _commit() -> str:

@@ -164,6 +164,7 @@ class FolderSink:
     def _seal_soon(self) -> None:
         self._timer = None
         if not self._on_loop(self._sealed):
+            # Kept, for a loop holds its tasks only weakly.
             self._sealing = asyncio.ensure_future(self._off_loop(self._sealed))
 
     def _sealed(self) -> None:
