@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.auth.exceptions import DefaultCredentialsError
-from google.cloud.storage import Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from rookery.errors import Trouble
 from rookery.shelf import Conflict, Standing
 from schemas.artifact import MAX_BYTES
 from worker.bucket_model import TROUBLE, said
+from worker.storage_client import storage_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ class BucketShelf:
         self._name = where.name
         self._history = f"{where.name}.history/"
         with self._told():
-            self._bucket = Client().bucket(where.bucket)
+            self._bucket = storage_client().bucket(where.bucket)
 
     def live(self) -> Standing | None:
         """Download the object that is live now; raises Trouble."""

@@ -77,9 +77,9 @@ def _bucket(stack: ExitStack, where: str) -> Venue:
     """Use the storage that STORAGE_EMULATOR_HOST names, or start one in memory; make the bucket where it is missing."""
     try:
         from google.api_core.exceptions import Conflict, GoogleAPIError  # noqa: PLC0415  only where it is used
-        from google.cloud.storage import Client  # noqa: PLC0415  the same
 
         from load.bucket_results import ResultsBucket  # noqa: PLC0415  the same
+        from worker.storage_client import storage_client  # noqa: PLC0415  the same
         from worker.storage_testing.server import StorageServer  # noqa: PLC0415  the same
     except ImportError as error:
         raise Trouble(
@@ -87,7 +87,7 @@ def _bucket(stack: ExitStack, where: str) -> Venue:
         ) from None
     named = os.environ.get(STORAGE)
     host = named or stack.enter_context(StorageServer()).url
-    client = Client(client_options={"api_endpoint": host}, use_auth_w_custom_endpoint=False)
+    client = storage_client(client_options={"api_endpoint": host}, use_auth_w_custom_endpoint=False)
     stack.callback(client.close)
     try:
         with contextlib.suppress(Conflict):

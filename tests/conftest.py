@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 # Time on a noisy machine says nothing about the code: pytest's own timeout bounds each test.
 settings.register_profile("rookery", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rookery")
+
+# The tests' own clients of Cloud Storage shall ask for nothing either, long after their test (worker/storage_client.py).
+os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 
 
 @pytest.fixture(scope="session")

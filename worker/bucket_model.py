@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 from google.api_core.exceptions import GoogleAPIError, NotFound
 from google.auth.exceptions import GoogleAuthError
-from google.cloud.storage import Client
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from schemas.artifact import MAX_BYTES
 from worker.model_source import BUCKET, Fetched, ModelUnreachable
+from worker.storage_client import storage_client
 
 if TYPE_CHECKING:
+    from google.cloud.storage import Client
+
     from worker.model_source import BucketAddress
 
 _SECONDS: Final = 2.0
@@ -69,7 +71,7 @@ class BucketSource:
 
     @cached_property
     def _client(self) -> Client:
-        return Client()
+        return storage_client()
 
     def _look(self) -> Any:
         where = self._where

@@ -100,11 +100,10 @@ def _bucket(name: str, bucket: str) -> Finding:
 
 def _lacking(bucket: str) -> set[str] | None:
     """Name the permissions that we lack; None where the server knows none. Raises what the library raises."""
-    from google.cloud.storage import Client  # noqa: PLC0415  see above
-
     from worker.bucket_model import CALL  # noqa: PLC0415  see above
+    from worker.storage_client import storage_client  # noqa: PLC0415  see above
 
-    client = Client()
+    client = storage_client()
     try:
         if os.environ.get("STORAGE_EMULATOR_HOST"):
             client.get_bucket(bucket, **CALL)

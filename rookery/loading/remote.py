@@ -18,12 +18,12 @@ def remote_venue(remote: Remote) -> Venue:
     """Read what a deployed worker makes durable today (UTC); raises Trouble where nobody may."""
     # Only a run against production pays for these.
     from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  see above
-    from google.cloud.storage import Client  # noqa: PLC0415  see above
 
     from load.bucket_results import ResultsBucket  # noqa: PLC0415  see above
+    from worker.storage_client import storage_client  # noqa: PLC0415  see above
 
     try:
-        client = Client(project=remote.project)
+        client = storage_client(project=remote.project)
     except (GoogleAuthError, OSError) as error:
         raise Trouble(
             f"The results cannot be read: {error}",

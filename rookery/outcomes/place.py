@@ -44,13 +44,14 @@ def storage() -> Any:
     """A client of Cloud Storage; raises Trouble."""
     try:
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  half a second that folders save
-        from google.cloud.storage import Client  # noqa: PLC0415  the same
+
+        from worker.storage_client import storage_client  # noqa: PLC0415  the same
     except ImportError as error:
         raise Trouble(
             f"gs:// needs {error.name}.", hint="pip install 'rookery[storage]' brings it."
         ) from None
     try:
-        return Client()
+        return storage_client()
     except GoogleAuthError as error:
         raise Trouble(
             f"Cloud Storage cannot be reached: {error}",

@@ -85,16 +85,16 @@ def _folders(where: str, rejects: str | None) -> Source:
 def _buckets(where: str, rejects: str | None) -> Iterator[Source]:
     try:
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  half a second that a folder saves
-        from google.cloud.storage import Client  # noqa: PLC0415  the same
 
         from load.bucket_results import ResultsBucket  # noqa: PLC0415  the same
+        from worker.storage_client import storage_client  # noqa: PLC0415  the same
     except ImportError as error:
         raise Trouble(
             f"gs:// needs {error.name}.", hint="pip install 'rookery[storage]' brings it."
         ) from None
     results, refused = beside(where) if rejects is None else (where, rejects)
     try:
-        client = Client()
+        client = storage_client()
     except (GoogleAuthError, OSError) as error:
         raise Trouble(f"{where}: {error}") from error
     try:

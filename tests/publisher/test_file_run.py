@@ -137,7 +137,9 @@ def test_a_file_that_was_done_is_not_sent_again_on_resume(staged: StagedPubSub, 
 def test_a_killed_run_goes_on(topic: Topic, tmp_path: Path) -> None:
     """After kill -9 at any time `--resume` ends with every row published, and the run says 0."""
     path = many(tmp_path / "birds.csv", 120_000, bad=1_000)
-    command = [sys.executable, "-c", "from publisher.cli import app; app()", "csv", str(path), "--resume",
+    # A quick machine is through with the file within the second after which a checkpoint is first kept.
+    run = "from publisher import cli, file_run; file_run.SAVE_EVERY_S = 0.1; cli.app()"
+    command = [sys.executable, "-c", run, "csv", str(path), "--resume",
                "--table-bytes", "2000", "--topic", topic.name, "--broker", topic.broker]  # fmt: skip
     checkpoint = checkpoint_path(Source.of(path))
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,21 @@ async def test_what_passes_is_survived_with_one_object(
     await storage_sink.write(BLOCK)
     (stored,) = strict.buckets.objects(BUCKET, versions=True)
     assert gzip.decompress(stored.content) == b'{"a":1}\n'
+
+
+async def test_a_bucket_is_asked_for_nothing_but_its_objects(
+    monkeypatch: pytest.MonkeyPatch, strict: StorageServer
+) -> None:
+    """No thread of the library looks a bucket up beside the writes: a role for objects alone is not refused anything."""
+    monkeypatch.delenv("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA")
+    strict.faults.last("bucket", Fault(delay_s=30))
+    before = set(threading.enumerate())
+    sink = StorageSink(BUCKET, "", write_seconds=5.0)
+    await sink.open()
+    await sink.write(BLOCK)
+    assert {each.name for each in set(threading.enumerate()) - before} == {"storage_0"}
+    await sink.close()
+    assert strict.operations["bucket"] == 0
 
 
 LASTING = {

@@ -76,10 +76,11 @@ class StorageSink:
 
     def _open(self) -> None:
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  loaded only where it is used
-        from google.cloud.storage import Client  # noqa: PLC0415  loaded only where it is used
+
+        from worker.storage_client import storage_client  # noqa: PLC0415  loaded only where it is used
 
         try:
-            self._client = Client()
+            self._client = storage_client()
         except (GoogleAuthError, OSError) as error:
             raise SinkUnavailable(f"{self.address}: {error}") from error
 
