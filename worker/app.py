@@ -31,6 +31,7 @@ from worker.model_source import BadModelAddress, source_of
 from worker.model_store import ModelStore
 from worker.parts import Parts
 from worker.pipeline import Pipeline
+from worker.priority import give_way
 from worker.probes import Probes
 from worker.push import PushHandler
 from worker.routes import Routes
@@ -78,7 +79,7 @@ async def serve(settings: Settings) -> None:
 
 def own_threads() -> None:
     """Bound the threads that the running loop hands work to by the CPUs that the container has, not by the host's."""
-    threads = ThreadPoolExecutor(cpus() + SPARE_THREADS, thread_name_prefix="worker")
+    threads = ThreadPoolExecutor(cpus() + SPARE_THREADS, thread_name_prefix="worker", initializer=give_way)
     asyncio.get_running_loop().set_default_executor(threads)
 
 

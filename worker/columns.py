@@ -18,6 +18,7 @@ from schemas.features import CATEGORIES, FEATURES
 from schemas.reading import BOUNDS, MEASUREMENTS
 from schemas.table import MAX_ROWS, ReadingTable
 from worker.cells import Cells, NotPlain, Vocabulary, codes, numbers
+from worker.priority import step_aside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,6 +115,7 @@ def _arrays(texts: Mapping[str, bytes], rows: int) -> tuple[NDArray[np.float64],
     places = [_PLACES[name] for name in (*names, *words)]
     step = max(1, _AT_ONCE // len(places))
     for part in (slice(start, start + step) for start in range(0, rows, step)):
+        step_aside()
         found = [*_numbers(cells, names, part)]
         if words:
             found.extend(codes(cells, slice(len(names), None), part, _vocabulary(words)))

@@ -9,6 +9,7 @@ import secrets
 from typing import TYPE_CHECKING, Final, Self
 
 from schemas.segment import FILLER, OPEN, SUFFIX, hour_of, sealed, segments, whole
+from worker.priority import step_aside
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
 LEAST_AHEAD: Final = 64 * 1024
 MOST_AHEAD: Final = 1024 * 1024
-"""How far ahead a segment is prepared, in bytes: a few times of what it holds, between these."""
+"""How far ahead a segment is prepared, in bytes: so much holds ten more like the last lines, between these."""
+
+PIECE: Final = 512 * 1024
+"""Bytes that are written and synced at once: a disk that is busy with more would keep other segments waiting."""
+
+_MORE_LIKE_IT: Final = 10
+"""Fewer would be prepared more often than they save; for more, every hundredth batch or so would wait twice as long."""
 
 
 class Segment:
@@ -55,10 +62,10 @@ class Segment:
         """Append lines and return when they are on the disk; where that fails, none of them is left behind."""
         end = self.size + len(content)
         try:
-            self._write(content, self.size)
+            self._write_pieces(content)
             # Not with its first lines: a segment that gets no more needs no room.
             if self.size and end > self._prepared:
-                self._prepare(end)
+                self._prepare(end, len(content))
             os.fdatasync(self._descriptor)
         except OSError:
             # Nobody was answered for these lines; where they cannot be cut off, the readings come twice, not never.
@@ -77,15 +84,25 @@ class Segment:
         finally:
             os.close(self._descriptor)
 
+    def _write_pieces(self, content: bytes | memoryview) -> None:
+        """Write behind the last lines, all but the last piece synced."""
+        view, place = memoryview(content), self.size
+        while len(view) > PIECE:
+            self._write(view[:PIECE], place)
+            os.fdatasync(self._descriptor)
+            view, place = view[PIECE:], place + PIECE
+            step_aside()
+        self._write(view, place)
+
     def _write(self, content: bytes | memoryview, place: int) -> None:
         view = memoryview(content)
         while view:
             written = os.pwrite(self._descriptor, view, place)
             view, place = view[written:], place + written
 
-    def _prepare(self, end: int) -> None:
-        """Write filler behind the end of the lines; on a disk without room for it there is none."""
-        ahead = min(MOST_AHEAD, max(LEAST_AHEAD, 4 * end))
+    def _prepare(self, end: int, latest: int) -> None:
+        """Write filler behind the end of the lines, for more like the latest; on a disk without room there is none."""
+        ahead = min(MOST_AHEAD, max(LEAST_AHEAD, _MORE_LIKE_IT * latest))
         self._prepared = end + ahead
         with contextlib.suppress(OSError):
             self._write(FILLER * ahead, end)
