@@ -96,14 +96,36 @@ class Batcher(Generic[Item]):
         if self._rows and (now > self._at_ease_until or self._waiting_rows + rows > bounds.batch_rows):
             self._hold_deadline(rows, now)
         ticket = Ticket(item, rows, size, now, bound)
+        self._take_in((ticket,), rows, size)
+        return ticket
+
+    def submit_all(self, items: Sequence[Item], sizes: Sequence[int]) -> list[Ticket[Item]]:
+        """Take `bound` items of one reading each that came together; takes none where `submit` would not take each."""
+        rows, size, bounds = len(items), sum(sizes), self._bounds
+        if (
+            self._draining
+            or self._rows + rows > bounds.intake_rows
+            or self._size + size > bounds.intake_bytes
+        ):
+            return []
+        now = self._clock()
+        if now > self._at_ease_until or self._waiting_rows + rows > bounds.batch_rows:
+            try:
+                self._hold_deadline(rows, now)
+            except Late:
+                return []
+        tickets = [Ticket(item, 1, size, now, True) for item, size in zip(items, sizes, strict=True)]
+        self._take_in(tickets, rows, size)
+        return tickets
+
+    def _take_in(self, tickets: Sequence[Ticket[Item]], rows: int, size: int) -> None:
         self._rows += rows
         self._size += size
         self._waiting_rows += rows
-        self._waiting.append(ticket)
+        self._waiting.extend(tickets)
         if self._running is None:
             # The task starts after this turn of the loop, so that all that arrived in it goes together.
             self._running = asyncio.create_task(self._work(), name="batcher")
-        return ticket
 
     def refuse(self) -> None:
         """Take nothing new from now on."""

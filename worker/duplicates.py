@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from worker.table_keys import TableKeys, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from worker.ticket import Ticket
 
@@ -100,6 +100,11 @@ class Duplicates:
     def claim(self, keys: Sequence[str], ticket: Ticket[Any]) -> None:
         """Note the keys, all of them fresh, as under way with a ticket; `remember` or `forget` must follow."""
         self._mark(keys, ticket)
+        self._count_rows(keys, 1)
+
+    def claim_each(self, keys: Sequence[str], tickets: Iterable[Ticket[Any]]) -> None:
+        """Note keys, all of them fresh, as under way with a ticket each."""
+        self._window.update(zip(keys, tickets, strict=True))
         self._count_rows(keys, 1)
 
     def remember(self, keys: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,8 +10,8 @@ import httptools
 KNOWN_HEADS: Final = 4096
 """Heads that are remembered; Pub/Sub's differ in their Content-Length only."""
 
-LATEST_HEADS: Final = 6
-"""Heads that are tried first; on one connection they differ in a digit or two."""
+LENGTHS: Final = 1024
+"""Lengths of requests whose last head is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +31,14 @@ class Heads:
         """Store the bound of a body; a longer one is aiohttp's to refuse."""
         self._body_bytes = body_bytes
         self._known: dict[bytes, Head | None] = {}
-        self._latest: deque[tuple[bytes, Head]] = deque(maxlen=LATEST_HEADS)
+        self._by_length: dict[int, tuple[bytes, Head]] = {}
 
     def known(self, data: bytes) -> Head | None:
-        """Give the head that some bytes begin with, where it was read before and is the lane's."""
-        # A few in turn: comparing costs far less than finding the end and hashing a token of a thousand characters.
-        for each, head in self._latest:
-            if data.startswith(each):
-                return head
+        """Give the head of a whole request, where it was read before, is the lane's, and was the last of its length."""
+        # Comparing costs far less than finding a head's end and hashing a token of a thousand characters.
+        found = self._by_length.get(len(data))
+        if found is not None and data.startswith(found[0]):
+            return found[1]
         return None
 
     def read(self, head: bytes) -> Head | None:
@@ -51,7 +50,9 @@ class Heads:
                 self._known.clear()
             read = self._known[head] = _parsed(head, self._body_bytes)
         if read is not None:
-            self._latest.append((head, read))
+            if len(self._by_length) >= LENGTHS:
+                self._by_length.clear()
+            self._by_length[read.size + read.length] = (head, read)
         return read
 
 

@@ -87,7 +87,7 @@ class PushLane(asyncio.Protocol):
             # Nearly always: one request, whole, with a head that is known.
             ends = self._ends
             head = ends.heads.known(data)
-            if head is not None and len(data) == head.size + head.length and not self._busy:
+            if head is not None and not self._busy:
                 self._busy = True
                 ends.accept(data[head.size :], head, self._answer)
                 return

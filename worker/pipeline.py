@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from worker.answering import INLINE_ROWS, Answering
 from worker.batcher import Batcher, Bounds
-from worker.blocks import blocks
 from worker.duplicates import Duplicates
-from worker.echo import EVERY, echo
 from worker.errors import Retry, Unavailable
-from worker.isolation import classify
 from worker.reader import Reader, is_large, size_of
-from worker.rendering import Lines, render
-from worker.sink import Block, Sink, SinkUnavailable
+from worker.rendering import Lines
 from worker.table_keys import TableKeys
-from worker.witness import Seen
-from worker.work import Work, encoded, read
+from worker.work import Work, read
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
 
     from schemas.envelope import Envelope
     from worker.parts import Parts
@@ -32,9 +27,6 @@ if TYPE_CHECKING:
     """Is told None once a message is durable, or why it must come again."""
 
 log: Final = logging.getLogger(__name__)
-
-INLINE_ROWS: Final = 256
-"""Up to so many readings are answered on the event loop: a thread's hand-over costs more than it spares there."""
 
 
 class Verdict(Enum):
@@ -49,15 +41,15 @@ class Pipeline:
 
     def __init__(self, parts: Parts, *, bounds: Bounds, duplicates: Duplicates | None = None) -> None:
         """Store the parts; work starts with the first message."""
-        self._parts = parts
+        self._metrics = parts.metrics
         self._duplicates = Duplicates() if duplicates is None else duplicates
-        self._batcher: Batcher[Work] = Batcher(self._run, bounds=bounds, ended=self._settle)
+        answering = Answering(parts)
+        self._batcher: Batcher[Work] = Batcher(answering.run, bounds=bounds, ended=self._settle)
         # Large tables have a line of their own: a reading must not wait until ten thousand others are answered.
-        self._tables: Batcher[Work] = Batcher(self._run_tables, bounds=bounds, ended=self._settle)
+        self._tables: Batcher[Work] = Batcher(answering.run_tables, bounds=bounds, ended=self._settle)
         parts.metrics.intake(self._batcher)
         self._reader = Reader(most_bytes=bounds.intake_bytes)
         self._joining: set[asyncio.Task[None]] = set()
-        self._echo_due = datetime.min.replace(tzinfo=UTC)
 
     async def accept(self, envelope: Envelope) -> Verdict:
         """Return when everything that the message holds is durable; raises Retry where nothing is promised.
@@ -79,7 +71,7 @@ class Pipeline:
         if len(sifted.fresh) == len(keys):
             await self._claimed(work, keys)
             return
-        self._parts.metrics.duplicates(in_flight=sifted.in_flight, durable=sifted.durable)
+        self._metrics.duplicates(in_flight=sifted.in_flight, durable=sifted.durable)
         # Claimed and joined before the first await: tickets are only ever joined by who came later, so in no circle.
         tickets = [*self._claimed_part(work, keys, sifted.fresh), *sifted.joined]
         for answer in [ticket.join() for ticket in tickets]:
@@ -88,27 +80,52 @@ class Pipeline:
     def begin(self, messages: Iterable[tuple[Envelope, Told]]) -> None:
         """Do as `accept` does with messages that came together, without a task for each; every `told` is called once."""
         # Step by step for all, not message by message: the same few instructions again are what a processor likes.
-        works = []
+        singles: list[tuple[Work, Told]] = []
+        others: list[tuple[Work, Told]] = []
         for envelope, told in messages:
             if is_large(envelope):
                 self._beside(self._read_beside(envelope, told), "reading a large message")
+                continue
+            work = read(envelope)
+            (singles if type(work.readings) is dict else others).append((work, told))
+        self._duplicates.move_on()
+        if not self._together(singles):
+            others += singles
+        for work, told in others:
+            self._begin(work, told)
+
+    def _together(self, singles: Sequence[tuple[Work, Told]]) -> bool:
+        """Take single readings in one step, and say whether that was done: not where one is known or all are too many."""
+        works = [work for work, _ in singles]
+        try:
+            named = [work.identities() for work in works]
+            keys = [own[0] for own in named]
+            if not (keys and self._duplicates.all_new(keys)):
+                return False
+            tickets = self._batcher.submit_all(works, [size_of(work.envelope) for work in works])
+        except Exception:
+            log.exception("taking %d messages together broke", len(works))
+            return False
+        if not tickets:
+            return False
+        for (work, told), own in zip(singles, named, strict=True):
+            work.told, work.keys = told, own
+        self._duplicates.claim_each(keys, tickets)
+        return True
+
+    def _begin(self, work: Work, told: Told) -> None:
+        try:
+            keys = work.identities()
+            if self._duplicates.all_new(keys):
+                work.told = told
+                self._claimed(work, keys)
             else:
-                works.append((read(envelope), told))
-        duplicates = self._duplicates
-        duplicates.move_on()
-        for work, told in works:
-            try:
-                keys = work.identities()
-                if duplicates.all_new(keys):
-                    work.told = told
-                    self._claimed(work, keys)
-                else:
-                    self._beside(self._joined(work, keys, told), "joining a duplicate")
-            except Retry as error:
-                told(error)
-            except Exception:
-                log.exception("taking a message broke")
-                told(Unavailable("taking this message broke"))
+                self._beside(self._joined(work, keys, told), "joining a duplicate")
+        except Retry as error:
+            told(error)
+        except Exception:
+            log.exception("taking a message broke")
+            told(Unavailable("taking this message broke"))
 
     def _beside(self, work: Coroutine[None, None, None], name: str) -> None:
         joining = asyncio.create_task(work, name=name)
@@ -180,104 +197,3 @@ class Pipeline:
                     told(answer if isinstance(answer, Retry) else None)
                 except Exception:
                     log.exception("telling a sender broke")
-
-    async def _run(self, tickets: Sequence[Ticket[Work]]) -> Awaitable[None] | None:
-        """Answer one batch; what is given back is left to be awaited, beside the batches that follow."""
-        rest = await self._run_tables(tickets)
-        if rest is None or self._parts.gather:
-            return rest
-        await rest
-        return None
-
-    async def _run_tables(self, tickets: Sequence[Ticket[Work]]) -> Awaitable[None] | None:
-        """Classify and render, answer who only asked, and give back what makes the rest durable and acknowledges it.
-
-        The next tables are classified meanwhile, for the disk takes as long as the model.
-        """
-        at = self._parts.now()
-        works = [ticket.item for ticket in tickets]
-        rows = sum(work.rows for work in works)
-        self._parts.metrics.batch(len(works), rows, since=tickets[0].since)
-        with self._parts.metrics.predicting():
-            if rows <= INLINE_ROWS:
-                answers = self._answers(works, at)
-            else:
-                answers = await asyncio.to_thread(self._answers, works, at)
-        kept: list[tuple[Ticket[Work], Lines]] = []
-        for ticket, answered in zip(tickets, answers, strict=True):
-            if isinstance(answered, Retry):
-                ticket.fail(answered)
-            elif ticket.item.kept:
-                kept.append((ticket, answered))
-            else:
-                ticket.resolve(answered)
-        return self._commit(kept, at) if kept else None
-
-    def _answers(self, works: Sequence[Work], at: datetime) -> list[Lines | Retry]:
-        """Answer works together; where a defect breaks that, halves, so that no message is blamed for another."""
-        try:
-            return [*self._answer(works, at)]
-        except Retry:
-            raise
-        except Exception:
-            log.exception("answering %d messages broke", len(works))
-        if len(works) == 1:
-            return [Unavailable("answering this message broke")]
-        half = len(works) // 2
-        return self._answers(works[:half], at) + self._answers(works[half:], at)
-
-    def _answer(self, works: Sequence[Work], at: datetime) -> list[Lines]:
-        rows = encoded(works)
-        isolated = classify(self._parts.classifier.pinned(), rows)
-        self._parts.metrics.strange(isolated)
-        if self._parts.drift is not None:
-            self._parts.drift.saw(rows, isolated)
-        lines = render(works, rows, isolated, at=at, revision=self._parts.revision)
-        if self._parts.echo_rows:
-            due = at >= self._echo_due
-            echo(works, lines, isolated, most=self._parts.echo_rows, first_ones=due)
-            if due:
-                self._echo_due = at + EVERY
-        return lines
-
-    async def _commit(self, kept: Sequence[tuple[Ticket[Work], Lines]], at: datetime) -> None:
-        """Make the lines durable; a message fails only with the sink that it needs."""
-        results, rejects = blocks(kept, at, named=self._parts.gather)
-        with self._parts.metrics.writing():
-            no_results, no_rejects = await self._both(results, rejects)
-        predicted, rejected, retried = len(results.lines), len(rejects.lines), 0
-        for ticket, lines in kept:
-            error = (no_results if lines.predictions else None) or (no_rejects if lines.rejections else None)
-            if error is None:
-                ticket.resolve(lines)
-            else:
-                ticket.fail(error)
-                predicted, rejected = predicted - len(lines.predictions), rejected - len(lines.rejections)
-                retried += 1
-        self._parts.metrics.answered(predicted, rejected)
-        for witness in self._parts.witnesses:
-            witness(Seen(kept, predicted, rejected, retried, at, self._parts.now()))
-
-    async def _both(
-        self, results: Block, rejects: Block
-    ) -> tuple[SinkUnavailable | None, SinkUnavailable | None]:
-        """Write both blocks of a batch, and give back why one is not durable."""
-        to_results, to_rejects = (
-            _written(self._parts.results, results),
-            _written(self._parts.rejects, rejects),
-        )
-        if results.lines and rejects.lines:
-            return await asyncio.gather(to_results, to_rejects)
-        # One of them is nothing: two tasks for it would cost as much as the batch's lines.
-        return await to_results, await to_rejects
-
-
-async def _written(sink: Sink, block: Block) -> SinkUnavailable | None:
-    """Write a block; give back why it is not durable."""
-    if not block.lines:
-        return None
-    try:
-        await sink.write(block)
-    except SinkUnavailable as error:
-        return error
-    return None

@@ -49,7 +49,11 @@ def build() -> Callable[..., House]:
     """Build a house; `classifier` and `bounds` may be chosen."""
 
     def _build(
-        classifier: RuleClassifier | None = None, bounds: Bounds = BOUNDS, *, gather: bool = False
+        classifier: RuleClassifier | None = None,
+        bounds: Bounds = BOUNDS,
+        *,
+        gather: bool = False,
+        echo_rows: int = 0,
     ) -> House:
         classifier = classifier or RuleClassifier()
         results, rejects, metrics = MemorySink(), MemorySink(), Metrics()
@@ -61,6 +65,7 @@ def build() -> Callable[..., House]:
             now=lambda: NOON,
             revision="test",
             gather=gather,
+            echo_rows=echo_rows,
         )
         return House(Pipeline(parts, bounds=bounds), classifier, results, rejects, metrics)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -163,8 +162,7 @@ async def test_the_same_table_in_parts_gets_blocks_of_different_names(
     message = envelope(table("a", "b"))
     names = []
     for known in (bird("a"), bird("b"), None):
-        house = build()
-        house.pipeline._parts = replace(house.pipeline._parts, gather=True)
+        house = build(gather=True)
         if known is not None:
             await house.pipeline.accept(envelope(known))
         await house.pipeline.accept(message)
@@ -179,8 +177,7 @@ async def test_a_table_that_the_model_failed_on_in_part_gets_another_name_when_i
     message = envelope(table("a", "b"))
     names = []
     for guilty in ({41.0}, set[float]()):
-        house = build(RuleClassifier(lambda row, guilty=guilty: float(row[0]) in guilty))
-        house.pipeline._parts = replace(house.pipeline._parts, gather=True)
+        house = build(RuleClassifier(lambda row, guilty=guilty: float(row[0]) in guilty), gather=True)
         await house.pipeline.accept(message)
         names.append(house.results.blocks[0].key)
     assert len(set(names)) == 2
@@ -341,7 +338,7 @@ async def test_a_message_whose_taking_breaks_takes_nothing_from_those_that_came_
     all_new = Duplicates.all_new
 
     def breaks(duplicates: Duplicates, keys: Sequence[str]) -> bool:
-        if keys == ["a"]:
+        if "a" in keys:
             raise ZeroDivisionError
         return all_new(duplicates, keys)
 

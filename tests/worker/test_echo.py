@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -77,10 +76,10 @@ def test_between_times_only_strange_ones_are_repeated(envelope: Callable[..., En
 
 
 async def test_batches_right_after_each_other_do_not_all_repeat_their_first_ones(
-    house: House, envelope: Callable[..., Envelope]
+    build: Callable[..., House], envelope: Callable[..., Envelope]
 ) -> None:
     """Time moves on before the next ones are repeated; a worker's clock that stands still repeats one batch's."""
-    house.pipeline._parts = replace(house.pipeline._parts, echo_rows=2)
+    house = build(echo_rows=2)
     for nth in range(3):
         await house.pipeline.accept(envelope(Birds(nth).reading().model_dump_json().encode()))
     assert ["features" in line for line in house.predictions] == [True, False, False]

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import worker.answering
 import worker.batcher
 import worker.blocks
 import worker.duplicates
 import worker.pipeline
 import worker.segment
 import worker.sinks.folder
+import worker.sinks.segment_line
 import worker.ticket
 from schemas.codec import encode
 from schemas.segment import OPEN, segments, whole
@@ -41,8 +43,15 @@ if TYPE_CHECKING:
     Wrap = Callable[..., Envelope]
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-STORY = (worker.pipeline, worker.batcher, worker.ticket, worker.blocks, worker.duplicates)
-DISK = (worker.sinks.folder, worker.segment)
+STORY = (
+    worker.pipeline,
+    worker.answering,
+    worker.batcher,
+    worker.ticket,
+    worker.blocks,
+    worker.duplicates,
+)
+DISK = (worker.sinks.folder, worker.sinks.segment_line, worker.segment)
 
 
 def messages() -> list[bytes]:
