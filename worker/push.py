@@ -88,7 +88,7 @@ class PushHandler:
                     if not known[token]:
                         self._admit_soon(guard, body, token, answer)
                 turn = [each for each in turn if known[each[1]]]
-        self._admitted([(body, answer) for body, _, answer in turn])
+        self._admitted(turn)
 
     def _admit_soon(self, guard: Guard, body: bytes, token: str | None, answer: Answer) -> None:
         admitting = asyncio.create_task(self._admit(guard, body, token, answer), name="admitting")
@@ -98,13 +98,13 @@ class PushHandler:
     async def _admit(self, guard: Guard, body: bytes, token: str | None, answer: Answer) -> None:
         refusal = await judged(guard, token, self._metrics)
         if refusal is None:
-            self._admitted([(body, answer)])
+            self._admitted([(body, token, answer)])
         else:
             answer(refusal.status, refusal.text)
 
-    def _admitted(self, pushes: Iterable[tuple[bytes, Answer]]) -> None:
+    def _admitted(self, pushes: Iterable[tuple[bytes, str | None, Answer]]) -> None:
         messages = []
-        for body, answer in pushes:
+        for body, _, answer in pushes:
             try:
                 messages.append((wrapped(body), partial(self._tell, answer)))
             except NotAnEnvelope as error:
