@@ -27,6 +27,9 @@ log: Final = logging.getLogger(__name__)
 INLINE_ROWS: Final = 256
 """Up to so many readings are answered on the event loop: a thread's hand-over costs more than it spares there."""
 
+TABLE_ROWS: Final = 2048
+"""Rows of tables that are answered together: with more, nobody would compute while all of them become durable."""
+
 
 class Answering:
     """Answers the tickets of batches, with the parts of a worker."""

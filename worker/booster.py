@@ -24,8 +24,11 @@ PROBABILITY_TOLERANCE: Final = 1e-6
 _LIBRARY: Final = xgboost.core._LIB  # noqa: SLF001  the loaded library, by the only name that it has
 XGBOOST_VERSION: Final[str] = xgboost.__version__
 
-SLICE_ROWS: Final = 512
-"""Rows that are answered without stepping aside: less than a millisecond's work."""
+UNSLICED_ROWS: Final = 2048
+"""Rows that are answered in one call; a call has its own costs."""
+
+SLICE_ROWS: Final = 256
+"""Rows of more that are answered before stepping aside: less than half a millisecond's work."""
 
 
 class Unreadable(ValueError):  # noqa: N818  it reads as what it says of the bytes
@@ -100,7 +103,7 @@ class BoosterClassifier:
         if rows.ndim != 2 or rows.shape[1] != len(self.card.features):  # noqa: PLR2004  rows and columns
             raise ValueError(f"rows of {len(self.card.features)} features are needed, not shape {rows.shape}")
         call = self._margins if margin else self._probabilities
-        return call(rows) if len(rows) <= SLICE_ROWS else _sliced(call, rows)
+        return call(rows) if len(rows) <= UNSLICED_ROWS else _sliced(call, rows)
 
 
 def _sliced(call: DenseCall, rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final, overload
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -46,16 +48,14 @@ class EvenLines(Sequence[bytes]):
         """The same lines but for some, by their places."""
         return EvenLines(self.content, self.width, {**self._others, **others})
 
-    def joined(self) -> bytes | memoryview:
-        """All lines in one piece."""
-        if not self._others:
-            return self.content
+    def pieces(self) -> list[bytes | memoryview]:
+        """All lines in few pieces, in order."""
         pieces: list[bytes | memoryview] = []
         begin = 0
         for place in sorted(self._others):
             pieces += (self.content[begin : place * self.width], self._others[place])
             begin = (place + 1) * self.width
-        return b"".join((*pieces, self.content[begin:]))
+        return [*pieces, self.content[begin:]]
 
 
 class _Chained(Sequence[bytes]):
@@ -80,6 +80,9 @@ class _Chained(Sequence[bytes]):
         return chain.from_iterable(self.parts)
 
 
+_LARGE: Final = 1024 * 1024
+"""Bytes whose copy takes half a millisecond and more."""
+
 _AS_ONE: Final = frozenset({EvenLines, _Chained})
 
 
@@ -94,8 +97,24 @@ def chained(parts: Sequence[Sequence[bytes]]) -> Sequence[bytes]:
 
 def joined(lines: Sequence[bytes]) -> bytes | memoryview:
     """All lines in one piece."""
+    pieces = _pieces(lines)
+    if len(pieces) == 1:
+        return pieces[0]
+    size = sum(map(len, pieces))
+    if size < _LARGE:
+        return b"".join(pieces)
+    # Piece by piece: one long copy would keep the interpreter from everybody else.
+    whole = np.empty(size, dtype=np.uint8).data
+    end = 0
+    for piece in pieces:
+        begin, end = end, end + len(piece)
+        whole[begin:end] = piece
+    return whole
+
+
+def _pieces(lines: Sequence[bytes]) -> Sequence[bytes | memoryview]:
     if isinstance(lines, EvenLines):
-        return lines.joined()
+        return lines.pieces()
     if isinstance(lines, _Chained):
-        return b"".join(map(joined, lines.parts))
-    return b"".join(lines)
+        return [piece for part in lines.parts for piece in _pieces(part)]
+    return lines

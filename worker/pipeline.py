@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from worker.answering import INLINE_ROWS, Answering
+from worker.answering import INLINE_ROWS, TABLE_ROWS, Answering
 from worker.batcher import Batcher, Bounds
 from worker.duplicates import Duplicates
 from worker.errors import Retry, Unavailable
@@ -46,7 +47,8 @@ class Pipeline:
         answering = Answering(parts)
         self._batcher: Batcher[Work] = Batcher(answering.run, bounds=bounds, ended=self._settle)
         # Large tables have a line of their own: a reading must not wait until ten thousand others are answered.
-        self._tables: Batcher[Work] = Batcher(answering.run_tables, bounds=bounds, ended=self._settle)
+        together = replace(bounds, batch_rows=min(TABLE_ROWS, bounds.batch_rows))
+        self._tables: Batcher[Work] = Batcher(answering.run_tables, bounds=together, ended=self._settle)
         parts.metrics.intake(self._batcher)
         self._reader = Reader(most_bytes=bounds.intake_bytes)
         self._joining: set[asyncio.Task[None]] = set()

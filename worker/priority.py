@@ -6,13 +6,10 @@ import contextlib
 import os
 import sys
 import threading
-import time
 from typing import Final
 
 NICE: Final = 10
 """How nice a thread is that gives way."""
-
-_ASIDE_SECONDS: Final = 0.00005
 
 
 class _Manners(threading.local):
@@ -35,7 +32,7 @@ def give_way() -> None:
 
 
 def step_aside() -> None:
-    """Between two slices of long work: in a thread that gives way, let go of interpreter and CPU for a moment."""
-    # Slept, for to be nice is not enough: who wakes up may have to wait until the running slice of time, 3 ms, is over.
-    if _manners.gives_way:
-        time.sleep(_ASIDE_SECONDS)
+    """Between two slices of long work: in a thread that gives way, let who waits for interpreter or CPU go first."""
+    # To be nice is not enough: who wakes up may have to wait until the running slice of time, some 3 ms, is over.
+    if _manners.gives_way and hasattr(os, "sched_yield"):
+        os.sched_yield()

@@ -20,8 +20,12 @@ LEAST_AHEAD: Final = 64 * 1024
 MOST_AHEAD: Final = 1024 * 1024
 """How far ahead a segment is prepared, in bytes: so much holds ten more like the last lines, between these."""
 
-PIECE: Final = 512 * 1024
-"""Bytes that are written and synced at once: a disk that is busy with more would keep other segments waiting."""
+PIECE: Final = 448 * 1024
+"""Bytes that are written and synced at once, up to twice as many at the end: a disk that is busy with more would keep
+other segments waiting."""
+
+_PREPARED_FOR: Final = 256 * 1024
+"""Bytes from which on a block is not prepared for: to write them twice costs more than to make the file longer."""
 
 _MORE_LIKE_IT: Final = 10
 """Fewer would be prepared more often than they save; for more, every hundredth batch or so would wait twice as long."""
@@ -64,7 +68,7 @@ class Segment:
         try:
             self._write_pieces(content)
             # Not with its first lines: a segment that gets no more needs no room.
-            if self.size and end > self._prepared:
+            if self.size and end > self._prepared and len(content) < _PREPARED_FOR:
                 self._prepare(end, len(content))
             os.fdatasync(self._descriptor)
         except OSError:
@@ -87,7 +91,7 @@ class Segment:
     def _write_pieces(self, content: bytes | memoryview) -> None:
         """Write behind the last lines, all but the last piece synced."""
         view, place = memoryview(content), self.size
-        while len(view) > PIECE:
+        while len(view) > 2 * PIECE:
             self._write(view[:PIECE], place)
             os.fdatasync(self._descriptor)
             view, place = view[PIECE:], place + PIECE

@@ -14,7 +14,7 @@ import pytest
 from schemas.features import FEATURES, columns_matrix
 from schemas.reading import SPECIES, Reading
 from worker.artifacts import SHIPPED, load
-from worker.booster import SLICE_ROWS
+from worker.booster import SLICE_ROWS, UNSLICED_ROWS
 from worker.outliers import Outliers
 
 if TYPE_CHECKING:
@@ -190,6 +190,7 @@ def test_words_do_not_make_an_outlier(classifier: BoosterClassifier) -> None:
 def test_ten_thousand_rows_are_answered_as_they_are_one_by_one(classifier: BoosterClassifier) -> None:
     """That they are answered in slices changes no bit, nor where the last one ends."""
     rows = np.tile(known()[0], (40, 1))[: 20 * SLICE_ROWS + 1]
+    assert len(rows) > UNSLICED_ROWS
     whole = classifier.classify(rows)
     parts = [classifier.classify(rows[first : first + 1]) for first in (0, SLICE_ROWS, len(rows) - 1)]
     assert whole.probabilities.shape == (len(rows), 3)

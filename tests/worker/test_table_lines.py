@@ -21,7 +21,7 @@ from schemas.testing import Birds
 from worker import rendering
 from worker.classifier import Answers
 from worker.echo import echo
-from worker.even_lines import EvenLines, joined
+from worker.even_lines import EvenLines, chained, joined
 from worker.isolation import Isolated
 from worker.rendering import Lines, render
 from worker.table_lines import LEAST_ROWS
@@ -178,3 +178,13 @@ def test_echoed_lines_stand_among_the_others() -> None:
     for nth, (line, plain) in enumerate(zip(said(echoed), before, strict=True)):
         features = {name: getattr(table, name)[nth] for name in FEATURES}
         assert line == ({**plain, "features": features} if nth in wanted else plain)
+
+
+@pytest.mark.parametrize("rows", [3, 200_000], ids=["a few", "more than a megabyte"])
+def test_the_lines_of_several_are_joined_in_their_order(rows: int) -> None:
+    """Even lines, some of them replaced, beside a single one and none: in one piece what they are one by one."""
+    content = memoryview(b"".join(b"%09d\n" % nth for nth in range(rows)))
+    even = EvenLines(content, 10, {0: b"first\n", rows - 1: b"the last one\n"})
+    for lines in (even, EvenLines(content, 10), chained([even, [b"alone\n"], [], EvenLines(content, 10)])):
+        assert bytes(joined(lines)) == b"".join(lines)
+        assert len(lines) >= rows
