@@ -1,0 +1,99 @@
+"""Single readings that came together are taken in one step: all of them, or each is asked for by itself."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from worker.batcher import Batcher, Bounds
+from worker.errors import Full
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from schemas.envelope import Envelope
+    from tests.worker.conftest import House
+    from worker.ticket import Ticket
+
+BOUNDS = Bounds(batch_rows=8, intake_rows=10, intake_bytes=100, deadline_seconds=10)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def batcher(clock: Clock, *, lasts: float = 0.0) -> Batcher[str]:
+    async def answers(tickets: Sequence[Ticket[str]]) -> None:
+        clock.now += lasts
+        for ticket in tickets:
+            ticket.resolve(ticket.item.upper())
+
+    return Batcher(answers, bounds=BOUNDS, clock=clock)
+
+
+async def test_what_came_together_is_taken_and_answered_together() -> None:
+    """Each item has its own ticket, and is counted until it is answered."""
+    taking = batcher(Clock())
+    tickets = taking.submit_all(["a", "b"], [3, 4])
+    assert (taking.rows, taking.size) == (2, 7)
+    assert [await ticket for ticket in tickets] == ["A", "B"]
+    await taking.drain()
+    assert (taking.rows, taking.size) == (0, 0)
+
+
+async def test_where_not_all_may_be_taken_none_is() -> None:
+    """Too many, too large, too slow or on the way down: nothing is counted of what was not taken."""
+    clock = Clock()
+    taking = batcher(clock, lasts=100.0)
+    assert taking.submit_all([*"abcdefghijk"], [1] * 11) == []
+    assert taking.submit_all(["a", "b"], [60, 60]) == []
+    assert (taking.rows, taking.size) == (0, 0)
+    (first,) = taking.submit_all(["a"], [1])
+    assert await first == "A"
+    # A batch takes 30 s at the pace that the last one made.
+    assert taking.submit_all(["a", "b"], [1, 1]) == []
+    assert await taking.submit("a", 1, 1) == "A"
+    taking.refuse()
+    assert taking.submit_all(["a"], [1]) == []
+
+
+async def test_of_those_who_came_together_each_is_taken_as_long_as_there_is_room(
+    build: Callable[..., House], envelope: Callable[..., Envelope]
+) -> None:
+    """A full intake refuses the last ones, not all."""
+    house = build(bounds=Bounds(batch_rows=2, intake_rows=2, intake_bytes=10_000))
+    told: list[list[object]] = [[] for _ in range(4)]
+    bird = json.dumps({"bill_length_mm": 40}).encode()
+    house.pipeline.begin([(envelope(bird), each.append) for each in told])
+    await house.pipeline.drain()
+    assert told[:2] == [[None], [None]]
+    assert [[type(each) for each in one] for one in told[2:]] == [[Full], [Full]]
+    assert [line["message_id"] for line in house.predictions] == ["m1", "m2"]
+
+
+async def test_readings_that_came_with_tables_and_rubbish_get_their_own(
+    house: House, envelope: Callable[..., Envelope]
+) -> None:
+    """Whatever came beside it, each message is answered once."""
+    payloads = [
+        {"bill_length_mm": 40},
+        {"bill_length_mm": [41, 42]},
+        {"bill_length_mm": -1},
+        {"bill_length_mm": 43},
+    ]
+    told: list[list[object]] = [[] for _ in payloads]
+    house.pipeline.begin(
+        (envelope(json.dumps(payload).encode()), each.append)
+        for payload, each in zip(payloads, told, strict=True)
+    )
+    await house.pipeline.drain()
+    assert told == [[None]] * 4
+    assert sorted((line["message_id"], line["row"]) for line in house.predictions if line["row"] is None) == [
+        ("m1", None),
+        ("m4", None),
+    ]
+    assert [line["row"] for line in house.predictions if line["message_id"] == "m2"] == [0, 1]
+    assert [line["message_id"] for line in house.rejections] == ["m3"]
