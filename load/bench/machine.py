@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -67,6 +68,8 @@ def _asked() -> list[str]:
     return quick + [f"{named[word]}={words[at + 1]}" for at, word in enumerate(words[:-1]) if word in named]
 
 
+# Once: what a run writes of one section is no change that the next one is measured with.
+@cache
 def _commit() -> str:
     said = _git("rev-parse", "--short=12", "HEAD")
     return f"{said} with changes" if said and _git("status", "--porcelain", "-uno") else said or "unknown"
