@@ -78,7 +78,7 @@ async def serve(settings: Settings) -> None:
 
 
 def own_threads() -> None:
-    """Bound the threads that the running loop hands work to by the CPUs that the container has, not by the host's."""
+    """Bound the threads that the running loop hands work to by the container's CPUs, not the host's; they give way to it."""
     threads = ThreadPoolExecutor(cpus() + SPARE_THREADS, thread_name_prefix="worker", initializer=give_way)
     asyncio.get_running_loop().set_default_executor(threads)
 

@@ -89,11 +89,10 @@ class Batcher(Generic[Item]):
         """Take an item into the next batch; raises Full, Late or Draining. Alone it is taken, however large or slow."""
         if self._draining:
             raise Draining("the worker is draining")
-        bounds = self._bounds
-        if self._rows and (self._rows + rows > bounds.intake_rows or self._size + size > bounds.intake_bytes):
+        if self._rows and self._too_much(rows, size):
             raise Full(f"{self._rows} readings and {self._size} bytes are waiting already")
         now = self._clock()
-        if self._rows and (now > self._at_ease_until or self._waiting_rows + rows > bounds.batch_rows):
+        if self._rows:
             self._hold_deadline(rows, now)
         ticket = Ticket(item, rows, size, now, bound)
         self._take_in((ticket,), rows, size)
@@ -101,22 +100,22 @@ class Batcher(Generic[Item]):
 
     def submit_all(self, items: Sequence[Item], sizes: Sequence[int]) -> list[Ticket[Item]]:
         """Take `bound` items of one reading each that came together; takes none where `submit` would not take each."""
-        rows, size, bounds = len(items), sum(sizes), self._bounds
-        if (
-            self._draining
-            or self._rows + rows > bounds.intake_rows
-            or self._size + size > bounds.intake_bytes
-        ):
+        rows, size = len(items), sum(sizes)
+        if self._draining or self._too_much(rows, size):
             return []
         now = self._clock()
-        if now > self._at_ease_until or self._waiting_rows + rows > bounds.batch_rows:
-            try:
-                self._hold_deadline(rows, now)
-            except Late:
-                return []
+        try:
+            self._hold_deadline(rows, now)
+        except Late:
+            return []
         tickets = [Ticket(item, 1, size, now, True) for item, size in zip(items, sizes, strict=True)]
         self._take_in(tickets, rows, size)
         return tickets
+
+    def _too_much(self, rows: int, size: int) -> bool:
+        """Whether so much more would be beyond what may be inside."""
+        bounds = self._bounds
+        return self._rows + rows > bounds.intake_rows or self._size + size > bounds.intake_bytes
 
     def _take_in(self, tickets: Sequence[Ticket[Item]], rows: int, size: int) -> None:
         self._rows += rows
@@ -141,6 +140,8 @@ class Batcher(Generic[Item]):
 
     def _hold_deadline(self, rows: int, now: float) -> None:
         """Raise Late where an item that came now would be answered too late; else say for how long none will be."""
+        if now <= self._at_ease_until and self._waiting_rows + rows <= self._bounds.batch_rows:
+            return
         deadline = self._bounds.deadline_seconds
         if (expected := self._expected(rows, now)) > deadline:
             raise Late(f"an answer would take about {expected:.1f} s, longer than the ack deadline")

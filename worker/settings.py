@@ -69,7 +69,7 @@ class Settings(BaseModel):
     """Time for one write to Cloud Storage or a topic, its retries included; less than the ack deadline."""
 
     batch_rows: Annotated[int, Field(ge=1)] = 4096
-    """Readings that one batch holds at most; a larger table is a batch of its own."""
+    """Readings that one batch holds at most; a larger table is a batch of its own, tables share one up to 2,048 rows."""
 
     intake_rows: Annotated[int, Field(ge=1)] = 100_000
     """Readings that may wait or be under way before messages are answered 429; large tables have as much beside."""

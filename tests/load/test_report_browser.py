@@ -23,7 +23,7 @@ def test_the_page_draws_without_a_complaint(written: Callable[..., RunFolder]) -
     sync_api = pytest.importorskip("playwright.sync_api")
     chromium = shutil.which("chromium")
     if chromium is None:
-        pytest.skip("no Chromium on this machine")
+        pytest.skip("Debian's chromium is not on this machine: apt-get install chromium")
     folder = written()
     write_page(folder)
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

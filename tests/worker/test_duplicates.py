@@ -20,7 +20,7 @@ from worker.testing import RuleClassifier
 from worker.ticket import Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from schemas.envelope import Envelope
     from tests.worker.conftest import House
@@ -311,57 +311,6 @@ async def test_who_is_told_finds_the_reading_remembered(house: House, envelope: 
     assert again == [None]
     assert ids(house.predictions) == ["r1"]
     assert counted(house, "durable") == 1
-
-
-async def test_messages_that_came_together_are_told_apart(
-    build: Callable[..., House], envelope: Wrap
-) -> None:
-    """Of messages begun in one go each is told its own: taken, repeated, or refused by a full intake."""
-    house = build(bounds=Bounds(batch_rows=1, intake_rows=1, intake_bytes=10_000))
-    told: dict[str, list[object]] = {"taken": [], "repeated": [], "full": []}
-    house.pipeline.begin(
-        [
-            (envelope(bird("a")), told["taken"].append),
-            (envelope(bird("a")), told["repeated"].append),
-            (envelope(bird("b")), told["full"].append),
-        ]
-    )
-    await house.pipeline.drain()
-    assert told["taken"] == told["repeated"] == [None]
-    assert [type(each) for each in told["full"]] == [Full]
-
-
-async def test_a_message_whose_taking_breaks_takes_nothing_from_those_that_came_with_it(
-    house: House, envelope: Wrap, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A defect in one is that one's: it is told to come again, and the others are answered."""
-    all_new = Duplicates.all_new
-
-    def breaks(duplicates: Duplicates, keys: Sequence[str]) -> bool:
-        if "a" in keys:
-            raise ZeroDivisionError
-        return all_new(duplicates, keys)
-
-    monkeypatch.setattr(Duplicates, "all_new", breaks)
-    told: dict[str, list[object]] = {"a": [], "b": []}
-    house.pipeline.begin([(envelope(bird(name)), told[name].append) for name in told])
-    await house.pipeline.drain()
-    assert [type(each) for each in told["a"]] == [Unavailable]
-    assert told["b"] == [None]
-
-
-async def test_a_sender_that_cannot_be_told_takes_nothing_from_the_others(
-    house: House, envelope: Wrap
-) -> None:
-    """Telling one may break; the others of its batch are told all the same."""
-    told: list[object] = []
-
-    def broken(_: object) -> None:
-        raise ConnectionResetError
-
-    house.pipeline.begin([(envelope(bird("a")), broken), (envelope(bird("b")), told.append)])
-    await house.pipeline.drain()
-    assert told == [None]
 
 
 async def test_a_tickets_first_answer_counts() -> None:

@@ -5,17 +5,28 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from schemas.codec import encode
+from schemas.testing import Birds
 from worker.batcher import Batcher, Bounds
-from worker.errors import Full
+from worker.duplicates import Duplicates
+from worker.errors import Full, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import pytest
 
     from schemas.envelope import Envelope
     from tests.worker.conftest import House
     from worker.ticket import Ticket
 
+    Wrap = Callable[..., Envelope]
+
 BOUNDS = Bounds(batch_rows=8, intake_rows=10, intake_bytes=100, deadline_seconds=10)
+
+
+def bird(reading_id: str) -> bytes:
+    return encode(Birds(1).reading(reading_id=reading_id))
 
 
 class Clock:
@@ -61,7 +72,7 @@ async def test_where_not_all_may_be_taken_none_is() -> None:
 
 
 async def test_of_those_who_came_together_each_is_taken_as_long_as_there_is_room(
-    build: Callable[..., House], envelope: Callable[..., Envelope]
+    build: Callable[..., House], envelope: Wrap
 ) -> None:
     """A full intake refuses the last ones, not all."""
     house = build(bounds=Bounds(batch_rows=2, intake_rows=2, intake_bytes=10_000))
@@ -74,9 +85,7 @@ async def test_of_those_who_came_together_each_is_taken_as_long_as_there_is_room
     assert [line["message_id"] for line in house.predictions] == ["m1", "m2"]
 
 
-async def test_readings_that_came_with_tables_and_rubbish_get_their_own(
-    house: House, envelope: Callable[..., Envelope]
-) -> None:
+async def test_readings_that_came_with_tables_and_rubbish_get_their_own(house: House, envelope: Wrap) -> None:
     """Whatever came beside it, each message is answered once."""
     payloads = [
         {"bill_length_mm": 40},
@@ -97,3 +106,54 @@ async def test_readings_that_came_with_tables_and_rubbish_get_their_own(
     ]
     assert [line["row"] for line in house.predictions if line["message_id"] == "m2"] == [0, 1]
     assert [line["message_id"] for line in house.rejections] == ["m3"]
+
+
+async def test_messages_that_came_together_are_told_apart(
+    build: Callable[..., House], envelope: Wrap
+) -> None:
+    """Of messages begun in one go each is told its own: taken, repeated, or refused by a full intake."""
+    house = build(bounds=Bounds(batch_rows=1, intake_rows=1, intake_bytes=10_000))
+    told: dict[str, list[object]] = {"taken": [], "repeated": [], "full": []}
+    house.pipeline.begin(
+        [
+            (envelope(bird("a")), told["taken"].append),
+            (envelope(bird("a")), told["repeated"].append),
+            (envelope(bird("b")), told["full"].append),
+        ]
+    )
+    await house.pipeline.drain()
+    assert told["taken"] == told["repeated"] == [None]
+    assert [type(each) for each in told["full"]] == [Full]
+
+
+async def test_a_message_whose_taking_breaks_takes_nothing_from_those_that_came_with_it(
+    house: House, envelope: Wrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A defect in one is that one's: it is told to come again, and the others are answered."""
+    all_new = Duplicates.all_new
+
+    def breaks(duplicates: Duplicates, keys: Sequence[str]) -> bool:
+        if "a" in keys:
+            raise ZeroDivisionError
+        return all_new(duplicates, keys)
+
+    monkeypatch.setattr(Duplicates, "all_new", breaks)
+    told: dict[str, list[object]] = {"a": [], "b": []}
+    house.pipeline.begin([(envelope(bird(name)), told[name].append) for name in told])
+    await house.pipeline.drain()
+    assert [type(each) for each in told["a"]] == [Unavailable]
+    assert told["b"] == [None]
+
+
+async def test_a_sender_that_cannot_be_told_takes_nothing_from_the_others(
+    house: House, envelope: Wrap
+) -> None:
+    """Telling one may break; the others of its batch are told all the same."""
+    told: list[object] = []
+
+    def broken(_: object) -> None:
+        raise ConnectionResetError
+
+    house.pipeline.begin([(envelope(bird("a")), broken), (envelope(bird("b")), told.append)])
+    await house.pipeline.drain()
+    assert told == [None]
