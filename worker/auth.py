@@ -74,6 +74,11 @@ async def judged(guard: Guard, authorization: str | None, metrics: Metrics) -> R
         metrics.retry(error.cause)
         log.error("%s", error)  # noqa: TRY400  the sentence is all
         return Refusal(web.HTTPServiceUnavailable.status_code, f"{error}\n")
+    except Exception:
+        # A defect: without an answer the connection would stay open for ever, and the message in flight.
+        metrics.retry("authentication")
+        log.exception("authentication failed")
+        return Refusal(web.HTTPServiceUnavailable.status_code, "authentication failed\n")
     return None
 
 
@@ -83,7 +88,9 @@ def guarded(handler: Handler, guard: Guard | None, metrics: Metrics) -> Handler:
         return handler
 
     def admitted(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        token = request.headers.get("Authorization")
+        tokens = request.headers.getall("Authorization", ())
+        # Joined, two are none that could be known or verified: which of them counts is nobody's to choose.
+        token = ", ".join(tokens) if tokens else None
         return handler(request) if guard.known(token) else asked(request, token)
 
     async def asked(request: web.BaseRequest, token: str | None) -> web.StreamResponse:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from worker.auth import FORBIDDEN, Denied
 from worker.later import Later, instead
+from worker.web_token import SKEW_SECONDS, read_web_token
 
 # It reads certificates, too, where keys come as such; with keys as they are, that is a third of its memory and time.
 with instead("cryptography.x509", Later("cryptography.x509")):
@@ -19,15 +20,9 @@ if TYPE_CHECKING:
 
     from worker.signing_keys import SigningKeys
 
-ALGORITHM: Final = "RS256"
-"""The only one: `none` proves nothing, and a public key must never serve as an HMAC secret."""
-
 ISSUERS: Final = frozenset({"https://accounts.google.com", "accounts.google.com"})
 TOKEN_CHARACTERS: Final = 4096
 """Google's tokens have about a thousand."""
-
-SKEW_SECONDS: Final = 10
-"""How far the signer's clock may be from this one."""
 
 VERDICTS: Final = 1024
 """Verdicts that are remembered; Pub/Sub uses one token for up to an hour."""
@@ -72,30 +67,31 @@ class TokenGuard:
         """Verify a token's signature, issuer, audience, times and e-mail; raises Denied or KeysUnavailable."""
         if self.known(authorization):
             return
-        claims = await self._verified(_token(authorization))
-        self._hold(claims)
-        until = min(float(claims["exp"]), self._clock() + _LIFETIME_SECONDS)
+        text = _token(authorization)
+        token = read_web_token(text)
+        await self._verify(text, token.key_id)
+        now = self._clock()
+        end = token.expires(now)
+        self._hold(token.claims)
         if len(self._verdicts) >= VERDICTS:
             self._verdicts.popitem(last=False)
-        self._verdicts[authorization] = until
+        self._verdicts[authorization] = min(end, now + _LIFETIME_SECONDS)
 
-    async def _verified(self, token: str) -> Mapping[str, Any]:
-        """Return the claims of a token whose signature and times are right."""
-        key_id = _key_id(token)
+    async def _verify(self, token: str, key_id: str) -> None:
+        """Hold a token's signature against the key that it names."""
         key = await self._keys.key(key_id)
         if key is None:
             raise Denied("key", "the token is signed with a key that its issuer does not have")
         try:
-            claims: Mapping[str, Any] = jwt.decode(  # type: ignore[no-untyped-call]  # the library's
-                token, certs={key_id: key}, clock_skew_in_seconds=SKEW_SECONDS
-            )
+            jwt.decode(token, certs={key_id: key}, clock_skew_in_seconds=SKEW_SECONDS)  # type: ignore[no-untyped-call]  # the library's
         except Exception as error:  # noqa: BLE001  about a stranger's token, claims of odd types included
             raise Denied("token", f"the token is not valid: {str(error)[:_SAID_CHARACTERS]}") from None
-        return claims
 
     def _hold(self, claims: Mapping[str, Any]) -> None:
         """Hold true claims against what is expected here."""
-        if claims.get("iss") not in ISSUERS:
+        issuer = claims.get("iss")
+        # A list or an object cannot be looked up in a set.
+        if not isinstance(issuer, str) or issuer not in ISSUERS:
             raise Denied("issuer", "the token's issuer is not Google")
         if claims.get("aud") != self._expected.audience:
             raise Denied("audience", "the token is for another audience")
@@ -114,17 +110,3 @@ def _token(authorization: str | None) -> str:
     if len(authorization) > TOKEN_CHARACTERS:
         raise Denied("length", f"the token has more than {TOKEN_CHARACTERS} characters")
     return authorization[len(_SCHEME) :]
-
-
-def _key_id(token: str) -> str:
-    """Read the header of a token that nothing is known of yet."""
-    try:
-        header = jwt.decode_header(token)  # type: ignore[no-untyped-call]  # the library's
-    except Exception:  # noqa: BLE001  about a stranger's bytes; the message would repeat them
-        raise Denied("token", "the token is no JSON Web Token") from None
-    if header.get("alg") != ALGORITHM:
-        raise Denied("algorithm", f"the token is not signed with {ALGORITHM}")
-    key_id = header.get("kid")
-    if not isinstance(key_id, str):
-        raise Denied("key", "the token names no key")
-    return key_id

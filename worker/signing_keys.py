@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import contextlib
 import logging
 import re
 import ssl
 import time
-from typing import TYPE_CHECKING, Any, Final, Self
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
 import aiohttp
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from worker.auth import KeysUnavailable
+from worker.key_set import read_key_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +24,9 @@ log: Final = logging.getLogger(__name__)
 
 INTERVAL_SECONDS: Final = 10.0
 """No two fetches are closer together, whatever key ids strangers make up."""
+
+KEY_SET_BYTES: Final = 256 * 1024
+"""Longest key set that is read; Google's has two thousand bytes."""
 
 STALE_SECONDS: Final = 24 * 3600.0
 """How long keys are used beyond their age while none newer can be fetched."""
@@ -36,7 +37,7 @@ _AGE_SECONDS: Final = 3600.0
 
 _MOST_SECONDS: Final = 24 * 3600.0
 _MAX_AGE: Final = re.compile(r"max-age=([0-9]{1,9})")
-_LEAST_BITS: Final = 2048
+_SAID_CHARACTERS: Final = 200
 
 
 class SigningKeys:
@@ -63,6 +64,9 @@ class SigningKeys:
             connector=aiohttp.TCPConnector(ssl=trust),
             timeout=aiohttp.ClientTimeout(total=_FETCH_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
+            # What is unpacked is not bounded by what is read.
+            headers={"Accept-Encoding": "identity"},
+            auto_decompress=False,
         )
         return self
 
@@ -96,12 +100,10 @@ class SigningKeys:
 
     async def _fetch(self) -> None:
         try:
-            async with self._session.get(self._url) as answer:
-                answer.raise_for_status()
-                keys = _read(await answer.json(content_type=None))
-                age = _age(answer.headers.get("Cache-Control", ""))
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            self._failure = f"{type(error).__name__}: {error}".rstrip(": ")
+            keys, age = await self._asked()
+        # Whatever it is: who waits for a key gets a verdict, and an answer.
+        except Exception as error:  # noqa: BLE001  see above
+            self._failure = f"{type(error).__name__}: {error}".rstrip(": ")[:_SAID_CHARACTERS]
             log.error("the keys at %s cannot be fetched: %s", self._url, self._failure)  # noqa: TRY400  as it reads
         else:
             self._keys, self._failure = keys, None
@@ -110,50 +112,27 @@ class SigningKeys:
         finally:
             self._fetching = None
 
+    async def _asked(self) -> tuple[dict[str, str], float]:
+        """Ask for the keys and their age in seconds."""
+        # A redirect could lead from https:// to where anybody answers.
+        async with self._session.get(self._url, allow_redirects=False) as answer:
+            if answer.status != HTTPStatus.OK:
+                raise ValueError(f"the answer is {answer.status} {answer.reason}")
+            keys = read_key_set(await _bounded(answer.content))
+            return keys, _age(answer.headers.get("Cache-Control", ""))
+
+
+async def _bounded(content: aiohttp.StreamReader) -> bytes:
+    """Read an answer to its end; raises ValueError beyond the bound."""
+    found = bytearray()
+    async for piece in content.iter_any():
+        found += piece
+        if len(found) > KEY_SET_BYTES:
+            raise ValueError(f"the answer has more than {KEY_SET_BYTES} bytes")
+    return bytes(found)
+
 
 def _age(cache_control: str) -> float:
     found = _MAX_AGE.search(cache_control)
     # However short the age: keys that no token could be verified with before they are old are no use.
     return min(max(float(found[1]), INTERVAL_SECONDS), _MOST_SECONDS) if found else _AGE_SECONDS
-
-
-def _read(document: Any) -> dict[str, str]:
-    """Read a key set of either kind; raises ValueError where it holds no usable key."""
-    if not isinstance(document, dict):
-        raise ValueError("the answer is no JSON object")  # noqa: TRY004  of somebody's answer, not of a type of ours
-    if isinstance(document.get("keys"), list):
-        keys = {each["kid"]: _pem(each) for each in document["keys"] if _usable(each)}
-    else:
-        keys = {
-            name: pem
-            for name, pem in document.items()
-            if isinstance(pem, str) and pem.startswith("-----BEGIN ")
-        }
-    if not keys:
-        raise ValueError("the answer holds no RSA key")
-    return keys
-
-
-def _usable(key: Any) -> bool:
-    return (
-        isinstance(key, dict)
-        and key.get("kty") == "RSA"
-        and key.get("alg", "RS256") == "RS256"
-        and key.get("use", "sig") == "sig"
-        and all(isinstance(key.get(name), str) for name in ("kid", "n", "e"))
-    )
-
-
-def _pem(key: Mapping[str, str]) -> str:
-    modulus, exponent = _number(key["n"]), _number(key["e"])
-    if modulus.bit_length() < _LEAST_BITS:
-        raise ValueError(f"a key of {modulus.bit_length()} bits is too short")
-    public = RSAPublicNumbers(exponent, modulus).public_key()
-    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-
-
-def _number(text: str) -> int:
-    try:
-        return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
-    except binascii.Error as error:
-        raise ValueError(f"a key is no base64: {error}") from None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import gzip
 import hashlib
 import hmac
 import json
@@ -15,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from google.auth import crypt, jwt
+from multidict import CIMultiDict
 
 from broker.push import Identity
 from broker.signer import ISSUER, TokenSigner
@@ -27,7 +31,7 @@ from worker.auth import Denied, KeysUnavailable
 from worker.errors import Misconfigured
 from worker.oidc import VERDICTS, Expected, TokenGuard
 from worker.settings import Settings
-from worker.signing_keys import INTERVAL_SECONDS, STALE_SECONDS, SigningKeys
+from worker.signing_keys import INTERVAL_SECONDS, KEY_SET_BYTES, STALE_SECONDS, SigningKeys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -49,12 +53,32 @@ class KeyServer:
         self.asked = 0
         self.status = 200
         self.age = "public, max-age=100"
+        self.raw: bytes | None = None
+        self.headers: dict[str, str] = {}
+        self.moved: str | None = None
+        self.endless = False
+        self.sent = 0
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def answer(self, _: web.Request) -> web.Response:
+    async def _without_end(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await response.write(b" " * 65_536)
+                self.sent += 65_536
+        return response
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
         await self.gate.wait()
+        if self.raw is not None:
+            return web.Response(body=self.raw, headers=self.headers)
+        if self.endless:
+            return await self._without_end(request)
+        if self.moved is not None:
+            raise web.HTTPFound(self.moved)
         return web.json_response(self.document, status=self.status, headers={"Cache-Control": self.age})
 
 
@@ -116,8 +140,27 @@ def claims(**changes: Any) -> dict[str, Any]:
 
 
 def signed(signer: TokenSigner = SIGNER, header: dict[str, Any] | None = None, **changes: Any) -> str:
-    token: bytes = jwt.encode(signer._signer, claims(**changes), header=header)  # type: ignore[no-untyped-call]
+    # Named twice, for the library prefers the signer's own id to the header's.
+    key_id = (header or {}).get("kid")
+    token: bytes = jwt.encode(signer._signer, claims(**changes), header=header, key_id=key_id)  # type: ignore[no-untyped-call]
     return token.decode()
+
+
+def signed_text(claims_text: str, header_text: str | None = None) -> str:
+    """A genuine signature over any JSON text: what `json.dumps` would never write, or write otherwise."""
+    header = header_text or json.dumps({"alg": "RS256", "kid": KEY_ID, "typ": "JWT"})
+    signing = f"{segment(header.encode())}.{segment(claims_text.encode())}"
+    return f"{signing}.{segment(SIGNER._signer.sign(signing.encode()))}"
+
+
+def claims_with(**literal: str) -> str:
+    """The true claims as JSON text, some of them written as they stand: `claims_with(exp="1e999")`."""
+    true = {name: value for name, value in claims().items() if name not in literal}
+    return json.dumps(true)[:-1] + "".join(f', "{name}": {text}' for name, text in literal.items()) + "}"
+
+
+def header_with(**fields: Any) -> dict[str, Any]:
+    return {"alg": "RS256", "kid": KEY_ID, **fields}
 
 
 def segment(content: bytes | dict[str, Any]) -> str:
@@ -178,6 +221,46 @@ FORGED: dict[str, str | None] = {
     "no expiry": "Bearer " + signed(exp=None),
     "no issue time": "Bearer " + signed(iat=None),
     "expiry in words": "Bearer " + signed(exp="never"),
+    "expiry in digits": "Bearer " + signed(exp=str(int(time.time()) + 3600)),
+    "expiry a list": "Bearer " + signed(exp=[int(time.time()) + 3600]),
+    "expiry true": "Bearer " + signed(exp=True),
+    "expiry NaN": "Bearer " + signed(exp=float("nan")),
+    "expiry infinite": "Bearer " + signed(exp=float("inf")),
+    "expiry of 1e999": "Bearer " + signed_text(claims_with(exp="1e999")),
+    "expiry beyond any float": "Bearer " + signed_text(claims_with(exp="1" + "0" * 400)),
+    "expiry beyond the year 9999": "Bearer " + signed(exp=10**15),
+    "issue time true": "Bearer " + signed(iat=True),
+    "issue time false": "Bearer " + signed(iat=False),
+    "issue time NaN": "Bearer " + signed(iat=float("nan")),
+    "issue time infinitely long ago": "Bearer " + signed(iat=float("-inf")),
+    "not before an hour from now": "Bearer " + signed(nbf=int(time.time()) + 3600),
+    "not before NaN": "Bearer " + signed(nbf=float("nan")),
+    "not before in words": "Bearer " + signed(nbf="now"),
+    "not before false": "Bearer " + signed(nbf=False),
+    "not before null": "Bearer " + signed_text(claims_with(nbf="null")),
+    "critical extension": "Bearer " + signed(header=header_with(crit=["exp"])),
+    "critical extension null": "Bearer " + signed(header=header_with(crit=None)),
+    "critical extensions, none": "Bearer " + signed(header=header_with(crit=[])),
+    "expiry twice": "Bearer " + signed_text(claims_with(sub='"1", "exp": 1, "exp": 4000000000')),
+    "issuer twice": "Bearer " + signed_text(f'{{"iss": "https://evil.example", {claims_with()[1:]}'),
+    "algorithm twice": "Bearer "
+    + signed_text(claims_with(), f'{{"alg": "none", "alg": "RS256", "kid": "{KEY_ID}"}}'),
+    "a member twice, deep inside": "Bearer " + signed_text(claims_with(more='{"a": [{"b": 1, "b": 2}]}')),
+    "claims a list": "Bearer " + signed_text("[]"),
+    "claims null": "Bearer " + signed_text("null"),
+    "bottomless claims": "Bearer " + signed_text("[" * 2000),
+    "key id empty": "Bearer " + signed_text(claims_with(), '{"alg": "RS256", "kid": ""}'),
+    "key id a number": "Bearer " + unsigned({"alg": "RS256", "kid": 1}),
+    "key id an object": "Bearer " + unsigned({"alg": "RS256", "kid": {KEY_ID: KEY_ID}}),
+    "own key in the header": "Bearer " + signed(STRANGER, header=header_with(jwk=STRANGER.jwks()["keys"][0])),
+    "signature of letters that base64 skips": f"Bearer {GENUINE}!!",
+    "white space within": f"Bearer {GENUINE[:40]} {GENUINE[40:]}",
+    "padded": f"Bearer {GENUINE}==",
+    "issuer a list": "Bearer " + signed(iss=[ISSUER]),
+    "issuer an object": "Bearer " + signed(iss={ISSUER: ISSUER}),
+    "audience an object": "Bearer " + signed(aud={AUDIENCE: AUDIENCE}),
+    "e-mail a list": "Bearer " + signed(email=[EMAIL]),
+    "e-mail verified by a number": "Bearer " + signed(email_verified=1),
     "other issuer": "Bearer " + signed(iss="https://accounts.example.com"),
     "no issuer": "Bearer " + signed(iss=None),
     "truncated": f"Bearer {GENUINE[:-20]}",
@@ -328,6 +411,157 @@ async def test_a_document_without_a_usable_key_is_a_failed_fetch(
     server.document = document
     with pytest.raises(KeysUnavailable):
         await keys.key(KEY_ID)
+
+
+GOOD_KEY = SIGNER.jwks()["keys"][0]
+UNUSABLE: dict[str, Any] = {
+    "too short": {**GOOD_KEY, "kid": "short", "n": "AQAB"},
+    "no base64": {**GOOD_KEY, "kid": "text", "n": "\xe4%"},
+    "exponent 1": {**GOOD_KEY, "kid": "one", "e": "AQ"},
+    "exponent 0": {**GOOD_KEY, "kid": "zero", "e": "AA"},
+    "even exponent": {**GOOD_KEY, "kid": "even", "e": "Ag"},
+    "huge modulus": {**GOOD_KEY, "kid": "huge", "n": "A" + "f" * 40_000},
+    "huge exponent": {**GOOD_KEY, "kid": "slow", "e": GOOD_KEY["n"][:-4] + "AAAB"},
+    "modulus a number": {**GOOD_KEY, "kid": "number", "n": 65537},
+    "kid a list": {**GOOD_KEY, "kid": ["k"]},
+    "kid absent": {name: value for name, value in GOOD_KEY.items() if name != "kid"},
+    "elliptic": {"kty": "EC", "kid": "ec", "crv": "P-256", "x": "AQAB", "y": "AQAB"},
+    "symmetric": {"kty": "oct", "kid": "oct", "k": "AQAB"},
+    "for encryption": {**GOOD_KEY, "kid": "enc", "use": "enc"},
+    "for signing only": {**GOOD_KEY, "kid": "sign", "key_ops": ["sign"]},
+    "operations a number": {**GOOD_KEY, "kid": "ops", "key_ops": 1},
+    "other algorithm": {**GOOD_KEY, "kid": "ps", "alg": "PS256"},
+    "algorithm a list": {**GOOD_KEY, "kid": "list", "alg": ["RS256"]},
+    "null": None,
+    "text": "key",
+    "list": [GOOD_KEY],
+}
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+async def test_a_key_that_is_not_usable_is_left_out_and_the_others_serve(
+    keys: SigningKeys, server: KeyServer, kind: str
+) -> None:
+    """One key of a kind that is not used here, or broken, takes none of the others with it."""
+    odd = UNUSABLE[kind]
+    server.document = {"keys": [odd, GOOD_KEY, odd]}
+    assert await keys.key(KEY_ID)
+    assert set(keys._keys) == {KEY_ID}
+
+
+EC_PEM = (
+    ec.generate_private_key(ec.SECP256R1())
+    .public_key()
+    .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
+SHORT_PEM = (
+    rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505  that is the point
+    .public_key()
+    .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "-----BEGIN CERTIFICATE-----\nrubbish\n-----END CERTIFICATE-----\n",
+        "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n",
+        "-----BEGIN ",
+        EC_PEM,
+        SHORT_PEM,
+        7,
+        None,
+        ["-----BEGIN CERTIFICATE-----"],
+    ],
+    ids=["rubbish", "empty", "a beginning", "elliptic", "short", "number", "null", "list"],
+)
+async def test_a_certificate_that_is_not_usable_is_left_out_and_the_others_serve(
+    keys: SigningKeys, server: KeyServer, odd: Any
+) -> None:
+    """The same for keys that come as PEM by key id."""
+    server.document = {"odd": odd, **SIGNER.certificates()}
+    assert await keys.key(KEY_ID)
+    assert set(keys._keys) == {KEY_ID}
+
+
+NOT_READ: dict[str, bytes] = {
+    "nested 200,000 deep": b"[" * 200_000,
+    "nested and closed": b'{"keys":' * 20_000 + b"1" + b"}" * 20_000,
+    "no JSON": b"<html>",
+    "no UTF-8": b'{"keys": "\xff"}',
+    "empty": b"",
+    "a number of 100,000 digits": b"1" * 100_000,
+    "more than a key set": json.dumps({"keys": [GOOD_KEY], "more": "x" * KEY_SET_BYTES}).encode(),
+    "gzip, unasked": gzip.compress(json.dumps(SIGNER.jwks()).encode()),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_READ)
+async def test_a_key_set_that_cannot_be_read_is_a_failed_fetch(
+    guard: TokenGuard, server: KeyServer, kind: str
+) -> None:
+    """Whatever the server answers, a token's sender gets an answer: 503, and the next fetch is tried in time."""
+    server.raw = NOT_READ[kind]
+    if kind.startswith("gzip"):
+        server.headers = {"Content-Encoding": "gzip"}
+    for _ in range(2):
+        with pytest.raises(KeysUnavailable):
+            await guard.admit(f"Bearer {GENUINE}")
+    assert server.asked == 1
+
+
+async def test_a_key_set_without_end_is_given_up_at_its_bound(keys: SigningKeys, server: KeyServer) -> None:
+    """Who serves the keys cannot fill the worker's memory."""
+    server.endless = True
+    with pytest.raises(KeysUnavailable, match=f"more than {KEY_SET_BYTES}"):
+        await keys.key(KEY_ID)
+    # What the sockets' buffers hold comes on top of what was read.
+    assert server.sent < 100 * KEY_SET_BYTES
+
+
+async def test_keys_are_not_fetched_from_where_their_address_sends(
+    keys: SigningKeys, server: KeyServer, url: str
+) -> None:
+    """A redirect could lead from https:// to anywhere: it is a failed fetch, and asked is the one address."""
+    server.moved = url
+    with pytest.raises(KeysUnavailable, match="302"):
+        await keys.key(KEY_ID)
+    assert server.asked == 1
+
+
+async def test_a_guard_that_fails_is_503_and_no_silence(
+    url: str, server: KeyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever breaks while a token is looked at, its sender gets an answer, on both ways and for both doors."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(TokenGuard, "_hold", broken)
+    headers = {"Authorization": f"Bearer {GENUINE}"}
+    for fast_lane in (True, False):
+        chosen = settings(tmp_path, push_keys_url=url, fast_lane=fast_lane)
+        async with running(chosen) as address, aiohttp.ClientSession(address) as client:
+            for path in ("/", "/predict"):
+                async with client.post(path, data=body(), headers=headers) as answer:
+                    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert server.asked == 2
+
+
+async def test_two_tokens_are_none(url: str, tmp_path: Path) -> None:
+    """Which of two Authorization headers counts is nobody's to choose."""
+    both = CIMultiDict([("Authorization", f"Bearer {GENUINE}"), ("Authorization", "Bearer other")])
+    async with serving(tmp_path, url) as client:
+        for path in ("/", "/predict"):
+            async with client.post(path, data=body(), headers=both) as answer:
+                assert answer.status == 401
+
+
+async def test_a_token_that_is_not_before_a_moment_ago_is_admitted(guard: TokenGuard) -> None:
+    """What is refused of `nbf` is the future, beyond the skew of two clocks."""
+    await guard.admit("Bearer " + signed(nbf=int(time.time()) + 5))
 
 
 async def test_a_known_token_costs_microseconds(
