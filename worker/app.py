@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from worker.auth import guarded, loopback, unsafe
+from worker.auth import door, guarded, loopback, unsafe
 from worker.batcher import Bounds
 from worker.cpus import cpus
 from worker.drift import Drift
 from worker.duplicates import Duplicates
 from worker.errors import Misconfigured
 from worker.heads import Heads
+from worker.host_policy import host_policy
 from worker.journal import Journal
 from worker.lane import Ends, Lanes, PushLane
 from worker.metrics import Metrics
@@ -127,6 +128,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
                 ("GET", "/metrics"): probes.metrics,
             },
             body_bytes=settings.body_bytes,
+            door=None if (hosts := host_policy(settings)) is None else door(hosts, metrics),
         )
         runner = web.ServerRunner(routes.server(max_field_size=_FIELD_BYTES), shutdown_timeout=_CLOSE_SECONDS)
         stack.push_async_callback(runner.cleanup)
@@ -155,7 +157,8 @@ async def _fast_lane(
     if runner.server is None:
         raise RuntimeError("the runner is set up before")
     lanes = Lanes()
-    ends = Ends(accept=handler.begin, other=runner.server, heads=Heads(body_bytes=settings.body_bytes))
+    heads = Heads(body_bytes=settings.body_bytes, hosts=host_policy(settings))
+    ends = Ends(accept=handler.begin, other=runner.server, heads=heads)
     server = await asyncio.get_running_loop().create_server(lambda: PushLane(ends, lanes), sock=listening)
     try:
         yield

@@ -15,6 +15,7 @@ from worker.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from worker.host_policy import HostPolicy
     from worker.metrics import Metrics
     from worker.settings import Settings
 
@@ -99,6 +100,20 @@ def guarded(handler: Handler, guard: Guard | None, metrics: Metrics) -> Handler:
         return await handler(request)
 
     return admitted
+
+
+def door(hosts: HostPolicy, metrics: Metrics) -> Callable[[web.BaseRequest], web.Response | None]:
+    """Make what refuses requests of other hosts and other origins, before any path is looked at."""
+
+    def refused(request: web.BaseRequest) -> web.Response | None:
+        denied = hosts.denied(request.method, request.headers.get)
+        if denied is None:
+            return None
+        metrics.denied(denied.cause)
+        log.warning("refused a request: %s", denied)
+        return web.Response(status=denied.status, text=f"{denied}\n")
+
+    return refused
 
 
 def advice(status: int) -> dict[str, str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httptools
+
+if TYPE_CHECKING:
+    from worker.host_policy import HostPolicy
 
 KNOWN_HEADS: Final = 4096
 """Heads that are remembered; Pub/Sub's differ in their Content-Length only."""
@@ -27,9 +30,10 @@ class Head:
 class Heads:
     """Reads heads; whether one is a push request's is asked of httptools once and then remembered."""
 
-    def __init__(self, *, body_bytes: int) -> None:
-        """Store the bound of a body; a longer one is aiohttp's to refuse."""
+    def __init__(self, *, body_bytes: int, hosts: HostPolicy | None = None) -> None:
+        """Store the bound of a body, and which hosts are served; what is beyond either is aiohttp's to refuse."""
         self._body_bytes = body_bytes
+        self._hosts = hosts
         self._known: dict[bytes, Head | None] = {}
         self._by_length: dict[int, tuple[bytes, Head]] = {}
 
@@ -48,7 +52,7 @@ class Heads:
         except KeyError:
             if len(self._known) >= KNOWN_HEADS:
                 self._known.clear()
-            read = self._known[head] = _parsed(head, self._body_bytes)
+            read = self._known[head] = _parsed(head, self._body_bytes, self._hosts)
         if read is not None:
             if len(self._by_length) >= LENGTHS:
                 self._by_length.clear()
@@ -72,6 +76,10 @@ class _Callbacks:
         self.twice |= name in self.headers
         self.headers[name] = value
 
+    def header(self, name: str) -> str | None:
+        value = self.headers.get(name.encode())
+        return None if value is None else value.decode("latin-1")
+
 
 # Each of these changes what the body is, how it is framed, or what comes after it: aiohttp knows them all.
 _OTHERS: Final = (
@@ -84,7 +92,7 @@ _OTHERS: Final = (
 )
 
 
-def _parsed(head: bytes, body_bytes: int) -> Head | None:
+def _parsed(head: bytes, body_bytes: int, hosts: HostPolicy | None) -> Head | None:
     found = _Callbacks()
     parser = httptools.HttpRequestParser(found)
     try:
@@ -104,6 +112,7 @@ def _parsed(head: bytes, body_bytes: int) -> Head | None:
         )
         or not length.isdigit()
         or int(length) > body_bytes
+        or (hosts is not None and hosts.denied("POST", found.header) is not None)
     ):
         return None
     token = headers.get(b"authorization")

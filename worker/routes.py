@@ -12,13 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+    Door = Callable[[web.BaseRequest], web.Response | None]
 
 
 class Routes:
     """Hands each request to the handler of its method and path; what is known otherwise is 405, all else 404."""
 
-    def __init__(self, handlers: Mapping[tuple[str, str], Handler], *, body_bytes: int) -> None:
-        """Store handlers by method and path, and the longest body; where there is a GET, there is a HEAD."""
+    def __init__(
+        self, handlers: Mapping[tuple[str, str], Handler], *, body_bytes: int, door: Door | None = None
+    ) -> None:
+        """Store handlers by method and path, the longest body, and who is refused; where there is a GET, there is a HEAD."""
+        self._door = door
         heads = {("HEAD", path): handler for (method, path), handler in handlers.items() if method == "GET"}
         self._handlers = {**heads, **handlers}
         self._body_bytes = body_bytes
@@ -32,6 +36,8 @@ class Routes:
         )
 
     def _handle(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        if self._door is not None and (refusal := self._door(request)) is not None:
+            return _given(refusal)
         known = self._handlers
         # As it was sent first: parsing a path costs more than finding it.
         handler = known.get((request.method, request.raw_path)) or known.get((request.method, request.path))
@@ -46,3 +52,7 @@ class Routes:
                 status=405, text="405: Method Not Allowed", headers={"Allow": ",".join(allowed)}
             )
         return web.Response(status=404, text="404: Not Found")
+
+
+async def _given(response: web.Response) -> web.Response:
+    return response

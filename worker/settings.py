@@ -101,6 +101,9 @@ class Settings(BaseModel):
     push_keys_url: str = "https://www.googleapis.com/oauth2/v3/certs"
     """With `oidc`: where the signing keys are, as JSON Web Key Set or PEM by key id."""
 
+    allowed_hosts: str = ""
+    """Names that requests may have as Host where no token is needed, or on loopback, with commas; loopback's may always, `*` is any."""
+
     emulator: Annotated[str | None, Field(validation_alias="PUBSUB_EMULATOR_HOST")] = None
     """Where it is set, pushes come from a broker for tests, which signs nothing: `none` is then allowed on any address."""
 

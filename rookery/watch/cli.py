@@ -34,6 +34,13 @@ def watch(  # noqa: PLR0913  each option is a parameter
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets a phone in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8090,
+    allowed_hosts: Annotated[
+        str,
+        typer.Option(
+            envvar="ROOKERY_ALLOWED_HOSTS",
+            help="Names that the page is asked by beside localhost and addresses, with commas.",
+        ),
+    ] = "",
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     ready_file: Annotated[Path | None, typer.Option(help="File that gets the address once ready.")] = None,
 ) -> None:
@@ -41,7 +48,9 @@ def watch(  # noqa: PLR0913  each option is a parameter
 
     Example: rookery watch ./results --worker http://127.0.0.1:8080
     """
-    plan = Plan(where, rejects, worker, broker, model, host, port, show=show, ready_file=ready_file)
+    plan = Plan(
+        where, rejects, worker, broker, model, host, port, allowed_hosts, show=show, ready_file=ready_file
+    )
     asyncio.run(_serve(plan))
 
 
@@ -56,6 +65,7 @@ class Plan:
     model: Path | None
     host: str
     port: int
+    allowed_hosts: str
     show: bool
     ready_file: Path | None
 
@@ -78,7 +88,8 @@ async def _serve(plan: Plan) -> None:
         raise Trouble(f"{error}.") from None
     with opened(plan.where, plan.rejects, broker=plan.broker) as source:
         watched = Watched(source, Picture(Drift(1000, lambda: card)), Neighbours(plan.worker, plan.broker))
-        async with WatchServer(watched).serving(plan.host, plan.port) as address:
+        server = WatchServer(watched, allowed_hosts=plan.allowed_hosts.split(","))
+        async with server.serving(plan.host, plan.port) as address:
             typer.echo(f"Watching {source.name} at {address} (Ctrl-C ends it)")
             if plan.ready_file is not None:
                 unfinished = plan.ready_file.with_name(f".{plan.ready_file.name}")

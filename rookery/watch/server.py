@@ -19,9 +19,12 @@ from aiohttp import web
 
 from load.results import BrokenResults
 from rookery.errors import Trouble
+from worker.host_policy import HostPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
+
+    from aiohttp.typedefs import Handler, Middleware
 
     from rookery.watch.neighbours import Neighbours
     from rookery.watch.picture import Picture
@@ -53,9 +56,10 @@ class Watched:
 class WatchServer:
     """Follows a source and tells every open page, once a second, where there is news."""
 
-    def __init__(self, watched: Watched) -> None:
-        """Store what is watched; `serving` begins."""
+    def __init__(self, watched: Watched, *, allowed_hosts: Sequence[str] = ()) -> None:
+        """Store what is watched, and the names that the page is served by beside loopback's; `serving` begins."""
         self._watched = watched
+        self._allowed_hosts = allowed_hosts
         self._trouble: str | None = None
         self._event = b""
         self._news = asyncio.Condition()
@@ -63,7 +67,7 @@ class WatchServer:
     @asynccontextmanager
     async def serving(self, host: str, port: int) -> AsyncIterator[str]:
         """Serve while the context is open and give the address; raises Trouble where it cannot listen."""
-        app = web.Application()
+        app = web.Application(middlewares=[_door(HostPolicy.of(host, self._allowed_hosts))])
         app.on_response_prepare.append(_safely)
         app.add_routes([web.get(path, self._file) for path in (*_FILES, "/plotly.min.js")])
         app.add_routes(
@@ -164,6 +168,19 @@ class WatchServer:
         name = f"rejection-{request.match_info['number']}.bin"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return web.Response(body=body, content_type="application/octet-stream", headers=headers)
+
+
+def _door(hosts: HostPolicy) -> Middleware:
+    """Let nobody read the results by a name that was pointed here, or from a page of another origin."""
+
+    @web.middleware
+    async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
+        denied = hosts.denied(request.method, request.headers.get)
+        if denied is not None:
+            return web.Response(status=denied.status, text=f"{denied}\n")
+        return await handler(request)
+
+    return door
 
 
 async def _safely(_: web.Request, response: web.StreamResponse) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import typer.main
@@ -139,3 +140,14 @@ def test_profiles_add_and_never_take_away() -> None:
     }
     assert profiles["locust"] == ["load"]
     assert all(profiles[name] == ["embedded"] for name in ("broker", "embedded-setup", "embedded-publisher"))
+
+
+def test_the_worker_serves_the_name_that_pushes_ask_for() -> None:
+    """Without tokens only loopback's names are served, and those that are listed."""
+    allowed = SERVICES["worker"]["environment"]["ROOKERY_ALLOWED_HOSTS"].split(",")
+    asked = {
+        urlsplit(each["command"][each["command"].index("--push-to") + 1]).hostname
+        for each in SERVICES.values()
+        if "--push-to" in each.get("command", [])
+    }
+    assert asked == set(allowed)

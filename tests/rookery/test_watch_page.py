@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -231,3 +232,51 @@ def luminance(colour: str) -> float:
     parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:8090"}, 200),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "watch"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+    ],
+    ids=str,
+)
+def test_results_are_shown_to_no_other_host_or_origin(
+    address: str, headers: dict[str, str], status: int
+) -> None:
+    """A page elsewhere reads nothing here, not even where its owner points a name of theirs at this machine."""
+    for path in ("", "state", "events", "rejections/1", "page.js"):
+        request = urllib.request.Request(address + path, headers=headers)  # noqa: S310  the page's own
+        try:
+            with urllib.request.urlopen(request) as answer:  # noqa: S310  the same
+                found = answer.status
+        except urllib.error.HTTPError as error:
+            found = error.code
+            error.close()
+        assert found == status, path
+
+
+def test_a_page_for_other_machines_is_served_by_the_names_that_are_allowed(
+    root: Path, tmp_path: Path
+) -> None:
+    """By address always, by name where `--allowed-hosts` or ROOKERY_ALLOWED_HOSTS has it."""
+    found = {}
+    arguments = [str(root), "--host", "0.0.0.0", "--port", "0", "--allowed-hosts", "laptop.local"]  # noqa: S104
+    arguments += ["--ready-file", str(tmp_path / "rookery.watch.ready")]
+    with Child("rookery.watch", tmp_path, arguments=arguments) as page:
+        port = urlsplit(page.address()).port
+        for host in ("laptop.local", "192.168.1.7:8090", "evil.example"):
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/state", headers={"Host": host})
+            try:
+                with urllib.request.urlopen(request) as answer:  # noqa: S310  the same
+                    found[host] = answer.status
+            except urllib.error.HTTPError as error:
+                found[host] = error.code
+                error.close()
+    assert found == {"laptop.local": 200, "192.168.1.7:8090": 200, "evil.example": 403}

@@ -22,7 +22,7 @@ async def asked():
         where, _, port = address.removeprefix("http://").rpartition(":")
         reader, writer = await asyncio.open_connection(where, int(port))
         body = b'{"bill_length_mm":[' + b",".join([b"40"] * 5000) + b"]}"
-        writer.write(b"POST /predict HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body)
+        writer.write(b"POST /predict HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body)
         status = await reader.readline()
         numpy.ones((500, 500)) @ numpy.ones((500, 500))
         native = len(os.listdir("/proc/self/task")) - threading.active_count()
