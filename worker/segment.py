@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -27,14 +28,25 @@ other segments waiting."""
 _PREPARED_FOR: Final = 256 * 1024
 """Bytes from which on a block is not prepared for: to write them twice costs more than to make the file longer."""
 
+_NO_LINE: Final = (b"", FILLER)
+"""What is read where a line should end, beyond the end of a file and in a hole of it."""
+
 _MORE_LIKE_IT: Final = 10
 """Fewer would be prepared more often than they save; for more, every hundredth batch or so would wait twice as long."""
+
+
+class SegmentLostError(OSError):
+    """The file is no longer under its name, or no longer holds its lines: somebody removed, moved or cut it."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ESTALE, "the open segment is no longer there as it was written")
 
 
 class Segment:
     """An open file under a hidden name, locked as long as its worker lives; it blocks while the disk works.
 
-    Every method raises OSError. After a failed append the segment takes nothing more: seal it and start another.
+    Every method raises OSError. After a failed append the segment takes nothing more: seal it and start another;
+    after SegmentLostError abandon it.
     A segment that goes on being appended to is prepared ahead with filler: to overwrite what has its place on the
     disk takes half of the CPU that it takes to make a file longer, and less time.
     """
@@ -43,8 +55,10 @@ class Segment:
         """Store an open file; `start` makes one."""
         self.path = path
         self.size = 0
+        self._name = str(path)
         self._descriptor = descriptor
         self._prepared = 0
+        self._identity = _identity(os.fstat(descriptor))
 
     @classmethod
     def start(cls, root: Path, moment: datetime) -> Self:
@@ -52,7 +66,7 @@ class Segment:
         folder = make(root / hour_of(moment))
         while True:
             path = folder / f"{OPEN}{moment:%H%M%S}-{secrets.token_hex(8)}{SUFFIX}"
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
             # The lock dies with the process: whoever can take it knows that nobody appends here any more.
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             # Another worker that started between these two lines took it for abandoned, and removed it.
@@ -63,7 +77,10 @@ class Segment:
         return cls(path, descriptor)
 
     def append(self, content: bytes | memoryview) -> None:
-        """Append lines and return when they are on the disk; where that fails, none of them is left behind."""
+        """Append lines and return when they are on the disk, under the segment's name.
+
+        Where the disk fails, none of them is left behind.
+        """
         end = self.size + len(content)
         try:
             self._write_pieces(content)
@@ -76,10 +93,16 @@ class Segment:
             with contextlib.suppress(OSError):
                 self._cut()
             raise
+        self._hold(self.size, end)
         self.size = end
 
     def seal(self) -> None:
         """Give the segment its final name (an empty one is removed) and let go of it."""
+        try:
+            self._hold(0, self.size)
+        except OSError:
+            self.abandon()
+            raise
         try:
             if self._prepared > self.size:
                 self._cut()
@@ -87,6 +110,28 @@ class Segment:
             _finish(self.path, self._descriptor)
         finally:
             os.close(self._descriptor)
+
+    def abandon(self) -> None:
+        """Let go of a segment that was lost; whole lines that are left under its name are sealed."""
+        os.close(self._descriptor)
+        with contextlib.suppress(OSError):
+            _recovered(self.path)
+
+    def _hold(self, begin: int, end: int) -> None:
+        """Raise SegmentLostError unless the name still leads to this file and the lines between two places are in it.
+
+        A file that was removed, moved or unmounted is written and synced without an error. So is one that was cut,
+        which has a hole then, and ends with it for its readers.
+        """
+        try:
+            there = _identity(os.stat(self._name))  # noqa: PTH116  a Path takes half as long again, for every batch
+        except (FileNotFoundError, NotADirectoryError):
+            raise SegmentLostError from None
+        if there != self._identity:
+            raise SegmentLostError
+        for place in (begin, end):
+            if place and os.pread(self._descriptor, 1, place - 1) in _NO_LINE:
+                raise SegmentLostError
 
     def _write_pieces(self, content: bytes | memoryview) -> None:
         """Write behind the last lines, all but the last piece synced."""
@@ -115,6 +160,10 @@ class Segment:
         """Cut off all that nobody was answered for."""
         os.ftruncate(self._descriptor, self.size)
         self._prepared = 0
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def recover(root: Path) -> int:

@@ -6,6 +6,7 @@ any time. Where the compaction is killed in between, some lines stand twice; rea
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
@@ -58,7 +59,7 @@ class Place(Protocol):
         """Its lines, unpacked."""
 
     def add(self, folder: str, lines: bytes) -> str:
-        """Write a file that is named after its content, durably; returns its name."""
+        """Write a file that is named after its content, durably; returns its name. Raises OSError where it is not there then."""
 
     def remove(self, piece: Piece) -> None:
         """Delete a file, if it is still the one that was read."""
@@ -144,6 +145,9 @@ class FolderPlace:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        # What it was merged from is removed next: a folder that somebody removes or unmounts meanwhile holds nothing.
+        if target.stat().st_size != len(lines):
+            raise OSError(errno.ESTALE, "it is no longer there as it was written", str(target))
         return f"{folder}/{name}"
 
     def remove(self, piece: Piece) -> None:
@@ -184,7 +188,11 @@ class BucketPlace:
                 packed, content_type="application/gzip", if_generation_match=0, checksum="crc32c"
             )
         except PreconditionFailed:
-            return name
+            # That it is there must be seen: an answer of 412 alone makes nothing durable.
+            if not blob.exists():
+                raise OSError(
+                    errno.ESTALE, "Cloud Storage says that it is there, and it is not", name
+                ) from None
         return name
 
     def remove(self, piece: Piece) -> None:

@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from schemas.segment import sealed
 from worker.even_lines import joined
-from worker.segment import Segment
+from worker.segment import Segment, SegmentLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     from worker.sink import Block
@@ -60,7 +62,8 @@ class SegmentLine:
         self._hour = (0, 0, 0, 0)
         self._timer: asyncio.TimerHandle | None = None
         self._sealing: asyncio.Future[None] | None = None
-        self._keys: OrderedDict[str, None] = OrderedDict()
+        # Where each block ended, and in which segment.
+        self._keys: OrderedDict[str, tuple[Path, int]] = OrderedDict()
         self._clock = clock
         self._quick_seconds = quick_seconds
         self._quick = quick_seconds > 0
@@ -79,8 +82,7 @@ class SegmentLine:
         """Seal the open segment."""
         if self._timer is not None:
             self._timer.cancel()
-        with contextlib.suppress(OSError):
-            await self._off_loop(self._seal)
+        await self._off_loop(self._seal)
         self._thread.shutdown()
 
     def _on_loop(self, call: Callable[..., None], *arguments: object) -> bool:
@@ -108,46 +110,69 @@ class SegmentLine:
             self._quick = self._clock() - began < self._quick_seconds
 
     def _write(self, block: Block) -> None:
-        if block.key and block.key in self._keys:
+        if block.key and self._holds(block.key):
             return
         at = block.written_at
         hour = (at.year, at.month, at.day, at.hour)
-        if self._segment is not None and hour != self._hour:
+        if hour != self._hour:
             self._seal()
-        if self._segment is None:
-            self._segment = Segment.start(self._root, block.written_at)
             self._hour = hour
-        try:
-            self._segment.append(joined(block.lines))
-        except OSError:
-            # After a failed sync the kernel may have dropped what it could not write: never build on this file.
-            with contextlib.suppress(OSError):
-                self._seal()
-            raise
+        segment = self._appended(joined(block.lines), at)
         if block.key:
-            self._remember(block.key)
-        if self._segment.size >= self._roll.size:
+            self._remember(block.key, segment)
+        if segment.size >= self._roll.size:
             self._seal()
 
-    def _remember(self, key: str) -> None:
-        self._keys[key] = None
+    def _appended(self, content: bytes | memoryview, at: datetime) -> Segment:
+        """Append to the open segment, or to a new one, and give it."""
+        try:
+            return self._append(content, at)
+        except SegmentLostError:
+            # A new one takes its place at once, folders included; where that is lost as well, the sender retries.
+            return self._append(content, at)
+
+    def _append(self, content: bytes | memoryview, at: datetime) -> Segment:
+        segment = self._segment = self._segment or Segment.start(self._root, at)
+        try:
+            segment.append(content)
+        except SegmentLostError as error:
+            self._segment = None
+            segment.abandon()
+            log.error("%s: %s; lines that it held may be lost", segment.path, error.strerror)  # noqa: TRY400  no defect of ours
+            raise
+        except OSError:
+            # After a failed sync the kernel may have dropped what it could not write: never build on this file.
+            self._seal()
+            raise
+        return segment
+
+    def _holds(self, key: str) -> bool:
+        """Whether a block was written, and its file is still as long as it was then."""
+        if key not in self._keys:
+            return False
+        path, end = self._keys[key]
+        for each in (path, sealed(path)):
+            with contextlib.suppress(OSError):
+                return each.stat().st_size >= end
+        return False
+
+    def _remember(self, key: str, segment: Segment) -> None:
+        self._keys[key] = (segment.path, segment.size)
         if len(self._keys) > REMEMBERED:
             self._keys.popitem(last=False)
 
-    def _seal(self) -> None:
-        segment, self._segment = self._segment, None
-        if segment is not None:
-            segment.seal()
-
     def _seal_soon(self) -> None:
         self._timer = None
-        if not self._on_loop(self._sealed):
+        if not self._on_loop(self._seal):
             # Kept, for a loop holds its tasks only weakly.
-            self._sealing = asyncio.ensure_future(self._off_loop(self._sealed))
+            self._sealing = asyncio.ensure_future(self._off_loop(self._seal))
 
-    def _sealed(self) -> None:
-        """Seal by age; what cannot be renamed now stays readable, and is sealed by the next start."""
+    def _seal(self) -> None:
+        """Seal the open segment; what cannot be renamed now stays readable, and is sealed by the next start."""
+        segment, self._segment = self._segment, None
+        if segment is None:
+            return
         try:
-            self._seal()
+            segment.seal()
         except OSError as error:
-            log.warning("cannot seal a segment: %s", error)
+            log.warning("cannot seal %s: %s", segment.path, error.strerror)

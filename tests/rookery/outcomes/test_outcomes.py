@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import os
 import random
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,7 @@ from rookery.outcomes.summary import Summary
 from schemas.codec import in_base64
 from schemas.prediction import Prediction
 from schemas.rejection import Reason, Rejection
+from worker.storage_testing.faults import Fault
 from worker.storage_testing.server import StorageServer
 
 if TYPE_CHECKING:
@@ -196,6 +198,43 @@ def test_a_compaction_that_was_killed_is_finished_by_the_next(tmp_path: Path) ->
     compact(FolderPlace(root))
     (merged,) = root.rglob("*.ndjson")
     assert len(merged.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("loss", [os.unlink, lambda path: os.truncate(path, 3)], ids=["removed", "cut"])
+def test_a_compaction_removes_nothing_before_it_has_seen_the_merged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: Callable[[Path], None]
+) -> None:
+    """Where the merged file is removed or cut while it becomes durable, the files that it was made of stay."""
+    root = written(tmp_path, [prediction("a")], [prediction("b")])
+    real = os.fsync
+
+    def losing(descriptor: int) -> None:
+        real(descriptor)
+        for merged in root.rglob("compact-*.ndjson"):
+            loss(merged)
+
+    monkeypatch.setattr(os, "fsync", losing)
+    with pytest.raises(OSError, match=r"no longer there|No such file"):
+        compact(FolderPlace(root))
+    assert len([path for path in root.rglob("*.ndjson") if not path.name.startswith("compact-")]) == 2
+
+
+def test_a_compaction_does_not_believe_a_bucket_that_only_says_an_object_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A false 412 leaves the objects that would have been merged."""
+    with StorageServer("birds") as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        client = Client(client_options={"api_endpoint": server.url}, use_auth_w_custom_endpoint=False)
+        for name in ("a", "b"):
+            line = f"{prediction(name).model_dump_json()}\n"
+            blob = client.bucket("birds").blob(f"out/date=2026-11-22/hour=12/{name}.ndjson.gz")
+            blob.upload_from_string(gzip.compress(line.encode()), if_generation_match=0)
+        server.faults.inject("insert", Fault(status=412))
+        with pytest.raises(OSError, match="and it is not"):
+            compact(BucketPlace("gs://birds/out", client))
+        assert [one.reading_id for one in Chosen("gs://birds/out")] == ["a", "b"]
+        client.close()
 
 
 def test_a_bucket_is_read_and_compacted_too(monkeypatch: pytest.MonkeyPatch) -> None:
