@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import CoreConfig, SchemaValidator, core_schema, from_json
 
+from schemas.attribute_headers import attributes_in
 from schemas.reading import Moment
 from schemas.rejection import Reason, Unusable
 
@@ -157,6 +158,9 @@ SUBSCRIPTION_HEADER: Final = "x-goog-pubsub-subscription-name"
 ORDERING_KEY_HEADER: Final = "x-goog-pubsub-ordering-key"
 
 
+_FIELDS: Final = frozenset({MESSAGE_ID_HEADER, PUBLISH_TIME_HEADER, SUBSCRIPTION_HEADER, ORDERING_KEY_HEADER})
+
+
 class _Headers(BaseModel):
     message_id: Annotated[str, Field(alias=MESSAGE_ID_HEADER, min_length=1)]
     published_at: Annotated[Moment | None, Field(alias=PUBLISH_TIME_HEADER)] = None
@@ -175,7 +179,7 @@ def unwrapped(body: bytes, headers: Mapping[str, str]) -> Envelope:
         message_id=known.message_id,
         body=body,
         published_at=known.published_at,
-        attributes={name: value for name, value in headers.items() if name not in _TRANSPORT},
+        attributes={name: value for name, value in attributes_in(headers).items() if name not in _FIELDS},
         subscription=known.subscription,
         ordering_key=known.ordering_key,
     )
@@ -184,26 +188,6 @@ def unwrapped(body: bytes, headers: Mapping[str, str]) -> Envelope:
 def _text(header: str) -> str:
     """A header as text that JSON can hold: HTTP allows bytes that are no UTF-8, and they come as lone surrogates."""
     return header.encode(errors="replace").decode()
-
-
-_TRANSPORT: Final = frozenset(
-    {
-        MESSAGE_ID_HEADER,
-        PUBLISH_TIME_HEADER,
-        SUBSCRIPTION_HEADER,
-        ORDERING_KEY_HEADER,
-        "accept",
-        "accept-encoding",
-        "authorization",
-        "connection",
-        "content-length",
-        "content-type",
-        "from",
-        "host",
-        "transfer-encoding",
-        "user-agent",
-    }
-)
 
 
 def _every(error: ValidationError) -> str:

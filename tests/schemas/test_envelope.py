@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -102,6 +103,40 @@ def test_an_unwrapped_push_is_read_from_its_headers() -> None:
     assert envelope.attributes == {"rookery_schema": "1"}
     assert envelope.published_at == datetime(2026, 11, 23, 12, tzinfo=UTC)
     assert envelope.subscription == "projects/p/subscriptions/s"
+
+
+NO_ATTRIBUTES = re.findall(
+    r"\S+",
+    """
+authorization cookie cookie2 set-cookie proxy-authorization x-serverless-authorization x-forwarded-authorization
+x-api-key api-key apikey api_key ocp-apim-subscription-key x-goog-api-key x-goog-iap-jwt-assertion
+x-goog-authenticated-user-email x-auth-token x-amz-security-token x-csrf-token x-xsrf-token x-forwarded-for
+x-forwarded-client-cert x-real-ip x-cloud-trace-context x-client-secret forwarded via true-client-ip cf-connecting-ip
+cf-access-jwt-assertion password my_password credentials session session-id auth private-token access_key
+sec-fetch-site origin referer user-agent accept accept-language content-type content-length if-none-match
+""",
+)
+
+
+@pytest.mark.parametrize("name", NO_ATTRIBUTES)
+def test_a_secret_and_what_belongs_to_the_way_are_no_attributes(name: str) -> None:
+    """Attributes are stored with rejections: credentials, cookies, and what proxies add never are."""
+    assert unwrapped(b"", {"x-goog-pubsub-message-id": "7", name: "hidden"}).attributes == {}
+
+
+ATTRIBUTES = re.findall(
+    r"\S+",
+    """
+rookery_schema rookery_replay_of googclient_traceparent traceparent tracestate googclient_schemaencoding device
+site station-7 batch_key author authority monkey keyboard ordering-key x-goog-pubsub-schema-name
+""",
+)
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_what_a_publisher_or_pubsub_wrote_is_an_attribute(name: str) -> None:
+    """A publisher's own words and Pub/Sub's come through an unwrapped push as they do through a wrapped one."""
+    assert unwrapped(b"", {"x-goog-pubsub-message-id": "7", name: "kept"}).attributes == {name: "kept"}
 
 
 def test_unwrapped_headers_that_make_no_sense_are_no_envelope() -> None:
