@@ -31,29 +31,13 @@ CONNECTIONS: Final = (64, 256)
 SECONDS: Final = 1
 _ROUNDS: Final = 20
 _WORKERS: Final = ("on", "off", "on-2", "off-2")
-_NOTHING: Final = contextlib.nullcontext()
 
 
 class Unseen(Metrics):
     """Counts nothing."""
 
-    def batch(self, *_: Any, **__: Any) -> None:
-        """Nothing."""
-
-    def answered(self, *_: Any) -> None:
-        """Nothing."""
-
-    def strange(self, *_: Any) -> None:
-        """Nothing."""
-
     def __call__(self, *_: Any) -> None:
         """Nothing."""
-
-    def predicting(self) -> Any:
-        """Nothing."""
-        return _NOTHING
-
-    writing = predicting
 
 
 class Unkept(Drift):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from worker.blocks import blocks
 from worker.echo import EVERY, echo
-from worker.errors import Retry, Unavailable
-from worker.isolation import classify
+from worker.errors import DefectError, Retry
+from worker.isolation import Isolated, classify
+from worker.observer import BatchCompleted, BatchPart, Observers
 from worker.rendering import Lines, render
 from worker.sink import Block, Sink, SinkUnavailable
-from worker.witness import Seen
 from worker.work import Work, encoded
 
 if TYPE_CHECKING:
@@ -32,11 +34,18 @@ TABLE_ROWS: Final = 2048
 
 
 class Answering:
-    """Answers the tickets of batches, with the parts of a worker."""
+    """Answers the tickets of batches, with the parts of a worker.
+
+    Small batches are computed on the event loop and large ones in threads, at the same time: computing (`_answers`)
+    keeps no state, and all that does (feature sample, observers) is called on the loop alone.
+    """
 
     def __init__(self, parts: Parts) -> None:
         """Store the parts."""
         self._parts = parts
+        failures = parts.metrics.failures
+        self._observers = Observers([parts.metrics, *parts.observers], failures)
+        self._sampling = failures.of("FeatureSample")
         self._echo_due = datetime.min.replace(tzinfo=UTC)
 
     async def run(self, tickets: Sequence[Ticket[Work]]) -> Awaitable[None] | None:
@@ -52,58 +61,73 @@ class Answering:
 
         The next tables are classified meanwhile, for the disk takes as long as the model.
         """
-        at = self._parts.now()
+        at, began = self._parts.now(), time.monotonic()
         works = [ticket.item for ticket in tickets]
         rows = sum(work.rows for work in works)
-        self._parts.metrics.batch(len(works), rows, since=tickets[0].since)
-        with self._parts.metrics.predicting():
-            if rows <= INLINE_ROWS:
-                answers = self._answers(works, at)
-            else:
-                answers = await asyncio.to_thread(self._answers, works, at)
+        if rows <= INLINE_ROWS:
+            parts = self._answers(works, at)
+        else:
+            parts = await asyncio.to_thread(self._answers, works, at)
+        predicted = time.monotonic()
+        self._sample(parts, at)
         kept: list[tuple[Ticket[Work], Lines]] = []
-        for ticket, answered in zip(tickets, answers, strict=True):
+        retried = 0
+        for ticket, answered in zip(tickets, chain.from_iterable(part.lines for part in parts), strict=True):
             if isinstance(answered, Retry):
                 ticket.fail(answered)
+                retried += 1
             elif ticket.item.kept:
                 kept.append((ticket, answered))
             else:
                 ticket.resolve(answered)
-        return self._commit(kept, at) if kept else None
+        batch = BatchCompleted(
+            tickets, parts, kept, rows, retried, at, began, predicted - began, at, predicted
+        )
+        if kept:
+            return self._commit(batch)
+        self._observers(batch)
+        return None
 
-    def _answers(self, works: Sequence[Work], at: datetime) -> list[Lines | Retry]:
+    def _answers(self, works: Sequence[Work], at: datetime) -> list[BatchPart]:
         """Answer works together; where a defect breaks that, halves, so that no message is blamed for another."""
         try:
-            return [*self._answer(works, at)]
+            return [self._answer(works, at)]
         except Retry:
             raise
         except Exception:
             log.exception("answering %d messages broke", len(works))
         if len(works) == 1:
-            return [Unavailable("answering this message broke")]
+            unanswered = DefectError("answering this message broke")
+            return [BatchPart(works, encoded(()), Isolated(), [unanswered])]
         half = len(works) // 2
         return self._answers(works[:half], at) + self._answers(works[half:], at)
 
-    def _answer(self, works: Sequence[Work], at: datetime) -> list[Lines]:
+    def _answer(self, works: Sequence[Work], at: datetime) -> BatchPart:
         rows = encoded(works)
         isolated = classify(self._parts.classifier.pinned(), rows)
-        self._parts.metrics.strange(isolated)
-        if self._parts.drift is not None:
-            self._parts.drift.saw(rows, isolated)
         lines = render(works, rows, isolated, at=at, revision=self._parts.revision)
-        if self._parts.echo_rows:
-            due = at >= self._echo_due
-            echo(works, lines, isolated, most=self._parts.echo_rows, first_ones=due)
-            if due:
-                self._echo_due = at + EVERY
-        return lines
+        return BatchPart(works, rows, isolated, lines)
 
-    async def _commit(self, kept: Sequence[tuple[Ticket[Work], Lines]], at: datetime) -> None:
+    def _sample(self, parts: Sequence[BatchPart], at: datetime) -> None:
+        """Let some predictions repeat their features; where that fails, the lines are as good without."""
+        if not self._parts.echo_rows:
+            return
+        due = at >= self._echo_due
+        if due:
+            self._echo_due = at + EVERY
+        for part in parts:
+            with self._sampling:
+                echo(part.works, part.lines, part.isolated, most=self._parts.echo_rows, first_ones=due)
+
+    async def _commit(self, batch: BatchCompleted) -> None:
         """Make the lines durable; a message fails only with the sink that it needs."""
-        results, rejects = blocks(kept, at, named=self._parts.gather)
-        with self._parts.metrics.writing():
-            no_results, no_rejects = await self._both(results, rejects)
-        predicted, rejected, retried = len(results.lines), len(rejects.lines), 0
+        kept = batch.kept
+        results, rejects = blocks(kept, batch.at, named=self._parts.gather)
+        began = time.monotonic()
+        no_results, no_rejects = await self._both(results, rejects)
+        batch.ended = time.monotonic()
+        batch.write_seconds = batch.ended - began
+        predicted, rejected = len(results.lines), len(rejects.lines)
         for ticket, lines in kept:
             error = (no_results if lines.predictions else None) or (no_rejects if lines.rejections else None)
             if error is None:
@@ -111,10 +135,9 @@ class Answering:
             else:
                 ticket.fail(error)
                 predicted, rejected = predicted - len(lines.predictions), rejected - len(lines.rejections)
-                retried += 1
-        self._parts.metrics.answered(predicted, rejected)
-        for witness in self._parts.witnesses:
-            witness(Seen(kept, predicted, rejected, retried, at, self._parts.now()))
+                batch.retried += 1
+        batch.predicted, batch.rejected, batch.done_at = predicted, rejected, self._parts.now()
+        self._observers(batch)
 
     async def _both(
         self, results: Block, rejects: Block

@@ -12,6 +12,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -24,8 +25,10 @@ from worker.duplicates import Duplicates
 from worker.errors import Misconfigured
 from worker.heads import Heads
 from worker.host_policy import host_policy
+from worker.health import Health
 from worker.journal import Journal
 from worker.lane import Ends, Lanes, PushLane
+from worker.logs import on_failure
 from worker.metrics import Metrics
 from worker.model_cache import ModelCache
 from worker.model_source import BadModelAddress, source_of
@@ -44,8 +47,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.auth import Guard
+    from worker.observer import BatchObserver
     from worker.settings import Settings
-    from worker.witness import Witness
 
 log: Final = logging.getLogger(__name__)
 
@@ -88,6 +91,7 @@ def own_threads() -> None:
 async def running(settings: Settings) -> AsyncIterator[str]:
     """Run a worker and give its address; on the way out drain, then close what was opened, in reverse."""
     metrics = Metrics()
+    on_failure(partial(metrics.failures.count, "LogHandler"))
     async with AsyncExitStack() as stack:
         guard = await _guard(stack, settings)
         sinks = await open_sinks(stack, settings)
@@ -95,6 +99,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         classifier = await models.open()
         drift = Drift(settings.drift_rows, lambda: models.card)
         metrics.drift(drift)
+        health = Health(settings.failing_seconds)
         parts = Parts(
             classifier=classifier,
             results=sinks.results,
@@ -103,9 +108,8 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             metrics=metrics,
             now=lambda: datetime.now(UTC),
             revision=settings.revision,
-            drift=drift,
             echo_rows=settings.echo_rows,
-            witnesses=_witnesses(stack, settings, metrics),
+            observers=[health, drift, *_observers(stack, settings, metrics)],
         )
         pipeline = Pipeline(
             parts,
@@ -117,8 +121,8 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             ),
             duplicates=Duplicates(count=settings.duplicates_count, seconds=settings.duplicates_seconds),
         )
-        probes = Probes(metrics, model=models)
-        handler = PushHandler(pipeline, metrics, guard=guard)
+        probes = Probes(metrics, model=models, health=health)
+        handler = PushHandler(pipeline, metrics, guard=guard, health=health)
         routes = Routes(
             {
                 ("POST", "/"): guarded(handler.push, guard, metrics),
@@ -201,13 +205,13 @@ async def _guard(stack: AsyncExitStack, settings: Settings) -> Guard | None:
     return TokenGuard(keys, Expected(settings.push_audience, settings.push_service_account))
 
 
-def _witnesses(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> list[Witness]:
-    """Who is told of batches: metrics always, the log unless it is quieter, tracing where it is wanted."""
-    witnesses: list[Witness] = [metrics]
+def _observers(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> list[BatchObserver]:
+    """Who is told of batches besides: the log unless it is quieter, tracing where it is wanted."""
+    observers: list[BatchObserver] = []
     if log.isEnabledFor(logging.INFO):
-        journal = Journal()
+        journal = Journal(metrics.failures.of("Journal"))
         stack.callback(journal.close)
-        witnesses.append(journal)
+        observers.append(journal)
     if settings.tracing:
         # Half a tenth of a second and an extra that a worker without traces saves.
         try:
@@ -218,8 +222,8 @@ def _witnesses(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> l
             ) from None
         tracing = Tracing(settings.revision)
         stack.push_async_callback(asyncio.to_thread, tracing.close)
-        witnesses.append(tracing)
-    return witnesses
+        observers.append(tracing)
+    return observers
 
 
 def _models(settings: Settings, metrics: Metrics) -> ModelStore:

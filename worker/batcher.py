@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from worker.errors import Draining, Full, Late, Retry, Unavailable
+from worker.errors import DefectError, Draining, Full, Late, Retry
 from worker.ticket import UNANSWERED, Ticket
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ class Batcher(Generic[Item]):
     def _let_go(self, batch: list[Ticket[Item]]) -> None:
         for ticket in batch:
             if ticket.answer is UNANSWERED:
-                ticket.fail(Unavailable("the batch ended without an answer for this message"))
+                ticket.fail(DefectError("the batch ended without an answer for this message"))
             self._rows -= ticket.rows
             self._size -= ticket.size
         if self._ended is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from schemas.artifact import Distribution, ModelCard
     from worker.isolation import Isolated
+    from worker.observer import BatchCompleted
 
 LEAST_ROWS: Final = 200
 """Fewer readings say nothing: their index is noise."""
@@ -55,10 +57,10 @@ class Shift:
 
 
 class Drift:
-    """Keeps the latest readings with their answers, and compares them with a card when asked.
+    """Keeps the latest readings with their answers, and compares them with a card when asked; an observer of batches.
 
     `card` gives the model that answers now. Keeping costs a reference to the batch's arrays; comparing is left to
-    whoever scrapes, in whatever thread.
+    whoever scrapes. Any thread may keep, and any ask.
     """
 
     def __init__(self, rows: int, card: Callable[[], ModelCard]) -> None:
@@ -67,25 +69,33 @@ class Drift:
         self._card = card
         self._kept: deque[tuple[NDArray[np.float32], NDArray[np.intp]]] = deque()
         self._count = 0
+        # Adding to the count is no single step: two threads at once made it too high, and the window ran empty.
+        self._lock = threading.Lock()
+
+    def __call__(self, batch: BatchCompleted) -> None:
+        """Keep what was answered of a batch."""
+        for part in batch.parts:
+            self.saw(part.rows, part.isolated)
 
     def saw(self, rows: NDArray[np.float32], isolated: Isolated) -> None:
-        """Keep what was answered of a batch, (n, 7) with NaN for missing; the arrays must not change later."""
+        """Keep what was answered of rows (n, 7), NaN for missing; the arrays must not change later."""
         for first, run in isolated.runs:
             self.keep(rows[first : first + len(run.winners)], run.winners)
 
     def keep(self, rows: NDArray[np.float32], winners: NDArray[np.intp]) -> None:
         """Keep readings (n, 7) with the number of each one's species (n,)."""
         kept = self._kept
-        kept.append((rows, winners))
-        self._count += len(rows)
-        # What is older than the window goes, batch by batch; the rest of the oldest one is cut off when asked.
-        while self._count - len(kept[0][0]) >= self._rows:
-            self._count -= len(kept.popleft()[0])
+        with self._lock:
+            kept.append((rows, winners))
+            self._count += len(rows)
+            # What is older than the window goes, batch by batch; the rest of the oldest one is cut off when asked.
+            while self._count - len(kept[0][0]) >= self._rows:
+                self._count -= len(kept.popleft()[0])
 
     def latest(self) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
         """The readings in the window (n, 7), oldest first, and their species (n,)."""
-        # A copy in one step: another thread may be keeping.
-        kept = list(self._kept)
+        with self._lock:
+            kept = list(self._kept)
         if not kept:
             return np.empty((0, len(FEATURES)), dtype=np.float32), np.empty(0, dtype=np.intp)
         rows, winners = (np.concatenate(each) for each in zip(*kept, strict=True))

@@ -9,6 +9,7 @@ import orjson
 
 from schemas.features import FEATURES
 from worker.columns import Columns
+from worker.errors import Retry
 from worker.even_lines import EvenLines
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ EVERY: Final = timedelta(milliseconds=20)
 
 
 def echo(
-    works: Sequence[Work], lines: Sequence[Lines], isolated: Isolated, *, most: int, first_ones: bool = True
+    works: Sequence[Work],
+    lines: Sequence[Lines | Retry],
+    isolated: Isolated,
+    *,
+    most: int,
+    first_ones: bool = True,
 ) -> None:
     """Add `features`, in place, to up to `most` predictions of a batch that are unlike any known bird.
 
@@ -33,7 +39,7 @@ def echo(
     wanted = _wanted(isolated, most, first_ones=first_ones)
     first = 0
     for work, answered in zip(works, lines, strict=True):
-        if not wanted:
+        if not wanted or isinstance(answered, Retry):
             return
         end = first + work.usable
         if wanted[-1] < end:
@@ -64,13 +70,12 @@ def _echoed(
         return predictions.with_others({nth: _with(predictions[nth], _features(work, nth)) for nth in own})
     if len(predictions) == 1 == work.usable:
         return [_with(predictions[0], _features(work, 0))]
-    good: Sequence[int] = range(work.usable)
-    if isolated.guilty:
-        good = [nth for nth in good if first + nth not in isolated.guilty]
-    return [
-        _with(line, _features(work, nth)) if nth in own else line
-        for nth, line in zip(good, predictions, strict=True)
-    ]
+    # Copied in one step and changed in few places: this runs on the event loop, however long the table is.
+    lines = list(predictions)
+    for nth in own:
+        place = nth - sum(first <= row < first + nth for row in isolated.guilty)
+        lines[place] = _with(lines[place], _features(work, nth))
+    return lines
 
 
 def _with(line: bytes, features: Mapping[str, object]) -> bytes:

@@ -5,6 +5,7 @@
     ├── Late        the answer would miss the ack deadline              503
     ├── Draining    the worker is on its way down: go elsewhere         503
     └── Unavailable a sink or the model cannot serve at this moment     503
+        └── DefectError  the worker itself failed: no sender, no sink   503
 
 A reading that can never be classified is no error: it ends as a Rejection (`schemas.rejection.Unusable`).
 A setting that cannot be honoured ends the worker before it starts (`Misconfigured`).
@@ -44,6 +45,12 @@ class Unavailable(Retry):
     """A sink or the model does not serve."""
 
     cause = "unavailable"
+
+
+class DefectError(Unavailable):
+    """The worker itself fails on a message; one that answers nothing else is neither ready nor, later, alive."""
+
+    cause = "defect"
 
 
 class Misconfigured(ValueError):  # noqa: N818  it reads as what it says of the settings

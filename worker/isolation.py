@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from worker.errors import Unavailable
+from worker.errors import DefectError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from worker.classifier import Answers, Classifier
 
 
-class ModelUnavailable(Unavailable):
+class ModelUnavailable(DefectError):  # noqa: N818  named as SinkUnavailable is
     """The model fails on everything, a known reading included."""
 
     cause = "model"

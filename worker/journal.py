@@ -14,7 +14,8 @@ from worker.sink import trace_context
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from worker.witness import Seen
+    from worker.observer import BatchCompleted
+    from worker.observer_failures import Contained
 
 log: Final = logging.getLogger(__name__)
 
@@ -26,10 +27,11 @@ REJECTION_SECONDS: Final = 1.0
 
 
 class Journal:
-    """Writes what happened to batches; a witness of the pipeline."""
+    """Writes what happened to batches; an observer of the pipeline."""
 
-    def __init__(self) -> None:
-        """Start with nothing written."""
+    def __init__(self, contained: Contained) -> None:
+        """Start with nothing written; `contained` is where defects of the lines that a timer writes end."""
+        self._contained = contained
         self._timer: asyncio.TimerHandle | None = None
         self._whose: Mapping[str, str] = {}
         self._longest = 0.0
@@ -37,22 +39,24 @@ class Journal:
         self._unsaid = 0
         self._rejection_at = float("-inf")
 
-    def __call__(self, seen: Seen) -> None:
-        """Write a line at once after a silence, else with the others that follow."""
-        first = seen.kept[0][0]
-        took = time.monotonic() - first.since
+    def __call__(self, batch: BatchCompleted) -> None:
+        """Write a line at once after a silence, else with the others that follow; on what was only asked, none."""
+        if not batch.kept:
+            return
+        first = batch.kept[0][0]
+        took = batch.ended - first.since
         if took > self._longest:
             self._longest, self._whose = took, first.item.envelope.attributes
         self._batches += 1
-        self._messages += len(seen.kept)
-        self._predicted += seen.predicted
-        self._rejected += seen.rejected
-        self._retried += seen.retried
+        self._messages += len(batch.kept)
+        self._predicted += batch.predicted
+        self._rejected += batch.rejected
+        self._retried += batch.retried
         if self._timer is None:
             self._write()
             self._rest()
-        if seen.rejected:
-            self._reject(seen)
+        if batch.rejected:
+            self._reject(batch)
 
     def close(self) -> None:
         """Write what waits."""
@@ -60,7 +64,8 @@ class Journal:
             self._timer.cancel()
             self._timer = None
         if self._batches:
-            self._write()
+            with self._contained:
+                self._write()
 
     def _forget(self) -> None:
         self._batches = self._messages = self._predicted = self._rejected = self._retried = 0
@@ -72,7 +77,8 @@ class Journal:
     def _awake(self) -> None:
         self._timer = None
         if self._batches:
-            self._write()
+            with self._contained:
+                self._write()
             self._rest()
 
     def _write(self) -> None:
@@ -92,13 +98,13 @@ class Journal:
             log.info("batch", extra=line)
         self._forget()
 
-    def _reject(self, seen: Seen) -> None:
+    def _reject(self, batch: BatchCompleted) -> None:
         """Write one rejection in full but for its original, which may hold anything."""
         now = time.monotonic()
         if now - self._rejection_at < REJECTION_SECONDS:
-            self._unsaid += seen.rejected
+            self._unsaid += batch.rejected
             return
-        line = orjson.loads(next(line for _, lines in seen.kept for line in lines.rejections))
+        line = orjson.loads(next(line for _, lines in batch.kept for line in lines.rejections))
         told = {name: line[name] for name in ("reading_id", "message_id", "row", "reasons")}
-        log.warning("rejected", extra={**told, "others": self._unsaid + seen.rejected - 1})
+        log.warning("rejected", extra={**told, "others": self._unsaid + batch.rejected - 1})
         self._rejection_at, self._unsaid = now, 0

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 import orjson
 
+from worker.log_handler import LogHandler
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 _TRACES: Final = ("traceparent", "googclient_traceparent")
@@ -94,10 +96,17 @@ def configure(
 ) -> None:
     """Send everything to standard error; `auto` is JSON unless a person's terminal is there."""
     where = stream or sys.stderr
-    handler = logging.StreamHandler(where)
+    handler = LogHandler(where)
     if form == "text" or (form == "auto" and where.isatty()):
         handler.setFormatter(TextFormatter())
     else:
         labels = {"revision": revision} if revision else {}
         handler.setFormatter(JsonFormatter(labels=labels, project=os.environ.get("GOOGLE_CLOUD_PROJECT", "")))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def on_failure(failed: Callable[[], None]) -> None:
+    """Name what is called for each record that cannot be written from now on."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogHandler):
+            handler.failed = failed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from prometheus_client import (
@@ -13,18 +12,17 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from schemas.reading import Reading
+from worker.drift_gauges import DriftGauges
 from worker.histogram import Histogram
+from worker.observer_failures import ObserverFailures, only_observes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
     from worker.drift import Drift
-    from worker.isolation import Isolated
-    from worker.witness import Seen
+    from worker.observer import BatchCompleted
     from worker.work import Work
 
 # When each series began is as long again as all the rest, and nobody asks.
@@ -33,22 +31,6 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # it ships half its 
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 16384, 65536)
 _SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 _FIELDS: Final = frozenset({*Reading.model_fields, "reading", "message"})
-
-
-class Timing:
-    """Times what happens inside it, unless that raises; a third of what a generator would cost."""
-
-    __slots__ = ("_began", "_histogram")
-
-    def __init__(self, histogram: Histogram) -> None:
-        self._histogram = histogram
-
-    def __enter__(self) -> None:
-        self._began = time.monotonic()
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._histogram.observe(time.monotonic() - self._began)
 
 
 class Queue(Protocol):
@@ -63,40 +45,6 @@ class Queue(Protocol):
         """In bytes."""
 
 
-class _Drifting(Collector):
-    """Compares the latest readings with the training data, at every scrape anew."""
-
-    def __init__(self, drift: Drift) -> None:
-        self._drift = drift
-
-    def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Give the names alone: registering asks for them, and there is no model yet."""
-        return self._families()
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        index, missing, rows = self._families()
-        for shift in self._drift.shifts():
-            rows.add_metric([shift.feature], shift.rows)
-            missing.add_metric([shift.feature], shift.missing)
-            if shift.index is not None:
-                index.add_metric([shift.feature], shift.index)
-        return index, missing, rows
-
-    def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
-        by = ["feature"]
-        return (
-            GaugeMetricFamily(
-                "rookery_drift_index",
-                "Population stability index against the training data: above 0.25 is another population (ROOKERY_DRIFT_ROWS).",
-                labels=by,
-            ),
-            GaugeMetricFamily(
-                "rookery_drift_missing", "Share of the latest readings that lack it.", labels=by
-            ),
-            GaugeMetricFamily("rookery_drift_rows", "Latest readings that have it.", labels=by),
-        )
-
-
 def _sizes(registry: CollectorRegistry, name: str, words: str) -> Histogram:
     return Histogram(name, words, bounds=_SIZES, registry=registry)
 
@@ -105,12 +53,18 @@ def _seconds(registry: CollectorRegistry, name: str, words: str) -> Histogram:
     return Histogram(name, words, bounds=_SECONDS, registry=registry)
 
 
+@only_observes
 class Metrics:
-    """One registry a worker; counted by batch, never by reading."""
+    """One registry a worker; counted by batch, never by reading. An observer of batches, and told of what is in none.
+
+    Whatever breaks in counting ends in `failures`, where the other observers' defects end too.
+    """
 
     def __init__(self) -> None:
         """Register every metric, so that a scrape shows zeros before the first batch."""
         self._registry = registry = CollectorRegistry()
+        self.failures = ObserverFailures(registry)
+        self.contained = self.failures.of("Metrics")
         self._batch_rows = _sizes(registry, "rookery_batch_rows", "Readings in a batch (ROOKERY_BATCH_ROWS).")
         self._batch_messages = _sizes(registry, "rookery_batch_messages", "Messages in a batch.")
         self._wait_seconds = _seconds(
@@ -193,29 +147,33 @@ class Metrics:
 
     def drift(self, drift: Drift) -> None:
         """Name what a scrape asks how far the latest readings are from the training data."""
-        self._registry.register(_Drifting(drift))
+        self._registry.register(DriftGauges(drift, self.failures.of("Drift")))
 
-    def batch(self, messages: int, rows: int, *, since: float) -> None:
-        """Count one batch on its way to the classifier; `since` is when its first message came (monotonic)."""
-        self._wait_seconds.observe(time.monotonic() - since)
-        self._batch_messages.observe(messages)
-        self._batch_rows.observe(rows)
+    def __call__(self, batch: BatchCompleted) -> None:
+        """Count a batch: its size, how long each phase took, what became of its readings, and why some were rejected."""
+        self._wait_seconds.observe(batch.began - batch.tickets[0].since)
+        self._batch_messages.observe(len(batch.tickets))
+        self._batch_rows.observe(batch.rows)
+        self._predict_seconds.observe(batch.predict_seconds)
+        for part in batch.parts:
+            for _, run in part.isolated.runs:
+                if run.unlike:
+                    self._strange.inc(len(run.unlike))
+        if batch.kept:
+            self._stored(batch)
 
-    def answered(self, predicted: int, rejected: int) -> None:
-        """Count readings that were answered for."""
-        self._predictions.inc(predicted)
-        if rejected:
-            self._rejections.inc(rejected)
-
-    def __call__(self, seen: Seen) -> None:
-        """Count how long the first message of a batch took, and why readings were rejected."""
-        ticket, _ = seen.kept[0]
-        self._push_seconds.observe(time.monotonic() - ticket.since)
+    def _stored(self, batch: BatchCompleted) -> None:
+        """Count what became durable, and how long its first message took."""
+        ticket, _ = batch.kept[0]
+        self._write_seconds.observe(batch.write_seconds)
+        self._push_seconds.observe(batch.ended - ticket.since)
         published = ticket.item.envelope.published_at
         if published is not None:
-            self._age_seconds.observe((seen.done_at - published).total_seconds())
-        if seen.rejected:
-            for ticket, lines in seen.kept:
+            self._age_seconds.observe((batch.done_at - published).total_seconds())
+        self._predictions.inc(batch.predicted)
+        if batch.rejected:
+            self._rejections.inc(batch.rejected)
+            for ticket, lines in batch.kept:
                 if lines.rejections:
                     self._explain(ticket.item, len(lines.rejections))
 
@@ -229,24 +187,10 @@ class Metrics:
         if failed := rejections - len(work.refused):
             self._reasons.labels("model", "the model fails on this reading").inc(failed)
 
-    def strange(self, isolated: Isolated) -> None:
-        """Count the readings of a batch that are unlike what the model was trained on."""
-        for _, run in isolated.runs:
-            if run.unlike:
-                self._strange.inc(len(run.unlike))
-
     def duplicates(self, *, in_flight: int, durable: int) -> None:
         """Count the readings of a message that were seen before."""
         self._joined.inc(in_flight)
         self._remembered.inc(durable)
-
-    def predicting(self) -> Timing:
-        """Time one batch's prediction."""
-        return Timing(self._predict_seconds)
-
-    def writing(self) -> Timing:
-        """Time one batch's way into the sinks."""
-        return Timing(self._write_seconds)
 
     def retry(self, cause: str) -> None:
         """Count a message that was told to come again."""
@@ -274,9 +218,9 @@ class Metrics:
         """Count one look at a new model: `good`, `refused` or `unreachable`."""
         self._model_loads.labels(outcome).inc()
 
-    def ready(self, *, value: bool) -> None:
-        """Say whether messages are taken."""
-        self._ready.set(value)
+    def ready(self, ready: Callable[[], bool]) -> None:
+        """Name what tells a scrape whether messages are taken."""
+        self._ready.set_function(ready)
 
     def render(self) -> bytes:
         """Write everything in Prometheus' text format."""

@@ -10,10 +10,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from worker.classifier import Classifier
-    from worker.drift import Drift
     from worker.metrics import Metrics
+    from worker.observer import BatchObserver
     from worker.sink import Sink
-    from worker.witness import Witness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +28,8 @@ class Parts:
     gather: bool = False
     """Whether the sinks join what they get, so that the next batch need not wait until this one is durable."""
 
-    drift: Drift | None = None
-    """What keeps the latest readings, to compare them with the training data."""
-
     echo_rows: int = 0
     """Readings of a batch whose predictions repeat their features."""
 
-    witnesses: Sequence[Witness] = ()
-    """Who is told of each batch when it is done."""
+    observers: Sequence[BatchObserver] = ()
+    """Who is told of each batch when it is done, beside the metrics."""

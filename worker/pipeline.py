@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from worker.answering import INLINE_ROWS, TABLE_ROWS, Answering
 from worker.batcher import Batcher, Bounds
 from worker.duplicates import Duplicates
-from worker.errors import Retry, Unavailable
+from worker.errors import DefectError, Retry
 from worker.reader import Reader, is_large, size_of
 from worker.rendering import Lines
 from worker.table_keys import TableKeys
@@ -127,7 +127,7 @@ class Pipeline:
             told(error)
         except Exception:
             log.exception("taking a message broke")
-            told(Unavailable("taking this message broke"))
+            told(DefectError("taking this message broke"))
 
     def _beside(self, work: Coroutine[None, None, None], name: str) -> None:
         joining = asyncio.create_task(work, name=name)
@@ -180,6 +180,20 @@ class Pipeline:
 
     def _settle(self, batch: Sequence[Ticket[Work]]) -> None:
         """Note what is durable now, give free what must come again, and only then tell those who sent it."""
+        try:
+            self._note(batch)
+        except Exception:
+            # What is durable stays so, and who sent it must be told, whatever became of the window.
+            log.exception("noting %d messages in the window of duplicates failed", len(batch))
+        for ticket in batch:
+            told, answer = ticket.item.told, ticket.answer
+            if told is not None:
+                try:
+                    told(answer if isinstance(answer, Retry) else None)
+                except Exception:
+                    log.exception("telling a sender broke")
+
+    def _note(self, batch: Sequence[Ticket[Work]]) -> None:
         durable: list[str] = []
         for ticket in batch:
             work, answer = ticket.item, ticket.answer
@@ -192,10 +206,3 @@ class Pipeline:
                 durable += work.keys
         if durable:
             self._duplicates.remember(durable)
-        for ticket in batch:
-            told, answer = ticket.item.told, ticket.answer
-            if told is not None:
-                try:
-                    told(answer if isinstance(answer, Retry) else None)
-                except Exception:
-                    log.exception("telling a sender broke")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from aiohttp import web
 
 if TYPE_CHECKING:
+    from worker.health import Health
     from worker.metrics import Metrics
+
+
+_UNAVAILABLE: Final = web.HTTPServiceUnavailable.status_code
 
 
 class ModelTold(Protocol):
@@ -29,30 +33,41 @@ class ModelTold(Protocol):
 class Probes:
     """`/livez`, `/readyz` and `/metrics`."""
 
-    def __init__(self, metrics: Metrics, *, model: ModelTold) -> None:
+    def __init__(self, metrics: Metrics, *, model: ModelTold, health: Health) -> None:
         """Store what to tell; not ready until told so."""
         self._metrics = metrics
         self._model = model
+        self._health = health
         self._status = "starting"
+        metrics.ready(lambda: self.ready)
+
+    @property
+    def ready(self) -> bool:
+        """Whether messages should be sent here."""
+        return self._status == "ready" and self._health.ready
 
     def say(self, status: str) -> None:
         """Set the status that `/readyz` tells: `ready` or `draining`."""
         self._status = status
-        self._metrics.ready(value=status == "ready")
 
     async def livez(self, _: web.BaseRequest) -> web.Response:
-        """The process serves."""
-        return web.Response(text="alive\n")
+        """200 while the process serves; 503 once it has answered nothing but its own defects for long."""
+        if self._health.alive:
+            return web.Response(text="alive\n")
+        return web.Response(status=_UNAVAILABLE, text=f"failing: {self._health.reason}\n")
 
     async def readyz(self, _: web.BaseRequest) -> web.Response:
         """200 while messages are taken, 503 before and after; `degraded` is 200 too: a good model answers."""
-        ready, told = self._status == "ready", self._model
-        answer = {"status": self._status, "model": told.model}
-        if told.reason is not None:
-            answer |= {"reason": told.reason, "origin": told.origin}
-            answer["status"] = "degraded" if ready else self._status
-        status = web.HTTPOk.status_code if ready else web.HTTPServiceUnavailable.status_code
-        return web.json_response(answer, status=status)
+        model, reason = self._model, self._model.reason
+        answer = {"status": self._status, "model": model.model}
+        if reason is not None:
+            answer |= {"reason": reason, "origin": model.origin}
+        if self._status == "ready":
+            if (failing := self._health.reason) is not None:
+                answer |= {"status": "failing", "reason": failing}
+            elif reason is not None:
+                answer["status"] = "degraded"
+        return web.json_response(answer, status=web.HTTPOk.status_code if self.ready else _UNAVAILABLE)
 
     async def metrics(self, _: web.BaseRequest) -> web.Response:
         """Everything counted, for Prometheus."""

@@ -13,13 +13,14 @@ from aiohttp import web
 
 from schemas.envelope import MESSAGE_ID_HEADER, Envelope, NotAnEnvelope, unwrapped, wrapped
 from worker.auth import Refusal, advice, judged
-from worker.errors import Full, Retry, Unavailable
+from worker.errors import DefectError, Full, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from worker.auth import Guard
     from worker.heads import Head
+    from worker.health import Health
     from worker.lane import Answer
     from worker.metrics import Metrics
     from worker.pipeline import Pipeline
@@ -39,11 +40,19 @@ FULL: Final = 429
 class PushHandler:
     """`POST /`: one Pub/Sub message a request; `POST /predict`: a payload alone, answered and not stored."""
 
-    def __init__(self, pipeline: Pipeline, metrics: Metrics, *, guard: Guard | None = None) -> None:
-        """Store where messages go, and who decides on the fast lane's senders."""
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        metrics: Metrics,
+        *,
+        guard: Guard | None = None,
+        health: Health | None = None,
+    ) -> None:
+        """Store where messages go, who decides on the fast lane's senders, and who is told of the worker's defects."""
         self._pipeline = pipeline
         self._metrics = metrics
         self._guard = guard
+        self._health = health
         self._admitting: set[asyncio.Task[None]] = set()
         self._turn: list[tuple[bytes, str | None, Answer]] = []
 
@@ -111,7 +120,7 @@ class PushHandler:
                 self._tell(answer, error)
             except Exception:
                 log.exception("reading a push broke")
-                self._tell(answer, Unavailable("reading this push broke"))
+                self._tell(answer, DefectError("reading this push broke"))
         self._pipeline.begin(messages)
 
     def _tell(self, answer: Answer, error: NotAnEnvelope | Retry | None) -> None:
@@ -128,6 +137,8 @@ class PushHandler:
             log.warning("refused a body that is no push envelope: %s", error)
             return Refusal(NOT_AN_ENVELOPE, f"{error}\n")
         self._metrics.retry(error.cause)
+        if self._health is not None and isinstance(error, DefectError):
+            self._health.defect()
         return Refusal(FULL if isinstance(error, Full) else LATER, f"{error}\n")
 
 

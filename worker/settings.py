@@ -113,6 +113,9 @@ class Settings(BaseModel):
     drain_seconds: Annotated[float, Field(gt=0, lt=10)] = 8.0
     """Time to finish what is under way after SIGTERM; Cloud Run grants 10 s in all."""
 
+    failing_seconds: Annotated[float, Field(ge=0)] = 60.0
+    """How long a worker answers nothing but 503 for its own defects until `/readyz` is 503; after three times as long so is `/livez`. 0 never."""
+
     echo_rows: Annotated[int, Field(ge=0)] = 4
     """Readings unlike any known bird whose predictions repeat their features, in each batch; in 50 batches a second as many of all."""
 

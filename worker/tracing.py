@@ -6,7 +6,7 @@ trace goes on; a batch serves many traces, so that it is a trace of its own whic
 
 from __future__ import annotations
 
-import time
+import threading
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
@@ -25,59 +25,69 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Link, Span
 
+    from worker.observer import BatchCompleted
     from worker.rendering import Lines
     from worker.ticket import Ticket
-    from worker.witness import Seen
     from worker.work import Work
+
+CLOSE_SECONDS: Final = 1.0
+"""What spans that are not sent yet get at the end: a collector that hangs must not keep the worker."""
 
 _PREFIX: Final = "googclient_"
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 
 
 class Tracing:
-    """Makes spans of what was seen of a batch; a witness of the pipeline."""
+    """Makes spans of batches; an observer of the pipeline."""
 
     def __init__(self, revision: str, exporter: SpanExporter | None = None) -> None:
         """Prepare to send spans to an exporter; where none is given, to OTEL_EXPORTER_OTLP_ENDPOINT."""
         resource = Resource.create({"service.name": "rookery-worker", "service.version": revision})
-        self._provider = TracerProvider(resource=resource)
+        # It would wait for the collector once more, without any bound, when the interpreter ends.
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("rookery.worker")
 
-    def __call__(self, seen: Seen) -> None:
+    def __call__(self, batch: BatchCompleted) -> None:
         """Make the spans of a batch, after the fact: one for each message with a trace, one for all."""
-        done = _nanoseconds(seen.done_at)
-        links = [link for ticket, lines in seen.kept if (link := self._push(ticket, lines, done)) is not None]
+        done = _nanoseconds(batch.done_at)
+        pushes = (
+            self._push(ticket, lines, done, int((batch.ended - ticket.since) * 1e9))
+            for ticket, lines in batch.kept
+        )
+        links = [link for link in pushes if link is not None]
         if not links:
             return
         span = self._tracer.start_span(
             "rookery batch",
             context=trace.set_span_in_context(trace.INVALID_SPAN),
             links=links,
-            start_time=_nanoseconds(seen.at),
+            start_time=_nanoseconds(batch.at),
             attributes={
-                "messaging.batch.message_count": len(seen.kept),
-                "rookery.predicted": seen.predicted,
-                "rookery.rejected": seen.rejected,
-                "rookery.retried": seen.retried,
+                "messaging.batch.message_count": len(batch.kept),
+                "rookery.predicted": batch.predicted,
+                "rookery.rejected": batch.rejected,
+                "rookery.retried": batch.retried,
             },
         )
         span.end(done)
 
     def close(self) -> None:
-        """Send what waits, and end."""
-        self._provider.shutdown()
+        """Send what waits, and end; what is not sent within CLOSE_SECONDS is given up."""
+        # A thread that the interpreter's end does not wait for: the library waits half a minute.
+        sending = threading.Thread(target=self._provider.shutdown, name="last spans", daemon=True)
+        sending.start()
+        sending.join(CLOSE_SECONDS)
 
-    def _push(self, ticket: Ticket[Work], lines: Lines, done: int) -> Link | None:
+    def _push(self, ticket: Ticket[Work], lines: Lines, done: int, took: int) -> Link | None:
         carried = trace_context(ticket.item.envelope.attributes)
         if not carried:
             return None
-        waited = int((time.monotonic() - ticket.since) * 1e9)
         span = self._tracer.start_span(
             "rookery push",
             context=_PROPAGATOR.extract(_plain(carried)),
             kind=trace.SpanKind.CONSUMER,
-            start_time=done - waited,
+            start_time=done - took,
             attributes={
                 "messaging.system": "gcp_pubsub",
                 "messaging.operation.type": "process",

@@ -19,7 +19,9 @@ from worker.pipeline import Pipeline
 from worker.testing import MemorySink, RuleClassifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from worker.observer import BatchObserver
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BOUNDS = Bounds(batch_rows=4096, intake_rows=10_000, intake_bytes=10_000_000)
@@ -54,6 +56,7 @@ def build() -> Callable[..., House]:
         *,
         gather: bool = False,
         echo_rows: int = 0,
+        observers: Sequence[BatchObserver] = (),
     ) -> House:
         classifier = classifier or RuleClassifier()
         results, rejects, metrics = MemorySink(), MemorySink(), Metrics()
@@ -66,6 +69,7 @@ def build() -> Callable[..., House]:
             revision="test",
             gather=gather,
             echo_rows=echo_rows,
+            observers=observers,
         )
         return House(Pipeline(parts, bounds=bounds), classifier, results, rejects, metrics)
 

@@ -9,7 +9,7 @@ from schemas.codec import encode
 from schemas.testing import Birds
 from worker.batcher import Batcher, Bounds
 from worker.duplicates import Duplicates
-from worker.errors import Full, Unavailable
+from worker.errors import DefectError, Full
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,7 +141,7 @@ async def test_a_message_whose_taking_breaks_takes_nothing_from_those_that_came_
     told: dict[str, list[object]] = {"a": [], "b": []}
     house.pipeline.begin([(envelope(bird(name)), told[name].append) for name in told])
     await house.pipeline.drain()
-    assert [type(each) for each in told["a"]] == [Unavailable]
+    assert [type(each) for each in told["a"]] == [DefectError]
     assert told["b"] == [None]
 
 
@@ -157,3 +157,20 @@ async def test_a_sender_that_cannot_be_told_takes_nothing_from_the_others(
     house.pipeline.begin([(envelope(bird("a")), broken), (envelope(bird("b")), told.append)])
     await house.pipeline.drain()
     assert told == [None]
+
+
+async def test_a_window_of_duplicates_that_breaks_keeps_no_sender_waiting(
+    build: Callable[..., House], envelope: Wrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is durable is acknowledged, whatever becomes of the memory of it; the next batch is, too."""
+
+    def breaks(*_: object) -> None:
+        raise ZeroDivisionError
+
+    house = build(bounds=Bounds(batch_rows=1, intake_rows=10, intake_bytes=10_000))
+    monkeypatch.setattr(Duplicates, "remember", breaks)
+    told: list[object] = []
+    house.pipeline.begin([(envelope(bird(name)), told.append) for name in ("a", "b")])
+    await house.pipeline.drain()
+    assert told == [None, None]
+    assert len(house.results.blocks) == 2

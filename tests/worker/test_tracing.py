@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
 from schemas.codec import encode
 from schemas.testing import Birds
+from worker import tracing as tracing_module
 from worker.batcher import Bounds
 from worker.metrics import Metrics
 from worker.parts import Parts
@@ -21,7 +24,7 @@ from worker.testing import MemorySink, RuleClassifier
 from worker.tracing import Tracing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan
 
@@ -35,11 +38,17 @@ def parent(trace: str, *, sampled: bool = True) -> str:
     return f"00-{trace}-{SPAN}-{'01' if sampled else '00'}"
 
 
-async def spans(envelopes: list[Envelope]) -> list[ReadableSpan]:
+async def made_spans(envelopes: list[Envelope]) -> list[ReadableSpan]:
     """Send messages through a traced pipeline as one batch; gives the spans that came of it."""
+    exporter = InMemorySpanExporter()
+    await traced(envelopes, exporter)
+    return list(exporter.get_finished_spans())
+
+
+async def traced(envelopes: list[Envelope], exporter: SpanExporter) -> None:
+    """Send messages through a pipeline as one batch, with spans that go to an exporter."""
     from datetime import UTC, datetime  # noqa: PLC0415  the real clock: spans are told in its time
 
-    exporter = InMemorySpanExporter()
     tracing = Tracing("r1", exporter)
     parts = Parts(
         classifier=RuleClassifier(),
@@ -48,20 +57,19 @@ async def spans(envelopes: list[Envelope]) -> list[ReadableSpan]:
         metrics=Metrics(),
         now=lambda: datetime.now(UTC),
         revision="r1",
-        witnesses=[tracing],
+        observers=[tracing],
     )
     pipeline = Pipeline(parts, bounds=Bounds(batch_rows=4096, intake_rows=10_000, intake_bytes=10_000_000))
     await asyncio.gather(*map(pipeline.accept, envelopes))
     await pipeline.drain()
     tracing.close()
-    return list(exporter.get_finished_spans())
 
 
 @pytest.mark.parametrize("name", ["traceparent", "googclient_traceparent"])
 async def test_the_producers_trace_goes_on(name: str, envelope: Callable[..., Envelope]) -> None:
     """The push's span belongs to the trace of whoever published, under the span that published; the batch links both."""
     payload = encode(Birds(1).reading())
-    made = await spans([envelope(payload, attributes={name: parent(trace)}) for trace in TRACES])
+    made = await made_spans([envelope(payload, attributes={name: parent(trace)}) for trace in TRACES])
     pushes = [span for span in made if span.name == "rookery push"]
     (batch,) = [span for span in made if span.name == "rookery batch"]
     assert {f"{span.context.trace_id:032x}" for span in pushes} == set(TRACES)
@@ -81,7 +89,7 @@ async def test_what_nobody_traces_makes_no_span(envelope: Callable[..., Envelope
     """No context, or one that was not sampled: nothing to send."""
     payload = encode(Birds(1).reading())
     assert (
-        await spans(
+        await made_spans(
             [
                 envelope(payload),
                 envelope(payload, attributes={"traceparent": parent(TRACES[0], sampled=False)}),
@@ -89,7 +97,33 @@ async def test_what_nobody_traces_makes_no_span(envelope: Callable[..., Envelope
         )
         == []
     )
-    assert await spans([envelope(payload, attributes={"traceparent": "nonsense"})]) != []
+    assert await made_spans([envelope(payload, attributes={"traceparent": "nonsense"})]) != []
+
+
+class Hanging(SpanExporter):
+    """A collector that takes spans and never answers, until the test is over."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.over = threading.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:  # noqa: ARG002  OpenTelemetry's signature
+        self.asked.set()
+        self.over.wait()
+        return SpanExportResult.FAILURE
+
+
+async def test_a_collector_that_hangs_keeps_no_worker_from_ending(
+    monkeypatch: pytest.MonkeyPatch, envelope: Callable[..., Envelope]
+) -> None:
+    """At the end spans get a moment and no more; every message was answered before."""
+    monkeypatch.setattr(tracing_module, "CLOSE_SECONDS", 0.01)
+    exporter = Hanging()
+    messages = [envelope(encode(Birds(1).reading()), attributes={"traceparent": parent(TRACES[0])})]
+    await traced(messages, exporter)
+    assert exporter.asked.wait(10)
+    assert not exporter.over.is_set()
+    exporter.over.set()
 
 
 def test_off_it_is_not_imported() -> None:
