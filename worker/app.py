@@ -24,8 +24,8 @@ from worker.drift import Drift
 from worker.duplicates import Duplicates
 from worker.errors import Misconfigured
 from worker.heads import Heads
-from worker.host_policy import host_policy
 from worker.health import Health
+from worker.host_policy import host_policy
 from worker.journal import Journal
 from worker.lane import Ends, Lanes, PushLane
 from worker.logs import on_failure
