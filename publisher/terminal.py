@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from publisher.bad_row import BadRow
@@ -20,6 +21,7 @@ from publisher.parcel import Parcel
 from publisher.receipt import rows_of
 from publisher.settings import BULK
 from publisher.topics import topic_path
+from schemas.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -65,7 +67,7 @@ class Terminal:
         try:
             yield
         except PublishError as error:
-            self._err.print(f"rookery: {error}")
+            self.note(f"rookery: {error}")
             self._err.print(_hint(error), end="")
             raise typer.Exit(NONE) from error
         except KeyboardInterrupt:
@@ -77,7 +79,7 @@ class Terminal:
             )
             raise typer.Exit(NONE) from error
         except OSError as error:
-            self._err.print(f"rookery: {error.filename or 'input'}: {error.strerror or error}")
+            self.note(f"rookery: {error.filename or 'input'}: {error.strerror or error}")
             raise typer.Exit(NONE) from error
 
     def send(
@@ -91,7 +93,7 @@ class Terminal:
             with self.bar() as show:
                 summary = publish_all(publisher, items, on_progress=show, on_bad_row=self.bad_row)
         self.failures(summary.failures)
-        self._out.print(f"{told(summary)} to {publisher.topic} at {address}")
+        self.say(f"{told(summary)} to {publisher.topic} at {address}")
         if summary.failed or summary.interrupted:
             self._err.print(
                 "The same command sends the same readings again: none with a reading_id counts twice."
@@ -103,7 +105,7 @@ class Terminal:
         with self.explaining(), destination.publisher() as publisher:
             publisher.reach(REACH_S)
             message_id = publisher.publish(reading).result()
-        self._out.print(f"Published to {publisher.topic} as message {message_id}")
+        self.say(f"Published to {publisher.topic} as message {message_id}")
         return ALL
 
     def check(self, items: Iterable[Reading | ReadingTable | Parcel | BadRow]) -> int:
@@ -123,7 +125,7 @@ class Terminal:
         """Tell what is wrong with the reading that the options describe."""
         for each in because:
             option = f"--{each.field.replace('_', '-')} {each.value}" if each.value else "this reading"
-            self._err.print(f"rookery: {option}: {each.rule}")
+            self.note(f"rookery: {option}: {each.rule}")
 
     @contextmanager
     def bar(
@@ -132,6 +134,7 @@ class Terminal:
         """Show a bar, rows a second and the time left, while open; `total` rows, where known, let it fill."""
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as bar:
+            name = escape(printable(name))
             task = bar.add_task(name, total=total)
             began = time.monotonic()
 
@@ -144,15 +147,16 @@ class Terminal:
 
     def bad_row(self, bad: BadRow) -> None:
         """Tell what is wrong with a row."""
-        self._err.print(f"{bad}\n    {bad.text}")
+        self.note(f"{bad}")
+        self.note(f"    {bad.text}")
 
     def say(self, result: str) -> None:
-        """Print a result."""
-        self._out.print(result)
+        """Print a result, a line; what a terminal would obey is escaped."""
+        self._out.print(printable(result))
 
     def note(self, remark: str) -> None:
-        """Print what is no result."""
-        self._err.print(remark)
+        """Print what is no result, in the same way."""
+        self._err.print(printable(remark))
 
     def failures(self, failures: tuple[Failure, ...]) -> None:
         """Tell how many rows have no message id, by cause, and what may help."""
@@ -160,7 +164,7 @@ class Terminal:
         for cause, group in groupby(ordered, key=lambda failure: str(failure.error)):
             concerned = list(group)
             rows = sum(rows_of(failure.source) for failure in concerned)
-            self._err.print(f"rookery: {rows} rows not published, from {_first(concerned[0])}: {cause}")
+            self.note(f"rookery: {rows} rows not published, from {_first(concerned[0])}: {cause}")
         for hint in dict.fromkeys(_hint(failure.error) for failure in failures):
             self._err.print(hint, end="")
 

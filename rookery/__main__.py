@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from rookery.errors import DEFECT, NOT_DONE, Trouble
+from schemas.printable import printable
+
+_LINE_BREAK: Final = "\n"
 
 
 def main() -> NoReturn:
@@ -36,9 +39,9 @@ def _debug() -> None:
 
 
 def _tell(sentence: str, *, hint: str) -> None:
-    print(f"rookery: {sentence}", file=sys.stderr)  # noqa: T201  the last words, where rich may be what is missing
+    print(f"rookery: {printable(sentence)}", file=sys.stderr)  # noqa: T201  the last words, where rich may be what is missing
     if hint:
-        print(f"  {hint}", file=sys.stderr)  # noqa: T201  the same
+        print(f"  {printable(hint, keep=_LINE_BREAK)}", file=sys.stderr)  # noqa: T201  the same
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rookery.errors import NOT_GOOD, Trouble
 from rookery.shelf import shelf_of
 from rookery.succession import formers
+from schemas.printable import printable
 from worker.artifacts import SHIPPED, ModelRefused, load
 from worker.model_source import BadModelAddress, ModelUnreachable, source_of
 
@@ -26,13 +28,15 @@ def tell(address: str) -> None:
     uri = address or str(SHIPPED)
     classifier, version, size = _proven(uri)
     table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_row("model", f"[bold]{classifier.model}[/] {classifier.digest[12:]}")
-    table.add_row("stands at", f"{uri}, version {version}, {size:,} bytes")
+    table.add_row(
+        "model", Text.assemble((printable(classifier.model), "bold"), f" {printable(classifier.digest[12:])}")
+    )
+    table.add_row("stands at", Text(f"{uri}, version {version}, {size:,} bytes"))
     for name, value in _lines(classifier.card).items():
-        table.add_row(name, value)
+        table.add_row(name, Text(printable(value)))
     if "#" not in uri:
         behind = [each.digest for each in reversed(formers(shelf_of(uri)))]
-        table.add_row("before it", ", ".join(behind) or "none kept")
+        table.add_row("before it", Text(printable(", ".join(behind) or "none kept")))
     Console(highlight=False, soft_wrap=True).print(table)
 
 

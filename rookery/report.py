@@ -15,6 +15,7 @@ from rich.text import Text
 from load.results import local_path
 from rookery.observed import Latency, latency
 from rookery.traffic import SINGLE, TABLE
+from schemas.printable import printable
 from schemas.reading import SPECIES
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def _reasons(rejected: Iterable[Rejection]) -> RenderableType:
     lines.add_column("field")
     lines.add_column("rule")
     for (field, rule), count in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
-        lines.add_row(str(count), Text(field), Text(rule))
+        lines.add_row(str(count), Text(printable(field)), Text(printable(rule)))
     return Group(_title("Why readings were rejected"), lines)
 
 
@@ -219,4 +220,4 @@ def _zero(found: Sequence[object]) -> Text:
 
 def _ids(found: Sequence[str]) -> Text:
     more = f" and {len(found) - _SHOWN_IDS} more" if len(found) > _SHOWN_IDS else ""
-    return Text(", ".join(found[:_SHOWN_IDS]) + more, style="red")
+    return Text(printable(", ".join(found[:_SHOWN_IDS])) + more, style="red")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 import sys
+import textwrap
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 import orjson
 
+from schemas.printable import printable
 from worker.log_handler import LogHandler
 
 if TYPE_CHECKING:
@@ -22,6 +25,11 @@ _UNTOLD: Final = {*_TRACES, "tracestate", "googclient_tracestate"}
 
 _SECRET: Final = re.compile(r"(?i)\bbearer\s+[^\s\"',;]+|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
 """A token, named so or by its looks. None should come here; a library's message or a traceback might bring one."""
+
+_UNSEEN: Final = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What JSON leaves as it is and a terminal obeys: controls beyond ASCII's, and changes of direction."""
+
+_LINE_BREAK: Final = "\n"
 
 _TRACE: Final = "logging.googleapis.com/trace"
 _SPAN: Final = "logging.googleapis.com/spanId"
@@ -56,7 +64,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return without_secrets(orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode())
+        return without_secrets(_UNSEEN.sub(_escaped, _json(line)))
 
     def _trace(self, said: Mapping[str, Any]) -> dict[str, object]:
         """A W3C trace context in Cloud Logging's names."""
@@ -74,12 +82,27 @@ class TextFormatter(logging.Formatter):
         """Return one line, or more where there is a traceback."""
         at = datetime.fromtimestamp(record.created).astimezone()
         said = "  ".join(f"{name}={value}" for name, value in _said(record).items() if name not in _UNTOLD)
-        line = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d} {record.levelname:<8} {record.getMessage()}"
+        said = printable(said)
+        line = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d} {record.levelname:<8} {printable(record.getMessage())}"
         if said:
             line = f"{line:<48} {said}"
         if record.exc_info:
-            line = f"{line}\n{self.formatException(record.exc_info)}"
+            # Indented, so that no message of several lines is taken for a line of its own.
+            traceback = textwrap.indent(self.formatException(record.exc_info), "  ")
+            line = f"{line}\n{printable(traceback, keep=_LINE_BREAK)}"
         return without_secrets(line)
+
+
+def _json(line: Mapping[str, Any]) -> str:
+    try:
+        return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+    except TypeError:
+        # Lone surrogates, or a number beyond 64 bits: rare, and a line that is lost is what nobody looks for.
+        return json.dumps(line, default=str, skipkeys=True)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def without_secrets(line: str) -> str:

@@ -20,6 +20,7 @@ from rookery.doctor.finding import Finding, Level, error, unseen
 from rookery.doctor.pubsub import OutOfReach, PubSub
 from rookery.errors import NOT_GOOD, Trouble
 from rookery.provision import Route
+from schemas.printable import printable
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -100,9 +101,9 @@ def tell(findings: list[Finding]) -> int:
     console = Console(highlight=False, soft_wrap=True)
     for each in findings:
         console.print(Text(f"{each.level.value:<8}", style=_COLOURS[each.level]), end="")
-        console.print(Text(each.sentence))
+        console.print(Text(printable(each.sentence)))
         if each.mend:
-            console.print(Text(f"        mend: {each.mend}"))
+            console.print(Text(printable(f"        mend: {each.mend}")))
     counted = Counter(each.level for each in findings)
     console.print(
         f"{len(findings)} looked at: {counted[Level.ERROR]} errors, {counted[Level.WARNING]} warnings,"

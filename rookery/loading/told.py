@@ -9,6 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from schemas.printable import printable
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -52,9 +54,8 @@ def _rows(record: Record) -> RenderableType:
 
 def _troubles(record: Record) -> RenderableType | None:
     found = [f"{name}: {each}" for name, named in record.books.troubles.items() for each in named[:5]]
-    return (
-        Text("\n".join([*found, *record.complaints[:5]]), style="red") if found or record.complaints else None
-    )
+    found += record.complaints[:5]
+    return Text("\n".join(map(printable, found)), style="red") if found else None
 
 
 def _files(folder: RunFolder) -> RenderableType:

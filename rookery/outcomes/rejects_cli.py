@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from publisher.topics import LOCAL_TOPIC
+from schemas.printable import printable
 
 if TYPE_CHECKING:
     from rookery.outcomes.replay import Wanted
@@ -65,7 +66,7 @@ def list_rejects(  # noqa: PLR0913  each option is a parameter
     for one in rejected(uri, _wanted(device=device, field=field, why=why, between=(since, until))):
         count += 1
         reasons = "; ".join(f"{each.field}: {each.rule}" for each in one.reasons)
-        typer.echo(f"{one.rejected_at:%Y-%m-%d %H:%M:%S}  {one.reading_id}  {reasons}")
+        typer.echo(printable(f"{one.rejected_at:%Y-%m-%d %H:%M:%S}  {one.reading_id}  {reasons}"))
     typer.echo(f"{count} readings", err=True)
 
 

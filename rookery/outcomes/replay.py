@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rookery.outcomes.names import Seen
 from rookery.outcomes.place import lines
 from schemas.codec import SCHEMA_ATTRIBUTE, DecodedTable, decode, encode
+from schemas.printable import printable
 from schemas.reading import Reading
 from schemas.rejection import Reason, Rejection, Unusable
 
@@ -99,10 +100,10 @@ class Replay:
 
 
 def shown(one: Rejection) -> str:
-    """A rejection for people: everything that is known, and the original as text."""
+    """A rejection for people: everything that is known, and the original as text; what a terminal would obey is escaped."""
     known = one.model_dump(mode="json", exclude={"original"}, exclude_none=True)
     text = original(one).decode(errors="backslashreplace")
-    return f"{json.dumps(known, indent=2, ensure_ascii=False)}\n{text}"
+    return printable(f"{json.dumps(known, indent=2, ensure_ascii=False)}\n{text}", keep="\n\t")
 
 
 def readable(reading: Reading) -> str:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from schemas.printable import printable
 from schemas.reading import SPECIES
 
 if TYPE_CHECKING:
@@ -75,12 +77,12 @@ class Summary:
     def _confused(self) -> Table:
         table = Table("known as", *(f"named {each}" for each in SPECIES))
         for known in sorted({known for known, _ in self.confusion}):
-            table.add_row(known, *(str(self.confusion[known, told]) for told in SPECIES))
+            table.add_row(Text(printable(known)), *(str(self.confusion[known, told]) for told in SPECIES))
         return table
 
 
 def _counted(what: str, counts: Mapping[str, int], total: int) -> Table:
     table = Table(what, "readings", "share")
     for name, count in counts.items():
-        table.add_row(name, str(count), f"{count / total:.1%}")
+        table.add_row(Text(printable(name)), str(count), f"{count / total:.1%}")
     return table

@@ -64,6 +64,18 @@ def test_bad_rows_are_told_and_kept(topic: Topic, tmp_path: Path) -> None:
     assert "Gentoo,Biscoe,NA,NA,NA,NA,NA,2009" in result.stderr
 
 
+def test_no_file_steers_the_terminal(tmp_path: Path) -> None:
+    """Rows, columns and values of a stranger's file are shown as they are written, and not obeyed."""
+    path = tmp_path / "strange.csv"
+    path.write_text(
+        'bill_length_mm,"odd\x1b[2Jname",sex\n39.1,,"fe\x1b]0;x\x07\u202e\r\nmale"\n\x9b31m,,male\n'
+    )
+    result = run("csv", path, "--dry-run")
+    assert result.exit_code == 1, result.output
+    assert all(line.isprintable() for line in result.output.split("\n"))
+    assert r"\x1b]0;x\x07\u202e" in result.output
+
+
 def test_one_reading_is_published(topic: Topic) -> None:
     """The message id that is printed is the one that arrives."""
     result = run(

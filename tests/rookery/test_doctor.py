@@ -13,8 +13,8 @@ from google.pubsub_v1 import Subscription
 
 from rookery.doctor import clock, identity, model
 from rookery.doctor.case import Case
-from rookery.doctor.examination import examine, run
-from rookery.doctor.finding import Level
+from rookery.doctor.examination import examine, run, tell
+from rookery.doctor.finding import Level, error
 from rookery.provision import Provisioner, Route, clients
 from worker.settings import Settings
 from worker.storage_testing.server import StorageServer
@@ -335,3 +335,11 @@ def test_the_command_prints_each_line_and_how_to_mend_it(
     monkeypatch.setenv("ROOKERY_BATCH_ROWS", "0")
     assert run(route.topic, broker=broker) == 1
     assert "ROOKERY_BATCH_ROWS: Input should be greater than or equal to 1" in capsys.readouterr().out
+
+
+def test_no_finding_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a project's resources are called, and what a server answered, is escaped and no style."""
+    assert tell([error("the \x1b[2Jtopic [red]\u202e", "mend\x07\rit")]) == 1
+    told = capsys.readouterr().out
+    assert all(line.isprintable() for line in told.split("\n"))
+    assert r"the \x1b[2Jtopic [red]\u202e" in told

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -71,6 +72,30 @@ def test_a_person_gets_words() -> None:
     assert "WARNING  hello" in line
     assert line.endswith("rows=3")
     assert "{" not in line
+
+
+STEERING = "\x1b[2J\x1b]0;owned\x07\r\n12:00:00 ERROR forged\x9b31m\u202egnp.exe\u2028\x7f"
+
+
+def test_no_line_steers_a_terminal_or_forges_another() -> None:
+    """What a sender wrote is escaped, in message, fields and traceback, whichever form a terminal gets."""
+    made = record(f"refused {STEERING}", reading_id=STEERING, reasons=[{"field": STEERING}], odd="\ud800")
+    try:
+        raise ValueError(STEERING)  # noqa: TRY301  a traceback is needed
+    except ValueError:
+        made.exc_info = sys.exc_info()
+    text, line = TextFormatter().format(made), JsonFormatter().format(made)
+    assert all(each.isprintable() for each in text.splitlines())
+    assert [each for each in text.splitlines() if each.startswith("12:00:00 ERROR")] == []
+    assert text.count(r"\x1b[2J") >= 4
+    assert line.isprintable()
+    assert json.loads(line)["reading_id"] == STEERING
+
+
+@pytest.mark.parametrize("odd", ["\ud800", 2**70, {1: {2}}])
+def test_a_line_of_json_is_written_whatever_it_says(odd: Any) -> None:
+    """A value that the faster encoder refuses costs the line nothing but time."""
+    assert json.loads(JsonFormatter().format(record(odd=odd)))["message"] == "hello"
 
 
 @pytest.mark.parametrize(

@@ -302,3 +302,30 @@ def test_a_replayed_reading_keeps_its_identity_and_names_its_lineage(tmp_path: P
         "rookery_replay_of": "m-12-3",
         "station": "north",
     }
+
+
+STEERING = "\x1b[2J\x1b]0;owned\x07\r\nforged [bold]\x9b31m\u202egnp"
+
+
+def test_no_reading_steers_the_terminal_that_it_is_shown_on(tmp_path: Path) -> None:
+    """Ids, devices, fields, reasons and originals are escaped, and never taken for a style, whatever shows them."""
+    rejection(tmp_path / "rejections", "bird", STEERING.encode(), STEERING, device_id=STEERING)
+    file = tmp_path / "rejections/date=2026-11-22/hour=12/bird.ndjson"
+    file.write_text(file.read_text().replace('"bird"', json.dumps(STEERING)))
+    written(tmp_path / "predictions", [prediction("b", device_id=STEERING, model=STEERING)])
+    shown = {
+        ("list", "rejections"): CliRunner().invoke(rejects, ["list", str(tmp_path / "rejections")]),
+        ("show", "rejections"): CliRunner().invoke(rejects, ["show", str(tmp_path / "rejections"), STEERING]),
+        ("replay", "rejections"): CliRunner().invoke(
+            rejects, ["replay", str(tmp_path / "rejections"), "--dry-run"]
+        ),
+        ("summary", "predictions"): CliRunner().invoke(
+            results, ["summary", str(tmp_path / "predictions")], env={"COLUMNS": "200"}
+        ),
+    }
+    for command, ran in shown.items():
+        assert not isinstance(ran.exception, UnicodeError), command
+        assert all(line.isprintable() for line in ran.output.split("\n")), command
+        assert r"\x1b[2J" in ran.output, command
+        assert "[bold]" in ran.output, command
+    assert shown["list", "rejections"].stdout.count("\n") == 1
