@@ -6,7 +6,7 @@ import gzip
 from typing import TYPE_CHECKING, Any, Generic
 from urllib.parse import unquote, urlsplit
 
-from load.results import Line, parsed
+from load.results import Line, each_once, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,11 +29,7 @@ class ResultsBucket(Generic[Line]):
         self._read: set[str] = set()
 
     def __iter__(self) -> Iterator[Line]:
-        seen: set[str] = set()
-        for line in self.every():
-            if line.reading_id not in seen:
-                seen.add(line.reading_id)
-                yield line
+        return each_once(self.every())
 
     def every(self) -> Iterator[Line]:
         """Yield every line of every object, repetitions included."""

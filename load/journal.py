@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from load.ledger import Fate
+from schemas.identity import stands_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from load.ledger import Ledger
@@ -19,6 +20,7 @@ OWN_ID: Final = "load_id"
 """The attribute by which a spoilt message is known, in which nobody can read an identity."""
 
 _TAKEN: Final = "taken"
+_MESSAGE: Final = "message"
 _DOUBTFUL: Final = "doubtful"
 
 
@@ -34,7 +36,8 @@ class Entry:
 class Journal:
     """Writes one line a reading; a context manager. Counts as it writes.
 
-    A message is `taken` once Pub/Sub gave it an id. Whatever else became of the request, it is `doubtful`: it may
+    A message is `taken` once Pub/Sub gave it an id (or entered as `message` where no reading in it can be known by
+    another one). Whatever else became of the request, it is `doubtful`: it may
     have arrived.
     """
 
@@ -56,7 +59,7 @@ class Journal:
         self.messages += len(message_ids)
         self.readings += len(entries)
         if entries[0].spoilt:
-            self._write(Entry(message_ids[0], entries[0].expected), _TAKEN)
+            self._write(Entry(message_ids[0], entries[0].expected), _MESSAGE)
         else:
             for each in entries:
                 self._write(each, _TAKEN)
@@ -92,7 +95,8 @@ class Doubts:
         expected = self._open.pop(line.reading_id, None) or self._open.pop(attributes.get(OWN_ID, ""), None)
         if expected is not None:
             self.arrived += 1
-            _enter(self._ledger, line.reading_id, expected)
+            enters = self._ledger.publish_message if stands_in(line) else self._ledger.publish
+            _enter(enters, line.message_id if stands_in(line) else line.reading_id, expected)
 
 
 def enter(journal: Path, ledger: Ledger) -> Doubts:
@@ -101,7 +105,9 @@ def enter(journal: Path, ledger: Ledger) -> Doubts:
     with journal.open(encoding="utf-8") as lines:
         for reading_id, expected, state in _fields(lines):
             if state == _TAKEN:
-                _enter(ledger, reading_id, expected)
+                _enter(ledger.publish, reading_id, expected)
+            elif state == _MESSAGE:
+                _enter(ledger.publish_message, reading_id, expected)
             else:
                 doubts.add(reading_id, expected)
     return doubts
@@ -113,8 +119,8 @@ def _fields(lines: Iterable[str]) -> Iterator[tuple[str, str, str]]:
         yield reading_id, expected, state
 
 
-def _enter(ledger: Ledger, reading_id: str, expected: str) -> None:
+def _enter(publish: Callable[..., None], known_by: str, expected: str) -> None:
     if expected in (Fate.PREDICTED, Fate.REJECTED, Fate.EITHER):
-        ledger.publish(reading_id, fate=Fate(expected))
+        publish(known_by, fate=Fate(expected))
     else:
-        ledger.publish(reading_id, fate=Fate.PREDICTED, answer=expected)
+        publish(known_by, fate=Fate.PREDICTED, answer=expected)

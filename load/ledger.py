@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from schemas.identity import identity, known_as, stands_in
 from schemas.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class Ledger:
         self._other: dict[str, str] = {}
         self._times: Counter[str] = Counter()
         self._late: dict[str, None] = {}
+        # Of messages whose id stands in: how many were published and found under it, and each found one's name.
+        self._published: Counter[str] = Counter()
+        self._arrived: Counter[str] = Counter()
+        self._names: dict[str, str] = {}
 
     def publish(self, reading_id: str, *, fate: Fate = Fate.EITHER, answer: str | None = None) -> None:
         """Enter a reading by the identity under which it will be found.
@@ -93,6 +98,16 @@ class Ledger:
             said = f"{reading_id} was published before: an identity belongs to one observation"
             raise ValueError(said)
         self._expected[reading_id] = _Expected(fate=fate, answer=answer)
+
+    def publish_message(
+        self, message_id: str, *, fate: Fate = Fate.EITHER, answer: str | None = None
+    ) -> None:
+        """Enter a reading without an id by what its publisher knows of it, its message's id.
+
+        A broker that was restarted may give an id again: then as many readings must be found under it.
+        """
+        self._published[message_id] += 1
+        self.publish(_numbered(message_id, self._published[message_id]), fate=fate, answer=answer)
 
     def find(self, lines: Iterable[Prediction | Rejection]) -> None:
         """Enter what was found in the results or in the rejects."""
@@ -122,13 +137,22 @@ class Ledger:
         )
 
     def _enter(self, line: Prediction | Rejection) -> None:
-        reading_id, answer = line.reading_id, _answer(line)
+        reading_id, answer = self._name(line), _answer(line)
         first = self._found.setdefault(reading_id, answer)
         self._times[reading_id] += 1
         if first != answer:
             self._other[reading_id] = answer
         if self._late_after_s is not None and _seconds(line) > self._late_after_s:
             self._late[reading_id] = None
+
+    def _name(self, line: Prediction | Rejection) -> str:
+        if not stands_in(line):
+            return line.reading_id
+        entry, known = identity(None, line.message_id, line.row), known_as(line)
+        if known not in self._names:
+            self._arrived[entry] += 1
+            self._names[known] = _numbered(entry, self._arrived[entry])
+        return self._names[known]
 
     def _wrong(self) -> Iterator[Wrong]:
         for reading_id, answer in self._found.items():
@@ -139,6 +163,15 @@ class Ledger:
             if other is not None or not expected.agrees(answer):
                 found = answer if other is None else f"{answer} and {other}"
                 yield Wrong(reading_id=reading_id, expected=expected.answer or expected.fate, found=found)
+
+
+def entry_of(line: Prediction | Rejection) -> str:
+    """What a publisher knows a line's reading by: its own id, or its message's, with the row in a table."""
+    return identity(None, line.message_id, line.row) if stands_in(line) else line.reading_id
+
+
+def _numbered(name: str, nth: int) -> str:
+    return name if nth == 1 else f"{name} ({nth})"
 
 
 def _answer(line: Prediction | Rejection) -> str:

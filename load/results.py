@@ -9,11 +9,12 @@ from urllib.parse import unquote
 from pydantic import ValidationError
 
 from load.tail import Tail
+from schemas.identity import known_as
 from schemas.prediction import Prediction
 from schemas.rejection import Rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 Line = TypeVar("Line", Prediction, Rejection)
 Found_co = TypeVar("Found_co", Prediction, Rejection, covariant=True)
@@ -48,11 +49,7 @@ class ResultsFolder(Generic[Line]):
         self._tail = Tail(self.path)
 
     def __iter__(self) -> Iterator[Line]:
-        seen: set[str] = set()
-        for line in self.every():
-            if line.reading_id not in seen:
-                seen.add(line.reading_id)
-                yield line
+        return each_once(self.every())
 
     def every(self) -> Iterator[Line]:
         """Yield every line of every segment, repetitions included."""
@@ -67,6 +64,15 @@ class ResultsFolder(Generic[Line]):
     def _lines(self, file: Path, content: bytes) -> Iterator[Line]:
         for number, line in enumerate(content.splitlines(), start=1):
             yield parsed(self._kind, line, f"{file}, line {number},")
+
+
+def each_once(lines: Iterable[Line]) -> Iterator[Line]:
+    """Leave out the lines that say a reading again."""
+    seen: set[str] = set()
+    for line in lines:
+        if (name := known_as(line)) not in seen:
+            seen.add(name)
+            yield line
 
 
 def parsed(kind: type[Line], line: bytes, where: str) -> Line:

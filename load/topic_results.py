@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Generic
 
 from google.api_core.exceptions import DeadlineExceeded
 
-from load.results import Line, parsed
+from load.results import Line, each_once, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +32,7 @@ class ResultsTopic(Generic[Line]):
         self._client = client
 
     def __iter__(self) -> Iterator[Line]:
-        seen: set[str] = set()
-        for line in self.fresh():
-            if line.reading_id not in seen:
-                seen.add(line.reading_id)
-                yield line
+        return each_once(self.fresh())
 
     def fresh(self) -> Iterator[Line]:
         """Yield every message until a pull finds none."""

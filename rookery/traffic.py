@@ -70,7 +70,7 @@ class Traffic:
             for each in islice(spoilt(seed), count)
         ]
         for receipt in sent:
-            self._ledger.publish(receipt.result(), fate=Fate.REJECTED)
+            self._ledger.publish_message(receipt.result(), fate=Fate.REJECTED)
         return len(sent)
 
     def _enter(self, bird: Bird, prefix: str) -> None:

@@ -194,13 +194,6 @@ def _refuse(raw: dict[str, Any], row: int, because: tuple[Reason, ...]) -> Refus
     )
 
 
-def identity(reading_id: str | None, message_id: str, row: int | None = None) -> str:
-    """What a reading is known by: its own id, or the message's, with the row where it came in a table."""
-    if reading_id is not None:
-        return reading_id
-    return message_id if row is None else f"{message_id}/{row}"
-
-
 def peek_identity(payload: bytes) -> tuple[str | None, str | None]:
     """The `reading_id` and `device_id` of a payload that was refused, where it still can be read."""
     try:
@@ -230,7 +223,6 @@ __all__ = [
     "decode",
     "decode_fields",
     "encode",
-    "identity",
     "in_base64",
     "peek_identity",
     "row_of",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import CoreConfig, SchemaValidator, core_schema, from_json
 
+from schemas import identity
 from schemas.attribute_headers import attributes_in
 from schemas.reading import Moment
 from schemas.rejection import Reason, Unusable
@@ -35,6 +36,24 @@ class Envelope:
     subscription: str = ""
     delivery_attempt: int | None = None
     ordering_key: str = ""
+    _identity: str = field(default="", init=False, repr=False, compare=False)
+
+    @property
+    def identity(self) -> str:
+        """What the message is known by: its deliveries have the same, other messages another one."""
+        if not self._identity:
+            at = self.published_at
+            self._identity = (
+                self._undated() if at is None else identity.published(self.message_id, self.subscription, at)
+            )
+        return self._identity
+
+    def _undated(self) -> str:
+        try:
+            payload = self.payload
+        except Unusable:
+            payload = self.data.encode(errors="replace")
+        return identity.undated(self.message_id, self.subscription, payload)
 
     @property
     def payload(self) -> bytes:

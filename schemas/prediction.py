@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 class Prediction(BaseModel):
     """One answered reading, as one line of the results.
 
+    `reading_id` is the reading's own, or `<message_id>-<subscription's digest>-<publish time>`, in a table with `/<row>`.
     `probabilities` maps each species to its share (they add up to 1, rounded to 6 digits); `missing` names
     the features that the reading lacked; `model` is the artifact's digest; `row` the position in a table.
     `features` repeats the reading in a sample of the predictions (ROOKERY_ECHO_ROWS).

@@ -57,7 +57,8 @@ class Reading(BaseModel):
     """One observation: lengths in millimetres, mass in grams; anything unknown is null or left out.
 
     Strict: unknown fields, NaN, booleans as numbers and numbers as strings are refused, all at once.
-    `reading_id` is the identity of the observation; where it is absent the message's id stands in.
+    `reading_id` is the identity of the observation; where it is absent the message's own
+    (made of its id, its subscription and its publish time) stands in.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)

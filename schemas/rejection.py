@@ -28,7 +28,8 @@ class Reason(BaseModel):
 class Rejection(BaseModel):
     """One refused reading (or, with no row, one refused message) with all that mending it takes.
 
-    `original` is the message's payload as it came, in base64; `row` its position in a table, from 0.
+    `original` is the message's payload as it came, in base64; `row` its position in a table, from 0; `reading_id`
+    as in a Prediction.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -68,7 +68,7 @@ class Duplicates:
     def all_new(self, keys: Sequence[str]) -> bool:
         """Whether no key was seen, and none stands twice; claims nothing yet."""
         if type(keys) is TableKeys:
-            return keys.message_id not in self._tables and not self._rows.get(keys.message_id)
+            return keys.message not in self._tables and not self._rows.get(keys.message)
         if len(keys) == 1:
             return keys[0] not in self._window and not (self._tables and self._in_table(keys[0]))
         return (
@@ -119,7 +119,7 @@ class Duplicates:
     def forget(self, keys: Sequence[str]) -> None:
         """Give claimed keys free: their readings are welcome again."""
         if type(keys) is TableKeys:
-            del self._tables[keys.message_id]
+            del self._tables[keys.message]
             return
         for key in keys:
             del self._window[key]
@@ -127,7 +127,7 @@ class Duplicates:
 
     def _mark(self, keys: Sequence[str], ticket: Ticket[Any] | None) -> None:
         if type(keys) is TableKeys:
-            self._tables[keys.message_id] = (keys.rows, ticket)
+            self._tables[keys.message] = (keys.rows, ticket)
         elif len(keys) == 1:
             self._window[keys[0]] = ticket
         else:
@@ -144,8 +144,8 @@ class Duplicates:
         """Whether a key is one of those that a whole table stands for."""
         if "/" not in key or (place := row_of(key)) is None:
             return False
-        message_id, row = place
-        return message_id in self._tables and row < self._tables[message_id][0]
+        message, row = place
+        return message in self._tables and row < self._tables[message][0]
 
     def _count_rows(self, keys: Sequence[str], step: int) -> None:
         """Keep count of the keys that may be rows of a message, by that message."""
@@ -153,10 +153,10 @@ class Duplicates:
             return
         for key in keys:
             if "/" in key and (place := row_of(key)) is not None:
-                message_id, _ = place
-                count = self._rows[message_id] = self._rows.get(message_id, 0) + step
+                message, _ = place
+                count = self._rows[message] = self._rows.get(message, 0) + step
                 if not count:
-                    del self._rows[message_id]
+                    del self._rows[message]
 
     def move_on(self) -> None:
         """Forget what is too old or too much, the oldest first; to be called before keys are looked up."""

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import orjson
 
-from schemas.codec import Refused, encode, identity, in_base64, row_of
+from schemas.codec import Refused, encode, in_base64, row_of
 from schemas.features import FEATURES
+from schemas.identity import identity
 from schemas.reading import Reading
 from schemas.rejection import Reason
 from worker.columns import Columns
-from worker.table_lines import LEAST_ROWS, Said, TooUneven, table_lines
+from worker.table_lines import LEAST_ROWS, Message, Said, TooUneven, table_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,7 +107,7 @@ def _table(work: Work, rows: NDArray[np.float32], run: Answers, stamp: _Stamp) -
         return None
     envelope = work.envelope
     end = f',"published_at":{_json(envelope.published_at)}{stamp.end}'.encode()
-    message = orjson.dumps(envelope.message_id)
+    message = Message(envelope.message_id, envelope.identity)
     try:
         lines = table_lines(readings, work.positions, Said(run, np.isnan(rows)), message=message, end=end)
     except TooUneven:
@@ -196,7 +197,7 @@ def _single(envelope: Envelope, reading: Fields, middle: str, stamp: _Stamp) -> 
     message = _text(envelope.message_id)
     own, device, observed = reading.get("reading_id"), reading.get("device_id"), reading.get("observed_at")
     return (
-        f'{{"reading_id":{_json(own) if own else message},"message_id":{message},"row":null,'
+        f'{{"reading_id":{_json(own or envelope.identity)},"message_id":{message},"row":null,'
         f'"device_id":{_json(device) if device else "null"},"observed_at":{_json(observed) if observed else "null"},'
         f'{middle},"published_at":{_json(envelope.published_at)}{stamp.end}'
     ).encode()
@@ -207,8 +208,8 @@ def _whos(work: Work, chosen: Sequence[int]) -> list[str]:
     readings = work.readings
     if readings is None or not chosen:
         return []
-    message_id = work.envelope.message_id
-    message = _json(message_id)
+    identified = work.envelope.identity
+    message = _json(work.envelope.message_id)
     rows: Sequence[int | None] = [None]
     if isinstance(readings, dict):
         columns = [[readings.get(name)] for name in _WHO]
@@ -216,7 +217,7 @@ def _whos(work: Work, chosen: Sequence[int]) -> list[str]:
         rows = [work.positions[nth] for nth in chosen]
         columns = [_chosen(getattr(readings, name), chosen) for name in _WHO]
     return [
-        f'{{"reading_id":{_json(own or identity(None, message_id, row))},"message_id":{message},'
+        f'{{"reading_id":{_json(own or identity(None, identified, row))},"message_id":{message},'
         f'"row":{"null" if row is None else row},'
         f'"device_id":{_json(device) if device else "null"},"observed_at":{_json(time) if time else "null"},'
         for row, own, device, time in zip(rows, *columns, strict=True)
@@ -237,7 +238,7 @@ def _rejection(work: Work, refused: Refused, stamp: _Stamp) -> bytes:
     line = {
         "reasons": [each.model_dump() for each in refused.reasons],
         "original": refused.original,
-        "reading_id": identity(refused.reading_id, envelope.message_id, refused.row),
+        "reading_id": identity(refused.reading_id, envelope.identity, refused.row),
         "message_id": envelope.message_id,
         "row": refused.row,
         "device_id": refused.device_id,

@@ -38,14 +38,14 @@ class Block:
 
 
 def block_key(envelopes: Iterable[Envelope], *, parts: Iterable[str] = ()) -> str:
-    """Name a block after the messages that it answers: their ids, publish times and payloads.
+    """Name a block after the messages that it answers: their subscriptions, ids, publish times and payloads.
 
     `parts` name the readings of those messages that are answered only in part. The order does not matter,
     nor, where blocks are merged, how the messages were shared out: the key is a sum.
     """
     total = 0
     for each in envelopes:
-        digest = hashlib.sha256(f"{each.message_id}\n{each.published_at}\n{each.data}\n".encode())
+        digest = hashlib.sha256(f"{each.identity}\n{each.data}\n".encode())
         digest.update(each.body or b"")
         total += int.from_bytes(digest.digest())
     for part in parts:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, overload
 
-from schemas.codec import MAX_ROWS, identity
+from schemas.codec import MAX_ROWS
+from schemas.identity import identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,11 +18,11 @@ _DIGITS: Final = len(str(MAX_ROWS))
 class TableKeys(Sequence[str]):
     """The identities of a message's rows 0 to `rows` - 1, none of which has an id of its own; immutable."""
 
-    __slots__ = ("message_id", "rows")
+    __slots__ = ("message", "rows")
 
-    def __init__(self, message_id: str, rows: int) -> None:
-        """Store what the identities are made of."""
-        self.message_id = message_id
+    def __init__(self, message: str, rows: int) -> None:
+        """Store what the identities are made of, `message` that of the message."""
+        self.message = message
         self.rows = rows
 
     def __len__(self) -> int:
@@ -35,7 +36,7 @@ class TableKeys(Sequence[str]):
         """Make one identity, or some."""
         if isinstance(nth, slice):
             return [self[each] for each in range(self.rows)[nth]]
-        return identity(None, self.message_id, range(self.rows)[nth])
+        return identity(None, self.message, range(self.rows)[nth])
 
     def __iter__(self) -> Iterator[str]:
         return map(self.__getitem__, range(self.rows))
@@ -43,10 +44,10 @@ class TableKeys(Sequence[str]):
 
 def row_of(key: str) -> tuple[str, int] | None:
     """The message and the row that a key may stand for; None where it cannot."""
-    message_id, _, row = key.rpartition("/")
+    message, _, row = key.rpartition("/")
     # Only as it would be written: neither "07" nor other digits than ASCII's, nor more than a table can have rows.
-    if not (message_id and row.isascii() and row.isdigit() and len(row) <= _DIGITS) or (
+    if not (message and row.isascii() and row.isdigit() and len(row) <= _DIGITS) or (
         row[0] == "0" and row != "0"
     ):
         return None
-    return message_id, int(row)
+    return message, int(row)

@@ -53,10 +53,18 @@ class Said:
     lacking: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The message that the table came in: its id, and what a row without an id is known by, before its number."""
+
+    message_id: str
+    identity: str
+
+
 def table_lines(
-    readings: ReadingTable | Columns, positions: Sequence[int], said: Said, *, message: bytes, end: bytes
+    readings: ReadingTable | Columns, positions: Sequence[int], said: Said, *, message: Message, end: bytes
 ) -> EvenLines:
-    """Write a table's lines; `message` is its id in JSON, `end` how each line ends; raises TooUneven."""
+    """Write a table's lines; `end` is how each line ends; raises TooUneven."""
     run = said.answers
     where = np.arange(len(positions)) if isinstance(positions, range) else np.asarray(positions)
     numbers = _numbers(run.probabilities)
@@ -67,8 +75,8 @@ def table_lines(
     shares[0] = bytes(shares[0])[1:]
     return _even(
         [
-            *_identity(readings, where, message),
-            b'"message_id":%b,"row":' % message,
+            *_identity(readings, where, message.identity),
+            b'"message_id":%b,"row":' % orjson.dumps(message.message_id),
             _rows(len(str(int(where[-1]))), ",").take(where),
             b'"device_id":',
             _texts(readings.device_id),
@@ -108,14 +116,17 @@ def _even(pieces: Sequence[Piece], rows: int) -> EvenLines:
     return EvenLines(block.data.cast("B"), width)
 
 
-def _identity(readings: ReadingTable | Columns, where: NDArray[np.intp], message: bytes) -> list[Piece]:
+def _identity(readings: ReadingTable | Columns, where: NDArray[np.intp], message: str) -> list[Piece]:
     own = readings.reading_id
     if own is None:
-        return [b'{"reading_id":%b/' % message[:-1], _rows(len(str(int(where[-1]))), '",').take(where)]
+        return [
+            b'{"reading_id":%b/' % orjson.dumps(message)[:-1],
+            _rows(len(str(int(where[-1]))), '",').take(where),
+        ]
     if None in own:
-        stem = orjson.loads(message)
         own = [
-            f"{stem}/{row}" if name is None else name for name, row in zip(own, where.tolist(), strict=True)
+            f"{message}/{row}" if name is None else name
+            for name, row in zip(own, where.tolist(), strict=True)
         ]
     return [b'{"reading_id":', _texts(own)]
 

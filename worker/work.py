@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
-from schemas.codec import SCHEMA_ATTRIBUTE, Refused, decode_fields, identity, peek_identity, select
+from schemas.codec import SCHEMA_ATTRIBUTE, Refused, decode_fields, peek_identity, select
 from schemas.features import columns_matrix, fields_matrix
+from schemas.identity import identity
 from schemas.rejection import Reason, Unusable
 from worker.columns import WORTH_BYTES, Columns, columns
 from worker.table_keys import TableKeys
@@ -64,25 +65,26 @@ class Work:
 
     def identities(self) -> Sequence[str]:
         """What each answer is known by, usable readings first; what was refused also by what came, for it may be mended."""
-        message_id, readings = self.envelope.message_id, self.readings
+        envelope, readings = self.envelope, self.readings
         if type(readings) is dict and not self.refused:
-            return [readings.get("reading_id") or message_id]
+            return [readings.get("reading_id") or envelope.identity]
+        message = envelope.identity
         refused = [
-            f"{identity(each.reading_id, message_id, each.row)}\n{_digest(each.original)}"
+            f"{identity(each.reading_id, message, each.row)}\n{_digest(each.original)}"
             for each in self.refused
         ]
         if readings is None:
             return refused
         if isinstance(readings, Columns) and readings.reading_id is None:
             # Such a table is whole: nothing of it is refused.
-            return TableKeys(message_id, len(self.positions))
+            return TableKeys(message, len(self.positions))
         if isinstance(readings, dict):
-            return [readings.get("reading_id") or message_id, *refused]
+            return [readings.get("reading_id") or message, *refused]
         named = readings.reading_id or [None] * len(self.positions)
         if None not in named:
             return [*cast("list[str]", named), *refused]
         return [
-            *(identity(own, message_id, row) for own, row in zip(named, self.positions, strict=True)),
+            *(identity(own, message, row) for own, row in zip(named, self.positions, strict=True)),
             *refused,
         ]
 

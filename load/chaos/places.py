@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from load.bucket_results import ResultsBucket
 from load.chaos.process import Process
+from load.ledger import entry_of
 from load.results import predictions, rejections
 from schemas.prediction import Prediction
 from schemas.rejection import Rejection
@@ -36,9 +37,9 @@ class Places:
     _seen: set[str] = field(default_factory=set)
 
     def seen(self) -> set[str]:
-        """The identities of all that has been found so far."""
+        """What the ledger knows all that has been found so far by."""
         for found in (self.results, self.rejects):
-            self._seen.update(line.reading_id for line in found.fresh())
+            self._seen.update(entry_of(line) for line in found.fresh())
         return self._seen
 
     def lines(self) -> Iterator[Prediction | Rejection]:

@@ -87,6 +87,11 @@ class Storm:
         with self._lock:
             self._ledger.publish(reading_id, fate=fate, answer=answer)
 
+    def expect_message(self, message_id: str, *, fate: Fate) -> None:
+        """Enter one reading in which no identity can be read."""
+        with self._lock:
+            self._ledger.publish_message(message_id, fate=fate)
+
 
 class _Gust:
     """What one publisher sends."""
@@ -112,7 +117,7 @@ class _Gust:
         self._publisher.flush()
         for receipt in self._unnamed:
             # Nobody can read an identity in these: the message's stands in.
-            self._storm.expect(receipt.result(), fate=Fate.REJECTED)
+            self._storm.expect_message(receipt.result(), fate=Fate.REJECTED)
 
     def _send(self, die: float) -> None:
         if die < _SINGLES:

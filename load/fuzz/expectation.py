@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.codec import SCHEMA_ATTRIBUTE, decode, identity, peek_identity
+from schemas.codec import SCHEMA_ATTRIBUTE, decode, peek_identity
 from schemas.envelope import NotAnEnvelope, wrapped
+from schemas.identity import identity
 from schemas.reading import Reading
 from schemas.rejection import Unusable
 
@@ -19,20 +20,18 @@ def identities(body: bytes) -> set[str] | None:
         envelope = wrapped(body)
     except NotAnEnvelope:
         return None
-    message_id = envelope.message_id
+    message = envelope.identity
     try:
         decoded = decode(envelope.payload, version=envelope.attributes.get(SCHEMA_ATTRIBUTE))
     except Unusable:
         return {_peeked(envelope)}
     if isinstance(decoded, Reading):
-        return {identity(decoded.reading_id, message_id)}
-    refused = {identity(each.reading_id, message_id, each.row) for each in decoded.refused}
+        return {identity(decoded.reading_id, message)}
+    refused = {identity(each.reading_id, message, each.row) for each in decoded.refused}
     if decoded.table is None:
         return refused
     named = decoded.table.reading_id or [None] * len(decoded.positions)
-    return refused | {
-        identity(own, message_id, row) for own, row in zip(named, decoded.positions, strict=True)
-    }
+    return refused | {identity(own, message, row) for own, row in zip(named, decoded.positions, strict=True)}
 
 
 def _peeked(envelope: Envelope) -> str:
@@ -40,4 +39,4 @@ def _peeked(envelope: Envelope) -> str:
         reading_id, _ = peek_identity(envelope.payload)
     except Unusable:
         reading_id = None
-    return identity(reading_id, envelope.message_id)
+    return identity(reading_id, envelope.identity)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from load.journal import enter
 from load.ledger import Ledger
 from load.record import Books, books
+from schemas.identity import known_as
 from schemas.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -75,6 +76,6 @@ class Closing:
             if self._doubts:
                 self._doubts.settle(line)
             self._ledger.find([line])
-            if isinstance(line, Prediction) and line.reading_id not in self._seen:
-                self._seen.add(line.reading_id)
+            if isinstance(line, Prediction) and (name := known_as(line)) not in self._seen:
+                self._seen.add(name)
                 self.species[line.species] += 1

@@ -11,6 +11,7 @@ from publisher.source import sources
 from rookery.errors import Trouble
 from rookery.outcomes.names import Labels, Seen
 from rookery.outcomes.place import lines
+from schemas.identity import known_as
 from schemas.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Chosen:
     def __iter__(self) -> Iterator[Prediction]:
         seen = Seen()
         for line in lines(self.uri, Prediction):
-            if not seen.add(line.reading_id):
+            if not seen.add(known_as(line)):
                 self.repeated += 1
             elif self.choice.takes(line):
                 yield line

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rookery.outcomes.names import Seen
 from rookery.outcomes.place import lines
 from schemas.codec import SCHEMA_ATTRIBUTE, DecodedTable, decode, encode
+from schemas.identity import known_as
 from schemas.printable import printable
 from schemas.reading import Reading
 from schemas.rejection import Reason, Rejection, Unusable
@@ -53,7 +54,7 @@ def rejected(uri: str, wanted: Wanted) -> Iterator[Rejection]:
     """Each reading's first rejection of those that were asked for; raises Trouble."""
     seen = Seen()
     for one in lines(uri, Rejection):
-        if wanted.takes(one) and seen.add(one.reading_id):
+        if wanted.takes(one) and seen.add(known_as(one)):
             yield one
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from rookery.watch.seconds import Seconds
 from schemas.features import FEATURES, fields_matrix
+from schemas.identity import known_as
 from schemas.reading import SPECIES
 
 if TYPE_CHECKING:
@@ -102,9 +103,9 @@ class Picture:
             ],
         }
 
-    def _new(self, reading_id: str, at: datetime) -> bool:
+    def _new(self, line: Prediction | Rejection, at: datetime) -> bool:
         self._latest = at if self._latest is None else max(self._latest, at)
-        known = hash(reading_id)
+        known = hash(known_as(line))
         if known in self._known:
             self._repeated += 1
             return False
@@ -113,7 +114,7 @@ class Picture:
 
     def _take_prediction(self, line: Prediction) -> None:
         at = line.predicted_at
-        if not self._new(line.reading_id, at):
+        if not self._new(line, at):
             return
         self._predicted += 1
         self._strange += line.out_of_distribution
@@ -143,7 +144,7 @@ class Picture:
         return line.out_of_distribution and self._kept_strange * self._predicted > self._kept * self._strange
 
     def _take_rejection(self, line: Rejection) -> None:
-        if not self._new(line.reading_id, line.rejected_at):
+        if not self._new(line, line.rejected_at):
             return
         self._rejected += 1
         self._seconds.rejected(line.rejected_at)

@@ -12,6 +12,7 @@ import pytest
 from load.fuzz.bodies import Bodies
 from load.fuzz.expectation import identities
 from load.fuzz.run import run
+from schemas.envelope import Envelope
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,16 +40,27 @@ def wrapped(payload: str) -> bytes:
     return b'{"message": {"messageId": "m", "data": "%s"}, "subscription": "s"}' % data
 
 
+TABLE = '{"bill_length_mm": [40, -1]}'
+
+
+def nameless(payload: str) -> str:
+    """What the message of a payload is known by."""
+    return Envelope("m", body=payload.encode(), subscription="s").identity
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
         (b"", None),
         (b'{"message": {}}', None),
-        (b'{"message": {"messageId": "m", "data": "%%%"}, "subscription": "s"}', {"m"}),
-        (wrapped("not JSON"), {"m"}),
+        (
+            b'{"message": {"messageId": "m", "data": "%%%"}, "subscription": "s"}',
+            {Envelope("m", "%%%", subscription="s").identity},
+        ),
+        (wrapped("not JSON"), {nameless("not JSON")}),
         (wrapped('{"bill_length_mm": 40, "reading_id": "r"}'), {"r"}),
         (wrapped('{"bill_length_mm": -1, "reading_id": "r"}'), {"r"}),
-        (wrapped('{"bill_length_mm": [40, -1]}'), {"m/0", "m/1"}),
+        (wrapped(TABLE), {f"{nameless(TABLE)}/{row}" for row in range(2)}),
     ],
 )
 def test_what_is_expected_of_a_body_is_read_from_the_words(body: bytes, expected: set[str] | None) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from load.ledger import Account, Fate, Ledger, Wrong
+from schemas.envelope import Envelope
 from schemas.prediction import Prediction
 from schemas.rejection import Reason, Rejection
 
@@ -169,3 +170,24 @@ def test_an_account_is_frozen() -> None:
     """An account that was closed cannot be embellished."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         ledger().close().published = 1  # type: ignore[misc]
+
+
+def test_message_ids_that_begin_again_are_as_many_readings() -> None:
+    """Of two messages under one id, before and after a broker's restart, both must be found; a redelivery is a duplicate."""
+    before, after, never = (
+        Envelope("1", published_at=NOON + timedelta(hours=hours), subscription="s").identity
+        for hours in range(3)
+    )
+    account = Ledger()
+    for _ in range(2):
+        account.publish_message("1", fate=Fate.REJECTED)
+    first, second, stray = (
+        rejection(name).model_copy(update={"message_id": "1"}) for name in (before, after, never)
+    )
+    account.find([second, second])
+    assert account.missing == ["1 (2)"]
+    assert account.close().duplicated == ("1",)
+    account.find([first])
+    assert account.close().closed
+    account.find([stray])
+    assert account.close().unknown == ("1 (3)",)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rookery.watch.picture import Picture
+from schemas.envelope import Envelope
 from schemas.prediction import Prediction
 from schemas.rejection import Reason, Rejection
 from schemas.testing import Birds
@@ -126,3 +127,12 @@ def test_strange_birds_weigh_no_more_in_drift_than_among_all(picture: Picture) -
     (mass,) = [each for each in picture.told()["drift"] if each["feature"] == "body_mass_g"]
     assert 300 <= mass["rows"] <= 312
     assert not mass["drifted"]
+
+
+def test_a_message_id_that_was_given_again_is_another_reading(picture: Picture) -> None:
+    """Lines that a message id stands for, of today's form and of earlier ones, are told apart by publish time."""
+    later = NOON + timedelta(hours=1)
+    today = [Envelope("m", published_at=at).identity for at in (NOON, later)]
+    picture.take([prediction("m"), prediction("m", published_at=later), prediction("m")], [])
+    picture.take([prediction(name) for name in today], [])
+    assert picture.told()["totals"]["predicted"] == 4

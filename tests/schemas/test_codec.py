@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.codec import DecodedTable, decode, encode, identity, row_of
+from schemas.codec import DecodedTable, decode, encode, row_of
 from schemas.reading import MEASUREMENTS, Reading
 from schemas.rejection import Reason, Unusable
 from schemas.table import MAX_ROWS
@@ -215,13 +215,6 @@ def test_a_row_taken_from_a_table_is_the_reading_that_it_was() -> None:
     decoded = table(columns)
     assert decoded.table is not None
     assert [row_of(decoded.table, row) for row in range(4)] == birds
-
-
-def test_identity_is_the_readings_own_else_the_messages_with_its_row() -> None:
-    """A reading is always known by something that a redelivery does not change."""
-    assert identity("own", "m1", 3) == "own"
-    assert identity(None, "m1") == "m1"
-    assert identity(None, "m1", 3) == "m1/3"
 
 
 def test_the_same_seed_spoils_the_same_way() -> None:

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from schemas.codec import encode
+from schemas.envelope import Envelope
 from schemas.segment import segments, whole
 from schemas.testing import Birds
 from worker.app import serve
@@ -31,8 +32,6 @@ from worker.testing import RuleClassifier
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from schemas.envelope import Envelope
 
     Wrap = Callable[..., Envelope]
 
@@ -73,7 +72,7 @@ def messages() -> list[tuple[bytes, set[str]]]:
         (single, {"a"}),
         (single, {"a"}),
         (mixed, {"a", "b", "c"}),
-        (b"not JSON", {"m4"}),
+        (b"not JSON", {Envelope("m4", published_at=NOON).identity}),
         (encode(Birds(2).reading(reading_id="e")), {"e"}),
     ]
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from schemas.codec import encode
+from schemas.envelope import Envelope
 from schemas.testing import Birds
+from tests.worker.conftest import NOON
 from worker.batcher import Bounds
 from worker.duplicates import Duplicates
 from worker.errors import Full, Unavailable
@@ -22,7 +26,6 @@ from worker.ticket import Ticket
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from schemas.envelope import Envelope
     from tests.worker.conftest import House
 
     Wrap = Callable[..., Envelope]
@@ -319,3 +322,61 @@ async def test_a_tickets_first_answer_counts() -> None:
     ticket.resolve("answer")
     ticket.fail(Unavailable("too late to matter"))
     assert await ticket == "answer"
+
+
+LATER = NOON + timedelta(milliseconds=1)
+WITHOUT_IDS = [bird(None), table(None, None), table("a", None), b"not JSON", bird(None)[:-4] + b"}"]
+
+
+async def recorded(house: House, messages: Iterable[Envelope]) -> tuple[int, int]:
+    """How many lines there are once all messages are accepted, and how many readings these are of."""
+    for message in messages:
+        await house.pipeline.accept(message)
+    lines = [*house.predictions, *house.rejections]
+    return len(lines), len({line["reading_id"] for line in lines})
+
+
+@pytest.mark.parametrize("payload", [bird(None), b"not JSON"])
+async def test_message_ids_that_begin_again_are_other_messages(
+    house: House, envelope: Wrap, payload: bytes
+) -> None:
+    """A broker that numbers from 1 after its restart loses none of the readings that have no reading_id."""
+    for published_at in (NOON, LATER):
+        for nth in range(7):
+            await house.pipeline.accept(envelope(payload, message_id=str(nth), published_at=published_at))
+    assert await recorded(house, []) == (14, 14)
+
+
+@pytest.mark.parametrize("payload", WITHOUT_IDS)
+async def test_one_message_id_of_two_subscriptions_is_two_messages(
+    house: House, envelope: Wrap, payload: bytes
+) -> None:
+    """Message ids are one topic's own: with another subscription the same id is another message's."""
+    message = envelope(payload)
+    alone, _ = await recorded(house, [message])
+    own = {line["reading_id"] for line in [*house.predictions, *house.rejections]} & {"a"}
+    both = [replace(message, subscription="projects/p/subscriptions/other"), message]
+    assert await recorded(house, both) == (2 * alone - len(own), 2 * alone - len(own))
+
+
+async def test_without_publish_time_another_payload_is_another_message(house: House, envelope: Wrap) -> None:
+    """Where nothing else tells two messages apart their payloads do; the same payload is taken for a redelivery."""
+    messages = [
+        envelope(bird(None, flipper_length_mm=length), message_id="1", published_at=None)
+        for length in (180, 220, 180)
+    ]
+    unwrapped = Envelope("1", body=bird(None, flipper_length_mm=180))
+    assert await recorded(house, [*messages, unwrapped]) == (2, 2)
+
+
+async def test_a_store_names_the_blocks_of_two_subscriptions_differently(
+    build: Callable[..., House], envelope: Wrap
+) -> None:
+    """One message that two subscriptions deliver to one bucket is two blocks; its redelivery is one."""
+    message = envelope(bird(None))
+    names = []
+    for subscription in ("a", "b", "a"):
+        house = build(gather=True)
+        await house.pipeline.accept(replace(message, subscription=subscription))
+        names.append(house.results.blocks[0].key)
+    assert names[0] == names[2] != names[1]

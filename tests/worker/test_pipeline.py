@@ -57,10 +57,15 @@ async def test_a_reading_becomes_one_durable_prediction(house: House, envelope: 
 async def test_without_an_id_of_its_own_a_reading_is_known_by_its_message(
     house: House, envelope: Wrap
 ) -> None:
-    """The message id stands in, with the row in a table."""
-    await house.pipeline.accept(envelope(encode(Birds(1).reading())))
-    await house.pipeline.accept(envelope(encode(Birds(1).table(2))))
-    assert [line["reading_id"] for line in house.predictions] == ["m1", "m2/0", "m2/1"]
+    """The message's identity stands in, with the row in a table."""
+    single, table = envelope(encode(Birds(1).reading())), envelope(encode(Birds(1).table(2)))
+    await house.pipeline.accept(single)
+    await house.pipeline.accept(table)
+    assert [line["reading_id"] for line in house.predictions] == [
+        single.identity,
+        f"{table.identity}/0",
+        f"{table.identity}/1",
+    ]
 
 
 async def test_every_spoilt_payload_becomes_one_rejection_that_can_be_mended(

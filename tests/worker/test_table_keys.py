@@ -34,11 +34,12 @@ def test_keys_are_the_identities_of_the_rows() -> None:
     keys = work.identities()
     assert isinstance(keys, TableKeys)
     assert len(keys) == 200
-    assert [*keys] == [f"m/1/{row}" for row in range(200)]
-    assert (keys[-1], keys[3:5]) == ("m/1/199", ["m/1/3", "m/1/4"])
+    name = work.envelope.identity
+    assert [*keys] == [f"{name}/{row}" for row in range(200)]
+    assert (keys[-1], keys[3:5]) == (f"{name}/199", [f"{name}/3", f"{name}/4"])
     with pytest.raises(IndexError):
         keys[200]
-    assert all(row_of(key) == ("m/1", row) for row, key in enumerate(keys))
+    assert all(row_of(key) == (name, row) for row, key in enumerate(keys))
 
 
 @pytest.mark.parametrize(

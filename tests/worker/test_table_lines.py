@@ -117,7 +117,9 @@ def test_a_table_is_one_block_of_lines_of_one_width() -> None:
     assert lines[998:] == [lines[998], last]
     with pytest.raises(IndexError):
         lines[1_000]
-    assert Prediction.model_validate_json(last).reading_id == "m1/999"
+    assert (
+        Prediction.model_validate_json(last).reading_id == f"{Envelope('m1', published_at=AT).identity}/999"
+    )
 
 
 def test_several_tables_and_readings_share_a_batch() -> None:

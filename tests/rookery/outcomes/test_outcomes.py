@@ -329,3 +329,14 @@ def test_no_reading_steers_the_terminal_that_it_is_shown_on(tmp_path: Path) -> N
         assert r"\x1b[2J" in ran.output, command
         assert "[bold]" in ran.output, command
     assert shown["list", "rejections"].stdout.count("\n") == 1
+
+
+def test_lines_of_earlier_versions_are_readings_of_their_own_publish_times(tmp_path: Path) -> None:
+    """A bare message id that was written after a broker's restart as well is another reading, in every reader."""
+    times = [NOON, NOON.replace(hour=13), NOON]
+    lines = [prediction("1", published_at=moment) for moment in times]
+    written(tmp_path, lines)
+    chosen = Chosen(str(tmp_path))
+    assert export(chosen, tmp_path / "birds.csv", labels=Labels()) == 2
+    assert chosen.repeated == 1
+    assert len([*predictions(tmp_path)]) == 2

@@ -1,0 +1,71 @@
+"""A broker for tests that was restarted numbers its messages from 1 again: no reading is taken for an earlier one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+import pytest
+
+from load.results import predictions
+from rookery.loading.emulator import NoEmulator, emulator
+from rookery.outcomes.chosen import Chosen
+from rookery.outcomes.export import export
+from rookery.outcomes.names import Labels
+from schemas.codec import encode, in_base64
+from schemas.testing import Birds
+from worker.app import running
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from load.results import ResultsFolder
+    from schemas.prediction import Prediction
+
+READINGS: Final = 7
+PROJECT: Final = "v1/projects/p"
+TOPIC: Final = "projects/p/topics/readings"
+
+
+async def published(broker: str, worker: str, seed: int) -> list[str]:
+    """Publish readings without reading_id, each as a message of its own; gives the messages' ids."""
+    messages = [{"data": in_base64(encode(bird))} for bird in Birds(seed).readings(READINGS)]
+    subscription = {"topic": TOPIC, "pushConfig": {"pushEndpoint": worker}}
+    async with aiohttp.ClientSession(f"http://{broker}/", raise_for_status=True) as client:
+        await client.put(f"{PROJECT}/topics/readings", json={})
+        await client.put(f"{PROJECT}/subscriptions/push", json=subscription)
+        async with client.post(f"{PROJECT}/topics/readings:publish", json={"messages": messages}) as answer:
+            ids: list[str] = json.loads(await answer.read())["messageIds"]
+    return ids
+
+
+def recorded(found: ResultsFolder[Prediction], lines: int) -> None:
+    """Return when there are so many lines."""
+    while len([*found.every()]) < lines:
+        time.sleep(0.05)  # a folder tells nobody that something was added
+
+
+@pytest.mark.emulator
+@pytest.mark.timeout(120)
+async def test_readings_without_an_id_are_all_recorded_after_a_restart_of_the_emulator(
+    tmp_path: Path,
+) -> None:
+    """Seven before it, seven after it, the same message ids: fourteen lines, and as many for the reader and the export."""
+    settings = Settings(port=0, results=f"file://{tmp_path}/results", rejects=f"file://{tmp_path}/rejects")
+    found = predictions(tmp_path / "results")
+    ids = []
+    async with running(settings) as worker:
+        for start in (1, 2):
+            try:
+                with emulator(tmp_path) as google:
+                    ids.append(await published(google.address, f"{worker}/", start))
+                    await asyncio.to_thread(recorded, found, start * READINGS)
+            except NoEmulator as missing:
+                pytest.skip(str(missing))
+    assert ids[0] == ids[1]
+    assert len([*found]) == 2 * READINGS
+    assert export(Chosen(f"{tmp_path}/results"), tmp_path / "birds.csv", labels=Labels()) == 2 * READINGS
