@@ -8,6 +8,7 @@ import uuid
 from typing import TYPE_CHECKING, Self
 
 from publisher.errors import ClosedError, NotPublishedError
+from publisher.forks import ForkAware
 from publisher.message import Message
 from publisher.receipt import InFlight, Receipt, rows_of
 from publisher.settings import PublisherSettings
@@ -47,7 +48,7 @@ def identified(readings: Reading | ReadingTable) -> Reading | ReadingTable:
     return readings.model_copy(update={"reading_id": names})
 
 
-class ReadingPublisher:
+class ReadingPublisher(ForkAware):
     """Publishes to one topic from any thread; use it as a context manager, or `close` it.
 
         with ReadingPublisher("projects/rookery-local/topics/readings") as publisher:
@@ -59,6 +60,9 @@ class ReadingPublisher:
     With an `outbox` (a path, or an Outbox with a bound and a policy) every reading is on the disk before
     `publish` returns, gets a reading_id where it has none, and is sent whenever there is a link, by this program
     or a later one.
+
+    In a process that was forked from this one it publishes over a connection of its own. What was handed over before
+    is answered in the parent: its receipts raise ForkedError in the child.
     """
 
     def __init__(
@@ -78,6 +82,13 @@ class ReadingPublisher:
         self._closed = False
         # Last, for it begins to send what an earlier program left.
         self._sender = None if outbox is None else self._sender_of(outbox)
+        super().__init__()
+
+    def after_fork_in_child(self) -> None:
+        """Leave what is in flight to the parent."""
+        self._lock = threading.Lock()
+        self._in_flight.forked = True
+        self._in_flight = InFlight(self._settings.answered_within_s)
 
     def publish(self, readings: Reading | ReadingTable, **attributes: str) -> Receipt:
         """Send a reading or a table; blocks while too much is in flight.

@@ -9,6 +9,7 @@ PublishError
 ├── OutboxFullError      there is no room in the outbox; raised at once, nothing was stored
 ├── StillStoredError     the outbox is not empty yet; nothing is lost
 ├── ClosedError          the publisher is closed; raised at once
+├── ForkedError          its answer goes to the process that this one was forked from; raised at once
 ├── RefusedError         Pub/Sub refused this request; the next one may pass
 ├── NoSuchTopicError     hopeless: nothing else will pass either
 ├── NotAllowedError      hopeless: credentials are missing or do not suffice
@@ -77,8 +78,8 @@ class BadOutboxError(PublishError):
 class OutboxFullError(PublishError):
     """The reading was not stored: the outbox holds as much as it may."""
 
-    def __init__(self, path: Path, max_bytes: int) -> None:
-        super().__init__(f"{path} is full: it may hold {max_bytes} bytes")
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} is full: {why}")
 
 
 class StillStoredError(PublishError):
@@ -91,6 +92,16 @@ class StillStoredError(PublishError):
 
 class ClosedError(PublishError):
     """The publisher was closed before."""
+
+
+class ForkedError(PublishError):
+    """A message was handed over before this process was forked."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the message was handed over before this process was forked: ask for its answer in the parent process, "
+            "and publish anew here"
+        )
 
 
 class RefusedError(PublishError):

@@ -7,17 +7,17 @@ back when the process ends, however it ends. So no clock, lease or process id de
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import threading
 import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final
 
 from publisher.errors import PublishError, RefusedError, StillStoredError, UnansweredError
+from publisher.forks import ForkAware
+from publisher.sender_lock import SenderLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from publisher.message import Message
     from publisher.outbox import Outbox, Stored
@@ -35,7 +35,7 @@ _LOOK_EVERY_S: Final = 1.0
 _GLANCE_S: Final = 0.2
 
 
-class OutboxSender:
+class OutboxSender(ForkAware):
     """Stores and sends; `connect` gives the transport when the first message leaves, and may raise PublishError."""
 
     def __init__(
@@ -51,10 +51,20 @@ class OutboxSender:
         self._patience_s = patience_s
         self._first_pause_s = first_pause_s
         self._lock = SenderLock(outbox.path)
+        self._closing = False
+        self._clear()
+        super().__init__()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew with the next message: what was sent or is waited for is the parent's."""
+        self._clear()
+
+    def _clear(self) -> None:
         self._changed = threading.Condition()
         self._answers: dict[int, Future[str]] = {}
+        # Sent and not forgotten yet: a full disk must not have them sent again and again.
+        self._owed: dict[int, str] = {}
         self._thread: threading.Thread | None = None
-        self._closing = False
         self._trouble: PublishError | None = None
 
     def store(self, message: Message, *, rows: int = 1) -> Future[str]:
@@ -128,6 +138,7 @@ class OutboxSender:
         if not self._lock.hold():
             self._settle_elsewhere()
             return 0
+        self._sent({})
         waiting = self._outbox.waiting()
         if waiting:
             self._send(waiting)
@@ -158,8 +169,11 @@ class OutboxSender:
         return error if error is None or isinstance(error, PublishError) else PublishError(str(error))
 
     def _sent(self, ids: dict[int, str]) -> None:
-        self._outbox.delete(list(ids))
-        self._settle(ids)
+        self._owed |= ids
+        if self._owed:
+            self._outbox.delete(list(self._owed))
+            self._settle(self._owed)
+            self._owed = {}
 
     def _try_alone(self, transport: Transport, stored: Stored) -> None:
         """A request is refused as a whole: find out whether it was for this message, and set it aside then."""
@@ -189,30 +203,3 @@ class OutboxSender:
             numbers = list(self._answers)
         there = self._outbox.holds(numbers)
         self._settle({number: SENT_ELSEWHERE for number in numbers if number not in there})
-
-
-class SenderLock:
-    """Held by the one process that sends: an exclusive transaction on a file of its own."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path.with_name(path.name + "-sender")
-        self._database: sqlite3.Connection | None = None
-
-    def hold(self) -> bool:
-        """Try to get the lock, or find that it is ours already."""
-        if self._database is not None:
-            return True
-        database = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
-        try:
-            database.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
-            database.close()
-            return False
-        self._database = database
-        return True
-
-    def release(self) -> None:
-        """Let another process send."""
-        if self._database is not None:
-            self._database.close()
-            self._database = None

@@ -21,6 +21,7 @@ from publisher.errors import (
     UnansweredError,
     UnreachableError,
 )
+from publisher.forks import ForkAware
 
 if TYPE_CHECKING:
     from publisher.message import Message
@@ -41,26 +42,40 @@ _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
 
 
-class PubSubTransport:
+class PubSubTransport(ForkAware):
     """One topic over google-cloud-pubsub; raises NotAllowedError where Google's credentials are missing."""
 
     def __init__(self, topic: str, settings: PublisherSettings) -> None:
         self._topic = topic
         self._settings = settings
-        broker = settings.address(topic)
+        self._broker = settings.address(topic)
+        self._parents: PublisherClient | None = None
+        self._client: PublisherClient | None = self._connect()
+        self.address = self._broker or str(self._client.target)
+        super().__init__()
+
+    def after_fork_in_child(self) -> None:
+        """Leave the channel to the parent. It is kept, for closing it here would wait for threads that are not here."""
+        self._parents, self._client = self._parents or self._client, None
+
+    def _connect(self) -> PublisherClient:
         try:
-            self._client = PublisherClient(
-                batch_settings=_batches(settings),
-                publisher_options=_options(settings),
-                transport=None if broker is None else _insecure(broker),
+            return PublisherClient(
+                batch_settings=_batches(self._settings),
+                publisher_options=_options(self._settings),
+                transport=None if self._broker is None else _insecure(self._broker),
             )
         except auth.GoogleAuthError as error:
             raise NotAllowedError(str(error)) from error
-        self.address = broker or str(self._client.target)
+
+    def _connected(self) -> PublisherClient:
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
 
     def reach(self, timeout_s: float) -> None:
         """Wait until the channel is ready; raises UnreachableError."""
-        ready = grpc.channel_ready_future(self._client.transport.grpc_channel)
+        ready = grpc.channel_ready_future(self._connected().transport.grpc_channel)
         try:
             ready.result(timeout=timeout_s)
         except grpc.FutureTimeoutError:
@@ -71,7 +86,7 @@ class PubSubTransport:
         """Hand a message to Google's client; blocks while too much is in flight."""
         answer: Future[str] = Future()
         try:
-            sent = self._client.publish(self._topic, message.payload, **message.attributes)
+            sent = self._connected().publish(self._topic, message.payload, **message.attributes)
         except RuntimeError as error:
             raise ClosedError("the publisher is closed") from error
         sent.add_done_callback(lambda done: self._settle(done, answer))
@@ -99,8 +114,9 @@ class PubSubTransport:
 
     def close(self) -> None:
         """Stop Google's client and close its channel."""
-        self._client.stop()
-        self._client.transport.close()
+        if self._client is not None:
+            self._client.stop()
+            self._client.transport.close()
 
 
 def _insecure(broker: str) -> PublisherGrpcTransport:

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from publisher.errors import Failure, PublishError, UnansweredError
+from publisher.errors import Failure, ForkedError, PublishError, UnansweredError
 from publisher.parcel import Parcel
 from schemas.table import ReadingTable
 
@@ -50,7 +50,7 @@ class Receipt:
 
     def done(self) -> bool:
         """Whether the answer is there."""
-        return self._answer.done()
+        return self._in_flight.forked or self._answer.done()
 
     def result(self, timeout_s: float | None = None) -> str:
         """Wait for the message id; raises a PublishError, or TimeoutError where you would not wait so long."""
@@ -61,6 +61,8 @@ class Receipt:
 
     def exception(self, timeout_s: float | None = None) -> PublishError | None:
         """Wait for the answer and return why there is no message id; None where there is one."""
+        if self._in_flight.forked:
+            return ForkedError()
         wait_s = self._in_flight.patience_s if timeout_s is None else timeout_s
         try:
             error = self._answer.exception(wait_s)
@@ -79,6 +81,8 @@ class Receipt:
     async def _awaited(self) -> str:
         import asyncio  # noqa: PLC0415  a small device may never need it
 
+        if self._in_flight.forked:
+            return self.result()
         # Shielded, for whoever leaves must not cancel what Pub/Sub will answer.
         answer = asyncio.shield(asyncio.wrap_future(self._answer))
         await asyncio.wait([answer], timeout=self._in_flight.patience_s)
@@ -86,10 +90,15 @@ class Receipt:
 
     def add_done_callback(self, callback: Callable[[Receipt], None]) -> None:
         """Call back with this receipt once the answer is there, from another thread."""
+        if self._in_flight.forked:
+            callback(self)
+            return
         self._answer.add_done_callback(lambda _: callback(self))
 
     def peek(self) -> PublishError | None:
         """The failure of a receipt that is done, without counting as told."""
+        if self._in_flight.forked:
+            return ForkedError()
         error = self._answer.exception(0)
         return None if error is None else _as_publish_error(error)
 
@@ -101,11 +110,13 @@ def _as_publish_error(error: BaseException) -> PublishError:
 class InFlight:
     """Receipts without an answer, and failures that nobody was told of. Thread-safe.
 
-    `patience_s` bounds every wait: a commit thread that dies leaves its futures unresolved for ever.
+    `patience_s` bounds every wait: a commit thread that dies leaves its futures unresolved for ever. `forked` says
+    that they are another process's: none of their locks may be taken here, for a thread of that process may hold it.
     """
 
     def __init__(self, patience_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.patience_s = patience_s
+        self.forked = False
         self._clock = clock
         self._changed = threading.Condition()
         self._waiting: dict[Receipt, None] = {}

@@ -21,6 +21,7 @@ from publisher.errors import (
     UnansweredError,
     UnreachableError,
 )
+from publisher.forks import ForkAware
 
 if TYPE_CHECKING:
     from publisher.message import Message
@@ -48,29 +49,49 @@ class _Waiting:
         return len(self.message.payload)
 
 
-class RestTransport:
+class RestTransport(ForkAware):
     """One topic over REST, one request at a time; raises NotAllowedError where Google's credentials are missing."""
 
     def __init__(self, topic: str, settings: PublisherSettings) -> None:
         self._topic = topic
         self._settings = settings
-        broker = settings.address(topic)
-        self.address = broker or GOOGLE
-        self._url = f"http://{broker}/v1/" if broker else f"https://{GOOGLE}/v1/"
-        self._session = requests.Session() if broker else _google_session()
+        self._broker = settings.address(topic)
+        self.address = self._broker or GOOGLE
+        self._url = f"http://{self._broker}/v1/" if self._broker else f"https://{GOOGLE}/v1/"
+        self._parents: requests.Session | None = None
+        self._closed = False
+        self._clear()
+        self._connected()
+        super().__init__()
+
+    def after_fork_in_child(self) -> None:
+        """Leave queue and connections to the parent. They are kept, for closing them takes locks that it may hold."""
+        self._parents = self._parents or self._session
+        self._clear()
+
+    def _clear(self) -> None:
         self._changed = threading.Condition()
         self._queue = deque[_Waiting]()
         self._held = self._held_bytes = 0
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="rest-publisher", daemon=True)
-        self._thread.start()
+        self._session: requests.Session | None = None
+        self._thread: threading.Thread | None = None
+
+    def _connected(self) -> requests.Session:
+        """The session, made with the thread that uses it where a fork has left neither."""
+        if self._session is None:
+            self._session = requests.Session() if self._broker else _google_session()
+            self._thread = threading.Thread(target=self._run, name="rest-publisher", daemon=True)
+            self._thread.start()
+        return self._session
 
     def reach(self, timeout_s: float) -> None:
         """Wait until somebody answers; raises UnreachableError. Any answer will do."""
         until = time.monotonic() + timeout_s
+        with self._changed:
+            session = self._connected()
         while True:
             try:
-                self._session.get(self._url.removesuffix("v1/"), timeout=max(0.1, until - time.monotonic()))
+                session.get(self._url.removesuffix("v1/"), timeout=max(0.1, until - time.monotonic()))
             except requests.RequestException:
                 if time.monotonic() >= until:
                     raise UnreachableError(self.address, timeout_s) from None
@@ -86,6 +107,7 @@ class RestTransport:
                 self._changed.wait()
             if self._closed:
                 raise ClosedError("the publisher is closed")
+            self._connected()
             self._queue.append(waiting)
             self._held += 1
             self._held_bytes += waiting.size
@@ -102,8 +124,9 @@ class RestTransport:
         for each in left:
             each.answer.set_exception(ClosedError("the publisher was closed before it was sent"))
         # It may be waiting for an answer that never comes.
-        self._thread.join(_CLOSE_S)
-        self._session.close()
+        if self._thread is not None and self._session is not None:
+            self._thread.join(_CLOSE_S)
+            self._session.close()
 
     def _full(self, size: int) -> bool:
         settings = self._settings
@@ -163,7 +186,7 @@ class RestTransport:
     def _post(self, body: dict[str, Any], count: int) -> list[str]:
         url, waited = f"{self._url}{self._topic}:publish", self._settings.give_up_s
         try:
-            answer = self._session.post(url, json=body, timeout=self._settings.attempt_s)
+            answer = self._connected().post(url, json=body, timeout=self._settings.attempt_s)
         except requests.ConnectionError as error:
             raise _PassingError(UnreachableError(self.address, waited)) from error
         except requests.RequestException as error:

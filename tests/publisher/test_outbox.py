@@ -28,7 +28,8 @@ from publisher.errors import (
 from publisher.message import Message
 from publisher.outbox import Outbox
 from publisher.outbox_cli import app
-from publisher.outbox_sender import SENT_ELSEWHERE, OutboxSender, SenderLock
+from publisher.outbox_sender import SENT_ELSEWHERE, OutboxSender
+from publisher.sender_lock import SenderLock
 from publisher.settings import PublisherSettings
 from schemas.codec import DecodedTable, decode
 from schemas.reading import Reading
