@@ -63,11 +63,15 @@ def decode(payload: bytes, *, version: str | None = None) -> Reading | DecodedTa
     return Reading.model_construct(**decoded) if isinstance(decoded, dict) else decoded
 
 
+def decode_reading(payload: bytes, *, version: str | None = None) -> Reading:
+    """Read what can only be one reading, as a table's refused row: an array in it is a wrong cell, no table."""
+    _check(version)
+    return Reading.model_construct(**_reading(payload))
+
+
 def decode_fields(payload: bytes, *, version: str | None = None) -> Fields | DecodedTable:
     """Read one payload as `decode` does, and leave a reading as its plain fields, for who reads thousands a second."""
-    if version is not None and version != SCHEMA_VERSION:
-        rule = f"schema version {SCHEMA_VERSION} is needed"
-        raise Unusable(Reason(field=SCHEMA_ATTRIBUTE, rule=rule, value=version))
+    _check(version)
     # A reading holds no array, so that a bracket means a table (or, rarely, an odd name: tried as one first).
     if b"[" not in payload:
         return _reading(payload)
@@ -75,6 +79,12 @@ def decode_fields(payload: bytes, *, version: str | None = None) -> Fields | Dec
         return _with_measurements(ReadingTable.model_validate_json(payload))
     except ValidationError:
         return _mixed(payload)
+
+
+def _check(version: str | None) -> None:
+    if version is not None and version != SCHEMA_VERSION:
+        rule = f"schema version {SCHEMA_VERSION} is needed"
+        raise Unusable(Reason(field=SCHEMA_ATTRIBUTE, rule=rule, value=version))
 
 
 _FIRST: Final = MEASUREMENTS[0]
@@ -222,6 +232,7 @@ __all__ = [
     "Refused",
     "decode",
     "decode_fields",
+    "decode_reading",
     "encode",
     "in_base64",
     "peek_identity",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import binascii
 import json
-from base64 import b64decode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rookery.outcomes.names import Seen
 from rookery.outcomes.place import lines
-from schemas.codec import SCHEMA_ATTRIBUTE, DecodedTable, decode, encode
+from schemas.codec import SCHEMA_ATTRIBUTE, DecodedTable, decode, decode_reading, encode
+from schemas.envelope import Envelope
 from schemas.identity import known_as
 from schemas.printable import printable
 from schemas.reading import Reading
@@ -59,18 +58,21 @@ def rejected(uri: str, wanted: Wanted) -> Iterator[Rejection]:
 
 
 def original(one: Rejection) -> bytes:
-    """The bytes that were rejected."""
-    return b64decode(one.original)
+    """The bytes that were rejected; what was written in their place, where that is no base64."""
+    try:
+        return Envelope(one.message_id, one.original).payload
+    except Unusable:
+        return one.original.encode(errors="replace")
 
 
 def judged(one: Rejection) -> Reading | tuple[Reason, ...]:
-    """A rejected reading under its identity if it would pass now, or else every reason why not."""
+    """A rejected reading under its identity if it would pass now, or else every reason why not, as a worker says it."""
+    decoding = decode if one.row is None else decode_reading
     try:
-        decoded = decode(original(one), version=one.attributes.get(SCHEMA_ATTRIBUTE))
+        payload = Envelope(one.message_id, one.original).payload
+        decoded = decoding(payload, version=one.attributes.get(SCHEMA_ATTRIBUTE))
     except Unusable as error:
         return error.reasons
-    except (binascii.Error, ValueError) as error:
-        return (Reason(field="original", rule=f"base64 is needed: {error}"),)
     if isinstance(decoded, DecodedTable):
         return (Reason(field="original", rule="a reading is needed, not a table: publish its rows anew"),)
     return decoded if decoded.reading_id else decoded.model_copy(update={"reading_id": one.reading_id})
