@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs bench bulk lock-bench image chaos fuzz load load-report soak help demo train test check format readme lock clean
+.PHONY: docs bench bulk lock-bench image chaos fuzz load load-report mixed soak help demo train test check format readme lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ fuzz: $(VENV)/dev ## Push bodies that nobody would send to a real worker (SEED=7
 
 soak: $(VENV)/dev ## Watch memory and open files under steady traffic (MINUTES=60)
 	@$(BIN)/python -m load.soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+
+mixed: $(VENV)/dev ## Singles beside tables at a worker on one core, each row accounted for (MINUTES=20 FAILING=1: observers raise at random)
+	@$(BIN)/python -m load.mixed $(if $(MINUTES),--minutes $(MINUTES)) $(if $(FAILING),--failing-observers) $(ARGS)
 
 bulk: $(VENV)/dev ## Publish 5,000,000 rows to results, the publisher killed -9 five times on the way (ROWS=5000000 KILLS=5)
 	@$(BIN)/python -m rookery.bulk_trial $(if $(ROWS),--rows $(ROWS)) $(if $(KILLS),--kills $(KILLS)) $(ARGS)

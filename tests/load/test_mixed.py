@@ -1,0 +1,70 @@
+"""Mixed traffic, bounded in messages: singles beside tables, with sound observers and with failing ones, and an account that finds what is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from load.mixed.account import Account
+from load.mixed.run import Order, run
+from load.mixed.traffic import Payload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TABLE = [Payload(data="", answers=[("Adelie", 0.5), ("Gentoo", 0.75)])]
+
+
+@pytest.mark.parametrize("failing_observers", [False, True], ids=["sound observers", "failing observers"])
+def test_singles_beside_tables_are_answered_whatever_observers_do(
+    tmp_path: Path, *, failing_observers: bool
+) -> None:
+    """On one core, over 100 connections: each row once and as the model said before; 204 or, for a full queue, 429."""
+    findings = run(Order(folder=tmp_path, messages=300, failing_observers=failing_observers, core=0))
+    assert (findings.account.wrong, findings.missing, findings.not_ready) == ([], 0, 0)
+    assert set(findings.statuses) <= {204, 429}
+    assert findings.statuses[204] == findings.messages == 300
+    assert findings.account.rows > 2 * findings.messages
+    assert findings.good
+    assert ("ObserverFault" in (tmp_path / "worker.log").read_text()) is failing_observers
+
+
+def line(row: int, species: str, probability: str) -> bytes:
+    return (
+        b'{"reading_id":"m1x0/%d","message_id":"m1x0","row":%d,  "device_id":null,"species":"%b",  "probability":%b}\n'
+        % (row, row, species.encode(), probability.encode())
+    )
+
+
+def test_every_row_that_was_sent_has_to_be_found() -> None:
+    """A line makes its row found; what has no whole line yet is missing."""
+    account = Account(TABLE)
+    account.expect("m1x0", 0)
+    account.enter(line(0, "Adelie", "0.5") + line(1, "Gentoo", "0.75")[:-1])
+    assert (account.rows, account.missing, account.wrong) == (1, 1, [])
+    account.enter(line(1, "Gentoo", "0.750000"))
+    assert (account.rows, account.missing, account.wrong) == (2, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (line(0, "Gentoo", "0.5"), "m1x0, row 0: Gentoo (0.5)"),
+        (line(0, "Adelie", "0.6"), "m1x0, row 0: Adelie (0.6)"),
+        (line(0, "Adelie", "0.5") * 2, "m1x0, row 0: it is there twice"),
+        (
+            line(0, "Adelie", "0.5").replace(b"m1x0", b"m2x0"),
+            "m2x0, row 0: it was not sent, or all of it is there already",
+        ),
+        (b'{"hello":"world"}\n', "1 lines that are no predictions"),
+    ],
+    ids=["other species", "other probability", "twice", "from nowhere", "no prediction"],
+)
+def test_a_line_that_nobody_expected_is_named(found: bytes, said: str) -> None:
+    """Another answer, a repetition, a row from nowhere, a line that is none."""
+    account = Account(TABLE)
+    account.expect("m1x0", 0)
+    account.enter(found)
+    assert account.wrong == [said]
+    assert account.wrongs == 1
