@@ -11,6 +11,7 @@ from publisher.errors import BadFileError
 from schemas.features import FEATURES
 from schemas.reading import MEASUREMENTS
 from schemas.rejection import Reason, shown
+from schemas.spreadsheet import unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -91,6 +92,8 @@ def columns(file: str, header: Sequence[str], mapping: Mapping[str, str] | None 
     Raises BadFileError with every reason; what may mean several things is asked for, never guessed.
     """
     names = tuple(name.strip() for name in header)
+    if any(understood(name) == REJECTED[0] for name in names):
+        names = tuple(map(unguarded, names))
     chosen = mapping or {}
     meant = [chosen[name] or None if name in chosen else understood(name) for name in names]
     reasons = [*_mapping_reasons(names, chosen), *_reasons(names, meant, chosen)]

@@ -166,7 +166,7 @@ class CsvParcels:
         """Cut lines into columns of cells; raises one of several errors where a line has more or fewer of them."""
         survey = self._file.survey
         width = len(survey.columns.names)
-        if block.cut:
+        if block.cut or (self._file.guarded and "'" in block.text):
             raise UnfitError
         if '"' in block.text:
             rows = list(csv.reader(block.lines, delimiter=survey.delimiter, strict=True))

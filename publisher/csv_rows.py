@@ -20,6 +20,7 @@ from publisher.source import Source
 from schemas.features import FEATURES
 from schemas.reading import Reading
 from schemas.rejection import Reason, reasons
+from schemas.spreadsheet import unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -79,6 +80,11 @@ class CsvFile:
     def places(self) -> Mapping[str, int]:
         """The column of each field."""
         return self.survey.columns.places
+
+    @property
+    def guarded(self) -> bool:
+        """Whether this is a file of rejected rows, in which no cell is a formula."""
+        return REJECTED[0] in self.places
 
     @property
     def start(self) -> Place:
@@ -162,7 +168,7 @@ class CsvFile:
         if len(cells) != needed:
             rule = f"{needed} cells are needed"
             raise _UnusableRowError(Reason(field="row", rule=rule, value=str(len(cells))))
-        return cells
+        return list(map(unguarded, cells)) if self.guarded else cells
 
     def _try_cells(self, line: str) -> list[str] | None:
         try:

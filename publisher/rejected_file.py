@@ -2,20 +2,22 @@
 
 Each row stands as it was written, behind three columns: what it is known by, its line, and every reason. The
 names of the columns follow the original's, so that the same command sends the file once its rows are mended,
-each under the identity that it would have had at first.
+each under the identity that it would have had at first. A cell that a spreadsheet would take for a formula has an
+apostrophe before it, which is taken away when the file is read (`schemas.spreadsheet`).
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import itertools
 import os
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from publisher.columns import REJECTED
 from publisher.source import REJECTED as SUFFIX
+from schemas import spreadsheet
+from schemas.spreadsheet import guarded, guarded_line, unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,18 +98,18 @@ class RejectedFile:
             self._digest.update(line)
 
     def _row(self, cells: Sequence[str]) -> str:
-        text = io.StringIO()
-        csv.writer(text, delimiter=self._delimiter, lineterminator="").writerow(cells)
-        return text.getvalue()
+        return spreadsheet.row(cells, self._delimiter)
 
     def _text(self, text: str) -> str:
         """The row as it was written, without the columns that an earlier rejection put before it."""
-        if REJECTED[0] not in self._survey.columns.places:
-            return text
+        again = REJECTED[0] in self._survey.columns.places
         try:
-            return self._row(next(csv.reader([text], delimiter=self._delimiter))[len(REJECTED) :])
+            cells = next(csv.reader([text], delimiter=self._delimiter, strict=not again), [])
         except csv.Error:
-            return text
+            return guarded_line(text, self._delimiter)
+        if again:
+            return self._row(list(map(unguarded, cells[len(REJECTED) :])))
+        return self._row(cells) if any(guarded(each) != each for each in cells) else text
 
     def _original(self, names: Sequence[str]) -> list[str]:
         again = REJECTED[0] in self._survey.columns.places

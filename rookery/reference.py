@@ -12,6 +12,7 @@ import typer.main
 
 from rookery.cli import app
 from rookery.settings_table import table
+from schemas import spreadsheet
 from schemas.prediction import Prediction
 from schemas.reading import Reading
 from schemas.rejection import Reason, Rejection
@@ -41,10 +42,12 @@ def documents() -> dict[str, str]:
 def _formats() -> str:
     units = "JSON everywhere; times are RFC 3339 in UTC, lengths in millimetres, masses in grams."
     models: tuple[type[BaseModel], ...] = (Reading, ReadingTable, Prediction, Rejection, Reason)
-    return f"# Formats\n\n{_WRITTEN}{units}\n" + "".join(
+    described = "".join(
         f"\n## {each.__name__}\n\n{inspect.cleandoc(each.__doc__ or '')}\n\n{_fields(each)}"
         for each in models
     )
+    cells = f"\n## Cells of CSV files\n\n{inspect.cleandoc(spreadsheet.__doc__ or '')}\n"
+    return f"# Formats\n\n{_WRITTEN}{units}\n{described}{cells}"
 
 
 def _fields(model: type[BaseModel]) -> str:

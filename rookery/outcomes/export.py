@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.errors import Trouble
+from schemas import spreadsheet
 from schemas.reading import SPECIES
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ def _whole(out: Path) -> Iterator[Path]:
 
 def _csv(rows: Iterable[list[Any]], out: Path) -> int:
     with out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        file.write(f"{spreadsheet.row(COLUMNS)}\n")
         count = 0
         for row in rows:
-            writer.writerow([each.isoformat() if hasattr(each, "isoformat") else each for each in row])
+            cells = [each.isoformat() if hasattr(each, "isoformat") else each for each in row]
+            file.write(f"{spreadsheet.row(cells)}\n")
             count += 1
     return count
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -82,6 +83,43 @@ def test_mended_rows_are_sent_under_their_first_identity(
     assert again.summary.rows == 1
     assert sorted(sent(staged)) == sorted(f"{digest}-{row}" for row in range(19))
     assert again.rejected.read_text().splitlines() == [kept[0], kept[2].replace(",21,", ",3,")]
+
+
+FORMULA = "=cmd|' /C calc'!A0"
+
+
+def test_no_cell_of_a_rejected_file_is_a_formula_and_every_row_comes_back(
+    publisher: ReadingPublisher, staged: StagedPubSub, tmp_path: Path
+) -> None:
+    """A stranger's texts stay texts in the spreadsheet that mends them; mended, a row is what it was in the file."""
+    path = tmp_path / "birds.csv"
+    bad = f"Adelie,Torgersen,-1.5,18.7,181,3750,male,{FORMULA},@d,2007"
+    lines = [bad, bad.replace("@d", "'=d"), bad.replace("@d", "+d").replace("2007", '"'), GOOD]
+    path.write_text("\n".join([f"{HEADER.removesuffix(',year')},=note,device_id,year", *lines]) + "\n")
+    outcome = FileRun(CsvFile(path), Cut()).publish(publisher)
+    text = outcome.rejected.read_text()
+    for cell in re.split(r'[,"\n]', text):
+        assert re.match(r"\s*[=+@-]", cell) is None or cell == "-1.5"
+    assert f"'{FORMULA},'@d,2007" in text
+    outcome.rejected.write_text(text.replace("-1.5", "39.1").replace('+d,"', "+d,2007"))
+    again = FileRun(CsvFile(outcome.rejected), Cut()).publish(publisher)
+    assert (again.summary.rows, again.rejected.exists()) == (3, True)
+    tables = [decode(message.data) for request in staged.requests for message in request.messages]
+    devices = [
+        name for each in tables if isinstance(each, DecodedTable) for name in each.table.device_id or []
+    ]
+    assert devices == ["@d", "'=d", "+d"]
+
+
+def test_a_row_that_is_rejected_again_is_guarded_once(publisher: ReadingPublisher, tmp_path: Path) -> None:
+    """However often a file of rejected rows goes round, its cells stay as they are."""
+    path = tmp_path / "birds.csv"
+    path.write_text(f"{HEADER},device_id\nAdelie,Torgersen,1.5,18.7,181,3750,male,2007,{FORMULA}\n")
+    kept = FileRun(CsvFile(path), Cut()).publish(publisher).rejected
+    for _ in range(2):
+        row = kept.read_text().splitlines()[1]
+        assert row.endswith(f",'{FORMULA}")
+        kept = FileRun(CsvFile(kept), Cut()).publish(publisher).rejected
 
 
 def test_an_interrupted_run_goes_on_and_leaves_no_row_out(

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import random
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from rookery.outcomes.summary import Summary
 from schemas.codec import in_base64
 from schemas.prediction import Prediction
 from schemas.rejection import Reason, Rejection
+from schemas.spreadsheet import unguarded
 from worker.storage_testing.faults import Fault
 from worker.storage_testing.server import StorageServer
 
@@ -340,3 +342,24 @@ def test_lines_of_earlier_versions_are_readings_of_their_own_publish_times(tmp_p
     assert export(chosen, tmp_path / "birds.csv", labels=Labels()) == 2
     assert chosen.repeated == 1
     assert len([*predictions(tmp_path)]) == 2
+
+
+def test_no_cell_of_an_export_is_a_formula(tmp_path: Path) -> None:
+    """Texts of readings are texts to a spreadsheet, numbers are numbers, and Parquet holds every text as it is."""
+    texts = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "a\r=1", "-1.5", "plain"]
+    lines = [
+        prediction(f"{text}-{nth}", text, device_id=text, model=text, message_id=text, missing=(text,))
+        for nth, text in enumerate(texts)
+    ]
+    root, labels = written(tmp_path / "in", lines), Labels([("plain-8", "=1+1")])
+    for name in ("out.csv", "out.parquet"):
+        assert export(Chosen(str(root)), tmp_path / name, labels=labels) == len(texts)
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    cells = [cell for row in rows for cell in row]
+    assert [cell for cell in cells if re.match(r"\s*[=+@-]|[\t\r]", cell) and cell != "-1.5"] == []
+    place = COLUMNS.index("device_id")
+    assert [unguarded(row[place]) for row in rows] == texts
+    assert rows[0][place] == "'=1+1"
+    assert rows[0][COLUMNS.index("probability")] == "0.9"
+    assert parquet.read_table(tmp_path / "out.parquet").column("device_id").to_pylist() == texts
