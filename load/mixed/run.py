@@ -8,7 +8,7 @@ import signal
 import time
 import urllib.request
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Final
@@ -32,6 +32,9 @@ _NO_COLLECTOR: Final = "http://127.0.0.1:9"
 """Nothing listens there: that spans cannot be sent is one more thing that must not matter."""
 
 _TRIES_AGAIN_S: Final = 0.2
+_TRIES: Final = 150
+"""So that a worker that acknowledges nothing any more ends the run."""
+
 _LOOKS_EVERY_S: Final = 1.0
 _ACKNOWLEDGED: Final = 204
 
@@ -89,9 +92,9 @@ def run(order: Order) -> Findings:
         "FAILING_OBSERVERS_SEED": str(order.seed),
     }
     worker = Process("worker", [WORKERS[order.failing_observers]], folder=order.folder, settings=settings)
-    with _only_on(order.core):
-        worker.start()
-    with _ended(worker):
+    with ExitStack() as stack:
+        with _only_on(order.core):
+            stack.enter_context(worker)
         address = worker.ready_file.read_text()
         traffic = answered_traffic(address, Random(order.seed))  # noqa: S311  load needs repeatability, not secrecy
         findings = Findings(Account(traffic.payloads))
@@ -117,7 +120,7 @@ class _Sending:
         self._began = time.monotonic()
 
     async def all(self) -> None:
-        """Send all that was ordered; every message until it is acknowledged."""
+        """Send all that was ordered; every message until it is acknowledged, or tried often enough."""
         looking = asyncio.create_task(self._look())
         async with asyncio.TaskGroup() as group:
             for nth in range(CONNECTIONS):
@@ -135,11 +138,11 @@ class _Sending:
             message_id = f"m{number}x{nth}"
             self._findings.account.expect(message_id, nth)
             body = self._traffic.body(nth, message_id, dice)
-            while (status := await self._posted(connection, body)) != _ACKNOWLEDGED:
+            for _ in range(_TRIES):
+                if await self._posted(connection, body) == _ACKNOWLEDGED:
+                    break
                 # As Pub/Sub does it: what was not acknowledged is delivered again, a little later.
                 await asyncio.sleep(_TRIES_AGAIN_S)
-                if status == 0 and self._late:
-                    break
         await connection.close()
 
     async def _posted(self, connection: Connection, body: bytes) -> int:
@@ -195,15 +198,6 @@ def _only_on(core: int | None) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-@contextmanager
-def _ended(worker: Process) -> Iterator[None]:
-    """Leave no process behind, whatever becomes of the run."""
-    try:
-        yield
-    finally:
-        worker.__exit__()
 
 
 def _observer(traceback: str) -> str:
