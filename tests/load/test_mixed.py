@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from load.mixed.account import Account
-from load.mixed.run import Order, run
+from load.mixed.run import Findings, Order, run
 from load.mixed.traffic import Payload
 
 if TYPE_CHECKING:
@@ -68,3 +70,34 @@ def test_a_line_that_nobody_expected_is_named(found: bytes, said: str) -> None:
     account.enter(found)
     assert account.wrong == [said]
     assert account.wrongs == 1
+
+
+def findings(**found: Any) -> Findings:
+    """A run of one message that went well, but for what is given."""
+    return replace(Findings(Account(TABLE), Counter({204: 1}), messages=1), **found)
+
+
+def observer_failure(observer: str) -> str:
+    return f'worker: {{"message":"observer {observer} failed","logger":"worker.observer_failures","exception":"..."}}'
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"statuses": Counter({204: 1, 503: 1})},
+        {"statuses": Counter({429: 150})},
+        {"missing": 1},
+        {"not_ready": 1},
+        {"exit_code": 3},
+        {"tracebacks": ("worker: Traceback (most recent call last)",)},
+        {"tracebacks": (observer_failure("Drift"), observer_failure("Drift"))},
+    ],
+    ids=["503", "never acknowledged", "missing", "not ready", "exit code", "a defect", "logged twice"],
+)
+def test_a_run_in_which_anything_is_wrong_is_not_good(wrong: dict[str, Any]) -> None:
+    """A queue that was full for a while, and one failure of each observer, are all that may happen."""
+    assert findings(
+        statuses=Counter({204: 1, 429: 7}),
+        tracebacks=(observer_failure("Drift"), observer_failure("Metrics")),
+    ).good
+    assert not findings(**wrong).good
