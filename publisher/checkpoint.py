@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from publisher.errors import ResumeError
+from schemas.permissions import opener
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +38,7 @@ class Checkpoint(BaseModel):
     def save(self, path: Path) -> None:
         """Put it in the place of an older one, on the disk when this returns; raises OSError."""
         fresh = path.with_name(f"{path.name}.{os.getpid()}")
-        with fresh.open("w", encoding="utf-8") as file:
+        with open(fresh, "w", encoding="utf-8", opener=opener()) as file:
             file.write(self.model_dump_json(indent=2))
             file.flush()
             os.fsync(file.fileno())

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from publisher.errors import BadOutboxError
 from publisher.forks import ForkAware
+from schemas.permissions import ensure_file, file_mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,6 +131,8 @@ class OutboxFile(ForkAware):
 
 
 def _opened(path: Path) -> sqlite3.Connection:
+    # Made before SQLite would: its log and the rest get the mode of the file itself.
+    ensure_file(path, file_mode())
     database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         _in_wal_mode(database)

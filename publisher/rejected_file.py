@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 from publisher.columns import REJECTED
 from publisher.source import REJECTED as SUFFIX
 from schemas import spreadsheet
+from schemas.permissions import opener
 from schemas.spreadsheet import guarded, guarded_line, unguarded
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class RejectedFile:
     def write(self, bad: BadRow) -> None:
         """Add a row."""
         if self._file is None:
-            self._file = self.path.open("xb")
+            self._file = open(self.path, "xb", opener=opener())  # noqa: SIM115  closed by __exit__
             self._put(REJECTED, self._delimiter.join(self._original(self._survey.columns.names)))
         self._put((bad.reading_id, str(bad.line), " ".join(bad.why.split())), self._text(bad.text))
 

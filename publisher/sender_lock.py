@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from publisher.errors import BadOutboxError
 from publisher.forks import ForkAware
+from schemas.permissions import ensure_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,11 @@ class SenderLock(ForkAware):
             self._close()
 
     def _open(self) -> bool:
+        try:
+            # Another user who can read it could hold it for ever.
+            ensure_file(self._path)
+        except OSError as error:
+            raise BadOutboxError(self._path, str(error)) from error
         try:
             database = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
             # A journal on the disk would need room on it: a full disk could then never be emptied.

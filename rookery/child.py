@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from rookery.errors import Trouble
 from rookery.leaving import put_off
+from schemas.permissions import opener
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +63,7 @@ class Child:
     def start(self) -> None:
         """Start the process. A signal that comes meanwhile waits, so that the process is never out of hand."""
         self.ready_file.unlink(missing_ok=True)
-        with put_off(), self.log.open("ab") as log:
+        with put_off(), open(self.log, "ab", opener=opener()) as log:
             self._process = subprocess.Popen(  # noqa: S603  our own program, no shell
                 self._command,
                 env=self._environment,

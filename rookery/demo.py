@@ -24,6 +24,7 @@ from rookery.stage import Folders, staged
 from rookery.traffic import Traffic
 from rookery.venue import AFAR
 from rookery.verdicts import Verdicts
+from schemas.permissions import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +55,7 @@ def run(plan: Plan, console: Console | None = None) -> int:
     here = None if afar else plan.results
     folders = Folders(Path(here or f"demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}"))
     try:
-        folders.logs.mkdir(parents=True, exist_ok=True)
+        make_folder(folders.logs)
     except OSError as error:
         raise Trouble(
             f"{folders.root} cannot be made: {error.strerror}", hint="--results names another."

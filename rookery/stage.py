@@ -15,6 +15,7 @@ from rookery import child
 from rookery.errors import Trouble
 from rookery.provision import Provisioner, Route
 from rookery.venue import opened
+from schemas.permissions import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,7 +76,7 @@ def staged(
 
     On the way out the worker drains before the broker ends; an emulator gets its topics back as they were.
     """
-    folders.logs.mkdir(parents=True, exist_ok=True)
+    make_folder(folders.logs)
     with ExitStack() as stack:
         # Both start at once: unless results go to a topic, the worker needs nothing of the broker.
         embedded = None if emulator else _start(stack, child.broker(folders.logs))

@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from schemas.artifact import MAX_BYTES
+from schemas.permissions import PRIVATE, make_folder, opener
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,8 +36,9 @@ class ModelCache:
         """Keep a good artifact, whole or not at all; a folder that cannot be written costs a warning, no more."""
         unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(artifact)
+            make_folder(self.path.parent, PRIVATE)
+            with open(unfinished, "wb", opener=opener(PRIVATE)) as file:
+                file.write(artifact)
             unfinished.replace(self.path)
         except OSError as error:
             log.warning("the model cannot be kept at %s: %s", self.path, error.strerror)

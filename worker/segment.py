@@ -9,6 +9,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Final, Self
 
+from schemas.permissions import PRIVATE, create, make_folder
 from schemas.segment import FILLER, OPEN, SUFFIX, hour_of, sealed, segments, whole
 from worker.priority import step_aside
 
@@ -61,12 +62,12 @@ class Segment:
         self._identity = _identity(os.fstat(descriptor))
 
     @classmethod
-    def start(cls, root: Path, moment: datetime) -> Self:
+    def start(cls, root: Path, moment: datetime, mode: int = PRIVATE) -> Self:
         """Make an empty segment in its hour's folder; its name is on the disk when this returns."""
-        folder = make(root / hour_of(moment))
+        folder = make(root / hour_of(moment), mode)
         while True:
             path = folder / f"{OPEN}{moment:%H%M%S}-{secrets.token_hex(8)}{SUFFIX}"
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            descriptor = create(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
             # The lock dies with the process: whoever can take it knows that nobody appends here any more.
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             # Another worker that started between these two lines took it for abandoned, and removed it.
@@ -191,11 +192,9 @@ def _finish(path: Path, descriptor: int) -> None:
     sync(path.parent)
 
 
-def make(folder: Path) -> Path:
+def make(folder: Path, mode: int = PRIVATE) -> Path:
     """Make a folder and every parent that is missing, each name synced into its own parent."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for each in missing:
+    for each in make_folder(folder, mode):
         sync(each.parent)
     return folder
 

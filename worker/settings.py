@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from schemas.permissions import PATTERN, PRIVATE
+
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
@@ -58,6 +60,9 @@ class Settings(BaseModel):
 
     rejects: str = "file://./results/rejections"
     """Where rejections become durable: addresses like those of the results."""
+
+    file_mode: Annotated[str, Field(pattern=PATTERN)] = f"{PRIVATE:04o}"
+    """Mode of new result files; `0640` lets a group read them, `0644` anybody. Their folders can be looked into by the same."""
 
     object_seconds: Annotated[float, Field(ge=0)] = 0.25
     """Time from one Cloud Storage object to the next, for each has its price; after a pause the first four do not wait."""

@@ -13,6 +13,7 @@ from rookery.loading.emulator import emulator
 from rookery.loading.order import Target
 from rookery.loading.remote import remote_venue
 from rookery.stage import staged
+from schemas.permissions import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,7 +55,7 @@ def placed(order: Order, folders: Folders) -> Iterator[Place]:
                 pids = {"worker": stage.children[0].pid, "broker": stage.children[1].pid}
                 yield _here(stage, pids, stats=f"http://{stage.broker}/stats")
             case Target.EMULATOR:
-                folders.logs.mkdir(parents=True, exist_ok=True)
+                make_folder(folders.logs)
                 google = stack.enter_context(emulator(folders.logs))
                 worker = _program(order)
                 stage = stack.enter_context(staged(folders, emulator=google.address, worker=worker))

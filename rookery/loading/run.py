@@ -26,6 +26,7 @@ from rookery.loading.sampler import Sampler
 from rookery.loading.swarming import Swarming
 from rookery.loading.told import render
 from rookery.stage import Folders
+from schemas.permissions import make_folder
 
 if TYPE_CHECKING:
     from typing import Any
@@ -42,7 +43,8 @@ def run(order: Order, console: Console | None = None) -> int:
     out = console or Console(highlight=False)
     folder = RunFolder(checked(order).place())
     try:
-        (folder.root / "logs").mkdir(parents=True)
+        make_folder(folder.root)
+        (folder.root / "logs").mkdir()
     except OSError as error:
         raise Trouble(
             f"{folder.root} cannot be made: {error.strerror}", hint="--out names another."

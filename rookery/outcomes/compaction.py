@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
+from schemas.permissions import PRIVATE, opener
 from schemas.segment import OPEN, SUFFIX, segments
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ class FolderPlace:
         name = f"{_MERGED}{hashlib.sha256(lines).hexdigest()[:16]}{SUFFIX}"
         target = self._root / folder / name
         unfinished = target.with_name(f".{name}.{os.getpid()}")
-        with unfinished.open("wb") as file:
+        # As many may read the whole as may read its folder, and what it is merged from.
+        mode = PRIVATE | target.parent.stat().st_mode & 0o066
+        with open(unfinished, "wb", opener=opener(mode)) as file:
             file.write(lines)
             file.flush()
             os.fsync(file.fileno())

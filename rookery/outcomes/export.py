@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rookery.errors import Trouble
 from schemas import spreadsheet
+from schemas.permissions import ensure_file, file_mode, opener
 from schemas.reading import SPECIES
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _whole(out: Path) -> Iterator[Path]:
 
 
 def _csv(rows: Iterable[list[Any]], out: Path) -> int:
-    with out.open("w", newline="", encoding="utf-8") as file:
+    with open(out, "w", newline="", encoding="utf-8", opener=opener()) as file:
         file.write(f"{spreadsheet.row(COLUMNS)}\n")
         count = 0
         for row in rows:
@@ -93,6 +94,8 @@ def _parquet(rows: Iterable[list[Any]], out: Path) -> int:
     kinds |= dict.fromkeys(("observed_at", "published_at", "predicted_at"), moment)
     schema = pa.schema(list(kinds.items()))
     count, waiting = 0, iter(rows)
+    # Made before Arrow would.
+    ensure_file(out, file_mode())
     with parquet.ParquetWriter(str(out), schema, compression="zstd") as writer:
         while group := list(islice(waiting, _GROUP)):
             columns = dict(zip(COLUMNS, map(list, zip(*group, strict=True)), strict=True))

@@ -6,6 +6,7 @@ import gzip
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -60,6 +61,7 @@ def sent(staged: StagedPubSub) -> list[str]:
 
 def many(path: Path, rows: int, bad: int) -> Path:
     """A file in which every `bad`-th row has an impossible mass."""
+    path.parent.mkdir(exist_ok=True)
     lines = [GOOD.replace("3750", "3") if row % bad == bad - 1 else GOOD for row in range(rows)]
     path.write_text("\n".join([HEADER, *lines]) + "\n")
     return path
@@ -302,3 +304,15 @@ def test_tables_are_twenty_times_as_fast_as_singles(publisher: ReadingPublisher,
     singles = FileRun(CsvFile(few), Cut(singles=True)).publish(publisher).summary
     ratio = (tables.rows / tables.seconds) / (singles.rows / singles.seconds)
     assert ratio > 20, f"{ratio:.1f}"
+
+
+def test_bad_rows_and_checkpoints_are_their_users_alone(
+    publisher: ReadingPublisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They hold what the file holds; ROOKERY_FILE_MODE lets others read them."""
+    for mode in (0o600, 0o640):
+        monkeypatch.setenv("ROOKERY_FILE_MODE", f"{mode:04o}")
+        path = many(tmp_path / f"{mode:o}" / "birds.csv", 20, bad=10)
+        rejected = FileRun(CsvFile(path), Cut()).publish(publisher).rejected
+        made = (rejected, checkpoint_path(Source.of(path)))
+        assert [stat.S_IMODE(each.stat().st_mode) for each in made] == [mode, mode]

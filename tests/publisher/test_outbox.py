@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -265,3 +266,16 @@ def test_a_device_that_is_killed_loses_nothing(topic: Topic, tmp_path: Path) -> 
         if returned <= arrived:
             break
     assert returned <= arrived
+
+
+def test_an_outbox_is_its_users_alone_in_all_its_files(tmp_path: Path) -> None:
+    """The database, its log and the index of that, from the first moment on."""
+    before = os.umask(0)
+    try:
+        with Outbox(tmp_path / "out.db") as outbox:
+            outbox.store(Message(b"secret", {}))
+            modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes.keys() >= {"out.db", "out.db-wal", "out.db-shm"}
+    assert set(modes.values()) == {0o600}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import stat
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import ValidationError
 
 from worker.errors import Misconfigured
 from worker.settings import Settings
@@ -15,12 +18,12 @@ from worker.sinks.opening import open_sinks
 from worker.testing import MemorySink
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from tests.sinks.conftest import TopicPlace
     from worker.storage_testing.server import StorageServer
 
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 REFUSED = [
     "",
     " , ",
@@ -87,3 +90,17 @@ async def test_a_block_is_not_durable_while_one_place_lacks_it(noon: datetime) -
 def settings(folder: Path, results: str) -> Settings:
     chosen: dict[str, Any] = {"results": results, "rejects": f"file://{folder}/rejects"}
     return Settings(**chosen)
+
+
+async def test_the_setting_decides_over_the_mode_of_result_files(tmp_path: Path) -> None:
+    """Private without a word; a mode that is none is refused before anything is written."""
+    for mode, chosen in ((0o600, {}), (0o644, {"file_mode": "0644"})):
+        root = tmp_path / f"{mode:o}"
+        settings = Settings(results=f"file://{root}", rejects=f"file://{root}", **chosen)
+        async with AsyncExitStack() as stack:
+            sinks = await open_sinks(stack, settings)
+            await sinks.results.write(Block(key="a", lines=(b"1\n",), written_at=NOON))
+        (file,) = root.rglob("*.ndjson")
+        assert stat.S_IMODE(file.stat().st_mode) == mode
+    with pytest.raises(ValidationError, match="file_mode"):
+        Settings(file_mode="0777")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import stat
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -138,3 +139,11 @@ async def test_a_worker_serves_a_model_from_a_bucket(tmp_path: Path) -> None:
         client.get("/readyz") as answer,
     ):
         assert await answer.json() == {"status": "ready", "model": load(FIRST).model}
+
+
+def test_a_kept_model_is_its_users_alone(tmp_path: Path) -> None:
+    """Who could change it would choose the answers; its folder is made so, too."""
+    cache = ModelCache(tmp_path / "cache" / "models", ADDRESS)
+    cache.keep(b"model")
+    modes = {stat.S_IMODE(each.stat().st_mode) for each in (cache.path.parent, cache.path.parent.parent)}
+    assert (modes, stat.S_IMODE(cache.path.stat().st_mode)) == ({0o700}, 0o600)

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -246,3 +247,20 @@ async def test_a_killed_workers_segment_is_cut_to_its_lines_whatever_stood_behin
     assert [file.read_bytes() for file in segments(tmp_path)] == [b'"whole"\n'] * 5
     assert not any(name.startswith(".") for name in names(tmp_path))
     await sink.close()
+
+
+@pytest.mark.parametrize(("mode", "folders"), [(0o600, 0o700), (0o640, 0o750)])
+async def test_results_are_their_users_alone_or_as_it_was_chosen(
+    tmp_path: Path, quick: float, mode: int, folders: int
+) -> None:
+    """Every folder and file that is made, while a segment is open and when it is sealed."""
+    sink = FolderSink(tmp_path / "deep" / "er", roll=NEVER, quick_seconds=quick, mode=mode)
+    await sink.open()
+    await sink.write(block("a"))
+
+    def modes() -> set[tuple[bool, int]]:
+        return {(each.is_dir(), stat.S_IMODE(each.stat().st_mode)) for each in tmp_path.rglob("*")}
+
+    assert modes() == {(True, folders), (False, mode)}
+    await sink.close()
+    assert modes() == {(True, folders), (False, mode)}

@@ -7,6 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
+from schemas.permissions import PRIVATE
 from worker.priority import give_way
 from worker.segment import make, recover
 from worker.sink import SinkUnavailable
@@ -38,12 +39,14 @@ class FolderSink:
         roll: Roll | None = None,
         quick_seconds: float = QUICK_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        mode: int = PRIVATE,
     ) -> None:
-        """Store where to write; with `quick_seconds` 0 small blocks, too, are written in a thread."""
+        """Store where to write, and the mode of new files; with `quick_seconds` 0 small blocks, too, are written in a thread."""
         self._root = root
+        self._mode = mode
         roll = roll or Roll()
-        self._small = SegmentLine(root, roll=roll, quick_seconds=quick_seconds, clock=clock)
-        self._large = SegmentLine(root, roll=roll, quick_seconds=0, begins=give_way)
+        self._small = SegmentLine(root, roll=roll, quick_seconds=quick_seconds, clock=clock, mode=mode)
+        self._large = SegmentLine(root, roll=roll, quick_seconds=0, begins=give_way, mode=mode)
 
     async def open(self) -> None:
         """Make the folder and seal what a killed worker left open; raises SinkUnavailable."""
@@ -67,7 +70,7 @@ class FolderSink:
         return SinkUnavailable(f"cannot write to {self._root}: {error.strerror}")
 
     def _open(self) -> None:
-        make(self._root)
+        make(self._root, self._mode)
         if left := recover(self._root):
             log.warning("sealed segments of a worker that was killed", extra={"segments": left})
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
+from schemas.permissions import file_mode
 from worker.errors import Misconfigured
 from worker.sinks.fan_out import FanOut
 from worker.sinks.folder import FolderSink
@@ -78,7 +79,8 @@ def _sink(address: SplitResult, settings: Settings) -> FolderSink | StorageSink 
         topic = f"projects/{address.netloc}/topics/{path.strip('/')}"
         return TopicSink(topic, write_seconds=settings.write_seconds)
     # file://./relative is no standard URI, but what people write.
-    return FolderSink(Path(address.netloc.removeprefix("localhost") + path))
+    where = Path(address.netloc.removeprefix("localhost") + path)
+    return FolderSink(where, mode=file_mode(settings.file_mode))
 
 
 def _addresses(name: str, written: str) -> list[SplitResult]:

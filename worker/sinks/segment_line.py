@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from schemas.permissions import PRIVATE
 from schemas.segment import sealed
 from worker.even_lines import joined
 from worker.segment import Segment, SegmentLostError
@@ -46,7 +47,7 @@ class SegmentLine:
     Else blocks are appended on the event loop as long as the disk is quick. `begins` is called in the thread first.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each differs between a folder's two lines, or between tests
         self,
         root: Path,
         *,
@@ -54,9 +55,11 @@ class SegmentLine:
         quick_seconds: float,
         clock: Callable[[], float] = time.monotonic,
         begins: Callable[[], None] | None = None,
+        mode: int = PRIVATE,
     ) -> None:
         """Store where to write; nothing is there before the first block."""
         self._root = root
+        self._mode = mode
         self._roll = roll
         self._segment: Segment | None = None
         self._hour = (0, 0, 0, 0)
@@ -132,7 +135,7 @@ class SegmentLine:
             return self._append(content, at)
 
     def _append(self, content: bytes | memoryview, at: datetime) -> Segment:
-        segment = self._segment = self._segment or Segment.start(self._root, at)
+        segment = self._segment = self._segment or Segment.start(self._root, at, self._mode)
         try:
             segment.append(content)
         except SegmentLostError as error:

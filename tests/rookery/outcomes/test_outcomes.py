@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import stat
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -363,3 +364,27 @@ def test_no_cell_of_an_export_is_a_formula(tmp_path: Path) -> None:
     assert rows[0][place] == "'=1+1"
     assert rows[0][COLUMNS.index("probability")] == "0.9"
     assert parquet.read_table(tmp_path / "out.parquet").column("device_id").to_pylist() == texts
+
+
+@pytest.mark.parametrize(("chosen", "mode"), [("", 0o600), ("0640", 0o640)])
+def test_an_export_is_its_users_alone_or_as_it_was_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str, mode: int
+) -> None:
+    """CSV and Parquet alike; ROOKERY_FILE_MODE lets others read them."""
+    monkeypatch.setenv("ROOKERY_FILE_MODE", chosen)
+    root = written(tmp_path / "in", [prediction("a")])
+    for name in ("out.csv", "out.parquet"):
+        export(Chosen(str(root)), tmp_path / name, labels=Labels())
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
+
+
+@pytest.mark.parametrize(("folder", "file"), [(0o700, 0o600), (0o750, 0o640), (0o755, 0o644)])
+def test_a_compacted_file_is_read_by_those_who_read_its_folder(
+    tmp_path: Path, folder: int, file: int
+) -> None:
+    """Whoever could read the small files can read the large one, and nobody else."""
+    root = written(tmp_path, [prediction("a")], [prediction("b")])
+    (root / "date=2026-11-22/hour=12").chmod(folder)
+    compact(FolderPlace(root))
+    (merged,) = root.rglob("*.ndjson")
+    assert stat.S_IMODE(merged.stat().st_mode) == file
