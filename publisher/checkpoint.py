@@ -25,7 +25,7 @@ class Checkpoint(BaseModel):
     that of those bytes, for people may have mended them meanwhile.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     digest12: str
     options: dict[str, str]

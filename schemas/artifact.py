@@ -50,7 +50,7 @@ def unseal(artifact: bytes) -> bytes:
 
 
 class _Card(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Scores(_Card):

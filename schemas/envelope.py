@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import binascii
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import CoreConfig, SchemaValidator, core_schema, from_json
 
 from schemas import identity
 from schemas.attribute_headers import attributes_in
-from schemas.reading import Moment
+from schemas.moment import Moment, parse
 from schemas.rejection import Reason, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 
 class NotAnEnvelope(ValueError):  # noqa: N818  it reads as what it says of the body
@@ -96,7 +96,7 @@ _MOST_ATTEMPTS: Final = 2**31 - 1
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, strict=True)
 
     message_id: Annotated[str, Field(alias="messageId", min_length=1)]
     data: str = ""
@@ -106,7 +106,7 @@ class _Message(BaseModel):
 
 
 class _Wrapped(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, strict=True)
 
     message: _Message
     subscription: str
@@ -133,7 +133,7 @@ def _plain(push: Any) -> Envelope:
         get("orderingKey", ""),
     )
     attempt = push.get("deliveryAttempt")
-    published_at = None if published is None else datetime.fromisoformat(published)
+    published_at = None if published is None else parse(published)
     # Raises TypeError where one is no text, at a third of the cost of looking at each.
     "".join(attributes.values())
     if not (
@@ -144,7 +144,6 @@ def _plain(push: Any) -> Envelope:
         and type(ordering_key) is str
         and type(attributes) is dict
         and (attempt is None or (type(attempt) is int and 0 <= attempt <= _MOST_ATTEMPTS))
-        and (published_at is None or published_at.tzinfo is UTC)
     ):
         raise TypeError
     return Envelope(message_id, data, None, published_at, attributes, subscription, attempt, ordering_key)
@@ -182,7 +181,7 @@ _FIELDS: Final = frozenset({MESSAGE_ID_HEADER, PUBLISH_TIME_HEADER, SUBSCRIPTION
 
 class _Headers(BaseModel):
     message_id: Annotated[str, Field(alias=MESSAGE_ID_HEADER, min_length=1)]
-    published_at: Annotated[Moment | None, Field(alias=PUBLISH_TIME_HEADER)] = None
+    published_at: Annotated[Moment | None, BeforeValidator(parse), Field(alias=PUBLISH_TIME_HEADER)] = None
     subscription: Annotated[str, Field(alias=SUBSCRIPTION_HEADER)] = ""
     ordering_key: Annotated[str, Field(alias=ORDERING_KEY_HEADER)] = ""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from pydantic import BaseModel, ConfigDict
+
+from schemas.moment import Timestamp
 
 
 class Prediction(BaseModel):
@@ -16,19 +16,19 @@ class Prediction(BaseModel):
     `features` repeats the reading in a sample of the predictions (ROOKERY_ECHO_ROWS).
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
 
     reading_id: str
     message_id: str
     row: int | None = None
     device_id: str | None = None
-    observed_at: datetime | None = None
+    observed_at: Timestamp | None = None
     species: str
     probability: float
     probabilities: dict[str, float]
     out_of_distribution: bool
     missing: tuple[str, ...] = ()
     model: str
-    published_at: datetime | None = None
-    predicted_at: datetime
+    published_at: Timestamp | None = None
+    predicted_at: Timestamp
     features: dict[str, float | str | None] | None = None

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, NotRequired, Self, get_args
 
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -17,6 +14,8 @@ from pydantic import (
     with_config,
 )
 from typing_extensions import TypedDict
+
+from schemas.moment import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,13 +30,6 @@ MEASUREMENTS: Final = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "
 """The four measured features; a reading with none of them cannot be classified."""
 
 
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("a time from year 1 to year 9999 in UTC is needed") from None
-
-
 # The bounds are far outside what has been published of any living penguin (little penguins of 1 kg to
 # emperors of 45 kg, chicks included), so that only the impossible breaks them.
 BillLength = Annotated[float, Field(ge=5, le=150, allow_inf_nan=False)]
@@ -48,7 +40,6 @@ Year = Annotated[int, Field(ge=1900, le=2100)]
 Sex = Literal["female", "male"]
 Island = Literal["Biscoe", "Dream", "Torgersen"]
 Identity = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 NO_MEASUREMENT: Final = "at least one of the four measurements is needed"
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import reprlib
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from schemas.moment import Timestamp
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -18,7 +19,7 @@ VALUE_LENGTH: Final = 200
 class Reason(BaseModel):
     """Why: the field that broke a rule, the rule in words, the offending value as it was written."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, strict=True)
 
     field: str
     rule: str
@@ -32,7 +33,7 @@ class Rejection(BaseModel):
     as in a Prediction.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, strict=True)
 
     reasons: tuple[Reason, ...]
     original: str
@@ -40,8 +41,8 @@ class Rejection(BaseModel):
     message_id: str
     row: int | None = None
     device_id: str | None = None
-    published_at: datetime | None = None
-    rejected_at: datetime
+    published_at: Timestamp | None = None
+    rejected_at: Timestamp
     delivery_attempt: int | None = None
     revision: str
     attributes: dict[str, str] = {}

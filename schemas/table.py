@@ -6,6 +6,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from schemas.moment import Moment
 from schemas.reading import (
     BillDepth,
     BillLength,
@@ -13,7 +14,6 @@ from schemas.reading import (
     FlipperLength,
     Identity,
     Island,
-    Moment,
     Sex,
     Year,
 )

@@ -7,13 +7,13 @@ import binascii
 import json
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.envelope import Envelope, NotAnEnvelope, unwrapped, wrapped
+from schemas.envelope import Envelope, NotAnEnvelope, _odd, unwrapped, wrapped
 from schemas.rejection import Unusable
 
 PUSH: dict[str, Any] = {
@@ -201,3 +201,37 @@ def test_long_base64_is_judged_like_short(
             _ = Envelope("m", data).payload
     else:
         assert Envelope("m", data).payload == strict
+
+
+VALUES: Final = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just({}), st.just([]), st.just({"a": "b"}),
+    st.sampled_from(["2007-11-11T09:30:00Z", "1", "\ud800", "\x00", 3, 3.0, "3", 2**31, "e30="]),
+)  # fmt: skip
+FIELDS: Final = ["messageId", "data", "attributes", "publishTime", "orderingKey", "more"]
+
+
+@given(
+    st.dictionaries(st.sampled_from(FIELDS), VALUES),
+    st.dictionaries(st.sampled_from(["deliveryAttempt", "subscription", "more"]), VALUES),
+)
+def test_a_push_is_read_by_hand_as_pydantic_reads_it(message: dict[str, Any], push: dict[str, Any]) -> None:
+    """Numbers as text, text as numbers, truth as a number: both take an envelope or neither does, and it is the same."""
+    body = json.dumps({"subscription": "s", **push, "message": {"messageId": "1", **message}}).encode()
+    try:
+        slowly = _odd(body)
+    except NotAnEnvelope:
+        with pytest.raises(NotAnEnvelope):
+            wrapped(body)
+        return
+    assert wrapped(body) == slowly
+    assert type(slowly.delivery_attempt) in {int, type(None)}
+
+
+@pytest.mark.parametrize("attempt", ["3", 3.0, True, "3e0", -1, 3.5])
+def test_a_count_of_attempts_is_a_whole_number(attempt: object) -> None:
+    """Text, truth and fractions are none."""
+    body = json.dumps(
+        {"message": {"messageId": "1"}, "subscription": "s", "deliveryAttempt": attempt}
+    ).encode()
+    with pytest.raises(NotAnEnvelope, match="deliveryAttempt"):
+        wrapped(body)
