@@ -39,7 +39,9 @@ BodyMass = Annotated[float, Field(ge=50, le=50_000, allow_inf_nan=False)]
 Year = Annotated[int, Field(ge=1900, le=2100)]
 Sex = Literal["female", "male"]
 Island = Literal["Biscoe", "Dream", "Torgersen"]
-Identity = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Identity = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
+]
 
 NO_MEASUREMENT: Final = "at least one of the four measurements is needed"
 
@@ -47,7 +49,8 @@ NO_MEASUREMENT: Final = "at least one of the four measurements is needed"
 class Reading(BaseModel):
     """One observation: lengths in millimetres, mass in grams; anything unknown is null or left out.
 
-    Strict: unknown fields, NaN, booleans as numbers and numbers as strings are refused, all at once.
+    Strict: unknown fields, NaN, booleans as numbers and numbers as strings are refused, all at once. A time is text by
+    RFC 3339 with its offset (a space may stand for the T; no leap seconds); digits alone, days and weeks are refused.
     `reading_id` is the identity of the observation; where it is absent the message's own
     (made of its id, its subscription and its publish time) stands in.
     """

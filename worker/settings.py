@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from schemas.permissions import PATTERN, PRIVATE
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
+
+_NUMBERS: Final[dict[Any, tuple[re.Pattern[str], str]]] = {
+    int: (re.compile("-?[0-9]+"), "a whole number"),
+    float: (re.compile("-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?"), "a number"),
+}
 
 SHIPPED_MODEL = Path(__file__).parent / "shipped" / "penguins.ubj"
 
@@ -19,7 +25,9 @@ SHIPPED_MODEL = Path(__file__).parent / "shipped" / "penguins.ubj"
 class Settings(BaseModel):
     """The worker's settings; each is the variable `ROOKERY_<NAME>`, in upper or lower case."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, validate_default=True, allow_inf_nan=False
+    )
 
     def __init__(self, **chosen: Any) -> None:
         """Read the environment; what is chosen here goes before it. Raises ValidationError."""
@@ -31,6 +39,17 @@ class Settings(BaseModel):
             if not told.keys().isdisjoint(names)
         }
         super().__init__(**(found | chosen))
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _in_digits(cls, value: object, info: ValidationInfo) -> object:
+        # Pydantic reads more as a number than anybody writes as one: blanks, underscores, other scripts, NaN.
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, str) and kind in _NUMBERS:
+            form, name = _NUMBERS[kind]
+            if form.fullmatch(value) is None:
+                raise ValueError(f"{name} in digits is needed")
+        return value
 
     host: str = "127.0.0.1"
     """Address to listen on; `0.0.0.0` in a container."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from publisher.topics import LOCAL_TOPIC
+from rookery.outcomes.times import moment
 from schemas.printable import printable
 
 if TYPE_CHECKING:
@@ -27,8 +28,14 @@ Uri = Annotated[
 Device = Annotated[str | None, typer.Option(help="Only this device's.")]
 Field = Annotated[str | None, typer.Option(help="Only where this field broke a rule.")]
 Why = Annotated[str | None, typer.Option("--reason", help="Only where a reason has these words.")]
-Since = Annotated[datetime | None, typer.Option(help="Only those rejected from this moment on, UTC.")]
-Until = Annotated[datetime | None, typer.Option(help="Only those rejected up to this moment, UTC.")]
+_TIME: Final = "2026-11-23T12:00:00Z|2026-11-23"
+Since = Annotated[
+    datetime | None,
+    typer.Option(parser=moment, metavar=_TIME, help="Only those rejected from this moment on."),
+]
+Until = Annotated[
+    datetime | None, typer.Option(parser=moment, metavar=_TIME, help="Only those rejected up to this moment.")
+]
 ReadingId = Annotated[str | None, typer.Option("--id", help="Only this reading.")]
 
 
@@ -42,7 +49,7 @@ def _wanted(
 ) -> Wanted:
     from rookery.outcomes.replay import Wanted  # noqa: PLC0415  lazy, so that help is quick
 
-    since, until = (moment and moment.replace(tzinfo=UTC) for moment in between)
+    since, until = between
     return Wanted(reading_id=reading_id, device=device, field=field, reason=why, since=since, until=until)
 
 

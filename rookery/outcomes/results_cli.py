@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from pathlib import Path  # noqa: TC003  the same
 from typing import Annotated, Final
 
 import typer
+
+from rookery.outcomes.times import day
 
 app: Final = typer.Typer(
     help="Count, export or compact predictions, in a folder or a bucket.\n\n"
@@ -18,8 +20,8 @@ app: Final = typer.Typer(
 Uri = Annotated[
     str, typer.Argument(metavar="URI", help="Folder, file:///dir or gs://bucket/prefix of predictions.")
 ]
-Since = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, UTC.")]
-Until = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day, UTC.")]
+Since = Annotated[date | None, typer.Option(parser=day, metavar="2026-11-23", help="First day, UTC.")]
+Until = Annotated[date | None, typer.Option(parser=day, metavar="2026-11-23", help="Last day, UTC.")]
 Species = Annotated[str | None, typer.Option(help="Only birds that were named so.")]
 Device = Annotated[str | None, typer.Option(help="Only this device's readings.")]
 LabelFiles = Annotated[
@@ -51,8 +53,8 @@ def summary(  # noqa: PLR0913  each option is a parameter
 
     counted = Summary(labels_of(labels or [], id_prefix=id_prefix))
     choice = Choice(
-        since=since.date() if since else None,
-        until=until.date() if until else None,
+        since=since,
+        until=until,
         species=species,
         device=device,
     )
@@ -81,8 +83,8 @@ def export(  # noqa: PLR0913  each option is a parameter
     from rookery.outcomes.export import export as write  # noqa: PLC0415  the same
 
     choice = Choice(
-        since=since.date() if since else None,
-        until=until.date() if until else None,
+        since=since,
+        until=until,
         species=species,
         device=device,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from publisher.csv_parcels import CsvParcels
 from publisher.csv_rows import CsvFile, CsvRow
 from publisher.errors import BadFileError
 from schemas.codec import DecodedTable, decode, row_of
+from schemas.moment import RULE
 from schemas.reading import Reading
 
 HEADERS = st.sampled_from(
@@ -79,9 +81,14 @@ LINES = st.lists(
 def test_tables_say_what_rows_say(lines: list[str], most_rows: int) -> None:
     """Wherever odd, empty and unmeasured rows stand, tables hold the same readings and tell the same bad rows in order."""
     header = "species,island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year"
+    agree("\n".join([header, *lines]), most_rows)
+
+
+def agree(content: str, most_rows: int) -> None:
+    """Hold the tables of a file against its rows, read one by one."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "birds.csv"
-        path.write_text("\n".join([header, *lines]))
+        path.write_text(content, encoding="utf-8")
         file = CsvFile(path)
         strict = list(file.rows())
         fast = list(CsvParcels(file).tables(most_rows=most_rows))
@@ -96,3 +103,41 @@ def test_tables_say_what_rows_say(lines: list[str], most_rows: int) -> None:
         assert not decoded.refused
         told += [row_of(decoded.table, row) for row in range(each.rows)]
     assert told == [each.reading for each in strict if isinstance(each, CsvRow)]
+
+
+HEADER = "bill_length_mm,body_mass_g,sex,island,year,reading_id,device_id,observed_at"
+PLAIN = ["39.1", "3750", "male", "Dream", "2007", "a-{}", "mast", "2007-11-11T09:30:00Z"]
+ODD = [
+    "", "NA", "20071111", "2007", "39402", "200711110930", "1e9", "2007-11-11", "2007-11-11 09:30:00+01:00", "11/11/07",
+    "2007-11-11T09:30:00", "2007.0", "2007.5", "1_0", "+39.1", ".5e2", "39.", "007", " 39.1 ", "1e999", "inf", "NaN",
+    "\u0663\u0669", "\uff13\uff19", "0x27", "true", "TRUE", "Male", " m ", "MALE", "dream island", "\u2212\u0035", "x" * 201, "a\x1fb",
+    "\u00a039\u00a0", '"a""b"', '"39,1"', "3 750", "\u2007",
+]  # fmt: skip
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 19), st.integers(0, len(PLAIN) - 1), st.sampled_from(ODD)), max_size=4),
+    st.sampled_from([3, 350]),
+)
+@settings(max_examples=200)
+def test_a_mutated_cell_is_the_same_in_a_table_and_alone(
+    mutations: list[tuple[int, int, str]], most_rows: int
+) -> None:
+    """Whatever stands in whichever column, columns of cells are read as single cells are, or the row is bad in both."""
+    rows = [[cell.format(row) for cell in PLAIN] for row in range(20)]
+    for row, column, cell in mutations:
+        rows[row][column] = cell
+    agree("\n".join([HEADER, *map(",".join, rows)]), most_rows)
+
+
+@pytest.mark.parametrize("tables", [True, False])
+def test_digits_are_no_time_in_a_file(tmp_path: Path, tables: bool) -> None:  # noqa: FBT001
+    """A day without its dashes, a year, a day of Excel's: each row is bad, with the value and what is needed."""
+    cells = ["20071111", "2007", "39402", "200711110930"]
+    path = tmp_path / "birds.csv"
+    path.write_text("\n".join(["species,bill_length_mm,observed_at", *(f"A,39.1,{cell}" for cell in cells)]))
+    parcels = CsvParcels(CsvFile(path))
+    found = [each for each in (parcels.tables() if tables else parcels.singles()) if isinstance(each, BadRow)]
+    assert [(each.reasons[0].field, each.reasons[0].rule, each.reasons[0].value) for each in found] == [
+        ("observed_at", RULE, f'"{cell}"') for cell in cells
+    ]

@@ -7,6 +7,8 @@ import io
 from publisher.bad_row import BadRow
 from publisher.ndjson import ndjson_readings
 from schemas.codec import encode
+from schemas.moment import RULE
+from schemas.table import ReadingTable
 from schemas.testing import Birds, spoilt
 
 
@@ -40,3 +42,15 @@ def test_a_bad_row_of_a_table_costs_itself_alone() -> None:
     assert str(bad) == "line 1: row 1, bill_length_mm: at least 5 is needed, not -1"
     assert bad.text == '{"bill_length_mm":-1,"sex":"male"}'
     assert table.bill_length_mm == [39.1, 40.3]
+
+
+def test_digits_are_no_time_in_a_stream() -> None:
+    """Neither in a reading nor in a table's row, whose neighbour is published."""
+    alone, row, table = read(
+        b'{"bill_length_mm": 39.1, "observed_at": "20071111"}',
+        b'{"bill_length_mm": [39.1, 40], "observed_at": ["39402", "2007-11-11T09:30:00Z"]}',
+    )
+    assert str(alone) == f'line 1: observed_at: {RULE}, not "20071111"'
+    assert str(row) == f'line 2: row 0, observed_at: {RULE}, not "39402"'
+    assert isinstance(table, ReadingTable)
+    assert table.rows == 1

@@ -78,6 +78,10 @@ def test_every_spoilt_payload_is_refused_with_a_reason(kind: str) -> None:
         ({"reading_id": ""}, "reading_id", "at least one character is needed", '""'),
         ({"reading_id": 7}, "reading_id", "text is needed", "7"),
         ({"device_id": "a\nb"}, "device_id", "text without control characters is needed", '"a\nb"'),
+        ({"reading_id": "a\x9b1m"}, "reading_id", "text without control characters is needed", '"a\x9b1m"'),
+        ({"year": 2007.0}, "year", "a whole number is needed", "2007.0"),
+        ({"year": "2007"}, "year", "a whole number is needed", '"2007"'),
+        ({"observed_at": 39402}, "observed_at", "text is needed", "39402"),
     ],
 )
 def test_a_refusal_names_field_rule_and_value(

@@ -40,6 +40,16 @@ CELLS: Final[dict[str, list[str]]] = {
         "5.",
         ".5",
         "1.2.3",
+        "+5",
+        "0x7",
+        "1_0",
+        "1e400",
+        "Infinity",
+        "-Infinity",
+        '"NaN"',
+        '"39.1"',
+        '"\\u0663\\u0669"',
+        '"true"',
     ]
     for name in ReadingTable.model_fields
 }
@@ -76,7 +86,17 @@ for name in ("reading_id", "device_id"):
         '""',
         '"\\u0007"',
     ]
-CELLS["observed_at"] += ['"2026-01-01T00:00:00Z"', '"2026-01-01T00:00:00"', '"yesterday"']
+CELLS["observed_at"] += [
+    '"2026-01-01T00:00:00Z"',
+    '"2026-01-01 00:00:00.25+01:00"',
+    '"2026-01-01T00:00:00"',
+    '"yesterday"',
+    '"20071111"',
+    '"39402"',
+    "39402",
+    "1e9",
+    '"2026-W01-1T00:00:00Z"',
+]
 ODD_BYTES: Final = [
     b"\xff" * 9,
     b"\xff" * 8,

@@ -71,3 +71,73 @@ def test_every_bad_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) ->
         "port": "Input should be less than or equal to 65535",
         "drain_seconds": "Input should be less than 10",
     }
+
+
+NO_NUMBERS = [
+    "",
+    " 8",
+    "8 ",
+    "+8",
+    "8_0",
+    "\u0668",
+    "\uff18",
+    "0x8",
+    "true",
+    "nan",
+    "NaN",
+    "inf",
+    "-inf",
+    "Infinity",
+    "8,5",
+]
+
+
+@pytest.mark.parametrize("text", NO_NUMBERS)
+@pytest.mark.parametrize(
+    "name", [name for name, field in Settings.model_fields.items() if field.annotation in {int, float}]
+)
+def test_a_number_is_written_in_digits(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blanks, other scripts, underscores and what is no finite number are refused by the setting's name."""
+    monkeypatch.setenv(f"ROOKERY_{name.upper()}", text)
+    with pytest.raises(ValidationError) as error:
+        Settings()
+    (wrong,) = error.value.errors()
+    assert wrong["loc"] == (name,)
+    assert "in digits is needed" in wrong["msg"]
+
+
+def test_a_number_of_seconds_is_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither written in digits nor chosen in the code is infinity a number of seconds."""
+    with pytest.raises(ValidationError, match="finite"):
+        Settings(model_refresh_seconds=float("inf"))
+    monkeypatch.setenv("ROOKERY_MODEL_REFRESH_SECONDS", "1e999")
+    with pytest.raises(ValidationError, match="finite"):
+        Settings()
+
+
+@pytest.mark.parametrize("text", ["8.0", "8.5", "1e3"])
+def test_a_whole_number_has_no_fraction_and_no_exponent(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it would amount to; a number of seconds may have both."""
+    monkeypatch.setenv("ROOKERY_MODEL_REFRESH_SECONDS", text)
+    assert Settings().model_refresh_seconds == float(text)
+    monkeypatch.setenv("ROOKERY_PORT", text)
+    with pytest.raises(ValidationError, match="a whole number in digits is needed"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("true", True), ("1", True), ("yes", True), ("OFF", False), ("0", False), ("no", False)],
+)
+def test_a_switch_is_on_or_off(text: str, meant: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    """In any of the customary words."""
+    monkeypatch.setenv("ROOKERY_TRACING", text)
+    assert Settings().tracing is meant
+
+
+@pytest.mark.parametrize("text", ["", "2", "01", "1.0", " true", "tru", "\u0661", "none"])
+def test_a_switch_in_other_words_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No number but 0 and 1, nothing cut short."""
+    monkeypatch.setenv("ROOKERY_TRACING", text)
+    with pytest.raises(ValidationError, match="tracing"):
+        Settings()

@@ -388,3 +388,45 @@ def test_a_compacted_file_is_read_by_those_who_read_its_folder(
     compact(FolderPlace(root))
     (merged,) = root.rglob("*.ndjson")
     assert stat.S_IMODE(merged.stat().st_mode) == file
+
+
+NO_TIMES = [
+    "20261122",
+    "2026",
+    "2026-11-22T12:00",
+    "2026-11-22T12:00:00",
+    "2026-W47-7",
+    "\uff11",
+    "2026-1-2",
+    "2026-02-30",
+    "",
+]
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+@pytest.mark.parametrize("text", [*NO_TIMES, "\u0662\u0660\u0662\u0666-11-22", " 2026-11-22", "2026-11-22 "])
+def test_a_time_of_an_option_is_one_by_rfc_3339_or_is_refused(tmp_path: Path, option: str, text: str) -> None:
+    """Digits, other scripts, weeks, and moments that may be anywhere on the earth are no day and no moment."""
+    rejection(tmp_path / "rejections", "a", b"{}", "no rule")
+    written(tmp_path / "predictions", [prediction("b")])
+    for app, command, place in ((rejects, "list", "rejections"), (results, "summary", "predictions")):
+        ran = CliRunner().invoke(app, [command, str(tmp_path / place), option, text])
+        assert ran.exit_code == 2
+        assert "needed" in ran.stderr or "out of range" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2026-11-22", 1),
+        ("2026-11-23", 0),
+        ("2026-11-22T12:30:00Z", 1),
+        ("2026-11-22T13:30:00+01:00", 1),
+        ("2026-11-22 12:30:01z", 0),
+    ],
+)
+def test_a_moment_of_an_option_is_where_its_offset_says(tmp_path: Path, text: str, found: int) -> None:
+    """A day begins with its first moment in UTC."""
+    rejection(tmp_path, "a", b"{}", "no rule")
+    ran = CliRunner().invoke(rejects, ["list", str(tmp_path), "--since", text])
+    assert (ran.exit_code, ran.stderr) == (0, f"{found} readings\n")
