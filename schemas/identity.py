@@ -31,16 +31,21 @@ def identity(reading_id: str | None, message: str, row: int | None = None) -> st
 
 def published(message_id: str, subscription: str, at: datetime) -> str:
     """The identity of a message that says when it was published: all of its deliveries have the same."""
-    # No digest over all three, and no division: this is made for every reading without an id, and is to cost nothing.
-    since = at - _EPOCH
-    microseconds = (since.days * _DAY_SECONDS + since.seconds) * 1_000_000 + since.microseconds
-    return f"{message_id}-{_short(subscription)}-{microseconds}"
+    return f"{message_id}{_delivered(subscription, at)}"
 
 
 def undated(message_id: str, subscription: str, payload: bytes) -> str:
     """The identity of a message that does not: equal payloads under one id are taken for one message."""
     digest = hashlib.blake2b(payload, digest_size=8).hexdigest()
     return f"{message_id}-{_short(subscription)}-{digest}"
+
+
+# Messages that come together were often published in one millisecond: half a microsecond less for each of the others.
+@lru_cache(maxsize=1_024)
+def _delivered(subscription: str, at: datetime) -> str:
+    since = at - _EPOCH
+    microseconds = (since.days * _DAY_SECONDS + since.seconds) * 1_000_000 + since.microseconds
+    return f"-{_short(subscription)}-{microseconds}"
 
 
 @lru_cache(maxsize=256)

@@ -196,8 +196,10 @@ def _single(envelope: Envelope, reading: Fields, middle: str, stamp: _Stamp) -> 
     """Write the line of a reading that came alone."""
     message = _text(envelope.message_id)
     own, device, observed = reading.get("reading_id"), reading.get("device_id"), reading.get("observed_at")
+    # What the message's identity adds to its id is of letters and digits.
+    named = _json(own) if own else f'{message[:-1]}{envelope.identity[len(envelope.message_id) :]}"'
     return (
-        f'{{"reading_id":{_json(own or envelope.identity)},"message_id":{message},"row":null,'
+        f'{{"reading_id":{named},"message_id":{message},"row":null,'
         f'"device_id":{_json(device) if device else "null"},"observed_at":{_json(observed) if observed else "null"},'
         f'{middle},"published_at":{_json(envelope.published_at)}{stamp.end}'
     ).encode()

@@ -58,7 +58,8 @@ async def test_without_an_id_of_its_own_a_reading_is_known_by_its_message(
     house: House, envelope: Wrap
 ) -> None:
     """The message's identity stands in, with the row in a table."""
-    single, table = envelope(encode(Birds(1).reading())), envelope(encode(Birds(1).table(2)))
+    single = envelope(encode(Birds(1).reading()), message_id='m"\\é\n')
+    table = envelope(encode(Birds(1).table(2)))
     await house.pipeline.accept(single)
     await house.pipeline.accept(table)
     assert [line["reading_id"] for line in house.predictions] == [
