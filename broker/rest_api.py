@@ -10,6 +10,7 @@ from aiohttp import web
 
 from broker import proto, pulling
 from broker.admission import MAX_PUBLISH_BYTES
+from broker.browsers import no_browsers
 from broker.errors import Invalid, NotOffered, Refused
 from broker.paging import page
 from broker.rest_json import drafts, error, parse, written
@@ -35,9 +36,10 @@ class RestApi:
         self._catalogue = catalogue
         self._signer = signer
 
-    def app(self) -> web.Application:
-        """Build the application with all its routes."""
-        app = web.Application(middlewares=[_refusals], client_max_size=_MAX_BODY_BYTES)
+    def app(self, listening: str) -> web.Application:
+        """Build the application with all its routes, for a server that listens on an address."""
+        doors = [no_browsers(listening), _refusals]
+        app = web.Application(middlewares=doors, client_max_size=_MAX_BODY_BYTES)
         app.add_routes([*self._house(), *self._topics(), *self._subscriptions()])
         app.router.add_route("*", "/v1/{rest:.*}", _not_offered)
         return app

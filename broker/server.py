@@ -85,7 +85,7 @@ class EmbeddedBroker:
         grpc_port = await self._serve_grpc(stack)
         # Who pulls and leaves must not take a message along: the handler hears of it by cancellation.
         rest = web.AppRunner(
-            RestApi(self.catalogue, signer).app(),
+            RestApi(self.catalogue, signer).app(self._host),
             access_log=None,
             shutdown_timeout=_GRACE_SECONDS,
             handler_cancellation=True,

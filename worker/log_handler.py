@@ -9,6 +9,8 @@ import select
 import sys
 from typing import TYPE_CHECKING, Final, TextIO
 
+from schemas.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -65,7 +67,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
         error = sys.exc_info()[1]
         with contextlib.suppress(Exception):
             self._written(
-                f"a log record cannot be written, nor may others be: {type(error).__name__}: {error}\n"
+                f"a log record cannot be written, nor may others be: {type(error).__name__}: {printable(str(error))}\n"
             )
 
     def _count(self) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import aiohttp
 import pytest
 
-if TYPE_CHECKING:
-    import aiohttp
-
-    from broker.server import EmbeddedBroker
+from broker.server import EmbeddedBroker
 
 TOPIC = "/v1/projects/p/topics/work"
 SUBSCRIPTION = "/v1/projects/p/subscriptions/work"
@@ -158,3 +156,49 @@ async def test_every_reason_is_told(rest: aiohttp.ClientSession) -> None:
     _, error = await ask(rest, "POST", f"{TOPIC}:publish", {"messages": [{"attributes": attributes}]})
     assert "googx" in error["error"]["message"]
     assert "long" in error["error"]["message"]
+
+
+FOREIGN: list[dict[str, str]] = [
+    {"Host": "evil.example"},
+    {"Host": "127.0.0.1.evil.example:8085"},
+    {"Host": "broker:8085"},
+    {"Host": "192.168.1.7"},
+    {"Host": "[::1"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "http://localhost:3000"},
+    {"Origin": "null"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+async def test_a_page_in_a_browser_can_do_nothing_here(
+    rest: aiohttp.ClientSession, headers: dict[str, str]
+) -> None:
+    """Neither from another origin, nor by a name that its owner points at this machine: not one call is answered."""
+    await make(rest)
+    body = '{"messages": [{"data": "YQ"}]}'
+    for method, path in (("POST", f"{TOPIC}:publish"), ("POST", "/reset"), ("GET", "/stats"), ("GET", "/")):
+        async with rest.request(method, path, data=body, headers=headers) as answer:
+            assert (answer.status, (await answer.json())["error"]["status"]) == (403, "PERMISSION_DENIED")
+    immediately = {"maxMessages": 5, "returnImmediately": True}
+    assert await ask(rest, "POST", f"{SUBSCRIPTION}:pull", immediately) == (200, {})
+
+
+@pytest.mark.parametrize("host", ["localhost:8085", "127.0.0.1", "[::1]:8085", "LOCALHOST"])
+async def test_loopbacks_names_are_served(rest: aiohttp.ClientSession, host: str) -> None:
+    """And a page of the broker's own, should there ever be one."""
+    headers = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
+    async with rest.get("/", headers=headers) as answer:
+        assert answer.status == 200
+
+
+async def test_a_broker_for_other_machines_is_asked_by_any_name() -> None:
+    """In a network of containers it has a name there; pages of other origins are refused all the same."""
+    async with EmbeddedBroker("0.0.0.0") as broker:  # noqa: S104  as in a container
+        address = f"http://127.0.0.1:{broker.address.rpartition(':')[2]}"
+        async with aiohttp.ClientSession(address) as rest:
+            for headers, status in (({}, 200), ({"Origin": "https://evil.example"}, 403)):
+                async with rest.get("/", headers={"Host": "broker:8085", **headers}) as answer:
+                    assert answer.status == status
