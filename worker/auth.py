@@ -106,7 +106,12 @@ def door(hosts: HostPolicy, metrics: Metrics) -> Callable[[web.BaseRequest], web
     """Make what refuses requests of other hosts and other origins, before any path is looked at."""
 
     def refused(request: web.BaseRequest) -> web.Response | None:
-        denied = hosts.denied(request.method, request.headers.get)
+        headers = request.headers
+
+        def joined(name: str) -> str | None:
+            return ", ".join(headers.getall(name)) if name in headers else None
+
+        denied = hosts.denied(request.method, joined)
         if denied is None:
             return None
         metrics.denied(denied.cause)

@@ -48,6 +48,7 @@ REFUSED: dict[str, dict[str, str]] = {
     "a page of no origin": {"Host": HERE, "Origin": "null"},
     "an extension": {"Host": HERE, "Origin": "chrome-extension://abcdefgh"},
     "an empty origin": {"Host": HERE, "Origin": ""},
+    "two origins": {"Host": HERE, "Origin": f"http://{HERE}\r\nOrigin: https://evil.example"},
     "a form elsewhere": {
         "Host": HERE,
         "Sec-Fetch-Site": "cross-site",
