@@ -36,9 +36,8 @@ class Entry:
 class Journal:
     """Writes one line a reading; a context manager. Counts as it writes.
 
-    A message is `taken` once Pub/Sub gave it an id (or entered as `message` where no reading in it can be known by
-    another one). Whatever else became of the request, it is `doubtful`: it may
-    have arrived.
+    A message is `taken` once Pub/Sub gave it an id; a spoilt one is entered as `message`, by that id. Whatever else
+    became of the request, it is `doubtful`: it may have arrived.
     """
 
     def __init__(self, path: Path) -> None:

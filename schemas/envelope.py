@@ -215,6 +215,6 @@ def _text(header: str) -> str:
 def _every(error: ValidationError) -> str:
     whole = "a Pub/Sub push envelope is needed: "
     return whole + "; ".join(
-        f"{'.'.join(str(part) for part in each['loc']) or 'body'}: {each['msg']}"
+        f"{'.'.join(str(part) for part in each['loc']) or 'body'}: {each['msg'].removeprefix('Value error, ')}"
         for each in error.errors(include_url=False, include_context=False, include_input=False)
     )

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_SECONDS: Final = 86_400
+_LONGEST: Final = 1_000
+"""Characters of a subscription that is remembered, three times what Pub/Sub allows: others would fill the memory."""
+
 _STAND_IN: Final = re.compile(r"-[0-9a-f]{8}--?[0-9a-f]+")
 
 
@@ -31,7 +34,8 @@ def identity(reading_id: str | None, message: str, row: int | None = None) -> st
 
 def published(message_id: str, subscription: str, at: datetime) -> str:
     """The identity of a message that says when it was published: all of its deliveries have the same."""
-    return f"{message_id}{_delivered(subscription, at)}"
+    delivered = _delivered if len(subscription) <= _LONGEST else _delivered.__wrapped__
+    return f"{message_id}{delivered(subscription, at)}"
 
 
 def undated(message_id: str, subscription: str, payload: bytes) -> str:
@@ -48,9 +52,15 @@ def _delivered(subscription: str, at: datetime) -> str:
     return f"-{_short(subscription)}-{microseconds}"
 
 
-@lru_cache(maxsize=256)
 def _short(subscription: str) -> str:
+    return _remembered(subscription) if len(subscription) <= _LONGEST else _digest(subscription)
+
+
+def _digest(subscription: str) -> str:
     return hashlib.blake2b(subscription.encode(errors="replace"), digest_size=4).hexdigest()
+
+
+_remembered: Final = lru_cache(maxsize=256)(_digest)
 
 
 def stands_in(line: Prediction | Rejection) -> bool:

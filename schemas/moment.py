@@ -20,8 +20,9 @@ RULE: Final = "a time by RFC 3339 is needed, such as 2026-11-23T12:00:00Z"
 OFFSET: Final = "a time with its offset from UTC is needed"
 EDGES: Final = "a time from year 1 to year 9999 in UTC is needed"
 
+# The fraction is bounded, as what was read may be remembered; no clock says more of a second.
 _FORM: Final = (
-    "[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]+)?"
+    "[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]{1,30})?"
     "(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
 )
 _formed: Final = re.compile(_FORM).fullmatch

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from schemas.permissions import PATTERN, PRIVATE
 
@@ -48,7 +49,7 @@ class Settings(BaseModel):
         if isinstance(value, str) and kind in _NUMBERS:
             form, name = _NUMBERS[kind]
             if form.fullmatch(value) is None:
-                raise ValueError(f"{name} in digits is needed")
+                raise PydanticCustomError("in_digits", "{name} in digits is needed", {"name": name})
         return value
 
     host: str = "127.0.0.1"

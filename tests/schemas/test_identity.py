@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schemas.envelope import Envelope
-from schemas.identity import identity, known_as, stands_in
+from schemas.envelope import Envelope, NotAnEnvelope, _published, wrapped
+from schemas.identity import _delivered, _remembered, identity, known_as, stands_in
 from schemas.prediction import Prediction
 from schemas.rejection import Rejection
 
@@ -91,3 +92,24 @@ def test_lines_of_earlier_versions_are_told_apart_by_their_publish_times() -> No
         published_at=NOON,
     )
     assert known_as(refused) == known_as(line("1"))
+
+
+def test_no_push_makes_the_memory_of_identities_grow_by_more_than_a_name() -> None:
+    """Neither a subscription of a megabyte nor a second of a million digits is remembered."""
+    before = (
+        _delivered.cache_info().currsize,
+        _remembered.cache_info().currsize,
+        _published.cache_info().currsize,
+    )
+    longer = replace(MESSAGE, subscription="s" * 1_000_000)
+    assert longer.identity != replace(MESSAGE, subscription="s" * 1_000_001).identity
+    assert longer.identity == replace(longer, delivery_attempt=2).identity
+    message = {"messageId": "1", "publishTime": f"2026-11-23T12:00:00.{'0' * 1_000_000}Z"}
+    with pytest.raises(NotAnEnvelope, match="publishTime"):
+        wrapped(json.dumps({"message": message, "subscription": "s"}).encode())
+    after = (
+        _delivered.cache_info().currsize,
+        _remembered.cache_info().currsize,
+        _published.cache_info().currsize,
+    )
+    assert after == before

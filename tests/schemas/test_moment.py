@@ -182,12 +182,21 @@ def test_the_reason_says_which_rule_was_broken(text: str, rule: str) -> None:
     assert (reason.field, reason.rule, reason.value) == ("observed_at", rule, f'"{text}"')
 
 
+def test_a_push_says_what_is_wrong_with_its_time() -> None:
+    """In words of the rule alone."""
+    body = b'{"message": {"messageId": "1", "publishTime": "39402"}, "subscription": "s"}'
+    with pytest.raises(
+        NotAnEnvelope, match=f"^a Pub/Sub push envelope is needed: message.publishTime: {RULE}$"
+    ):
+        wrapped(body)
+
+
 @pytest.mark.parametrize("number", [20071111, 39402, 1e9, 0, True, [2007], {"seconds": 1}])
 def test_a_number_is_no_time(number: object) -> None:
     """Neither of an observation nor of a publication."""
     with pytest.raises(Unusable):
         decode(json.dumps({"bill_length_mm": 39.1, "observed_at": number}).encode())
-    with pytest.raises(NotAnEnvelope, match="publishTime"):
+    with pytest.raises(NotAnEnvelope, match=r"needed: message\.publishTime: "):
         wrapped(
             json.dumps({"message": {"messageId": "1", "publishTime": number}, "subscription": "s"}).encode()
         )
