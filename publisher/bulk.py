@@ -61,6 +61,11 @@ class Summary:
         return not (self.failed or self.bad_rows or self.interrupted)
 
     @property
+    def total(self) -> int:
+        """The rows that were read."""
+        return self.rows + self.failed + self.bad_rows
+
+    @property
     def hopeless(self) -> bool:
         """Whether it was given up early, since nothing more would have passed."""
         return any(failure.error.hopeless for failure in self.failures)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", ".", "?", "_", "-"})
 """What stands for nothing, in small letters; R writes NA, pandas nothing, Kaggle `.`, OpenML `?` or `_`."""
 
+_LONGEST_MISSING: Final = max(map(len, MISSING))
+
 NULL: Final = "null"
 _NULLS: Final = {
     spelt: NULL for word in MISSING for spelt in (word, word.upper(), word.capitalize(), "NaN", "#N/A", "N/a")
@@ -47,7 +49,13 @@ class UnfitError(Exception):
 
 def missing(cell: str) -> bool:
     """Whether a stripped cell stands for nothing."""
-    return cell.casefold() in MISSING
+    return len(cell) <= _LONGEST_MISSING and cell.casefold() in MISSING
+
+
+def stated(cell: str) -> str:
+    """What a cell says, without spaces around it; nothing where it stands for nothing."""
+    said = cell.strip()
+    return "" if missing(said) else said
 
 
 def value(name: str, cell: str) -> float | str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -38,11 +39,16 @@ class Checkpoint(BaseModel):
     def save(self, path: Path) -> None:
         """Put it in the place of an older one, on the disk when this returns; raises OSError."""
         fresh = path.with_name(f"{path.name}.{os.getpid()}")
-        with open(fresh, "w", encoding="utf-8", opener=opener()) as file:
-            file.write(self.model_dump_json(indent=2))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        try:
+            with open(fresh, "w", encoding="utf-8", opener=opener()) as file:
+                file.write(self.model_dump_json(indent=2))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                fresh.unlink()
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
     def check(self, name: str, *, digest12: str, options: dict[str, str]) -> None:
         """Raise ResumeError where it is not of this file, or of a run with other options."""

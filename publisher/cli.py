@@ -11,8 +11,8 @@ from publisher.topics import LOCAL_TOPIC
 
 app: Final = typer.Typer(
     help="Publish readings to a topic.\n\nExample: rookery publish csv data/penguins.csv\n\n"
-    "Exit code 0: every row has a message id, or stands in its file of bad rows. 1: some have none, each is named. "
-    "2: nothing was published. 130: interrupted.",
+    "Exit code 0: every row has a message id, or stands in its file of bad rows. 1: some rows have neither, or a file "
+    "has none that was published. 2: nothing was published, for whatever reason. 130: interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -66,7 +66,8 @@ def csv_files(  # noqa: PLR0913  each option is a parameter
     """Publish CSV files. A file sent again counts once: its reading ids come from its content.
 
     Bad rows go to FILE.rejected.csv, with every reason; mend and publish that file. An interrupted or killed
-    run goes on with --resume. Exit code 0: every row has a message id or stands in that file.
+    run goes on with --resume. Exit code 0: every row has a message id or stands in that file; 2: nothing was
+    published, nothing was there among others. A dry run has the same codes, and keeps no bad row.
 
     Example: rookery publish csv data/penguins.csv
 
@@ -116,7 +117,8 @@ def reading(  # noqa: PLR0913  each option is a parameter
     """
     from pydantic import ValidationError  # noqa: PLC0415  lazy, see above
 
-    from publisher.terminal import NONE, Destination, Terminal  # noqa: PLC0415  lazy, see above
+    from publisher.exit_codes import NONE  # noqa: PLC0415  lazy, see above
+    from publisher.terminal import Destination, Terminal  # noqa: PLC0415  lazy, see above
     from schemas.reading import Reading  # noqa: PLC0415  lazy, see above
     from schemas.rejection import reasons  # noqa: PLC0415  lazy, see above
 
@@ -159,7 +161,7 @@ def stream(  # noqa: PLR0913  each option is a parameter
     dry_run: DryRun = False,
     give_up_s: GiveUp = DEFAULT_GIVE_UP_S,
 ) -> None:
-    """Publish readings and tables as they come, one JSON object a line.
+    """Publish readings and tables as they come, one JSON object a line, or all in one JSON array.
 
     Example: my-sensor | rookery publish stream -
     """

@@ -10,9 +10,10 @@ import typer
 
 from publisher.bad_row import BadRow
 from publisher.csv_rows import CsvFile
+from publisher.exit_codes import code_of_all, exit_code
 from publisher.file_run import Cut, FileRun
 from publisher.source import sources
-from publisher.terminal import ALL, INTERRUPTED, NONE, REACH_S, SOME, exit_code, told
+from publisher.terminal import REACH_S, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 
     from publisher.checkpoint import Checkpoint
     from publisher.client import ReadingPublisher
+    from publisher.file_run import Outcome
     from publisher.terminal import Destination, Terminal
 
 BAD_ROWS_TOLD: Final = 20
+NO_ROW: Final = "There is no row below the header."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,19 +43,24 @@ class CsvCommand:
 
     def check(self, terminal: Terminal) -> int:
         """Read every file and send nothing; returns the exit code."""
-        good = bad = 0
         with terminal.explaining(), self._opened() as opened:
-            for file in opened:
-                self._describe(terminal, file)
-                teller = _Teller(terminal)
-                for each in self._cut.parcels(file):
-                    if isinstance(each, BadRow):
-                        teller.bad_row(each)
-                    else:
-                        good += each.rows
-                bad += teller.told
+            judged = [self._judged(terminal, file) for file in opened]
+        good, bad = (sum(counts) for counts in zip(*judged, strict=True))
         terminal.say(f"{good} of {good + bad} rows can be published; nothing was sent")
-        return SOME if bad else ALL
+        return code_of_all([exit_code(sent=sent, missing=missing) for sent, missing in judged])
+
+    def _judged(self, terminal: Terminal, file: CsvFile) -> tuple[int, int]:
+        """How many rows of a file would be sent, and how many not."""
+        self._describe(terminal, file)
+        good, teller = 0, _Teller(terminal)
+        for each in self._cut.parcels(file):
+            if isinstance(each, BadRow):
+                teller.bad_row(each)
+            else:
+                good += each.rows
+        if not good + teller.told:
+            terminal.note(f"{file.source.name}: {NO_ROW}")
+        return good, teller.told
 
     def publish(self, terminal: Terminal, destination: Destination, *, resume: bool) -> int:
         """Publish every file; returns the exit code. Nothing is sent before each has been looked at."""
@@ -61,17 +69,17 @@ class CsvCommand:
             earlier = [run.earlier() if resume else None for run in runs]
             with destination.publisher() as publisher:
                 address = publisher.reach(REACH_S)
-                codes = []
+                outcomes = []
                 for file, run, after in zip(opened, runs, earlier, strict=True):
                     self._describe(terminal, file)
-                    codes.append(self._one(terminal, publisher, file, run, after=after, address=address))
-                    if codes[-1] in (INTERRUPTED, NONE):
+                    outcomes.append(self._one(terminal, publisher, file, run, after=after, address=address))
+                    if outcomes[-1].summary.interrupted or outcomes[-1].summary.hopeless:
                         break
-            if set(codes) == {ALL}:
+            if all(each.accounted for each in outcomes):
                 # Not before: whoever resumes sends no file again that was done.
                 for run in runs:
                     run.forget()
-        return next((code for code in (INTERRUPTED, NONE, SOME) if code in codes), ALL)
+        return code_of_all([each.exit_code for each in outcomes])
 
     def _one(  # noqa: PLR0913  what a file's own line needs
         self,
@@ -82,7 +90,7 @@ class CsvCommand:
         *,
         after: Checkpoint | None,
         address: str,
-    ) -> int:
+    ) -> Outcome:
         name = file.source.name
         if after is not None:
             terminal.note(f"{name}: going on after row {after.row}")
@@ -91,12 +99,16 @@ class CsvCommand:
             outcome = run.publish(publisher, after=after, on_progress=show, on_bad_row=teller.bad_row)
         terminal.failures(outcome.summary.failures)
         terminal.say(f"{name}: {told(outcome.summary)} to {publisher.topic} at {address}")
+        for trouble in (outcome.stopped, outcome.unsaved):
+            if trouble is not None:
+                terminal.trouble(trouble)
+        if not outcome.summary.total + outcome.earlier_rows:
+            terminal.note(f"  {NO_ROW}")
         if outcome.rejected is not None:
             terminal.note(f"  Bad rows are in {outcome.rejected}: mend it and publish it.")
         if not outcome.accounted:
             terminal.note("  The same command with --resume goes on from here; none counts twice.")
-            return exit_code(outcome.summary)
-        return ALL
+        return outcome
 
     @property
     def _cut(self) -> Cut:
@@ -116,6 +128,7 @@ class CsvCommand:
             ]
             for file in opened:
                 _ = file.survey
+                _ = file.repeated
             yield opened
 
     def _describe(self, terminal: Terminal, file: CsvFile) -> None:

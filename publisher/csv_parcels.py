@@ -7,7 +7,6 @@ Rows without any measurement, which real files do have, are found at once and re
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
@@ -20,6 +19,7 @@ from publisher.columns import DATE, REJECTED
 from publisher.csv_rows import BLOCK, FIELDS, CsvFile
 from publisher.message import MAX_PAYLOAD
 from publisher.parcel import Parcel
+from publisher.splitting import NOT_PLAIN, cells_of
 from schemas.codec import encode
 from schemas.reading import MEASUREMENTS
 from schemas.table import MAX_ROWS, ReadingTable
@@ -99,7 +99,7 @@ class CsvParcels:
             piece = self._piece(block)
         except _UnmeasuredError as rows:
             yield from self._without(block, rows.positions)
-        except (UnfitError, ValueError, csv.Error):
+        except NOT_PLAIN:
             yield from self._smaller(block)
         else:
             yield piece
@@ -126,7 +126,9 @@ class CsvParcels:
 
     def _piece(self, block: Block) -> _Piece:
         """Read a block column by column; raises one of several errors where anything is odd."""
-        cells = self.split(block)
+        if not self._file.repeated.keys().isdisjoint(block.rows):
+            raise UnfitError
+        cells = cells_of(block, self._file.survey)
         taken = self._taken()
         measured = {
             name: self._reader.json(name, cells[taken[name]]) for name in taken if name in MEASUREMENTS
@@ -161,28 +163,6 @@ class CsvParcels:
             return [self._file.identity(row, line) for row, line in rows]
         stem = self._file.stem
         return [f"{stem}-{row}" for row in block.rows]
-
-    def split(self, block: Block) -> Sequence[Sequence[str]]:
-        """Cut lines into columns of cells; raises one of several errors where a line has more or fewer of them."""
-        survey = self._file.survey
-        width = len(survey.columns.names)
-        if block.cut or (self._file.guarded and "'" in block.text):
-            raise UnfitError
-        if '"' in block.text:
-            rows = list(csv.reader(block.lines, delimiter=survey.delimiter, strict=True))
-            columns = list(zip(*rows, strict=True))
-            # An open quote would have swallowed lines.
-            if len(rows) != len(block.rows) or len(columns) != width:
-                raise UnfitError
-            return columns
-        # All lines at once, an end of line between them as a cell of its own: where each has as many cells as
-        # it should have, these ends stand at equal distances.
-        end = f"{survey.delimiter}\n{survey.delimiter}"
-        cells = block.text.replace("\n", end).split(survey.delimiter)
-        lines = len(block.rows)
-        if len(cells) != lines * (width + 1) - 1 or cells[width :: width + 1].count("\n") != lines - 1:
-            raise UnfitError
-        return [cells[place :: width + 1] for place in range(width)]
 
     def _piece_of(self, reading: Reading) -> _Piece:
         fields = reading.model_dump(mode="json")

@@ -13,10 +13,13 @@ from pydantic_core import to_json
 
 from publisher.bad_row import BadRow
 from publisher.blocks import Block, Place, blocks
-from publisher.cells import label, missing, value
+from publisher.cells import label, stated, value
 from publisher.columns import DATE, IDENTITY, LABEL, REJECTED
 from publisher.dialect import MAX_LINE, Survey, survey
+from publisher.errors import BadFileError
+from publisher.repeated_ids import MOST, repeated
 from publisher.source import Source
+from publisher.splitting import NOT_PLAIN, cells_of
 from schemas.features import FEATURES
 from schemas.reading import Reading
 from schemas.rejection import Reason, reasons
@@ -30,6 +33,9 @@ BLOCK: Final = 131_072
 
 FIELDS: Final = (*FEATURES, *IDENTITY)
 """What of a row a reading carries."""
+
+_IDENTITIES: Final = ("reading_id", REJECTED[0])
+"""What says of a row what it is known by, the first one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,47 @@ class CsvFile:
         """The column of each field."""
         return self.survey.columns.places
 
+    @cached_property
+    def repeated(self) -> Mapping[int, int]:
+        """The rows that say an earlier row's reading_id, each with that row; raises as `survey` does.
+
+        The file is read for it where it has a column of ids. Raises BadFileError where the column is no identity.
+        """
+        column = next((name for name in _IDENTITIES if name in self.places), None)
+        if column is None:
+            return {}
+        found = repeated(self._stated)
+        if len(found) > MOST:
+            (row, first), *_ = found.items()
+            name = self.survey.columns.names[self.places[column]]
+            rule = (
+                f"each row needs its own; lines {self.line(first)} and {self.line(row)} share one, and more than {MOST} "
+                f"others do: --map '{name}=' leaves the column out"
+            )
+            raise BadFileError(self.source.name, Reason(field="reading_id", rule=rule))
+        return found
+
+    def _stated(self) -> Iterator[tuple[Sequence[int], Sequence[str]]]:
+        """What the rows of each block say their ids are; rows that cannot be split say nothing."""
+        places = [self.places[name] for name in _IDENTITIES if name in self.places]
+        for whole in self.blocks(self.start):
+            block = whole
+            try:
+                columns = cells_of(block, self.survey)
+            except NOT_PLAIN:
+                block = whole.filled()
+                nothing = [""] * len(self.survey.columns.names)
+                lines = block.lines if block.rows else ()
+                columns = list(zip(*(self._try_cells(line) or nothing for line in lines), strict=True))
+            names = [""] * len(block.rows)
+            for place in places if columns else ():
+                names = [name or stated(cell) for name, cell in zip(names, columns[place], strict=True)]
+            yield block.rows, names
+
+    def line(self, row: int) -> int:
+        """The line of a row, from 1, as editors count."""
+        return self.survey.header_line + 1 + row
+
     @property
     def guarded(self) -> bool:
         """Whether this is a file of rejected rows, in which no cell is a formula."""
@@ -122,7 +169,7 @@ class CsvFile:
         """Read each line of a block by itself, blank ones left out."""
         filled = block.filled()
         for line, row in zip(filled.lines if filled.rows else (), filled.rows, strict=True):
-            number = self.survey.header_line + 1 + row
+            number = self.line(row)
             try:
                 yield self._row(line, row, number)
             except _UnusableRowError as error:
@@ -131,8 +178,8 @@ class CsvFile:
 
     def identity(self, row: int, cells: Sequence[str] | None) -> str:
         """What the file says that a row is, or was when it was rejected; else its place in this file."""
-        for name in ("reading_id", REJECTED[0]):
-            if cells and name in self.places and not missing(said := cells[self.places[name]].strip()):
+        for name in _IDENTITIES:
+            if cells and name in self.places and (said := stated(cells[self.places[name]])):
                 return said
         return f"{self.stem}-{row}"
 
@@ -150,8 +197,20 @@ class CsvFile:
             # As JSON, where strict means what it says there: a time is a text.
             reading = Reading.model_validate_json(to_json(known, inf_nan_mode="constants"))
         except ValidationError as error:
-            raise _UnusableRowError(*reasons(error)) from None
+            raise _UnusableRowError(*reasons(error), *self._repetition(row)) from None
+        if because := self._repetition(row):
+            raise _UnusableRowError(*because)
         return CsvRow(reading=reading, line=number, row=row, label=self._label(cells))
+
+    def _repetition(self, row: int) -> tuple[Reason, ...]:
+        first = self.repeated.get(row)
+        if first is None:
+            return ()
+        return (
+            Reason(
+                field="reading_id", rule=f"line {self.line(first)} has it too, and each row needs its own"
+            ),
+        )
 
     def _label(self, cells: Sequence[str]) -> str | None:
         return label(cells[self.places[LABEL]].strip()) if LABEL in self.places else None

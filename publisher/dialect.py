@@ -6,6 +6,7 @@ import codecs
 import csv
 import hashlib
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from publisher.columns import Columns, columns, understood
@@ -13,7 +14,7 @@ from publisher.errors import BadFileError
 from schemas.rejection import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from publisher.source import Source
 
@@ -22,6 +23,9 @@ MAX_LINE: Final = 65_536
 """Characters of one row; eight cells need about fifty."""
 
 _PIECE: Final = 1 << 20
+_LOOKED_AT: Final = 10
+"""Rows that are looked at before the first one is read."""
+
 _OTHER_ALPHABETS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -89,8 +93,12 @@ class _Seen:
         header, start, line = _header_line(self.head, end)
         text = header.removeprefix(codecs.BOM_UTF8).decode(encoding, errors="replace").strip("\r\n")
         delimiter = _delimiter(text)
+        names = _cells(name, text, delimiter)
+        rows = self.head[start:].decode(encoding, errors="replace").split(end.decode())
+        if _has_row_names(rows, delimiter, columns=len(names)):
+            names = ["", *names]
         return Survey(
-            columns=columns(name, _cells(name, text, delimiter), mapping),
+            columns=columns(name, names, mapping),
             digest12=self._digest.hexdigest()[:12],
             size=self._size,
             lines=self._ends[end],
@@ -124,6 +132,21 @@ def _delimiter(header: str) -> str:
         return sum(understood(cell) is not None for cell in cells), len(cells)
 
     return max(DELIMITERS, key=merit)
+
+
+def _has_row_names(rows: Sequence[str], delimiter: str, *, columns: int) -> bool:
+    """Whether each row begins with a name that the header has no column for, as R's write.table writes it.
+
+    Names are quoted, or count from 1. An empty last cell is a delimiter too many, and no column either.
+    """
+    filled = list(islice((row.strip("\r") for row in rows if row.strip()), _LOOKED_AT))
+    try:
+        cells = list(csv.reader(filled, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    counted = [row[0] for row in cells] == [str(number) for number in range(1, len(cells) + 1)]
+    named = counted or all(row.startswith('"') for row in filled)
+    return bool(cells) and named and all(len(row) == columns + 1 and row[-1] for row in cells)
 
 
 def _cells(name: str, header: str, delimiter: str) -> list[str]:

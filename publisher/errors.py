@@ -69,10 +69,11 @@ class BadMessageError(PublishError):
 
 
 class BadOutboxError(PublishError):
-    """The outbox cannot be used."""
+    """The outbox cannot be used, for the error that SQLite or the system gave or for a reason of ours."""
 
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path}: {why}")
+    def __init__(self, path: Path, why: str | Exception) -> None:
+        said = why.strerror if isinstance(why, OSError) and why.strerror else why
+        super().__init__(f"{path}: {said}")
 
 
 class OutboxFullError(PublishError):

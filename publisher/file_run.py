@@ -11,6 +11,7 @@ from publisher.blocks import Place
 from publisher.bulk import publish_all
 from publisher.checkpoint import Checkpoint, checkpoint_path, load
 from publisher.csv_parcels import TABLE_BYTES, TABLE_ROWS, CsvParcels
+from publisher.exit_codes import code_of, exit_code
 from publisher.parcel import Parcel
 from publisher.rejected_file import RejectedFile
 
@@ -44,16 +45,30 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it went: the summary of this run, rows that an earlier run had done, and where the bad rows stand."""
+    """How it went: the summary of this run, rows that an earlier run had done or sent, and where the bad rows stand.
+
+    `stopped` says why a bad row could not be kept, which ends a run; `unsaved` why its checkpoint could not be, which
+    does not.
+    """
 
     summary: Summary
     earlier_rows: int
+    earlier_sent: int
     rejected: Path | None
+    stopped: OSError | None = None
+    unsaved: OSError | None = None
 
     @property
     def accounted(self) -> bool:
         """Whether every row has a message id or stands among the bad rows."""
-        return not (self.summary.failed or self.summary.interrupted)
+        return not (self.summary.failed or self.summary.interrupted or self.stopped)
+
+    @property
+    def exit_code(self) -> int:
+        """What a script is told."""
+        if self.stopped is not None and not self.summary.interrupted:
+            return exit_code(sent=self.summary.rows + self.earlier_sent, missing=1)
+        return code_of(self.summary, kept=True, sent_before=self.earlier_sent)
 
 
 class FileRun:
@@ -76,6 +91,8 @@ class FileRun:
         self._marks = deque[Checkpoint]()
         self._reached: Checkpoint | None = None
         self._saved_at = clock()
+        self._stopped: OSError | None = None
+        self._unsaved: OSError | None = None
 
     def earlier(self) -> Checkpoint | None:
         """How far an earlier run came; raises ResumeError where it cannot be gone on from, and OSError."""
@@ -92,14 +109,17 @@ class FileRun:
         on_progress: Callable[[Progress], None] = lambda _: None,
         on_bad_row: Callable[[BadRow], None] = lambda _: None,
     ) -> Outcome:
-        """Publish what comes after a checkpoint; raises as `publish_all` and `CsvFile.survey` do."""
+        """Publish what comes after a checkpoint; raises as `publish_all` and `CsvFile.survey` do.
+
+        What is in flight is always finished, also where a bad row cannot be kept.
+        """
         self._bad_rows = after.bad_rows if after else 0
         with RejectedFile(self._file, after) as rejected:
 
             def keep(bad: BadRow) -> None:
-                rejected.write(bad)
-                self._bad_rows += 1
                 on_bad_row(bad)
+                if self._stopped is None:
+                    self._keep(bad, rejected)
 
             def move(now: Progress) -> None:
                 self._mark(now, rejected)
@@ -110,7 +130,10 @@ class FileRun:
         return Outcome(
             summary=summary,
             earlier_rows=after.row if after else 0,
+            earlier_sent=after.row - after.bad_rows if after else 0,
             rejected=rejected.path if self._bad_rows else None,
+            stopped=self._stopped,
+            unsaved=self._unsaved,
         )
 
     def forget(self) -> None:
@@ -120,9 +143,18 @@ class FileRun:
     def _items(self, after: Checkpoint | None, rejected: RejectedFile) -> Iterator[Parcel | BadRow]:
         begin = None if after is None else Place(offset=after.offset, row=after.row)
         for each in self._cut.parcels(self._file, begin):
+            if self._stopped is not None:
+                return
             if isinstance(each, Parcel) and each.end is not None:
                 self._marks.append(self._at(each.end, rejected))
             yield each
+
+    def _keep(self, bad: BadRow, rejected: RejectedFile) -> None:
+        try:
+            rejected.write(bad)
+            self._bad_rows += 1
+        except OSError as error:
+            self._stopped = error
 
     def _at(self, place: Place, rejected: RejectedFile) -> Checkpoint:
         return Checkpoint(
@@ -142,8 +174,19 @@ class FileRun:
             self._save(rejected)
 
     def _save(self, rejected: RejectedFile) -> None:
-        if self._reached is not None:
+        self._saved_at = self._clock()
+        if self._stopped is not None:
+            return
+        try:
             # The checkpoint counts on these rows: they must be on the disk before it is.
             rejected.sync()
-            self._reached.save(self._path)
-        self._saved_at = self._clock()
+        except OSError as error:
+            self._stopped = error
+            return
+        try:
+            if self._reached is not None:
+                self._reached.save(self._path)
+            self._unsaved = None
+        except OSError as error:
+            # Without it a later --resume sends some rows again, under the same identities.
+            self._unsaved = error

@@ -22,8 +22,9 @@ def status(path: OutboxPath) -> None:
 
     Example: rookery outbox status readings.db
     """
+    from publisher.exit_codes import ALL, SOME  # noqa: PLC0415  the same
     from publisher.outbox import Outbox  # noqa: PLC0415  lazy, so that help is quick
-    from publisher.terminal import ALL, SOME, Terminal  # noqa: PLC0415  the same
+    from publisher.terminal import Terminal  # noqa: PLC0415  the same
 
     terminal = Terminal()
     with terminal.explaining(), Outbox(path) as outbox:
@@ -58,9 +59,10 @@ def drain(
     """
     from publisher.client import ReadingPublisher  # noqa: PLC0415  lazy, so that help is quick
     from publisher.errors import StillStoredError  # noqa: PLC0415  the same
+    from publisher.exit_codes import ALL, SOME  # noqa: PLC0415  the same
     from publisher.outbox import Outbox  # noqa: PLC0415  the same
     from publisher.settings import PublisherSettings  # noqa: PLC0415  the same
-    from publisher.terminal import ALL, SOME, Terminal  # noqa: PLC0415  the same
+    from publisher.terminal import Terminal  # noqa: PLC0415  the same
 
     terminal = Terminal()
     with terminal.explaining():

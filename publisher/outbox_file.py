@@ -91,7 +91,7 @@ class OutboxFile(ForkAware):
                     database.execute("ROLLBACK")
                     raise
         except (sqlite3.Error, OSError) as error:
-            raise BadOutboxError(self.path, str(error)) from error
+            raise BadOutboxError(self.path, error) from error
 
     def has_room(self, size: int) -> bool:
         """Whether there is room for a message of so many bytes beside the reserve; raises BadOutboxError."""
@@ -99,7 +99,7 @@ class OutboxFile(ForkAware):
         try:
             return self._free() >= needed or self._shortened() + self._free() >= needed
         except OSError as error:
-            raise BadOutboxError(self.path, str(error)) from error
+            raise BadOutboxError(self.path, error) from error
 
     def _free(self) -> int:
         return shutil.disk_usage(self.path.parent).free

@@ -8,10 +8,12 @@ apostrophe before it, which is taken away when the file is read (`schemas.spread
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import itertools
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from publisher.columns import REJECTED
@@ -21,7 +23,7 @@ from schemas.permissions import opener
 from schemas.spreadsheet import guarded, guarded_line, unguarded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from publisher.bad_row import BadRow
@@ -54,20 +56,33 @@ class RejectedFile:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            self._file.close()
+            # What counts was synced, or is known to have failed.
+            with contextlib.suppress(OSError):
+                self._file.close()
 
     def write(self, bad: BadRow) -> None:
         """Add a row."""
-        if self._file is None:
-            self._file = open(self.path, "xb", opener=opener())  # noqa: SIM115  closed by __exit__
-            self._put(REJECTED, self._delimiter.join(self._original(self._survey.columns.names)))
-        self._put((bad.reading_id, str(bad.line), " ".join(bad.why.split())), self._text(bad.text))
+        with self._naming():
+            if self._file is None:
+                self._file = open(self.path, "xb", opener=opener())  # noqa: SIM115  closed by __exit__
+                self._put(REJECTED, self._delimiter.join(self._original(self._survey.columns.names)))
+            self._put((bad.reading_id, str(bad.line), " ".join(bad.why.split())), self._text(bad.text))
 
     def sync(self) -> None:
         """Bring what was written to the disk."""
         if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            with self._naming():
+                self._file.flush()
+                os.fsync(self._file.fileno())
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Say of a full disk which file it was full for."""
+        try:
+            yield
+        except OSError as error:
+            error.filename = error.filename or str(self.path)
+            raise
 
     @property
     def _delimiter(self) -> str:

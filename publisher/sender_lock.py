@@ -56,10 +56,10 @@ class SenderLock(ForkAware):
         try:
             # Another user who can read it could hold it for ever.
             ensure_file(self._path)
-        except OSError as error:
-            raise BadOutboxError(self._path, str(error)) from error
-        try:
             database = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
+        except (sqlite3.Error, OSError) as error:
+            raise BadOutboxError(self._path, error) from error
+        try:
             # A journal on the disk would need room on it: a full disk could then never be emptied.
             database.execute("PRAGMA journal_mode=MEMORY")
             database.execute("BEGIN EXCLUSIVE")
@@ -67,7 +67,7 @@ class SenderLock(ForkAware):
             database.close()
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
                 return False
-            raise BadOutboxError(self._path, str(error)) from error
+            raise BadOutboxError(self._path, error) from error
         self._database = database
         return True
 

@@ -17,6 +17,7 @@ from publisher.bad_row import BadRow
 from publisher.bulk import Summary, publish_all
 from publisher.client import ReadingPublisher
 from publisher.errors import Failure, NoSuchTopicError, NotAllowedError, PublishError, UnreachableError
+from publisher.exit_codes import ALL, INTERRUPTED, NONE, code_of, exit_code
 from publisher.parcel import Parcel
 from publisher.receipt import rows_of
 from publisher.settings import BULK
@@ -31,12 +32,8 @@ if TYPE_CHECKING:
     from schemas.rejection import Reason
     from schemas.table import ReadingTable
 
-ALL: Final = 0
-SOME: Final = 1
-NONE: Final = 2
-INTERRUPTED: Final = 130
-
 REACH_S: Final = 10.0
+NOTHING: Final = "rookery: there was nothing to publish: no line holds a reading"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +76,12 @@ class Terminal:
             )
             raise typer.Exit(NONE) from error
         except OSError as error:
-            self.note(f"rookery: {error.filename or 'input'}: {error.strerror or error}")
+            self.trouble(error)
             raise typer.Exit(NONE) from error
+
+    def trouble(self, error: OSError) -> None:
+        """Tell which file failed, and why."""
+        self.note(f"rookery: {error.filename or 'input'}: {error.strerror or error}")
 
     def send(
         self,
@@ -94,11 +95,13 @@ class Terminal:
                 summary = publish_all(publisher, items, on_progress=show, on_bad_row=self.bad_row)
         self.failures(summary.failures)
         self.say(f"{told(summary)} to {publisher.topic} at {address}")
+        if not summary.total and not summary.interrupted:
+            self.note(NOTHING)
         if summary.failed or summary.interrupted:
             self._err.print(
                 "The same command sends the same readings again: none with a reading_id counts twice."
             )
-        return exit_code(summary)
+        return code_of(summary)
 
     def send_one(self, destination: Destination, reading: Reading) -> int:
         """Publish one reading and print its message id."""
@@ -118,8 +121,10 @@ class Terminal:
                     self.bad_row(item)
                 else:
                     good += rows_of(item)
-        self._out.print(f"{good} of {good + bad} rows can be published; nothing was sent")
-        return SOME if bad else ALL
+        self.say(f"{good} of {good + bad} rows can be published; nothing was sent")
+        if not good + bad:
+            self.note(NOTHING)
+        return exit_code(sent=good, missing=bad)
 
     def refuse(self, because: Iterable[Reason]) -> None:
         """Tell what is wrong with the reading that the options describe."""
@@ -196,20 +201,10 @@ def _hint(error: PublishError) -> str:
 
 def told(summary: Summary) -> str:
     """Say in a line where every row went."""
-    rows = summary.rows + summary.failed + summary.bad_rows
-    parts = [f"Published {summary.rows} of {rows} rows"]
+    parts = [f"Published {summary.rows} of {summary.total} rows"]
     parts += [f"{summary.bad_rows} bad"] if summary.bad_rows else []
     parts += [f"{summary.failed} failed"] if summary.failed else []
     parts += ["interrupted, the rest was not read"] if summary.interrupted else []
     parts += ["given up early"] if summary.hopeless else []
     messages = "1 message" if summary.messages == 1 else f"{summary.messages} messages"
     return f"{', '.join(parts)}: {messages}, {summary.bytes} bytes, {summary.seconds:.2f} s,"
-
-
-def exit_code(summary: Summary) -> int:
-    """Say it to a script."""
-    if summary.interrupted:
-        return INTERRUPTED
-    if summary.complete:
-        return ALL
-    return NONE if summary.hopeless and not summary.rows else SOME

@@ -71,7 +71,7 @@ def test_no_file_steers_the_terminal(tmp_path: Path) -> None:
         'bill_length_mm,"odd\x1b[2Jname",sex\n39.1,,"fe\x1b]0;x\x07\u202e\r\nmale"\n\x9b31m,,male\n'
     )
     result = run("csv", path, "--dry-run")
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == 2, result.output
     assert all(line.isprintable() for line in result.output.split("\n"))
     assert r"\x1b]0;x\x07\u202e" in result.output
 

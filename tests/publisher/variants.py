@@ -74,6 +74,20 @@ def _r_builtin() -> bytes:
     return _written(rows).encode()
 
 
+def _r_write_table(delimiter: str) -> bytes:
+    """As `write.table(penguins, "birds.csv", sep=",")` writes it: rows have names, and their column has none."""
+    numbers = {"bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "year"}
+    lines = [delimiter.join(f'"{name}"' for name in birds()[0])]
+    for number, bird in enumerate(birds(), 1):
+        cells = [cell if name in numbers or cell == "NA" else f'"{cell}"' for name, cell in bird.items()]
+        lines.append(delimiter.join([f'"{number}"', *cells]))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _r_unquoted() -> bytes:
+    return _r_write_table(",").replace(b'"', b"")
+
+
 def _kaggle(gap: str) -> bytes:
     rows = [
         {
@@ -118,6 +132,9 @@ VARIANTS: Final[dict[str, Callable[[], bytes]]] = {
     "penguins-raw": lambda: _raw_file("{year}-11-11"),
     "penguins_lter, American days": lambda: _raw_file("11/16/{short}"),
     "R's own penguins": _r_builtin,
+    "R's write.table with commas": lambda: _r_write_table(","),
+    "R's write.table with tabs": lambda: _r_write_table("\t"),
+    "R's write.table without quotes": _r_unquoted,
     "Kaggle": lambda: _kaggle("."),
     "OpenML": lambda: _kaggle("?"),
     "written by pandas": _pandas,
