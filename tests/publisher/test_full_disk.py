@@ -91,5 +91,5 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "gone" / "out.db")
     with pytest.raises(BadOutboxError, match="No such file or directory"):
         outbox.store(Message(b"first", {}))
-    with pytest.raises(BadOutboxError, match="gone/out.db: No such file or directory$"):
+    with pytest.raises(BadOutboxError, match=r"gone/out\.db: No such file or directory$"):
         outbox.status()
