@@ -250,7 +250,7 @@ async def test_the_async_face_stores_and_awaits(topic: Topic, tmp_path: Path) ->
 
 @pytest.mark.timeout(600)
 def test_a_device_that_is_killed_loses_nothing(topic: Topic, tmp_path: Path) -> None:
-    """Killed at random moments, again and again: every id that `publish` returned for arrives."""
+    """Killed at one step or another of its code, again and again: every id that `publish` returned for arrives."""
     victim = Path(__file__).with_name("outbox_victim.py")
     done = subprocess.run(
         [sys.executable, str(victim), str(tmp_path), topic.broker, topic.name, str(KILLS), "7"],
