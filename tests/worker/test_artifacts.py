@@ -9,11 +9,13 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import xgboost
 
 from schemas.artifact import CARD_ATTRIBUTE, MAX_BYTES, seal, unseal
 from worker.artifacts import SHIPPED, ModelRefused, load
+from worker.booster import golden_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,15 +122,36 @@ def test_every_reason_is_named_at_once() -> None:
     assert [reason.split(":")[0] for reason in refused.value.reasons] == ["features", "labels"]
 
 
+def test_golden_readings_reach_every_leaf_of_every_tree() -> None:
+    """So that no leaf can move without a golden margin that moves with it."""
+    booster = opened()
+    trees = json.loads(booster.save_raw("json"))["learner"]["gradient_booster"]["model"]["trees"]
+    rows = golden_rows(load(ARTIFACT).card.golden)
+    reached = booster.predict(xgboost.DMatrix(rows, feature_names=booster.feature_names), pred_leaf=True)
+    for tree, found in zip(trees, reached.reshape(len(rows), -1).T, strict=True):
+        leaves = {leaf for leaf, child in enumerate(tree["left_children"]) if child == -1}
+        assert {int(leaf) for leaf in found} == leaves
+
+
+def test_every_golden_margin_is_compared() -> None:
+    """Any one that is off by little is seen, of whichever reading and class."""
+    classifier = load(ARTIFACT)
+    golden = classifier.card.golden
+    for row, column in np.ndindex(len(golden.rows), len(golden.margins[0])):
+        margins = np.array(golden.margins)
+        margins[row, column] += 1e-3
+        changed = golden.model_copy(update={"margins": margins.tolist()})
+        classifier.card = classifier.card.model_copy(update={"golden": changed})
+        assert classifier.deviations() == ["golden readings: the margins differ"]
+
+
 def test_other_trees_under_the_same_card_are_refused() -> None:
-    """Golden readings reach every leaf of every tree: any one that moved is seen."""
+    """A leaf that moved by little is seen, whatever its tree."""
     booster = opened()
     model = json.loads(booster.save_raw("json"))
     trees = model["learner"]["gradient_booster"]["model"]["trees"]
-    leaves = [
-        (tree, leaf) for tree in trees for leaf, child in enumerate(tree["left_children"]) if child == -1
-    ]
-    for tree, leaf in leaves:
+    for tree in (trees[0], trees[len(trees) // 2], trees[-1]):
+        leaf = tree["left_children"].index(-1)
         tree["split_conditions"][leaf] += 1e-3
         booster.load_model(bytearray(json.dumps(model).encode()))
         tree["split_conditions"][leaf] -= 1e-3
