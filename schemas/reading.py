@@ -30,6 +30,9 @@ MEASUREMENTS: Final = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "
 """The four measured features; a reading with none of them cannot be classified."""
 
 
+MAX_IDENTITY: Final = 200
+"""Characters of a `reading_id` or `device_id`."""
+
 # The bounds are far outside what has been published of any living penguin (little penguins of 1 kg to
 # emperors of 45 kg, chicks included), so that only the impossible breaks them.
 BillLength = Annotated[float, Field(ge=5, le=150, allow_inf_nan=False)]
@@ -40,7 +43,7 @@ Year = Annotated[int, Field(ge=1900, le=2100)]
 Sex = Literal["female", "male"]
 Island = Literal["Biscoe", "Dream", "Torgersen"]
 Identity = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
+    str, StringConstraints(min_length=1, max_length=MAX_IDENTITY, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
 ]
 
 NO_MEASUREMENT: Final = "at least one of the four measurements is needed"

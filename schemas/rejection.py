@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import reprlib
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.moment import Timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic_core import ErrorDetails
 
 VALUE_LENGTH: Final = 200
-"""Characters of an offending value that a reason repeats; the original bytes are kept beside it."""
+"""Characters of an offending value, or of a field's name, that a reason repeats; the original is kept beside it."""
+
+MAX_REASONS: Final = 20
+"""Reasons that one rejection names; how many more there are stands behind them."""
 
 
 class Reason(BaseModel):
@@ -27,10 +34,12 @@ class Reason(BaseModel):
 
 
 class Rejection(BaseModel):
-    """One refused reading (or, with no row, one refused message) with all that mending it takes.
+    """One refused reading (or, with no row, one refused message) with all that fixing it takes.
 
-    `original` is the message's payload as it came, in base64; `row` its position in a table, from 0; `reading_id`
-    as in a Prediction.
+    `original` is the message's payload as it came, in base64; of a row of a table, the row as a reading of its own.
+    `row` is its position in the table, from 0; `reading_id` as in a Prediction. `reasons` are 20 at most, the last
+    one then "and N more"; from the 1,001st refused row of a table on the first one, and how many more. `attributes`
+    are the message's: they stand in the first of its lines, and are null in those of its other rows, which follow.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -45,7 +54,7 @@ class Rejection(BaseModel):
     rejected_at: Timestamp
     delivery_attempt: int | None = None
     revision: str
-    attributes: dict[str, str] = {}
+    attributes: dict[str, str] | None = {}
 
 
 class Unusable(ValueError):  # noqa: N818  it reads as what it says of the payload, and callers catch it by that
@@ -59,31 +68,68 @@ class Unusable(ValueError):  # noqa: N818  it reads as what it says of the paylo
 def reason(error: ErrorDetails, *, field: str | None = None) -> Reason:
     """Say one of pydantic's errors in our words."""
     where = field if field is not None else (".".join(str(part) for part in error["loc"]) or "reading")
-    template = _RULES.get(error["type"])
-    rule = (
-        error["msg"].removeprefix("Value error, ")
-        if template is None
-        else template.format(**error.get("ctx", {}))
-    )
-    return Reason(field=where, rule=rule, value=shown(error["input"]) if error["loc"] else None)
+    value = shown(error["input"]) if error["loc"] else None
+    return Reason(field=shortened(where), rule=rule_of(error), value=value)
+
+
+def rule_of(error: ErrorDetails) -> str:
+    """Say in our words which rule one of pydantic's errors is about."""
+    template = RULES.get(error["type"])
+    if template is None:
+        return error["msg"].removeprefix("Value error, ")
+    return template.format(**error.get("ctx", {}))
 
 
 def reasons(error: ValidationError) -> tuple[Reason, ...]:
-    """Every reason of a validation error, in the order of the fields."""
-    return tuple(reason(each) for each in error.errors(include_url=False))
+    """The reasons of a validation error, in the order of the fields, capped."""
+    return capped([reason(each) for each in error.errors(include_url=False)])
+
+
+def capped(found: Sequence[Reason], total: int | None = None) -> tuple[Reason, ...]:
+    """The first MAX_REASONS, and how many more there are of a total that may be larger than what was found."""
+    beyond = (len(found) if total is None else total) - MAX_REASONS
+    return (*found[:MAX_REASONS], more(beyond)) if beyond > 0 else tuple(found)
+
+
+@lru_cache(maxsize=16)
+def more(count: int) -> Reason:
+    """Stand for so many reasons that are not named."""
+    return Reason(field=MORE, rule=f"and {count} more")
+
+
+MORE: Final = "more"
+"""The field of the reason that only counts others."""
 
 
 def shown(value: object) -> str:
     """Write an offending value as JSON would, shortened to VALUE_LENGTH characters."""
     if isinstance(value, str):
-        text = f'"{value}"'
+        text = f'"{value[:VALUE_LENGTH]}"'
     else:
         try:
-            text = _WORDS.get(word := reprlib.repr(value), word)
+            text = _WORDS.get(word := _short.repr(value), word)
         except ValueError:  # an integer of more digits than Python will write
             text = "a number of thousands of digits"
+    return shortened(text)
+
+
+def shortened(text: str) -> str:
+    """A text of at most VALUE_LENGTH characters."""
     return text if len(text) <= VALUE_LENGTH else text[: VALUE_LENGTH - 1] + "…"
 
+
+class _Short(reprlib.Repr):
+    """The standard one sorts all keys of a dictionary to show four of them, and goes six levels down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 3
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        return super().repr_dict(dict(islice(x.items(), self.maxdict + 1)), level)
+
+
+_short: Final = _Short()
 
 _WORDS: Final = {
     "True": "true",
@@ -93,7 +139,7 @@ _WORDS: Final = {
     "inf": "Infinity",
     "-inf": "-Infinity",
 }
-_RULES: Final = {
+RULES: Final = {
     "extra_forbidden": "unknown field",
     "finite_number": "a finite number is needed",
     "float_type": "a number is needed",

@@ -21,7 +21,8 @@ from schemas.reading import (
 MAX_ROWS: Final = 100_000
 """Rows in one table; Pub/Sub's 10 MB hold about twice as many."""
 
-_Column = Field(min_length=1, max_length=MAX_ROWS)
+# Of each column the first error only: a large table may have a million.
+_Column = Field(min_length=1, max_length=MAX_ROWS, fail_fast=True)
 
 
 class ReadingTable(BaseModel):

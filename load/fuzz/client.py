@@ -17,9 +17,10 @@ _ANSWERS_WITHIN_S: Final = 30.0
 class Connection:
     """One kept-alive HTTP/1.1 connection, opened anew where the server closed it."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, answers_within: float = _ANSWERS_WITHIN_S) -> None:
         self._host = host
         self._port = port
+        self._answers_within = answers_within
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, path: str, content: bytes) -> int:
@@ -32,7 +33,7 @@ class Connection:
             % (path.encode(), len(content))
         )
         writer.write(content)
-        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _ANSWERS_WITHIN_S)).lower()
+        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), self._answers_within)).lower()
         length = head.partition(b"content-length:")[2].split(b"\r\n", 1)[0]
         if length:
             await reader.readexactly(int(length))

@@ -1,0 +1,1 @@
+"""Amplification: messages within Pub/Sub's limits that cost a worker as much as a message can."""
