@@ -90,7 +90,7 @@ class Doubts:
 
     def settle(self, line: Prediction | Rejection) -> None:
         """Enter a found line's reading, where it was in doubt."""
-        attributes = getattr(line, "attributes", {})
+        attributes = getattr(line, "attributes", None) or {}
         expected = self._open.pop(line.reading_id, None) or self._open.pop(attributes.get(OWN_ID, ""), None)
         if expected is not None:
             self.arrived += 1

@@ -55,7 +55,7 @@ def decode_fields(
 
 
 def decode_valid(payload: bytes, *, version: str | None = None) -> Fields | DecodedTable | None:
-    """Read a payload in which nothing is wrong, soon and in bounded memory; None where it has to be inspected.
+    """Read a payload in which nothing is wrong, in bounded memory; None where `decode_fields` has to find out what is.
 
     Raises Unusable where the version is unknown.
     """

@@ -13,7 +13,7 @@ from pydantic_core import CoreConfig, SchemaValidator, core_schema, from_json
 from schemas import identity
 from schemas.attribute_headers import attributes_in
 from schemas.moment import Moment, parse
-from schemas.rejection import Reason, Unusable
+from schemas.rejection import MAX_REASONS, Reason, Unusable, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,9 @@ class Envelope:
     subscription: str = ""
     delivery_attempt: int | None = None
     ordering_key: str = ""
+    attribute_size: int = 0
+    """Characters of the attributes' values."""
+
     _identity: str = field(default="", init=False, repr=False, compare=False)
 
     @property
@@ -96,10 +99,14 @@ _MOST_ATTEMPTS: Final = 2**31 - 1
 """Pub/Sub's own field holds no more, nor could a line of JSON hold any number."""
 
 
+_LONGEST_ID: Final = 1_000
+"""Characters of a message's id, which stands in each of its lines; Pub/Sub's own have twenty."""
+
+
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True)
 
-    message_id: Annotated[str, Field(alias="messageId", min_length=1)]
+    message_id: Annotated[str, Field(alias="messageId", min_length=1, max_length=_LONGEST_ID)]
     data: str = ""
     attributes: dict[str, str] | None = None
     published_at: Annotated[Moment | None, Field(alias="publishTime")] = None
@@ -115,11 +122,29 @@ class _Wrapped(BaseModel):
 
 
 def wrapped(body: bytes) -> Envelope:
-    """Read a wrapped push body; raises NotAnEnvelope with every reason."""
+    """Read a wrapped push body; raises NotAnEnvelope with the reasons."""
+    if len(body) > _LONG_BODY and not _mostly_data(body):
+        raise NotAnEnvelope(f"{_NEEDED}more than a message's attributes may be stands beside its data")
     try:
         return _plain(from_json(body))
     except (AttributeError, LookupError, TypeError, ValueError):
         return _odd(body)
+
+
+_LONG_BODY: Final = 256 * 1024
+_MOST_BESIDE: Final = 800_000
+"""Bytes of a push without its data: 100 attributes of 256 and 1,024 bytes, all of them escaped, and some names."""
+
+_MOST_TEXTS: Final = 100_000
+_NO_DATA: Final = (b"[", b"{", b",")
+
+
+def _mostly_data(body: bytes) -> bool:
+    """Whether all of a long body but one text is short: else it would become up to eighty times as many bytes."""
+    pieces = body.split(b'"', _MOST_TEXTS)
+    longest = max(pieces, key=len)
+    beside = sum(map(len, pieces)) - len(longest)
+    return beside <= _MOST_BESIDE and not any(mark in longest for mark in _NO_DATA)
 
 
 def _plain(push: Any) -> Envelope:
@@ -136,10 +161,11 @@ def _plain(push: Any) -> Envelope:
     attempt = push.get("deliveryAttempt")
     published_at = None if published is None else _published(published)
     # Raises TypeError where one is no text, at a third of the cost of looking at each.
-    "".join(attributes.values())
+    attribute_size = len("".join(attributes.values()))
     if not (
         message_id
         and type(message_id) is str
+        and len(message_id) <= _LONGEST_ID
         and type(subscription) is str
         and type(data) is str
         and type(ordering_key) is str
@@ -147,7 +173,9 @@ def _plain(push: Any) -> Envelope:
         and (attempt is None or (type(attempt) is int and 0 <= attempt <= _MOST_ATTEMPTS))
     ):
         raise TypeError
-    return Envelope(message_id, data, None, published_at, attributes, subscription, attempt, ordering_key)
+    return Envelope(
+        message_id, data, None, published_at, attributes, subscription, attempt, ordering_key, attribute_size
+    )
 
 
 _NONE: Final[dict[str, str]] = {}
@@ -163,11 +191,13 @@ def _odd(body: bytes) -> Envelope:
     except ValidationError as error:
         raise NotAnEnvelope(_every(error)) from None
     message = push.message
+    attributes = message.attributes or {}
     return Envelope(
         message_id=message.message_id,
         data=message.data,
         published_at=message.published_at,
-        attributes=message.attributes or {},
+        attributes=attributes,
+        attribute_size=sum(map(len, attributes.values())),
         subscription=push.subscription,
         delivery_attempt=push.delivery_attempt,
         ordering_key=message.ordering_key,
@@ -184,7 +214,7 @@ _FIELDS: Final = frozenset({MESSAGE_ID_HEADER, PUBLISH_TIME_HEADER, SUBSCRIPTION
 
 
 class _Headers(BaseModel):
-    message_id: Annotated[str, Field(alias=MESSAGE_ID_HEADER, min_length=1)]
+    message_id: Annotated[str, Field(alias=MESSAGE_ID_HEADER, min_length=1, max_length=_LONGEST_ID)]
     published_at: Annotated[Moment | None, BeforeValidator(parse), Field(alias=PUBLISH_TIME_HEADER)] = None
     subscription: Annotated[str, Field(alias=SUBSCRIPTION_HEADER)] = ""
     ordering_key: Annotated[str, Field(alias=ORDERING_KEY_HEADER)] = ""
@@ -197,11 +227,13 @@ def unwrapped(body: bytes, headers: Mapping[str, str]) -> Envelope:
         known = _Headers.model_validate(headers)
     except ValidationError as error:
         raise NotAnEnvelope(_every(error)) from None
+    attributes = {name: value for name, value in attributes_in(headers).items() if name not in _FIELDS}
     return Envelope(
         message_id=known.message_id,
         body=body,
         published_at=known.published_at,
-        attributes={name: value for name, value in attributes_in(headers).items() if name not in _FIELDS},
+        attributes=attributes,
+        attribute_size=sum(map(len, attributes.values())),
         subscription=known.subscription,
         ordering_key=known.ordering_key,
     )
@@ -212,9 +244,18 @@ def _text(header: str) -> str:
     return header.encode(errors="replace").decode()
 
 
+_NEEDED: Final = "a Pub/Sub push envelope is needed: "
+_MOST_ERRORS: Final = 1_000
+
+
 def _every(error: ValidationError) -> str:
-    whole = "a Pub/Sub push envelope is needed: "
-    return whole + "; ".join(
-        f"{'.'.join(str(part) for part in each['loc']) or 'body'}: {each['msg'].removeprefix('Value error, ')}"
-        for each in error.errors(include_url=False, include_context=False, include_input=False)
-    )
+    if error.error_count() > _MOST_ERRORS:
+        return f"{_NEEDED}{error.error_count()} things are wrong"
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    said = [
+        f"{shortened('.'.join(str(part) for part in each['loc'])) or 'body'}: "
+        f"{each['msg'].removeprefix('Value error, ')}"
+        for each in errors
+    ]
+    rest = [f"and {len(said) - MAX_REASONS} more"] if len(said) > MAX_REASONS else []
+    return _NEEDED + "; ".join(said[:MAX_REASONS] + rest)

@@ -59,10 +59,16 @@ def inspected(payload: bytes, *, pause: Callable[[], object] = lambda: None) -> 
 
     `pause` is called between two slices of the work.
     """
-    raw = parsed(payload)
-    if isinstance(raw, dict) and any(isinstance(value, list) for value in raw.values()):
-        return _table(raw, pause)
-    return _reading(raw)
+    raw: Any = None
+    try:
+        raw = parsed(payload)
+        if isinstance(raw, dict) and any(isinstance(value, list) for value in raw.values()):
+            return _table(raw, pause)
+        return _reading(raw)
+    except Unusable as unusable:
+        # Not for somebody to read it all again.
+        unusable.names = named(raw)
+        raise
 
 
 def inspected_reading(payload: bytes) -> Fields:
@@ -125,7 +131,9 @@ def _unknown(raw: Mapping[str, Any]) -> list[Reason]:
         if len(found) == MAX_REASONS:
             break
         if name not in Reading.model_fields:
-            found.append(Reason(field=shortened(name) or "reading", rule=RULES["extra_forbidden"], value=shown(value)))
+            found.append(
+                Reason(field=shortened(name) or "reading", rule=RULES["extra_forbidden"], value=shown(value))
+            )
     return found
 
 

@@ -58,7 +58,12 @@ class Rejection(BaseModel):
 
 
 class Unusable(ValueError):  # noqa: N818  it reads as what it says of the payload, and callers catch it by that
-    """The payload can never be classified; carries every reason."""
+    """The payload can never be classified; carries the reasons.
+
+    `names` are its `reading_id` and `device_id`, or None where nobody looked for them yet.
+    """
+
+    names: tuple[str | None, str | None] | None = None
 
     def __init__(self, *reasons: Reason) -> None:
         super().__init__("; ".join(f"{reason.field}: {reason.rule}" for reason in reasons))

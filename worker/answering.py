@@ -29,6 +29,9 @@ log: Final = logging.getLogger(__name__)
 INLINE_ROWS: Final = 256
 """Up to so many readings are answered on the event loop: a thread's hand-over costs more than it spares there."""
 
+INLINE_BYTES: Final = 1024 * 1024
+"""Up to so many bytes of messages and their rejections, likewise."""
+
 TABLE_ROWS: Final = 2048
 """Rows of tables that are answered together: with more, nobody would compute while all of them become durable."""
 
@@ -64,7 +67,7 @@ class Answering:
         at, began = self._parts.now(), time.monotonic()
         works = [ticket.item for ticket in tickets]
         rows = sum(work.rows for work in works)
-        if rows <= INLINE_ROWS:
+        if _inline(rows, tickets):
             parts = self._answers(works, at)
         else:
             parts = await asyncio.to_thread(self._answers, works, at)
@@ -121,8 +124,11 @@ class Answering:
 
     async def _commit(self, batch: BatchCompleted) -> None:
         """Make the lines durable; a message fails only with the sink that it needs."""
-        kept = batch.kept
-        results, rejects = blocks(kept, batch.at, named=self._parts.gather)
+        kept, named = batch.kept, self._parts.gather
+        if not named or _inline(batch.rows, batch.tickets):
+            results, rejects = blocks(kept, batch.at, named=named)
+        else:
+            results, rejects = await asyncio.to_thread(blocks, kept, batch.at, named=True)
         began = time.monotonic()
         no_results, no_rejects = await self._both(results, rejects)
         batch.ended = time.monotonic()
@@ -151,6 +157,10 @@ class Answering:
             return await asyncio.gather(to_results, to_rejects)
         # One of them is nothing: two tasks for it would cost as much as the batch's lines.
         return await to_results, await to_rejects
+
+
+def _inline(rows: int, tickets: Sequence[Ticket[Work]]) -> bool:
+    return rows <= INLINE_ROWS and sum(ticket.size for ticket in tickets) <= INLINE_BYTES
 
 
 async def _written(sink: Sink, block: Block) -> SinkUnavailable | None:

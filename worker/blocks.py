@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from worker.even_lines import chained
@@ -31,7 +32,7 @@ def _named(results: Block, rejects: Block, kept: Kept) -> tuple[Block, Block]:
     """Give both blocks of a batch what sinks afar name and address them by."""
     works = [ticket.item for ticket, _ in kept]
     # A message's second delivery may bring other rows than its first: its block must not have the same name.
-    parts = [key for work in works if work.partial for key in work.identities()]
+    parts = [key for work in works if work.partial for key in work.keys]
     # Nor must it where the model failed on a reading that it answers the next time.
     parts += [
         f"{nth}:{len(lines.predictions)}"
@@ -53,4 +54,13 @@ def _traces(works: Sequence[Work], counts: Sequence[int]) -> Sequence[Mapping[st
     traces = [trace_context(work.envelope.attributes) for work in works]
     if not any(traces):
         return ()
-    return [trace for trace, count in zip(traces, counts, strict=True) for _ in range(count)]
+    return [
+        each
+        for trace, count in zip(traces, counts, strict=True)
+        for each in (repeat(_parent(trace), count) if count > 1 else (trace,) * count)
+    ]
+
+
+def _parent(trace: Mapping[str, str]) -> Mapping[str, str]:
+    """What of a trace context a table's many lines repeat: the span, not what every vendor adds to it."""
+    return {name: value for name, value in trace.items() if name.endswith("parent")}

@@ -17,6 +17,7 @@ from schemas.codec import SCHEMA_VERSION, decode_fields
 from schemas.features import CATEGORIES, FEATURES
 from schemas.reading import BOUNDS, MEASUREMENTS
 from schemas.table import MAX_ROWS, ReadingTable
+from schemas.values import MAX_VALUES
 from worker.cells import Cells, NotPlain, Vocabulary, codes, numbers
 from worker.priority import step_aside
 
@@ -87,7 +88,7 @@ def _texts(payload: bytes) -> dict[str, bytes]:
 
     A bracket inside of a text makes a piece that no name begins, or cells that nobody reads.
     """
-    *pieces, end = payload.split(b"]")
+    *pieces, end = payload.split(b"]", len(_NAMES) + 1)
     texts: dict[str, bytes] = {}
     before = b"{"
     for piece in pieces:
@@ -155,6 +156,9 @@ def _others(texts: Mapping[str, bytes], rows: int) -> dict[str, Any]:
     """Read the columns of text as the codec does; raises ValidationError, NotPlain."""
     if not texts:
         return dict.fromkeys(_OTHERS)
+    if any(b"{" in text or text.count(b",") > MAX_VALUES for text in texts.values()):
+        # pydantic makes up to eighty times as many bytes of such.
+        raise NotPlain
     members = b",".join(b'"%b":[%b]' % (name.encode(), text) for name, text in texts.items())
     table = ReadingTable.model_validate_json(b"{%b}" % members)
     if table.rows != rows:

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final, overload
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -95,21 +93,48 @@ def chained(parts: Sequence[Sequence[bytes]]) -> Sequence[bytes]:
     return _Chained(parts)
 
 
-def joined(lines: Sequence[bytes]) -> bytes | memoryview:
-    """All lines in one piece."""
+class Pieces:
+    """Lines that are too many bytes for one piece; as long as all of them, and iterated over in pieces of some size."""
+
+    __slots__ = ("_parts", "_size")
+
+    def __init__(self, parts: Sequence[bytes | memoryview], size: int) -> None:
+        """Store the parts, of so many bytes together."""
+        self._parts = parts
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self._parts)
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        """Join short parts up to half of _LARGE; a longer one is given as it is."""
+        waiting: list[bytes | memoryview] = []
+        size = 0
+        for part in self._parts:
+            if waiting and size + len(part) > _LARGE // 2:
+                yield waiting[0] if len(waiting) == 1 else b"".join(waiting)
+                waiting, size = [], 0
+            waiting.append(part)
+            size += len(part)
+        if waiting:
+            yield waiting[0] if len(waiting) == 1 else b"".join(waiting)
+
+
+def joined(lines: Sequence[bytes]) -> bytes | memoryview | Pieces:
+    """All lines in one piece, or, where that would be a long copy, in some."""
     pieces = _pieces(lines)
     if len(pieces) == 1:
         return pieces[0]
     size = sum(map(len, pieces))
-    if size < _LARGE:
-        return b"".join(pieces)
-    # Piece by piece: one long copy would keep the interpreter from everybody else.
-    whole = np.empty(size, dtype=np.uint8).data
-    end = 0
-    for piece in pieces:
-        begin, end = end, end + len(piece)
-        whole[begin:end] = piece
-    return whole
+    return b"".join(pieces) if size < _LARGE else Pieces(pieces, size)
+
+
+def size_of(lines: Sequence[bytes]) -> int:
+    """Bytes of lines."""
+    return sum(map(len, _pieces(lines)))
 
 
 def _pieces(lines: Sequence[bytes]) -> Sequence[bytes | memoryview]:

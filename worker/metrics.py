@@ -13,7 +13,6 @@ from prometheus_client import (
     generate_latest,
 )
 
-from schemas.reading import Reading
 from worker.drift_gauges import DriftGauges
 from worker.histogram import Histogram
 from worker.observer_failures import ObserverFailures, only_observes
@@ -23,14 +22,12 @@ if TYPE_CHECKING:
 
     from worker.drift import Drift
     from worker.observer import BatchCompleted
-    from worker.work import Work
 
 # When each series began is as long again as all the rest, and nobody asks.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it ships half its types
 
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 16384, 65536)
 _SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
-_FIELDS: Final = frozenset({*Reading.model_fields, "reading", "message"})
 
 
 class Queue(Protocol):
@@ -173,19 +170,9 @@ class Metrics:
         self._predictions.inc(batch.predicted)
         if batch.rejected:
             self._rejections.inc(batch.rejected)
-            for ticket, lines in batch.kept:
-                if lines.rejections:
-                    self._explain(ticket.item, len(lines.rejections))
-
-    def _explain(self, work: Work, rejections: int) -> None:
-        reasons = [reason for each in work.refused for reason in each.reasons]
-        for reason in reasons:
-            field = reason.field.partition(".")[0]
-            # Neither a sender's own words nor a parser's details: each label is a time series.
-            rule = reason.rule.partition(":")[0]
-            self._reasons.labels(field if field in _FIELDS else "other", rule).inc()
-        if failed := rejections - len(work.refused):
-            self._reasons.labels("model", "the model fails on this reading").inc(failed)
+            for _, lines in batch.kept:
+                for (field, rule), count in lines.reasons:
+                    self._reasons.labels(field, rule).inc(count)
 
     def duplicates(self, *, in_flight: int, durable: int) -> None:
         """Count the readings of a message that were seen before."""

@@ -12,10 +12,10 @@ from worker.answering import INLINE_ROWS, TABLE_ROWS, Answering
 from worker.batcher import Batcher, Bounds
 from worker.duplicates import Duplicates
 from worker.errors import DefectError, Retry
-from worker.reader import Reader, is_large, size_of
+from worker.reader import INLINE_BYTES, Reader, is_large, size_of
 from worker.rendering import Lines
 from worker.table_keys import TableKeys
-from worker.work import Work, read
+from worker.work import Work, read_inline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -58,8 +58,10 @@ class Pipeline:
 
         A reading that is known is not answered again: its first one's ticket is joined, or memory answers.
         """
-        work = await self._reader.read(envelope) if is_large(envelope) else read(envelope)
-        keys = work.identities()
+        work = None if is_large(envelope) else read_inline(envelope)
+        if work is None:
+            work = await self._reader.read(envelope)
+        keys = work.keys or work.identities()
         self._duplicates.move_on()
         if self._duplicates.all_new(keys):
             await self._claimed(work, keys)
@@ -85,10 +87,10 @@ class Pipeline:
         singles: list[tuple[Work, Told]] = []
         others: list[tuple[Work, Told]] = []
         for envelope, told in messages:
-            if is_large(envelope):
-                self._beside(self._read_beside(envelope, told), "reading a large message")
+            work = None if is_large(envelope) else read_inline(envelope)
+            if work is None:
+                self._beside(self._read_beside(envelope, told), "reading a message in a thread")
                 continue
-            work = read(envelope)
             (singles if type(work.readings) is dict else others).append((work, told))
         self._duplicates.move_on()
         if not self._together(singles):
@@ -140,7 +142,7 @@ class Pipeline:
         except Retry as error:
             told(error)
         else:
-            await self._joined(work, work.identities(), told)
+            await self._joined(work, work.keys, told)
 
     async def _joined(self, work: Work, keys: Sequence[str], told: Told) -> None:
         try:
@@ -152,7 +154,10 @@ class Pipeline:
 
     async def predict(self, envelope: Envelope) -> Lines:
         """Answer a message at once, through the same batches, and store nothing."""
-        lines: Lines = await self._submit(await self._reader.read(envelope, kept=False))
+        work = None if is_large(envelope) else read_inline(envelope, kept=False)
+        if work is None:
+            work = await self._reader.read(envelope, kept=False)
+        lines: Lines = await self._submit(work)
         return lines
 
     async def drain(self) -> None:
@@ -164,9 +169,9 @@ class Pipeline:
             await asyncio.wait(self._joining)
 
     def _submit(self, work: Work) -> Ticket[Work]:
-        rows = work.rows
-        batcher = self._tables if rows > INLINE_ROWS else self._batcher
-        return batcher.submit(work, rows, size_of(work.envelope), work.told is not None)
+        rows, refused = work.rows, work.refused_bytes
+        batcher = self._tables if rows > INLINE_ROWS or refused > INLINE_BYTES else self._batcher
+        return batcher.submit(work, rows, size_of(work.envelope) + refused, work.told is not None)
 
     def _claimed_part(self, work: Work, keys: Sequence[str], fresh: Sequence[int]) -> list[Ticket[Work]]:
         return [self._claimed(work.only(fresh), [keys[nth] for nth in fresh])] if fresh else []

@@ -14,6 +14,7 @@ from aiohttp import web
 from schemas.envelope import MESSAGE_ID_HEADER, Envelope, NotAnEnvelope, unwrapped, wrapped
 from worker.auth import Refusal, advice, judged
 from worker.errors import DefectError, Full, Retry
+from worker.even_lines import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +36,9 @@ NOT_AN_ENVELOPE: Final = 400
 NOTHING_USABLE: Final = 422
 LATER: Final = 503
 FULL: Final = 429
+
+_LARGE_ANSWER: Final = 1024 * 1024
+"""Bytes of an answer to `/predict` that are put together off the event loop."""
 
 
 class PushHandler:
@@ -77,7 +81,9 @@ class PushHandler:
             refusal = self._refusal(error)
             return web.Response(status=refusal.status, text=refusal.text, headers=_headers(refusal.status))
         status = web.HTTPOk.status_code if lines.predictions else NOTHING_USABLE
-        return web.Response(status=status, body=_answer(lines), content_type="application/json")
+        large = size_of(lines.predictions) + size_of(lines.rejections) > _LARGE_ANSWER
+        answer = await asyncio.to_thread(_answer, lines) if large else _answer(lines)
+        return web.Response(status=status, body=answer, content_type="application/json")
 
     def begin(self, body: bytes, head: Head, answer: Answer) -> None:
         """Take a push from the fast lane; `answer` is called once with its status."""

@@ -17,8 +17,8 @@ INLINE_BYTES: Final = 128 * 1024
 
 
 def size_of(envelope: Envelope) -> int:
-    """Bytes of a message as it came."""
-    return len(envelope.data) if envelope.body is None else len(envelope.body)
+    """Bytes of a message as it came, attributes included."""
+    return len(envelope.data if envelope.body is None else envelope.body) + envelope.attribute_size
 
 
 def is_large(envelope: Envelope) -> bool:
@@ -27,24 +27,41 @@ def is_large(envelope: Envelope) -> bool:
 
 
 class Reader:
-    """Reads large messages one after the other: two threads would only take the interpreter from each other."""
+    """Reads large messages one after the other: two threads would only take the interpreter from each other.
+
+    Short ones in which something is wrong have a line of their own, in which none waits for ten million bytes.
+    """
 
     def __init__(self, *, most_bytes: int) -> None:
-        """Store how many bytes may wait to be read; one message may, however large."""
+        """Store how many bytes may wait to be read in each line; one message may, however large."""
         self._most_bytes = most_bytes
-        self._bytes = 0
-        self._turn = asyncio.Lock()
+        self._large = _Line()
+        self._short = _Line()
 
     async def read(self, envelope: Envelope, *, kept: bool = True) -> Work:
-        """Read a message as `work.read` does; raises Full."""
-        if not is_large(envelope):
-            return read(envelope, kept=kept)
+        """Read a message in a thread as `work.read` does, with its `keys` where it is kept; raises Full."""
+        line = self._large if is_large(envelope) else self._short
         size = size_of(envelope)
-        if self._bytes and self._bytes + size > self._most_bytes:
-            raise Full(f"{self._bytes} bytes are waiting to be read already")
-        self._bytes += size
+        if line.size and line.size + size > self._most_bytes:
+            raise Full(f"{line.size} bytes are waiting to be read already")
+        line.size += size
         try:
-            async with self._turn:
-                return await asyncio.to_thread(read, envelope, kept=kept)
+            async with line.turn:
+                return await asyncio.to_thread(_read, envelope, kept=kept)
         finally:
-            self._bytes -= size
+            line.size -= size
+
+
+class _Line:
+    """Messages that wait to be read, and how many bytes they have."""
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.size = 0
+
+
+def _read(envelope: Envelope, *, kept: bool) -> Work:
+    work = read(envelope, kept=kept)
+    if kept:
+        work.keys = work.identities()
+    return work

@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import orjson
 
-from schemas.codec import Refused, encode, in_base64, row_of
 from schemas.features import FEATURES
 from schemas.identity import identity
-from schemas.reading import Reading
-from schemas.rejection import Reason
-from worker.columns import Columns
+from worker.rejection_lines import failed, rejections
 from worker.table_lines import LEAST_ROWS, Message, Said, TooUneven, table_lines
 
 if TYPE_CHECKING:
@@ -28,9 +25,9 @@ if TYPE_CHECKING:
     from schemas.reading import Fields
     from worker.classifier import Answers
     from worker.isolation import Isolated
+    from worker.rejection_lines import Reasons
     from worker.work import Work
 
-_LINE: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 DIGITS: Final = 6
 """Digits of a probability; a float32 holds about seven."""
 
@@ -43,6 +40,8 @@ class Lines:
 
     predictions: Sequence[bytes] = ()
     rejections: Sequence[bytes] = ()
+    reasons: Reasons = ()
+    """How often the rejections name each field and rule, without a sender's own words."""
 
 
 def render(
@@ -112,7 +111,7 @@ def _table(work: Work, rows: NDArray[np.float32], run: Answers, stamp: _Stamp) -
         lines = table_lines(readings, work.positions, Said(run, np.isnan(rows)), message=message, end=end)
     except TooUneven:
         return None
-    return Lines(lines, [_rejection(work, each, stamp) for each in work.refused])
+    return Lines(lines, *rejections(work, work.refused, at=stamp.at, revision=stamp.revision))
 
 
 def _many(work: Work, middles: Sequence[str], guilty: Mapping[int, str], stamp: _Stamp) -> Lines:
@@ -121,11 +120,11 @@ def _many(work: Work, middles: Sequence[str], guilty: Mapping[int, str], stamp: 
     if guilty:
         chosen = [nth for nth in chosen if nth not in guilty]
         middles = [middles[nth] for nth in chosen]
-    refused = (*work.refused, *(_guilty(work, nth, why) for nth, why in guilty.items()))
+    refused = (*work.refused, *failed(work, guilty))
     end = f',"published_at":{_json(work.envelope.published_at)}{stamp.end}'
     return Lines(
         [f"{who}{middle}{end}".encode() for who, middle in zip(_whos(work, chosen), middles, strict=True)],
-        [_rejection(work, each, stamp) for each in refused],
+        *rejections(work, refused, at=stamp.at, revision=stamp.revision),
     )
 
 
@@ -233,39 +232,3 @@ def _chosen(column: list[Any] | None, chosen: Sequence[int]) -> list[Any]:
     if column is None:
         return [None] * len(chosen)
     return column if len(column) == len(chosen) else [column[nth] for nth in chosen]
-
-
-def _rejection(work: Work, refused: Refused, stamp: _Stamp) -> bytes:
-    envelope = work.envelope
-    line = {
-        "reasons": [each.model_dump() for each in refused.reasons],
-        "original": refused.original,
-        "reading_id": identity(refused.reading_id, envelope.identity, refused.row),
-        "message_id": envelope.message_id,
-        "row": refused.row,
-        "device_id": refused.device_id,
-        "published_at": envelope.published_at,
-        "rejected_at": stamp.at,
-        "delivery_attempt": envelope.delivery_attempt,
-        "revision": stamp.revision,
-        "attributes": dict(envelope.attributes),
-    }
-    return orjson.dumps(line, option=_LINE)
-
-
-def _guilty(work: Work, nth: int, why: str) -> Refused:
-    """A reading that passed every check and still cannot be answered."""
-    readings = work.readings
-    if readings is None:
-        raise IndexError(nth)
-    if isinstance(readings, dict):
-        alone = Reading.model_construct(**readings)
-    else:
-        alone = row_of(readings.table() if isinstance(readings, Columns) else readings, nth)
-    return Refused(
-        reasons=(Reason(field="model", rule=f"the model fails on this reading: {why}"),),
-        original=in_base64(encode(alone)),
-        row=None if isinstance(readings, dict) else work.positions[nth],
-        reading_id=alone.reading_id,
-        device_id=alone.device_id,
-    )

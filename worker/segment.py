@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from schemas.permissions import PRIVATE, create, make_folder
 from schemas.segment import FILLER, OPEN, SUFFIX, hour_of, sealed, segments, whole
+from worker.even_lines import Pieces
 from worker.priority import step_aside
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Segment:
         sync(folder)
         return cls(path, descriptor)
 
-    def append(self, content: bytes | memoryview) -> None:
+    def append(self, content: bytes | memoryview | Pieces) -> None:
         """Append lines and return when they are on the disk, under the segment's name.
 
         Where the disk fails, none of them is left behind.
@@ -134,15 +135,25 @@ class Segment:
             if place and os.pread(self._descriptor, 1, place - 1) in _NO_LINE:
                 raise SegmentLostError
 
-    def _write_pieces(self, content: bytes | memoryview) -> None:
+    def _write_pieces(self, content: bytes | memoryview | Pieces) -> None:
         """Write behind the last lines, all but the last piece synced."""
-        view, place = memoryview(content), self.size
-        while len(view) > 2 * PIECE:
-            self._write(view[:PIECE], place)
-            os.fdatasync(self._descriptor)
-            view, place = view[PIECE:], place + PIECE
-            step_aside()
-        self._write(view, place)
+        place = unsynced = self.size
+        for piece in content if isinstance(content, Pieces) else (content,):
+            if place - unsynced > PIECE:
+                self._sync_piece()
+                unsynced = place
+            view = memoryview(piece)
+            while len(view) > 2 * PIECE:
+                self._write(view[:PIECE], place)
+                self._sync_piece()
+                view, place = view[PIECE:], place + PIECE
+                unsynced = place
+            self._write(view, place)
+            place += len(view)
+
+    def _sync_piece(self) -> None:
+        os.fdatasync(self._descriptor)
+        step_aside()
 
     def _write(self, content: bytes | memoryview, place: int) -> None:
         view = memoryview(content)

@@ -78,9 +78,17 @@ TRACE_ATTRIBUTES: Final = ("traceparent", "tracestate", "googclient_traceparent"
 """The message attributes that carry W3C trace context; the prefixed ones are those of Google's own clients."""
 
 
+_LONGEST_CONTEXT: Final = 512
+"""Characters that W3C has every platform carry on."""
+
+
 def trace_context(attributes: Mapping[str, str]) -> dict[str, str]:
-    """The trace context among a message's attributes."""
-    return {name: attributes[name] for name in TRACE_ATTRIBUTES if name in attributes}
+    """The trace context among a message's attributes, but for what is too long to be one."""
+    return {
+        name: attributes[name]
+        for name in TRACE_ATTRIBUTES
+        if name in attributes and len(attributes[name]) <= _LONGEST_CONTEXT and attributes[name].isascii()
+    }
 
 
 class Sink(Protocol):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, cast, overload
 
 import numpy as np
 
-from schemas.codec import SCHEMA_ATTRIBUTE, Refused, decode_fields, peek_identity, select
+from schemas.codec import SCHEMA_ATTRIBUTE, Refused, decode_fields, decode_valid, peek_identity, select
 from schemas.features import columns_matrix, fields_matrix
 from schemas.identity import identity
-from schemas.rejection import Reason, Unusable
+from schemas.rejection import Reason, Unusable, shortened
 from worker.columns import WORTH_BYTES, Columns, columns
+from worker.priority import step_aside
 from worker.table_keys import TableKeys
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 NOTHING: Final[tuple[()]] = ()
+
+INSPECTED_BYTES: Final = 2_048
+"""Bytes of an invalid payload that are inspected on the event loop, in a millisecond or so."""
+
+_LINE_BYTES: Final = 512
+_REASON_BYTES: Final = 128
+"""About what the line of a rejection takes beside its original, and what each of its reasons does."""
 
 
 # Not frozen, as one is made for every push: freezing costs as much as finding the bird's species.
@@ -50,6 +58,9 @@ class Work:
     keys: Sequence[str] = NOTHING
     """What each answer is known by while it is under way, where it is kept."""
 
+    refused_bytes: int = 0
+    """About how many bytes the lines of its rejections take."""
+
     told: Callable[[Retry | None], None] | None = None
     """Who is told once the answers are durable (None), or why the message must come again."""
 
@@ -64,15 +75,12 @@ class Work:
         return (1 if type(self.readings) is dict else len(self.positions)) + len(self.refused)
 
     def identities(self) -> Sequence[str]:
-        """What each answer is known by, usable readings first; what was refused also by what came, for it may be mended."""
+        """What each answer is known by, usable readings first; what was refused also by what came, for it may be fixed."""
         envelope, readings = self.envelope, self.readings
         if type(readings) is dict and not self.refused:
             return [readings.get("reading_id") or envelope.identity]
         message = envelope.identity
-        refused = [
-            f"{identity(each.reading_id, message, each.row)}\n{_digest(each.original)}"
-            for each in self.refused
-        ]
+        refused = [_refused_key(message, each) for each in self.refused]
         if readings is None:
             return refused
         if isinstance(readings, Columns) and readings.reading_id is None:
@@ -105,51 +113,73 @@ class Work:
         )
 
 
-def _digest(original: str) -> str:
-    return hashlib.blake2b(original.encode(), digest_size=16).hexdigest()
+def _refused_key(message: str, refused: Refused) -> str:
+    """Short, whatever came, for keys are remembered for minutes; no reading can be named like this."""
+    came = f"{identity(refused.reading_id, message, refused.row)}\n{refused.original}"
+    return "\n" + hashlib.blake2b(came.encode(), digest_size=16).hexdigest()
 
 
 def read(envelope: Envelope, *, kept: bool = True) -> Work:
-    """Decode a message; whatever is wrong with it is in `refused`, with every reason."""
+    """Decode a message; whatever is wrong with it is in `refused`, with the reasons."""
+    return _read(envelope, kept=kept, longest=None)
+
+
+def read_inline(envelope: Envelope, *, kept: bool = True) -> Work | None:
+    """Decode a message on the event loop; None where something in it is wrong, and what would take long to find out."""
+    return _read(envelope, kept=kept, longest=INSPECTED_BYTES)
+
+
+@overload
+def _read(envelope: Envelope, *, kept: bool, longest: None) -> Work: ...
+@overload
+def _read(envelope: Envelope, *, kept: bool, longest: int) -> Work | None: ...
+def _read(envelope: Envelope, *, kept: bool, longest: int | None) -> Work | None:
     version = envelope.attributes.get(SCHEMA_ATTRIBUTE)
     try:
         payload = envelope.payload
         if len(payload) >= WORTH_BYTES and (table := columns(payload, version=version)) is not None:
             return Work(envelope, table, range(len(table.matrix)), (), kept)
-        decoded = decode_fields(payload, version=version)
+        if longest is None or len(payload) <= longest:
+            decoded = decode_fields(payload, version=version, pause=step_aside)
+        elif (valid := decode_valid(payload, version=version)) is not None:
+            decoded = valid
+        else:
+            return None
     except Unusable as unusable:
         return _unusable(envelope, unusable, kept=kept)
     except Exception as error:
         # Decoding is pure: what breaks it now would break it with every delivery.
         log.exception("decoding a message broke")
         broken = Unusable(
-            Reason(field="reading", rule=f"it cannot be decoded: {type(error).__name__}: {error}")
+            Reason(field="reading", rule=shortened(f"it cannot be decoded: {type(error).__name__}: {error}"))
         )
         return _unusable(envelope, broken, kept=kept)
     if isinstance(decoded, dict):
         return Work(envelope, decoded, NOTHING, (), kept)
-    return Work(
-        envelope=envelope,
-        readings=decoded.table,
-        positions=decoded.positions,
-        refused=decoded.refused,
-        kept=kept,
-    )
+    refused = decoded.refused
+    return Work(envelope, decoded.table, decoded.positions, refused, kept, refused_bytes=_bytes_of(refused))
 
 
 def _unusable(envelope: Envelope, unusable: Unusable, *, kept: bool) -> Work:
-    refused = _refused(envelope, unusable)
-    return Work(envelope=envelope, readings=None, positions=NOTHING, refused=(refused,), kept=kept)
+    refused = (_refused(envelope, unusable),)
+    return Work(envelope, None, NOTHING, refused, kept, refused_bytes=_bytes_of(refused))
 
 
 def _refused(envelope: Envelope, unusable: Unusable) -> Refused:
-    try:
-        reading_id, device_id = peek_identity(envelope.payload)
-    except Unusable:
-        reading_id = device_id = None
+    names = unusable.names
+    if names is None:
+        try:
+            names = peek_identity(envelope.payload)
+        except Unusable:
+            names = None, None
+    reading_id, device_id = names
     return Refused(
         reasons=unusable.reasons, original=envelope.original, reading_id=reading_id, device_id=device_id
     )
+
+
+def _bytes_of(refused: Sequence[Refused]) -> int:
+    return sum(len(each.original) + _LINE_BYTES + _REASON_BYTES * len(each.reasons) for each in refused)
 
 
 def encoded(works: Sequence[Work]) -> NDArray[np.float32]:

@@ -108,6 +108,11 @@ async def _push(address: str, body: bytes) -> tuple[int, float, list[float]]:
 def _written(folder: Path, singles: int) -> int:
     """The bytes of all lines but those of the readings beside."""
     found = [each.read_bytes() for kind in ("predictions", "rejections") for each in segments(folder / kind)]
-    own = [line for content in found for line in content.splitlines(keepends=True) if b'"message_id":"beside-' not in line]
+    own = [
+        line
+        for content in found
+        for line in content.splitlines(keepends=True)
+        if b'"message_id":"beside-' not in line
+    ]
     del singles
     return sum(map(len, own))

@@ -16,7 +16,7 @@ from schemas.reading import Reading
 from schemas.rejection import Reason, Rejection, Unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from publisher.client import ReadingPublisher
@@ -52,9 +52,24 @@ class Wanted:
 def rejected(uri: str, wanted: Wanted) -> Iterator[Rejection]:
     """Each reading's first rejection of those that were asked for; raises Trouble."""
     seen = Seen()
-    for one in lines(uri, Rejection):
+    for one in _with_attributes(lines(uri, Rejection)):
         if wanted.takes(one) and seen.add(known_as(one)):
             yield one
+
+
+def _with_attributes(found: Iterable[Rejection]) -> Iterator[Rejection]:
+    """Give each row of a table its message's attributes, which stand in the first of the message's lines only."""
+    first: Rejection | None = None
+    for one in found:
+        if one.attributes is not None:
+            first = one
+            yield one
+        else:
+            known = first is not None and (first.message_id, first.rejected_at) == (
+                one.message_id,
+                one.rejected_at,
+            )
+            yield one.model_copy(update={"attributes": first.attributes if first and known else {}})
 
 
 def original(one: Rejection) -> bytes:
@@ -70,7 +85,7 @@ def judged(one: Rejection) -> Reading | tuple[Reason, ...]:
     decoding = decode if one.row is None else decode_reading
     try:
         payload = Envelope(one.message_id, one.original).payload
-        decoded = decoding(payload, version=one.attributes.get(SCHEMA_ATTRIBUTE))
+        decoded = decoding(payload, version=(one.attributes or {}).get(SCHEMA_ATTRIBUTE))
     except Unusable as error:
         return error.reasons
     if isinstance(decoded, DecodedTable):
@@ -96,7 +111,7 @@ class Replay:
         if self._publisher is not None:
             kept = {
                 name: word
-                for name, word in one.attributes.items()
+                for name, word in (one.attributes or {}).items()
                 if not name.startswith(("goog", "rookery_"))
             }
             self._publisher.publish(verdict, **{**kept, LINEAGE: one.message_id})

@@ -8,13 +8,14 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from schemas.permissions import PRIVATE
+from worker.even_lines import size_of
 from worker.priority import give_way
 from worker.segment import make, recover
 from worker.sink import SinkUnavailable
 from worker.sinks.segment_line import QUICK_SECONDS, Roll, SegmentLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from worker.sink import Block
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 SMALL_LINES: Final = 512
-"""Up to so many lines are a small block, which may be written on the event loop."""
+SMALL_BYTES: Final = 512 * 1024
+"""Up to so many lines of so many bytes are a small block, which may be written on the event loop."""
 
 
 class FolderSink:
@@ -58,7 +60,7 @@ class FolderSink:
     async def write(self, block: Block) -> None:
         """Return when every line is on the disk under a name that is there too; raises SinkUnavailable."""
         try:
-            await (self._small if len(block.lines) <= SMALL_LINES else self._large).append(block)
+            await (self._small if _is_small(block.lines) else self._large).append(block)
         except OSError as error:
             raise self._unavailable(error) from error
 
@@ -73,6 +75,10 @@ class FolderSink:
         make(self._root, self._mode)
         if left := recover(self._root):
             log.warning("sealed segments of a worker that was killed", extra={"segments": left})
+
+
+def _is_small(lines: Sequence[bytes]) -> bool:
+    return len(lines) <= SMALL_LINES and size_of(lines) <= SMALL_BYTES
 
 
 __all__ = ["FolderSink", "Roll"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from schemas.permissions import PRIVATE
 from schemas.segment import sealed
-from worker.even_lines import joined
+from worker.even_lines import Pieces, joined
 from worker.segment import Segment, SegmentLostError
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class SegmentLine:
         if segment.size >= self._roll.size:
             self._seal()
 
-    def _appended(self, content: bytes | memoryview, at: datetime) -> Segment:
+    def _appended(self, content: bytes | memoryview | Pieces, at: datetime) -> Segment:
         """Append to the open segment, or to a new one, and give it."""
         try:
             return self._append(content, at)
@@ -134,7 +134,7 @@ class SegmentLine:
             # A new one takes its place at once, folders included; where that is lost as well, the sender retries.
             return self._append(content, at)
 
-    def _append(self, content: bytes | memoryview, at: datetime) -> Segment:
+    def _append(self, content: bytes | memoryview | Pieces, at: datetime) -> Segment:
         segment = self._segment = self._segment or Segment.start(self._root, at, self._mode)
         try:
             segment.append(content)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from worker.even_lines import size_of
 from worker.sink import SinkUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from google.pubsub_v1 import PublisherAsyncClient
     from google.pubsub_v1.types import PubsubMessage
@@ -26,19 +28,27 @@ MOST_BYTES: Final = 9_500_000
 CUT: Final = "original_cut"
 """The attribute of a rejection whose original was too long for a message: it says how many characters are missing."""
 
+_SHORT_LINES: Final = 512
+_SHORT_BYTES: Final = 512 * 1024
+"""Up to so many lines of so many bytes become messages on the event loop."""
+
+_AT_ONCE: Final = 8
+"""Requests of one block that are under way: with all of them at once, a block would be in memory a third time."""
+
+_ATTRIBUTE_BYTES: Final = 1_024
 _TOLD: Final = ("species", "model", "reading_id", "revision")
 _ATTEMPTS: Final = 3
 
 
 class TopicSink:
-    """Publishes a block with as few requests as Pub/Sub's limits allow, all of them at once.
+    """Publishes a block with as few requests as Pub/Sub's limits allow, some of them at once.
 
     A message's attributes are `species`, `model` and `reading_id` (of a rejection `reading_id` and `revision`)
     and the trace context that the reading came with. PUBSUB_EMULATOR_HOST is honoured.
     """
 
     def __init__(self, topic: str, *, write_seconds: float) -> None:
-        """Store the full name of the topic, and how long one write may take with all its retries."""
+        """Store the full name of the topic, and how long one request may take with all its retries."""
         self._topic = topic
         self._write_seconds = write_seconds
         self._client: PublisherAsyncClient | None = None
@@ -56,16 +66,34 @@ class TopicSink:
     async def write(self, block: Block) -> None:
         """Return when Pub/Sub has every line; raises SinkUnavailable."""
         requests = requests_of(_messages(block))
+        turn = asyncio.Lock()
+        short = len(block.lines) <= _SHORT_LINES and size_of(block.lines) <= _SHORT_BYTES
         try:
-            async with asyncio.timeout(self._write_seconds):
-                await asyncio.gather(*(self._publish(messages) for messages in requests))
-        except TimeoutError:
-            raise SinkUnavailable(f"{self._topic}: no answer within {self._write_seconds:g} s") from None
+            async with asyncio.TaskGroup() as group:
+                for _ in range(_AT_ONCE):
+                    group.create_task(self._publish_all(requests, turn, short=short))
+        except* SinkUnavailable as errors:
+            raise errors.exceptions[0] from None
 
     async def close(self) -> None:
         """Close the connection."""
         if self._client is not None:
             await self._client.transport.close()  # type: ignore[no-untyped-call]  # generated code
+
+    async def _publish_all(
+        self, requests: Iterator[list[PubsubMessage]], turn: asyncio.Lock, *, short: bool
+    ) -> None:
+        """Publish request after request until there are none; those of a long block are made in threads."""
+        while True:
+            async with turn:
+                messages = next(requests, None) if short else await asyncio.to_thread(next, requests, None)
+            if messages is None:
+                return
+            try:
+                async with asyncio.timeout(self._write_seconds):
+                    await self._publish(messages)
+            except TimeoutError:
+                raise SinkUnavailable(f"{self._topic}: no answer within {self._write_seconds:g} s") from None
 
     async def _publish(self, messages: list[PubsubMessage]) -> None:
         from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415  loaded only where it is used
@@ -78,7 +106,7 @@ class TopicSink:
             raise SinkUnavailable(f"{self._topic}: {error}") from error
 
 
-def requests_of(messages: Sequence[PubsubMessage]) -> Iterator[list[PubsubMessage]]:
+def requests_of(messages: Iterable[PubsubMessage]) -> Iterator[list[PubsubMessage]]:
     """Share out messages over as few requests as Pub/Sub's limits of number and bytes allow, in their order."""
     request: list[PubsubMessage] = []
     size = 0
@@ -93,24 +121,29 @@ def requests_of(messages: Sequence[PubsubMessage]) -> Iterator[list[PubsubMessag
         yield request
 
 
-def _messages(block: Block) -> list[PubsubMessage]:
+def _messages(block: Block) -> Iterator[PubsubMessage]:
     from google.pubsub_v1.types import PubsubMessage  # noqa: PLC0415  loaded only where it is used
 
-    traces: Sequence[Mapping[str, str]] = block.traces or [{}] * len(block.lines)
-    messages = []
+    traces: Iterable[Mapping[str, str]] = block.traces or repeat({}, len(block.lines))
     for line, trace in zip(block.lines, traces, strict=True):
         data, attributes = _fitting(line.rstrip(b"\n"))
-        messages.append(PubsubMessage(data=data, attributes={**attributes, **trace}))
-    return messages
+        yield PubsubMessage(data=data, attributes={**attributes, **trace})
 
 
 def _fitting(line: bytes) -> tuple[bytes, dict[str, str]]:
-    """A line with its attributes; the original in a rejection is cut where the line is longer than a message may be."""
+    """A line with its attributes; a rejection longer than a message may be is cut in what it repeats of its message."""
     said: dict[str, Any] = orjson.loads(line)
-    attributes = {name: value for name in _TOLD if isinstance(value := said.get(name), str)}
+    attributes = {
+        name: value
+        for name in _TOLD
+        if isinstance(value := said.get(name), str) and len(value.encode()) <= _ATTRIBUTE_BYTES
+    }
     excess = len(line) - MOST_BYTES + 10_000
     if excess <= 0 or not isinstance(said.get("original"), str):
         return line, attributes
+    if len(said["original"]) < excess:
+        # Attributes so long come from no Pub/Sub.
+        said["attributes"] = None
     said["original"] = said["original"][:-excess]
     return orjson.dumps(said), {**attributes, CUT: str(excess)}
 
