@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NotRequired
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from typing_extensions import TypedDict
 
 from schemas.decoded import DecodedTable, Refused, in_base64
 from schemas.reading import MAX_IDENTITY, MEASUREMENTS, NO_MEASUREMENT, Fields, Reading, validate_fields
 from schemas.rejection import MAX_REASONS, RULES, Reason, Unusable, capped, more, rule_of, shortened, shown
 from schemas.table import MAX_ROWS, ReadingTable, uneven
-from schemas.values import parsed
+from schemas.values import TooManyValuesError, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +34,9 @@ EVERY_REASON_ROWS: Final = 1_000
 _NAMES: Final = tuple(Reading.model_fields)
 _LONGEST: Final = 1_000
 """Characters of a text that are validated; no field takes so many."""
+
+_BEGIN_BYTES: Final = 16 * 1024
+"""What is read of a payload that is too large to be read."""
 
 _REMEMBERED: Final = 1_000
 """Different reasons that are kept to be used again."""
@@ -65,10 +68,27 @@ def inspected(payload: bytes, *, pause: Callable[[], object] = lambda: None) -> 
         if isinstance(raw, dict) and any(isinstance(value, list) for value in raw.values()):
             return _table(raw, pause)
         return _reading(raw)
+    except TooManyValuesError as error:
+        begin = _begin(payload)
+        unknown = _unknown(begin)
+        known = sum(name in Reading.model_fields for name in begin)
+        total = 1 + error.count - known if unknown else 1
+        unusable = Unusable(*capped([*error.reasons, *unknown], total))
+        unusable.names = named(begin)
+        raise unusable from None
     except Unusable as unusable:
         # Not for somebody to read it all again.
         unusable.names = named(raw)
         raise
+
+
+def _begin(payload: bytes) -> dict[str, Any]:
+    """The first members of an object that is too large to be read."""
+    try:
+        raw = from_json(payload[:_BEGIN_BYTES], allow_partial=True)
+    except ValueError:
+        return {}
+    return raw if isinstance(raw, dict) else {}
 
 
 def inspected_reading(payload: bytes) -> Fields:

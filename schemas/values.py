@@ -12,33 +12,57 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_VALUES: Final = 1_200_000
-"""Values in one payload, nested ones too: a table of the most rows has a million cells in ten columns.
+"""Values in one payload, nested ones too: a table of the most rows has a million cells in ten columns."""
 
-Beyond that, ten million bytes of `{"":0},` would be a gigabyte of objects.
+MAX_NESTED: Final = 200_000
+"""Names, arrays and objects in one payload: a valid one has some twenty, an invalid one may have some for each row.
+
+Ten million bytes of `{"":0},` would be several hundred megabytes of objects, and nothing else ran while they are made.
 """
 
 _SLICE: Final = 64 * 1024
 
 
+class TooManyValuesError(Unusable):
+    """A payload of more values than can be read; `count` is how many names it has, in whatever object."""
+
+    def __init__(self, reason: Reason, *, count: int) -> None:
+        super().__init__(reason)
+        self.count = count
+
+
 def parsed(payload: bytes) -> Any:
-    """Read a JSON text as Python's objects; raises Unusable where it is none, or has more than MAX_VALUES values."""
-    # No value is shorter than one character.
-    if len(payload) > MAX_VALUES and _more_than_possible(payload):
-        raise Unusable(Reason(field="reading", rule=f"at most {MAX_VALUES} values are possible"))
+    """Read a JSON text as Python's objects; raises Unusable where it is none, TooManyValuesError where it is too many."""
+    # None of them is shorter than one character.
+    if len(payload) > MAX_NESTED and _may_be_too_many(payload):
+        _hold(payload)
     try:
         return from_json(payload)
     except ValueError as error:
         raise Unusable(Reason(field="reading", rule=f"JSON is needed: {error}")) from None
 
 
-def _more_than_possible(payload: bytes) -> bool:
-    # Commas and brackets in texts count here; only where that is too much are the texts looked for.
-    return _marks(payload) > MAX_VALUES and sum(map(_marks, _beyond_texts(payload))) > MAX_VALUES
+def _may_be_too_many(payload: bytes) -> bool:
+    # What stands in texts counts here; only where that is too much are the texts looked for.
+    brackets = payload.count(b"[") + payload.count(b"{")
+    return brackets + payload.count(b",") > MAX_VALUES or brackets + payload.count(b":") > MAX_NESTED
 
 
-def _marks(text: bytes) -> int:
-    """Every value but the first one has a comma before it, or is the first one in brackets."""
-    return text.count(b",") + text.count(b"[") + text.count(b"{")
+def _hold(payload: bytes) -> None:
+    """Raise TooManyValuesError where there are: every value but the first has a comma or a bracket before it."""
+    brackets = commas = colons = 0
+    for text in _beyond_texts(payload):
+        brackets += text.count(b"[") + text.count(b"{")
+        commas += text.count(b",")
+        colons += text.count(b":")
+    if brackets + commas > MAX_VALUES:
+        raise TooManyValuesError(_too_many(f"{MAX_VALUES} values"), count=colons)
+    if brackets + colons > MAX_NESTED:
+        raise TooManyValuesError(_too_many(f"{MAX_NESTED} names, arrays and objects"), count=colons)
+
+
+def _too_many(most: str) -> Reason:
+    return Reason(field="reading", rule=f"at most {most} are possible")
 
 
 def _beyond_texts(payload: bytes) -> Iterator[bytes]:

@@ -100,7 +100,7 @@ class Settings(BaseModel):
     """Readings that may wait or be under way before messages are answered 429; large tables have as much beside."""
 
     intake_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * 1024
-    """Bytes of payload that may wait or be under way before a 429; large tables have as much beside."""
+    """Bytes of messages, and of what is refused of them as it will be written, before a 429; large tables have as much beside."""
 
     ack_deadline_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
     """The push subscription's ack deadline: a message that cannot be answered within it is refused at once with 503."""

@@ -90,6 +90,8 @@ CASES: Final = (
     Case("a million wrong cells", lambda: columns(**dict.fromkeys(_NAMES, b'""')), attributes=False),
     Case("a million cells that are objects", lambda: columns(**dict.fromkeys(_NAMES, b'{"":0}'))),
     Case("a million cells that are arrays", lambda: columns(**dict.fromkeys(_NAMES, b"[[0]]"))),
+    Case("100,000 cells that are objects", lambda: columns(sex=b"{}", bill_length_mm=b"1")),
+    Case("200,000 unknown fields", lambda: unknown(199_000, '"{:040}":1')),
     Case("wrong times", lambda: columns(bill_length_mm=b"40", observed_at=b'"2026-11-23T12:00:00+99:00"')),
     Case("rows without a measurement", lambda: columns(bill_length_mm=b"null", sex=b'"male"')),
     Case("every other row is bad", lambda: table({"body_mass_g": [b"1", b"4000"] * (MAX_ROWS // 2)})),

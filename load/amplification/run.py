@@ -1,4 +1,4 @@
-"""One message at a real worker, and what it cost: memory, output, and the readings beside it."""
+"""One message at a real worker, and what it cost: memory, lines, and the readings beside it."""
 
 from __future__ import annotations
 
@@ -12,34 +12,40 @@ from typing import TYPE_CHECKING, Final
 from load.amplification.cases import pushed
 from load.chaos.process import Process
 from load.fuzz.client import Connection
-from schemas.segment import segments
+from schemas.segment import segments, whole
 
 if TYPE_CHECKING:
     from load.amplification.cases import Case
 
+MOST_RESIDENT: Final = 600_000_000
+"""Bytes that a worker may need for any message within Pub/Sub's limits."""
+
+TIMES: Final = 4
+LINE_BYTES: Final = 1_024
+"""The lines that a message becomes have at most so many times its bytes, and so many more for each line."""
+
 ANSWERED_WITHIN_S: Final = 120.0
+_BESIDE: Final = "beside-"
 _SINGLE: Final = b'{"bill_length_mm":40}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one message cost a worker that did nothing else; `status` is 0 where the worker did not survive it.
+    """What one message cost a worker that did little else; `status` is 0 where the worker did not survive it.
 
-    `beside` are the seconds until each reading that was pushed meanwhile was answered, one after the other.
+    `beside` are the seconds until each reading was answered that was pushed once the message had been sent, one after
+    the other, until the message was answered; `overtaking` of them were answered before it. `resident` are the most
+    bytes that the worker had in memory at any moment (VmHWM), `taken` and `written` those of push and lines.
     """
 
     status: int
     seconds: float
     beside: tuple[float, ...]
+    overtaking: int
     resident: int
-    """Most bytes of memory at any moment (VmHWM)."""
-
     taken: int
-    """Bytes of the push."""
-
     written: int
-    """Bytes of the lines that it became."""
-
+    lines: int
     tracebacks: int
 
     @property
@@ -47,9 +53,14 @@ class Cost:
         """The slowest answer to a reading that was pushed meanwhile."""
         return max(self.beside, default=0.0)
 
+    @property
+    def most_written(self) -> int:
+        """Bytes that the lines may have."""
+        return TIMES * self.taken + LINE_BYTES * self.lines
+
 
 def cost(case: Case, folder: Path) -> Cost:
-    """Push a case to a worker of its own; raises load.chaos.process.Broken where that does not start."""
+    """Push a case to a worker of its own; raises load.chaos.process.Broken where that does not start or end."""
     settings = {
         "ROOKERY_PORT": "0",
         "ROOKERY_RESULTS": (folder / "predictions").absolute().as_uri(),
@@ -59,60 +70,60 @@ def cost(case: Case, folder: Path) -> Cost:
     }
     body = case.body()
     with Process("worker", ["worker"], folder=folder, settings=settings) as worker:
-        address = worker.ready_file.read_text()
-        status, seconds, beside = asyncio.run(_push(address, body))
+        began = time.monotonic()
+        status, beside, overtaking = asyncio.run(_push(worker.ready_file.read_text(), body))
+        seconds = time.monotonic() - began
         resident = peak(worker.pid) if status else 0
         if status:
             worker.end(signal.SIGTERM)
-    singles = len(beside)
+    lines = _lines(folder)
     return Cost(
         status=status,
         seconds=seconds,
         beside=tuple(beside),
+        overtaking=overtaking,
         resident=resident,
         taken=len(body),
-        written=_written(folder, singles),
+        written=sum(map(len, lines)),
+        lines=len(lines),
         tracebacks=len(worker.tracebacks),
     )
 
 
 def peak(pid: int) -> int:
     """The most bytes that a process ever had in memory (Linux)."""
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 
 
-async def _push(address: str, body: bytes) -> tuple[int, float, list[float]]:
-    """Push a body, and readings one after the other until it is answered."""
+async def _push(address: str, body: bytes) -> tuple[int, list[float], int]:
+    """Push a body and, once it is sent, readings one after the other until it is answered."""
     host, port = address.removeprefix("http://").rsplit(":", 1)
-    began = time.monotonic()
-    large = asyncio.create_task(Connection(host, int(port), answers_within=ANSWERED_WITHIN_S).post("/", body))
-    connection = Connection(host, int(port), answers_within=ANSWERED_WITHIN_S)
+    message = Connection(host, int(port), answers_within=ANSWERED_WITHIN_S)
+    single = Connection(host, int(port), answers_within=ANSWERED_WITHIN_S)
+    await message.send("/", body)
+    answered = asyncio.create_task(message.status())
     beside: list[float] = []
-    while not large.done():
-        asked = time.monotonic()
-        single = pushed(_SINGLE, message_id=f"beside-{len(beside)}", attributes={})
-        try:
-            await connection.post("/", single)
-        except (OSError, EOFError, TimeoutError):
-            break
-        beside.append(time.monotonic() - asked)
-    await connection.close()
+    overtaking = 0
     try:
-        status = await large
+        while not answered.done():
+            asked = time.monotonic()
+            await single.post("/", pushed(_SINGLE, message_id=f"{_BESIDE}{len(beside)}", attributes={}))
+            beside.append(time.monotonic() - asked)
+            overtaking += not answered.done()
+        return await answered, beside, overtaking
     except (OSError, EOFError, TimeoutError):
-        status = 0
-    return status, time.monotonic() - began, beside
+        answered.cancel()
+        return 0, beside, overtaking
+    finally:
+        await single.close()
+        await message.close()
 
 
-def _written(folder: Path, singles: int) -> int:
-    """The bytes of all lines but those of the readings beside."""
-    found = [each.read_bytes() for kind in ("predictions", "rejections") for each in segments(folder / kind)]
-    own = [
-        line
-        for content in found
-        for line in content.splitlines(keepends=True)
-        if b'"message_id":"beside-' not in line
-    ]
-    del singles
-    return sum(map(len, own))
+def _lines(folder: Path) -> list[bytes]:
+    """All lines but those of the readings beside."""
+    contents = (
+        whole(each.read_bytes()) for kind in ("predictions", "rejections") for each in segments(folder / kind)
+    )
+    mark = f'"message_id":"{_BESIDE}'.encode()
+    return [line for content in contents for line in content.splitlines(keepends=True) if mark not in line]

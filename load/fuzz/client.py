@@ -25,14 +25,26 @@ class Connection:
 
     async def post(self, path: str, content: bytes) -> int:
         """Post a body and return the status; raises OSError, TimeoutError."""
+        await self.send(path, content)
+        return await self.status()
+
+    async def send(self, path: str, content: bytes) -> None:
+        """Send a request; `status` must follow. Raises OSError."""
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port)
-        reader, writer = self._streams
+        _, writer = self._streams
         writer.write(
             b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
             % (path.encode(), len(content))
         )
         writer.write(content)
+        await writer.drain()
+
+    async def status(self) -> int:
+        """Wait for the answer to what was sent; raises OSError, TimeoutError."""
+        if self._streams is None:
+            raise ConnectionError("nothing was sent")
+        reader, _ = self._streams
         head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), self._answers_within)).lower()
         length = head.partition(b"content-length:")[2].split(b"\r\n", 1)[0]
         if length:

@@ -235,3 +235,43 @@ def test_a_count_of_attempts_is_a_whole_number(attempt: object) -> None:
     ).encode()
     with pytest.raises(NotAnEnvelope, match="deliveryAttempt"):
         wrapped(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"message":{"data":"e30=","messageId":"m"},"subscription":"s","x":[%b1]}' % (b"{}," * 300_000),
+        b'{"message":{"data":"%b","messageId":"m"},"subscription":"s"' % (b"e30=" * 100_000)
+        + b',"x":""' * 200_000
+        + b"}",
+    ],
+)
+def test_a_long_body_that_is_no_messages_data_is_refused_before_it_is_read(body: bytes) -> None:
+    """Ten million bytes of anything else would be several hundred millions of objects."""
+    with pytest.raises(NotAnEnvelope, match="stands beside its data"):
+        wrapped(body)
+
+
+def test_a_message_as_large_as_pubsub_takes_is_read() -> None:
+    """Ten million bytes with a hundred attributes of a thousand characters, each of them escaped."""
+    attributes = {f"a{nth}": '"' * 1_024 for nth in range(100)}
+    data = base64.b64encode(b"x" * 9_800_000).decode()
+    message = {"data": data, "attributes": attributes, "messageId": "m"}
+    envelope = wrapped(json.dumps({"message": message, "subscription": "s"}).encode())
+    assert (envelope.data, envelope.attributes) == (data, attributes)
+
+
+def test_what_is_wrong_with_an_envelope_is_said_in_a_few_words() -> None:
+    """The first errors, shortened, and how many more there are."""
+    for count in (100, 10_000):
+        attributes = {f"{nth:0500}": nth for nth in range(count)}
+        with pytest.raises(NotAnEnvelope) as refused:
+            wrapped(json.dumps({"message": {"attributes": attributes}, "subscription": "s"}).encode())
+        assert len(str(refused.value)) < 10_000
+        assert "more" in str(refused.value) or f"{count + 1} things" in str(refused.value)
+
+
+def test_a_message_id_that_would_fill_every_line_is_no_envelope() -> None:
+    """Each of a hundred thousand rows repeats it."""
+    with pytest.raises(NotAnEnvelope, match="messageId"):
+        wrapped(json.dumps({"message": {"messageId": "m" * 1_001}, "subscription": "s"}).encode())

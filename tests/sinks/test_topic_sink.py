@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from datetime import UTC, datetime
@@ -96,3 +97,51 @@ async def test_a_broker_that_is_not_there_is_said_in_time(monkeypatch: pytest.Mo
         await sink.write(block({"reading_id": "r1"}))
     assert time.monotonic() - began < 8
     await sink.close()
+
+
+class Requests:
+    """Stands in the place of a client: notes what is asked, and answers once so many requests are under way."""
+
+    def __init__(self, together: int) -> None:
+        self.sizes: list[int] = []
+        self.most_at_once = 0
+        self._now = 0
+        self._together = together
+        self._enough = asyncio.Event()
+
+    async def publish(self, *, messages: list[PubsubMessage], **_: object) -> None:
+        self._now += 1
+        self.most_at_once = max(self.most_at_once, self._now)
+        self.sizes.append(sum(type(each).pb(each).ByteSize() for each in messages))
+        if self._now == self._together:
+            self._enough.set()
+        await self._enough.wait()
+        self._now -= 1
+
+
+async def test_a_block_of_many_lines_is_published_some_requests_at_once() -> None:
+    """Else it is in memory once more as messages; each request within Pub/Sub's limits."""
+    sink = TopicSink("projects/p/topics/t", write_seconds=5)
+    requests = Requests(together=8)
+    sink._client = requests  # type: ignore[assignment]  # all that is asked of it
+    await sink.write(block(*({"reading_id": f"r{nth}", "x": "y" * 300} for nth in range(30_000))))
+    assert len(requests.sizes) == 30
+    assert max(requests.sizes) <= 10_000_000
+    assert requests.most_at_once == 8
+
+
+async def test_a_rejection_whose_attributes_alone_are_too_long_is_published_without_them() -> None:
+    """Whatever makes a line too long for a message, the message goes out."""
+    sink = TopicSink("projects/p/topics/t", write_seconds=5)
+    requests = Requests(together=1)
+    sink._client = requests  # type: ignore[assignment]  # all that is asked of it
+    long = {"reading_id": "r" * 2_000, "original": "e30=", "attributes": {"a": "x" * 12_000_000}}
+    await sink.write(block(long))
+    assert requests.sizes[0] < 10_000
+
+
+def test_a_trace_context_too_long_to_be_one_is_left_out() -> None:
+    """It goes with each line of a message."""
+    assert trace_context({"traceparent": PARENT, "tracestate": "x" * 513, "googclient_tracestate": "é"}) == {
+        "traceparent": PARENT
+    }

@@ -26,6 +26,7 @@ from rookery.outcomes.compaction import BucketPlace, FolderPlace, compact
 from rookery.outcomes.export import COLUMNS, export
 from rookery.outcomes.names import Labels, Seen
 from rookery.outcomes.rejects_cli import app as rejects
+from rookery.outcomes.replay import Wanted, rejected
 from rookery.outcomes.results_cli import app as results
 from rookery.outcomes.summary import Summary
 from schemas.codec import in_base64
@@ -68,8 +69,8 @@ def written(root: Path, *files: list[Prediction], hour: str = "date=2026-11-22/h
 def rejection(root: Path, name: str, payload: bytes, rule: str, **more: object) -> None:
     one = Rejection(
         reasons=(Reason(field="body_mass_g", rule=rule, value="3"),),
-        original=in_base64(payload), reading_id=name, message_id=f"m-{name}",
-        rejected_at=NOON, revision="r", **more,
+        original=in_base64(payload), reading_id=name,
+        rejected_at=NOON, revision="r", **{"message_id": f"m-{name}", **more},
     )  # fmt: skip
     folder = root / "date=2026-11-22/hour=12"
     folder.mkdir(parents=True, exist_ok=True)
@@ -281,6 +282,28 @@ def test_only_what_would_pass_is_replayed(tmp_path: Path) -> None:
     assert done.stderr == "bad: body_mass_g: at least 50 is needed\n"
     one = CliRunner().invoke(rejects, ["replay", str(tmp_path), "--dry-run", "--reason", "model failed"])
     assert (one.exit_code, one.stdout) == (0, "1 of 1 readings would pass; nothing was sent\n")
+
+
+def test_rows_of_a_table_have_the_attributes_of_the_line_before_them(tmp_path: Path) -> None:
+    """A worker writes them once a message; shown and replayed, each row has them, and no other message's."""
+    for name, attributes in (("m1", {"station": "north"}), ("m2", {})):
+        for row in range(3):
+            rejection(
+                tmp_path,
+                f"{name}-{row}",
+                b'{"body_mass_g": 3700}',
+                "x",
+                message_id=name,
+                row=row,
+                attributes=None if row else attributes,
+            )
+    found = {one.reading_id: one.attributes for one in rejected(str(tmp_path), Wanted())}
+    assert found == {
+        **{f"m1-{row}": {"station": "north"} for row in range(3)},
+        **{f"m2-{row}": {} for row in range(3)},
+    }
+    (alone,) = rejected(str(tmp_path), Wanted(reading_id="m1-2"))
+    assert alone.attributes == {"station": "north"}
 
 
 def test_a_replayed_reading_keeps_its_identity_and_names_its_lineage(tmp_path: Path, broker: str) -> None:
