@@ -18,6 +18,7 @@ with lean_imports():
     from worker.logs import configure
     from worker.settings import Settings
     from worker.sink import SinkUnavailable
+    from worker.stopping import hanging, leave
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,10 @@ MISCONFIGURED: Final = 2
 
 SWITCH_SECONDS: Final = 0.0005
 """How long a thread may hold the interpreter while another one waits for it."""
+
+
+HANG_SECONDS: Final = 0.5
+"""How long threads are waited for after all that was taken is answered."""
 
 
 def main(settings: Callable[[], Settings] = Settings) -> int:
@@ -47,11 +52,19 @@ def main(settings: Callable[[], Settings] = Settings) -> int:
     # A thread that renders a large table gives way to the loop ten times sooner than by default.
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        uvloop.run(serve(chosen))
+        uvloop.run(_serve(chosen))
     except (Misconfigured, ModelRefused, SinkUnavailable) as error:
         log.critical("%s", error)
         return MISCONFIGURED
     return 0
+
+
+async def _serve(settings: Settings) -> None:
+    await serve(settings)
+    # The loop and the interpreter would wait for them as long as they hang.
+    if names := hanging(HANG_SECONDS):
+        log.warning("stopped, although threads hang: %s", ", ".join(names))
+        leave(0)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
-import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -41,9 +39,10 @@ from worker.push import PushHandler
 from worker.routes import Routes
 from worker.settings import SHIPPED_MODEL
 from worker.sinks.opening import open_sinks
+from worker.stopping import UNFINISHED, leave, told_to_stop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from worker.auth import Guard
@@ -51,9 +50,6 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 log: Final = logging.getLogger(__name__)
-
-UNFINISHED: Final = 3
-"""Exit code where the drain ran out of time; nothing unfinished was acknowledged."""
 
 GARBAGE: Final = (50_000, 50, 100)
 """Thresholds of the garbage collector: a push leaves no cycles, so looking for them at every 700th object only stalls."""
@@ -70,21 +66,22 @@ _CLOSE_SECONDS: Final = 1.0
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was taken; raises Misconfigured, ModelRefused, SinkUnavailable."""
-    stopping = asyncio.Event()
-    own_threads()
-    with _signals(stopping):
+    with told_to_stop(settings.drain_seconds) as told:
+        threads = own_threads()
         async with running(settings) as address:
             _tell(settings.ready_file, address)
             log.info("ready", extra={"address": address, "revision": settings.revision})
-            await stopping.wait()
+            await told.wait()
             log.info("draining", extra={"drain_seconds": settings.drain_seconds})
     log.info("stopped")
+    threads.shutdown(wait=False, cancel_futures=True)
 
 
-def own_threads() -> None:
+def own_threads() -> ThreadPoolExecutor:
     """Bound the threads that the running loop hands work to by the container's CPUs, not the host's; they give way to it."""
     threads = ThreadPoolExecutor(cpus() + SPARE_THREADS, thread_name_prefix="worker", initializer=give_way)
     asyncio.get_running_loop().set_default_executor(threads)
+    return threads
 
 
 @asynccontextmanager
@@ -182,8 +179,7 @@ async def _drain(pipeline: Pipeline, probes: Probes, seconds: float) -> None:
             "drain timed out: what was not acknowledged will be redelivered", extra={"seconds": seconds}
         )
         # A thread that hangs in a sink would hold the interpreter beyond the platform's grace.
-        logging.shutdown()
-        os._exit(UNFINISHED)
+        leave(UNFINISHED)
 
 
 async def _guard(stack: AsyncExitStack, settings: Settings) -> Guard | None:
@@ -259,15 +255,3 @@ def _tell(ready_file: Path | None, address: str) -> None:
     unfinished = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
     unfinished.write_text(address)
     unfinished.rename(ready_file)
-
-
-@contextlib.contextmanager
-def _signals(stopping: asyncio.Event) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stopping.set)
-    try:
-        yield
-    finally:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(each)

@@ -14,6 +14,7 @@ from schemas.features import CATEGORIES, FEATURES
 from schemas.reading import MEASUREMENTS, SPECIES
 from worker.booster import XGBOOST_VERSION, BoosterClassifier, Unreadable, golden_rows, parse
 from worker.outliers import Outliers
+from worker.regular_file import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,8 +68,7 @@ def _hold(reasons: Sequence[str]) -> None:
 def _read(path: Path) -> bytes:
     """Read no more than an artifact may have."""
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return read_regular(path, MAX_BYTES + 1)[0]
     except OSError as error:
         raise ModelRefused(str(path), f"it cannot be read: {error.strerror}") from None
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from worker.booster_check import MalformedBoosterError, check_booster
 from worker.classifier import Answers
 from worker.dense_call import DenseCall
 from worker.lean_xgboost import xgboost
@@ -36,14 +37,13 @@ class Unreadable(ValueError):  # noqa: N818  it reads as what it says of the byt
 
 
 def parse(raw: bytes) -> xgboost.Booster:
-    """Read a booster's UBJ; raises Unreadable. Only proven bytes may come here: damaged ones crash the process."""
-    if not raw:
-        # xgboost 3.2 aborts the process on nothing at all.
-        raise Unreadable(f"xgboost {XGBOOST_VERSION} cannot read it: it is empty")
-    booster = xgboost.Booster({"nthread": 1})
+    """Read a booster's UBJ; raises Unreadable."""
     try:
+        # Before xgboost sees a byte: it ends the process over an index that leads nowhere.
+        check_booster(raw)
+        booster = xgboost.Booster({"nthread": 1})
         booster.load_model(bytearray(raw))
-    except (xgboost.core.XGBoostError, UnicodeError) as error:
+    except (MalformedBoosterError, xgboost.core.XGBoostError, UnicodeError) as error:
         reason = str(error).splitlines()[0]
         raise Unreadable(f"xgboost {XGBOOST_VERSION} cannot read it: {reason}") from None
     # Loading brings the thread count of training back.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from schemas.artifact import MAX_BYTES
 from schemas.permissions import PRIVATE, make_folder, opener
+from worker.regular_file import read_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +28,7 @@ class ModelCache:
     def read(self) -> bytes | None:
         """Return what was kept, None where there is nothing to be read."""
         try:
-            with self.path.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
+            return read_regular(self.path, MAX_BYTES + 1)[0]
         except OSError:
             return None
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import unquote
 
 from schemas.artifact import MAX_BYTES
+from worker.regular_file import hold_regular, read_regular
+
+if TYPE_CHECKING:
+    import os
 
 BUCKET: Final = "gs://"
 _FILE: Final = "file://"
@@ -80,17 +83,18 @@ class FileSource:
     def version(self) -> str:
         """Look at the file without reading it; raises ModelUnreachable."""
         try:
-            return _version(self.path.stat())
+            status = self.path.stat()
+            hold_regular(status)
+            return _version(status)
         except OSError as error:
             raise self._unreachable(error) from None
 
     def fetch(self) -> Fetched:
         """Read the file; raises ModelUnreachable."""
         try:
-            with self.path.open("rb") as file:
-                # Of the file that is open: the path may name another one by now.
-                version = _version(os.fstat(file.fileno()))
-                return Fetched(file.read(MAX_BYTES + 1), version)
+            # The status of the file that was read: the path may name another one by now.
+            artifact, status = read_regular(self.path, MAX_BYTES + 1)
+            return Fetched(artifact, _version(status))
         except OSError as error:
             raise self._unreachable(error) from None
 

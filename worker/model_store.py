@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from worker.artifacts import SHIPPED, ModelRefused, load
 from worker.current_model import CurrentModel
+from worker.daemon_call import in_daemon
 from worker.model_source import ModelUnreachable
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from worker.model_source import ModelSource
 
 log: Final = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 20.0
+"""How long a look at the source is waited for: as long as a model of the largest size takes over a slow line."""
 
 _SOON_SECONDS: Final = 5.0
 """When an unreachable source is tried again, where news are not looked for more often anyway."""
@@ -38,8 +42,15 @@ class ModelStore:
     current: CurrentModel
     card: ModelCard
 
-    def __init__(self, source: ModelSource, *, cache: ModelCache | None, metrics: Metrics) -> None:
-        """Store where the model comes from and where good ones are kept; `open` loads it."""
+    def __init__(
+        self,
+        source: ModelSource,
+        *,
+        cache: ModelCache | None,
+        metrics: Metrics,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        """Store where the model comes from, where good ones are kept, and for how long to wait; `open` loads it."""
         self.reason: str | None = None
         self.origin = "source"
         self._source = source
@@ -49,6 +60,9 @@ class ModelStore:
         self._judged: str | None = None
         self._refusal: str | None = None
         self._digest = ""
+        self._look_seconds = look_seconds
+        # A look that hangs (a mount without its server) is not begun again, but waited for again.
+        self._looking: asyncio.Future[BoosterClassifier | None] | None = None
 
     @property
     def model(self) -> str:
@@ -57,16 +71,14 @@ class ModelStore:
 
     async def open(self) -> CurrentModel:
         """Load the model, else the last good one, else the shipped one; raises ModelRefused where all fail."""
-        found = await asyncio.to_thread(self._news)
-        if found is None:
-            found = await asyncio.to_thread(self._last_good)
+        found = await self._look() or await self._last_good()
         self.current = CurrentModel(found)
         self._note(found)
         return self.current
 
     async def refresh(self) -> None:
         """Look for a new version: swap it in where it is good, else keep what answers and say why."""
-        found = await asyncio.to_thread(self._news)
+        found = await self._look()
         if found is None:
             return
         self.origin = "source"
@@ -124,18 +136,40 @@ class ModelStore:
         self._say(self._refusal)
         return None if self._refusal else found
 
-    def _last_good(self) -> BoosterClassifier:
-        kept = self._cache.read() if self._cache is not None else None
-        if kept is not None:
-            try:
-                found = _proven(kept)
-            except ModelRefused as error:
-                log.error("the model in the cache is refused: %s", "; ".join(error.reasons))  # noqa: TRY400  the reasons are all
-            else:
+    async def _look(self) -> BoosterClassifier | None:
+        """Return what `_news` does, unless it takes too long; a later look gets it then."""
+        looking = self._looking = self._looking or in_daemon(self._news, "model look")
+        if not await self._in_time(looking):
+            self._metrics.model_loaded("unreachable")
+            self._say(
+                f"model {self._source.address} cannot be read: no answer within {self._look_seconds:g} s"
+            )
+            return None
+        self._looking = None
+        return looking.result()
+
+    async def _in_time(self, call: asyncio.Future[Any]) -> bool:
+        done, _ = await asyncio.wait({call}, timeout=self._look_seconds)
+        return bool(done)
+
+    async def _last_good(self) -> BoosterClassifier:
+        if self._cache is not None:
+            reading = in_daemon(self._cached, "model cache")
+            if await self._in_time(reading) and (found := reading.result()) is not None:
                 self.origin = "cache"
                 return found
         self.origin = "shipped"
-        return _proven(SHIPPED)
+        return await in_daemon(lambda: _proven(SHIPPED), "shipped model")
+
+    def _cached(self) -> BoosterClassifier | None:
+        kept = self._cache.read() if self._cache is not None else None
+        if kept is None:
+            return None
+        try:
+            return _proven(kept)
+        except ModelRefused as error:
+            log.error("the model in the cache is refused: %s", "; ".join(error.reasons))  # noqa: TRY400  the reasons are all
+            return None
 
     def _say(self, reason: str | None) -> None:
         """Tell a change of state once, in the log and to whoever scrapes."""

@@ -180,7 +180,8 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 def recover(root: Path) -> int:
     """Seal what killed workers left open below a folder, without its torn last line; returns how many there were."""
-    left = [path for path in segments(root) if path.name.startswith(OPEN)]
+    # A FIFO of such a name would be read for ever.
+    left = [path for path in segments(root) if path.name.startswith(OPEN) and path.is_file()]
     return sum(_recovered(path) for path in left)
 
 

@@ -182,6 +182,17 @@ async def test_what_a_killed_worker_left_is_sealed_without_its_torn_line_and_a_l
     await sink.close()
 
 
+async def test_what_is_no_file_is_not_waited_for_at_the_start(tmp_path: Path) -> None:
+    """A FIFO or a folder with the name of a killed worker's segment is let be."""
+    os.mkfifo(tmp_path / f"{OPEN}a.ndjson")
+    (tmp_path / f"{OPEN}b.ndjson").mkdir()
+    sink = FolderSink(tmp_path)
+    async with asyncio.timeout(10):
+        await sink.open()
+    await sink.close()
+    assert len([*tmp_path.iterdir()]) == 2
+
+
 async def test_a_folder_that_cannot_be_made_is_said_at_the_start(tmp_path: Path, quick: float) -> None:
     """A worker does not start over a sink that it cannot use."""
     (tmp_path / "file").write_text("not a folder")

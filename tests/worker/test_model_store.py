@@ -6,13 +6,15 @@ import asyncio
 import logging
 import os
 import random
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from training.testing import damaged, variant
-from worker.artifacts import SHIPPED, load
+from worker.artifacts import SHIPPED, ModelRefused, load
 from worker.metrics import Metrics
 from worker.model_cache import ModelCache
 from worker.model_source import (
@@ -26,8 +28,6 @@ from worker.model_source import (
 from worker.model_store import ModelStore
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from worker.model_source import ModelSource
 
 GOOD = SHIPPED.read_bytes()
@@ -217,6 +217,91 @@ async def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     os.utime(path, ns=(1, 1))
     await models.refresh()
     assert (current.model, models.reason) == (NAME[THIRD], None)
+
+
+async def test_a_path_that_is_no_regular_file_is_told_and_its_successor_is_swapped_in(tmp_path: Path) -> None:
+    """A FIFO, a socket, a device and a folder are not read, not even opened to wait for somebody who writes."""
+    path = tmp_path / "model.ubj"
+    path.write_bytes(GOOD)
+    models = store(FileSource(path))
+    current = await models.open()
+    for make in (os.mkfifo, os.mkdir, lambda each: each.symlink_to("/dev/zero")):
+        path.rmdir() if path.is_dir() else path.unlink()
+        make(path)
+        async with asyncio.timeout(10):
+            await models.refresh()
+        assert models.reason is not None
+        assert f"model {path} cannot be read: " in models.reason
+    path.unlink()
+    path.write_bytes(OTHER)
+    await models.refresh()
+    assert (current.model, models.reason) == (NAME[OTHER], None)
+
+
+async def test_a_start_over_a_path_that_is_no_regular_file_uses_the_last_good_model(tmp_path: Path) -> None:
+    """Not the model, not its cache: whichever of them is a FIFO, the worker starts."""
+    path, cache = tmp_path / "model.ubj", tmp_path / "cache"
+    path.write_bytes(OTHER)
+    await store(FileSource(path), cache).open()
+    path.unlink()
+    os.mkfifo(path)
+    models = store(FileSource(path), cache)
+    assert ((await models.open()).model, models.origin) == (NAME[OTHER], "cache")
+    (kept,) = cache.iterdir()
+    kept.unlink()
+    os.mkfifo(kept)
+    models = store(FileSource(path), cache)
+    assert ((await models.open()).model, models.origin) == (NAME[GOOD], "shipped")
+    with pytest.raises(ModelRefused, match="not a regular file"):
+        load(path)
+
+
+class Hung(Shelf):
+    """A source whose calls hang while `gate` is closed, as those of a mount whose server is gone."""
+
+    def __init__(self, artifact: bytes) -> None:
+        super().__init__(artifact)
+        self.gate = threading.Event()
+        self.calls = 0
+
+    def version(self) -> str:
+        self.calls += 1
+        self.gate.wait()
+        return super().version()
+
+
+async def test_a_source_that_hangs_is_told_and_what_it_brings_in_the_end_is_swapped_in() -> None:
+    """However often it is looked at, one thread waits for it; its late answer is not lost, nor are later ones."""
+    shelf = Hung(OTHER)
+    models = ModelStore(shelf, cache=None, metrics=Metrics(), look_seconds=0.05)
+    current = await models.open()
+    for _ in range(3):
+        await models.refresh()
+    assert (current.model, models.origin, shelf.calls) == (NAME[GOOD], "shipped", 1)
+    assert models.reason == "model gs://bucket/model cannot be read: no answer within 0.05 s"
+    assert told(models, "rookery_model_degraded") == 1
+    assert models._looking is not None
+    shelf.gate.set()
+    await models._looking
+    await models.refresh()
+    assert (current.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
+    shelf.lay(THIRD)
+    # A busy machine may need longer than the patience of a test to load a model.
+    models._look_seconds = 60
+    await models.refresh()
+    assert current.model == NAME[THIRD]
+
+
+async def test_a_cache_that_hangs_does_not_keep_a_worker_from_its_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The copy in the package answers."""
+    gate = threading.Event()
+    cache = ModelCache(Path("nowhere"), "x")
+    monkeypatch.setattr(cache, "read", lambda: gate.wait() and None)
+    models = ModelStore(Shelf(None), cache=cache, metrics=Metrics(), look_seconds=0.05)
+    assert ((await models.open()).model, models.origin) == (NAME[GOOD], "shipped")
+    gate.set()
 
 
 async def test_watching_looks_for_news_by_itself_and_ends_with_its_context() -> None:
