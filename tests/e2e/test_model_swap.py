@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import time
+import threading
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from worker.booster import BoosterClassifier
+
 ARTIFACTS = [SHIPPED.read_bytes(), *(variant(SHIPPED.read_bytes(), rounds=count) for count in (4, 8, 16))]
 SWAPS = 12
 DEVICES = 32
@@ -41,9 +43,9 @@ def lay(path: Path, artifact: bytes) -> None:
 
 
 async def test_models_swapped_under_load_lose_nothing_and_sign_their_own_answers(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each line's probabilities are those of just the artifact that it names; good and damaged ones come and go."""
+    """Each line's probabilities are those of just the artifact that it names, and while one is loaded others answer."""
     model = tmp_path / "model.ubj"
     lay(model, ARTIFACTS[0])
     settings = Settings(
@@ -55,21 +57,36 @@ async def test_models_swapped_under_load_lose_nothing_and_sign_their_own_answers
         model_refresh_seconds=0.01,
     )
     birds = [Birds(nth).reading(reading_id=f"{nth}") for nth in range(50)]
-    seconds: list[float] = []
     done = asyncio.Event()
+    answered, one_more = 0, threading.Condition()
+    serving, loads_that_blocked = threading.get_ident(), 0
+
+    def loaded(source: Path | bytes) -> BoosterClassifier:
+        """Load once two pushes for each device were answered meanwhile: if they waited for it, all would hang."""
+        nonlocal loads_that_blocked
+        if threading.get_ident() == serving:
+            loads_that_blocked += 1
+        else:
+            until = answered + 2 * DEVICES
+            with one_more:
+                one_more.wait_for(lambda: answered >= until or done.is_set())
+        return load(source)
 
     async def device(client: aiohttp.ClientSession, name: int) -> None:
+        nonlocal answered
         nth = 0
         while not done.is_set():
             bird = birds[(name + nth) % len(birds)]
             sent = bird.model_copy(update={"reading_id": f"{bird.reading_id}/{name}/{nth}"})
-            began = time.perf_counter()
             async with client.post("/", data=push(encode(sent), f"{name}-{nth}")) as answer:
                 assert answer.status == 204
-            seconds.append(time.perf_counter() - began)
+            with one_more:
+                answered += 1
+                one_more.notify_all()
             nth += 1
 
     async with running(settings) as address, aiohttp.ClientSession(address) as client:
+        monkeypatch.setattr("worker.model_store.load", loaded)
         devices = [asyncio.create_task(device(client, name)) for name in range(DEVICES)]
         for nth in range(1, SWAPS + 1):
             lay(model, ARTIFACTS[1][:-nth])
@@ -78,36 +95,30 @@ async def test_models_swapped_under_load_lose_nothing_and_sign_their_own_answers
             await told(client, "model", load(ARTIFACTS[nth % len(ARTIFACTS)]).model)
             assert not any(task.done() for task in devices)
         done.set()
+        with one_more:
+            one_more.notify_all()
         await asyncio.gather(*devices)
     lines = [
         json.loads(line)
         for file in (tmp_path / "results").rglob("*.ndjson")
         for line in file.read_text().splitlines()
     ]
-    assert len(lines) == len(seconds)
+    assert len(lines) == answered
     right = {each.model: answers(each, birds) for each in map(load, ARTIFACTS)}
     assert {line["model"] for line in lines} == right.keys()
     for line in lines:
         truth = right[line["model"]][int(line["reading_id"].split("/")[0])]
         assert np.allclose(list(line["probabilities"].values()), truth, rtol=0, atol=1e-6)
-    ordered = sorted(seconds)
-    with capsys.disabled():
-        print(  # noqa: T201  the figures are half of what it is for
-            f"\n{len(lines)} readings over {SWAPS} swaps: median {ordered[len(ordered) // 2] * 1e3:.1f} ms,"
-            f" p99 {ordered[len(ordered) * 99 // 100] * 1e3:.1f} ms, longest {ordered[-1] * 1e3:.1f} ms"
-        )
-    # Pub/Sub's push window stays open below a second; a swap that blocked the loop would show far above.
-    assert ordered[-1] < 1
+    assert not loads_that_blocked
 
 
 async def told(client: aiohttp.ClientSession, name: str, wanted: str) -> None:
     """Return once `/readyz` says so."""
-    async with asyncio.timeout(20):
-        while True:
-            async with client.get("/readyz") as answer:
-                assert answer.status == 200
-                if (await answer.json())[name] == wanted:
-                    return
+    while True:
+        async with client.get("/readyz") as answer:
+            assert answer.status == 200
+            if (await answer.json())[name] == wanted:
+                return
 
 
 def answers(classifier: Any, birds: list[Any]) -> Any:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
+import selectors
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from schemas.envelope import Envelope
+from worker.settings import Settings
 from worker.sink import Block, SinkUnavailable, block_key, merged
 from worker.sinks.gathering import Gathering, Pace
 from worker.testing import MemorySink
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 NOON = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 NEVER = 3600.0
@@ -20,6 +26,29 @@ NEVER = 3600.0
 
 def block(nth: int, lines: int = 1) -> Block:
     return Block(key=f"{nth:032x}", lines=[f"{nth}\n".encode()] * lines, written_at=NOON)
+
+
+class Jumping(selectors.SelectSelector):
+    """Waits for nothing: time jumps to the next timer where nothing else is to be done."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.now += timeout or 0.0
+        return super().select(0)
+
+
+def virtually(test: Coroutine[Any, Any, None]) -> None:
+    """Run a test in virtual time, which the machine's load cannot stretch."""
+
+    def loop() -> asyncio.AbstractEventLoop:
+        time = Jumping()
+        virtual = asyncio.SelectorEventLoop(time)
+        virtual.time = lambda: time.now  # type: ignore[method-assign]
+        return virtual
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(test)
 
 
 async def test_an_idle_sink_is_written_to_at_once() -> None:
@@ -38,25 +67,63 @@ async def test_blocks_that_come_within_the_interval_share_one_write() -> None:
     assert [len(each.lines) for each in sink.blocks] == [1, 9]
 
 
-async def test_writes_begin_an_interval_apart() -> None:
+class Slow(MemorySink):
+    """Takes a tenth of a second for each write, and notes when it began."""
+
+    SECONDS = 0.1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[float] = []
+
+    async def write(self, block: Block) -> None:
+        self.times.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(self.SECONDS)
+        await super().write(block)
+
+
+def test_writes_begin_an_interval_apart() -> None:
     """However fast the blocks come."""
-    loop, times = asyncio.get_running_loop(), []
+    sink = Slow()
 
-    class Noting(MemorySink):
-        async def write(self, block: Block) -> None:
-            times.append(loop.time())
-            await super().write(block)
+    async def load() -> None:
+        gathering = Gathering(
+            sink, Pace(interval_seconds=0.5, burst=1), clock=asyncio.get_running_loop().time
+        )
 
-    gathering = Gathering(Noting(), Pace(interval_seconds=0.05, burst=1))
+        async def sender(first: int) -> None:
+            for nth in range(first, first + 5):
+                await gathering.write(block(nth))
 
-    async def sender(first: int) -> None:
-        for nth in range(first, first + 5):
+        await asyncio.gather(*(sender(10 * nth) for nth in range(4)))
+
+    virtually(load())
+    assert sink.times == pytest.approx([0.5 * nth for nth in range(5)])
+
+
+def test_at_load_objects_are_few_and_no_reading_waits_long() -> None:
+    """A thousand readings at 400 a second: 20 objects at most, and none waits longer than an interval and a write."""
+    settings, sink = Settings(), Slow()
+    waited: list[float] = []
+
+    async def load() -> None:
+        clock = asyncio.get_running_loop().time
+        pace = Pace(interval_seconds=settings.object_seconds, enough_lines=settings.object_lines)
+        gathering = Gathering(sink, pace, clock=clock)
+
+        async def reading(nth: int) -> None:
+            # Virtual time: when the reading comes.
+            await asyncio.sleep(nth / 400)
+            due = clock()
             await gathering.write(block(nth))
+            waited.append(clock() - due)
 
-    await asyncio.gather(*(sender(10 * nth) for nth in range(4)))
-    # One interval is forgiven: the first write may have begun late on a busy machine.
-    assert times[-1] - times[0] > (len(times) - 2) * 0.05
-    assert len(times) < 20
+        await asyncio.gather(*(reading(nth) for nth in range(1_000)))
+
+    virtually(load())
+    assert len(sink.lines) == len(waited) == 1_000
+    assert len(sink.blocks) <= 20
+    assert max(waited) <= settings.object_seconds + Slow.SECONDS + 1e-6
 
 
 async def test_a_sink_that_was_idle_does_not_wait_for_the_first_writes_of_a_burst() -> None:
