@@ -175,9 +175,7 @@ def test_it_classifies_as_nobody_on_a_read_only_root_and_stops_in_time(container
     assert "Uid:\t10001\t10001" in status_file
     assert "CapEff:\t0000000000000000" in status_file
 
-    before = time.monotonic()
     container.podman("stop", "--time", "10", container.name)
-    assert time.monotonic() - before < 10
     ended = json.loads(container.podman("inspect", container.name))[0]["State"]
     assert ended["ExitCode"] == 0, "SIGKILL would be 137"
     written = [line for file in container.data.rglob("*.ndjson") for line in file.read_text().splitlines()]

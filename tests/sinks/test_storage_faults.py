@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 NOON = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 BUCKET = "rookery-test"
 BLOCK = Block(key="0a", lines=[b'{"a":1}\n'], written_at=NOON, published_at=NOON)
+
+LONG_S = 3600.0
+"""A delay that no test waits for: who depends on its end runs into the test's timeout."""
 
 SURVIVED = {
     "503 twice": [Fault(status=503), Fault(status=503)],
@@ -68,7 +70,7 @@ LASTING = {
     "503": Fault(status=503),
     "403": Fault(status=403),
     "a reset": Fault(reset=True),
-    "no answer": Fault(delay_s=30),
+    "no answer": Fault(delay_s=LONG_S),
     "a 412 that is a lie": Fault(status=412),
 }
 
@@ -79,10 +81,8 @@ async def test_what_lasts_is_said_within_the_time_of_a_write(strict: StorageServ
     sink = StorageSink(BUCKET, "", write_seconds=1.0)
     await sink.open()
     strict.faults.last("insert", LASTING[kind])
-    began = time.monotonic()
     with pytest.raises(SinkUnavailable, match="gs://rookery-test: "):
         await sink.write(BLOCK)
-    assert time.monotonic() - began < 8
     assert strict.buckets.objects(BUCKET) == []
     strict.faults.clear()
     await sink.close()
@@ -94,12 +94,10 @@ async def test_hung_writes_do_not_outlive_their_time_however_many_wait_for_a_thr
     """Threads are bounded, and so is the wait for one."""
     sink = StorageSink(BUCKET, "", write_seconds=0.5, connections=2)
     await sink.open()
-    strict.faults.last("insert", Fault(delay_s=30))
-    began = time.monotonic()
+    strict.faults.last("insert", Fault(delay_s=LONG_S))
     writes = [sink.write(replace(BLOCK, key=f"{nth:02x}")) for nth in range(8)]
     outcomes = await asyncio.gather(*writes, return_exceptions=True)
     assert all(isinstance(each, SinkUnavailable) for each in outcomes)
-    assert time.monotonic() - began < 8
     await sink.close()
 
 
@@ -137,8 +135,6 @@ async def test_a_server_that_is_not_there_is_said_in_time(monkeypatch: pytest.Mo
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
     sink = StorageSink(BUCKET, "", write_seconds=0.5)
     await sink.open()
-    began = time.monotonic()
     with pytest.raises(SinkUnavailable):
         await sink.write(BLOCK)
-    assert time.monotonic() - began < 8
     await sink.close()
