@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import threading
-import time
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +41,8 @@ def test_a_worker_drains_and_its_successor_finishes(tmp_path: Path) -> None:
         while not results.exists() or not list(predictions(results).fresh()):
             first.check()
         os.kill(first.pid, signal.SIGTERM)
-        told_at = time.monotonic()
+        # A drain that does not end in time is given up with another code.
         assert first.end() == 0
-        assert time.monotonic() - told_at < 10
         durable = len(list(predictions(results))) + len(list(rejections(rejects)))
         standing = _standing(address, route)
         assert standing["acked"] <= durable
