@@ -141,6 +141,11 @@ _NO_DATA: Final = (b"[", b"{", b",")
 
 def _mostly_data(body: bytes) -> bool:
     """Whether all of a long body but one text is short: else it would become up to eighty times as many bytes."""
+    # Of nearly all such bodies the data is what stands in the middle: found a tenth as long as by looking at each text.
+    middle = len(body) // 2
+    begin, end = body.rfind(b'"', 0, middle) + 1, body.find(b'"', middle)
+    if len(body) - (end - begin) <= _MOST_BESIDE:
+        return all(body.find(mark, begin, end) < 0 for mark in _NO_DATA)
     pieces = body.split(b'"', _MOST_TEXTS)
     longest = max(pieces, key=len)
     beside = sum(map(len, pieces)) - len(longest)

@@ -81,7 +81,8 @@ def rule_of(error: ErrorDetails) -> str:
     """Say in our words which rule one of pydantic's errors is about."""
     template = RULES.get(error["type"])
     if template is None:
-        return error["msg"].removeprefix("Value error, ")
+        # Some repeat what they do not understand.
+        return shortened(error["msg"].removeprefix("Value error, "))
     return template.format(**error.get("ctx", {}))
 
 

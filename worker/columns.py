@@ -156,7 +156,9 @@ def _others(texts: Mapping[str, bytes], rows: int) -> dict[str, Any]:
     """Read the columns of text as the codec does; raises ValidationError, NotPlain."""
     if not texts:
         return dict.fromkeys(_OTHERS)
-    if any(b"{" in text or text.count(b",") > MAX_VALUES for text in texts.values()):
+    if any(
+        b"{" in text or (len(text) > MAX_VALUES and text.count(b",") > MAX_VALUES) for text in texts.values()
+    ):
         # pydantic makes up to eighty times as many bytes of such.
         raise NotPlain
     members = b",".join(b'"%b":[%b]' % (name.encode(), text) for name, text in texts.items())
