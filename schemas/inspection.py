@@ -35,7 +35,7 @@ def inspected(payload: bytes, *, pause: Callable[[], object] = lambda: None) -> 
     except TooManyValuesError as error:
         raise _too_large(payload, error) from None
     except Unusable as unusable:
-        # Not for somebody to read it all again.
+        # So that nothing has to read it all again.
         unusable.names = named(raw)
         raise
 

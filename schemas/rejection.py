@@ -60,7 +60,7 @@ class Rejection(BaseModel):
 class Unusable(ValueError):  # noqa: N818  it reads as what it says of the payload, and callers catch it by that
     """The payload can never be classified; carries the reasons.
 
-    `names` are its `reading_id` and `device_id`, or None where nobody looked for them yet.
+    `names` are its `reading_id` and `device_id`, or None where they were not looked for yet.
     """
 
     names: tuple[str | None, str | None] | None = None

@@ -26,7 +26,7 @@ LONG = (
     "long names of bad rows",
     "names of control characters",
 )
-"""What takes seconds: whoever comes after it is answered before it."""
+"""What takes seconds: a reading that comes later is answered before it."""
 
 OTHERS = (
     "10,000 bad rows",

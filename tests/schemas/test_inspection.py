@@ -38,7 +38,7 @@ def table(columns: dict[str, Any]) -> DecodedTable:
 
 
 def test_a_reading_of_many_unknown_fields_names_the_first_and_counts_the_others() -> None:
-    """As many reasons as somebody reads, and how many more there are."""
+    """As many reasons as can be read, and how many more there are."""
     reasons = refusal(json.dumps({"year": "x", **{f"f{nth}": nth for nth in range(499)}}).encode())
     assert reasons[0] == Reason(field="year", rule="a whole number is needed", value='"x"')
     assert reasons[1] == Reason(field="f0", rule="unknown field", value="0")
@@ -46,7 +46,7 @@ def test_a_reading_of_many_unknown_fields_names_the_first_and_counts_the_others(
 
 
 def test_a_table_that_is_wrong_as_a_whole_counts_its_cells_too() -> None:
-    """Structure first, then the first cells, then how many more: columns that nobody knows among them."""
+    """Structure first, then the first cells, then how many more, unknown columns included."""
     unknown = {f"f{nth}": [nth] for nth in range(100)}
     reasons = refusal(json.dumps({"year": ["x"] * 400, **unknown}).encode())
     assert [each.rule for each in reasons[:-1]] == ["unknown field"] * MAX_REASONS
@@ -153,7 +153,7 @@ def test_every_row_of_a_slice_is_judged_as_it_would_be_alone(columns: dict[str, 
 
 
 def test_it_pauses_between_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that whoever waits for the interpreter goes first, in a sound structure as in a broken one."""
+    """So that other threads get the interpreter, in a sound table as in one that is wrong as a whole."""
     monkeypatch.setattr(table_inspection, "ROWS_AT_ONCE", 2)
     assert pauses(lambda pause: inspected(b'{"year":[1,1,1,1,1]}', pause=pause)) == 3
     assert pauses(lambda pause: inspected(b'{"year":[1,1,1,1,1],"a":1}', pause=pause)) == 3

@@ -149,6 +149,15 @@ async def test_predict_answers_a_table_row_by_row_with_its_bad_ones(worker: aioh
     assert [line["row"] for line in said["rejections"]] == [1]
 
 
+async def test_predict_answers_a_table_of_megabytes_whole(worker: aiohttp.ClientSession) -> None:
+    """What is large is put together in a thread; it is the same answer."""
+    async with worker.post("/predict", json={"bill_length_mm": [40, 1] * 4_000}) as answer:
+        assert answer.status == 200
+        said = await answer.json()
+    assert [line["row"] for line in said["predictions"]] == [*range(0, 8_000, 2)]
+    assert [line["row"] for line in said["rejections"]] == [*range(1, 8_000, 2)]
+
+
 async def test_predict_says_422_with_every_reason_where_nothing_can_be_classified(
     worker: aiohttp.ClientSession,
 ) -> None:
