@@ -140,6 +140,7 @@ class Answering:
                 ticket.resolve(lines)
             else:
                 ticket.fail(error)
+                batch.nacked_for = error
                 predicted, rejected = predicted - len(lines.predictions), rejected - len(lines.rejections)
                 batch.retried += 1
         batch.predicted, batch.rejected, batch.done_at = predicted, rejected, self._parts.now()

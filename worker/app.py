@@ -31,6 +31,7 @@ from worker.metrics import Metrics
 from worker.model_cache import ModelCache
 from worker.model_source import BadModelAddress, source_of
 from worker.model_store import ModelStore
+from worker.nack_log import NackLog
 from worker.parts import Parts
 from worker.pipeline import Pipeline
 from worker.priority import give_way
@@ -38,11 +39,12 @@ from worker.probes import Probes
 from worker.push import PushHandler
 from worker.routes import Routes
 from worker.settings import SHIPPED_MODEL
+from worker.sink_health import SinkHealth
 from worker.sinks.opening import open_sinks
 from worker.stopping import UNFINISHED, leave, told_to_stop
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from worker.auth import Guard
@@ -66,11 +68,14 @@ _CLOSE_SECONDS: Final = 1.0
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was taken; raises Misconfigured, ModelRefused, SinkUnavailable."""
+
+    def ready(address: str) -> None:
+        _tell(settings.ready_file, address)
+        log.info("ready", extra={"address": address, "revision": settings.revision})
+
     with told_to_stop(settings.drain_seconds) as told:
         threads = own_threads()
-        async with running(settings) as address:
-            _tell(settings.ready_file, address)
-            log.info("ready", extra={"address": address, "revision": settings.revision})
+        async with running(settings, ready=ready):
             await told.wait()
             log.info("draining", extra={"drain_seconds": settings.drain_seconds})
     log.info("stopped")
@@ -85,13 +90,18 @@ def own_threads() -> ThreadPoolExecutor:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[str]:
-    """Run a worker and give its address; on the way out drain, then close what was opened, in reverse."""
+async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _: None) -> AsyncIterator[str]:
+    """Run a worker and give its address; on the way out drain, then close what was opened, in reverse.
+
+    `ready` is called with the address once, when all that it writes to was seen to work.
+    """
     metrics = Metrics()
     on_failure(partial(metrics.failures.count, "LogHandler"))
     async with AsyncExitStack() as stack:
         guard = await _guard(stack, settings)
         sinks = await open_sinks(stack, settings)
+        sink_health = SinkHealth(sinks.places)
+        await stack.enter_async_context(sink_health.watched())
         models = _models(settings, metrics)
         classifier = await models.open()
         drift = Drift(settings.drift_rows, lambda: models.card)
@@ -106,7 +116,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             now=lambda: datetime.now(UTC),
             revision=settings.revision,
             echo_rows=settings.echo_rows,
-            observers=[health, drift, *_observers(stack, settings, metrics)],
+            observers=[health, drift, NackLog(), *_observers(stack, settings, metrics)],
         )
         pipeline = Pipeline(
             parts,
@@ -118,7 +128,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             ),
             duplicates=Duplicates(count=settings.duplicates_count, seconds=settings.duplicates_seconds),
         )
-        probes = Probes(metrics, model=models, health=health)
+        probes = Probes(metrics, model=models, health=health, sinks=sink_health)
         handler = PushHandler(pipeline, metrics, guard=guard, health=health)
         routes = Routes(
             {
@@ -147,7 +157,10 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         gc.set_threshold(*GARBAGE)
         probes.say("ready")
         host, port = listening.getsockname()[:2]
-        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        await sink_health.looked()
+        await stack.enter_async_context(sink_health.when_well(partial(ready, address)))
+        yield address
 
 
 @asynccontextmanager

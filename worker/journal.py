@@ -92,10 +92,7 @@ class Journal:
             "push_ms": round(self._longest * 1000, 2),
             **trace_context(self._whose),
         }
-        if self._retried:
-            log.warning("batch: some messages have to come again", extra=line)
-        else:
-            log.info("batch", extra=line)
+        log.info("batch", extra=line)
         self._forget()
 
     def _reject(self, batch: BatchCompleted) -> None:

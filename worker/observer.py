@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from worker.isolation import Isolated
     from worker.observer_failures import ObserverFailures
     from worker.rendering import Lines
+    from worker.sink import SinkUnavailable
     from worker.ticket import Ticket
     from worker.work import Work
 
@@ -42,6 +43,7 @@ class BatchCompleted:
     `tickets` are all of it, the longest waiting first; `kept` those that were to become durable, with their lines.
     `predicted` and `rejected` are readings that became durable, `retried` messages that are nacked. `at` and `done_at`
     are wall-clock times, `began` and `ended` monotonic ones in seconds; `write_seconds` is 0 where nothing was kept.
+    `nacked_for` is why a sink did not make some of it durable.
     """
 
     tickets: Sequence[Ticket[Work]]
@@ -57,6 +59,7 @@ class BatchCompleted:
     predicted: int = 0
     rejected: int = 0
     write_seconds: float = 0.0
+    nacked_for: SinkUnavailable | None = None
 
 
 class BatchObserver(Protocol):

@@ -30,21 +30,37 @@ class ModelTold(Protocol):
         """Why another model answers than was asked for; None where all is well."""
 
 
+class SinksTold(Protocol):
+    """What can be told of the sinks."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why results cannot become durable; None where they can."""
+
+
 class Probes:
     """`/livez`, `/readyz` and `/metrics`."""
 
-    def __init__(self, metrics: Metrics, *, model: ModelTold, health: Health) -> None:
+    def __init__(
+        self, metrics: Metrics, *, model: ModelTold, health: Health, sinks: SinksTold | None = None
+    ) -> None:
         """Store what to tell; not ready until told so."""
         self._metrics = metrics
         self._model = model
         self._health = health
+        self._sinks = sinks
         self._status = "starting"
         metrics.ready(lambda: self.ready)
 
     @property
     def ready(self) -> bool:
         """Whether messages should be sent here."""
-        return self._status == "ready" and self._health.ready
+        return self._status == "ready" and self._failing is None
+
+    @property
+    def _failing(self) -> str | None:
+        """Why messages would be sent here in vain; None where they would not."""
+        return self._health.reason or (None if self._sinks is None else self._sinks.reason)
 
     def say(self, status: str) -> None:
         """Set the status that `/readyz` tells: `ready` or `draining`."""
@@ -63,7 +79,7 @@ class Probes:
         if reason is not None:
             answer |= {"reason": reason, "origin": model.origin}
         if self._status == "ready":
-            if (failing := self._health.reason) is not None:
+            if (failing := self._failing) is not None:
                 answer |= {"status": "failing", "reason": failing}
             elif reason is not None:
                 answer["status"] = "degraded"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
-    from worker.sink import Sink
+    from worker.sinks.watched import ProbedSink
 
 NOON = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 BUCKET = "rookery-test"
@@ -56,15 +56,19 @@ class Place(ABC):
     """Whether a block that comes again leaves no second line."""
 
     @abstractmethod
-    async def sink(self) -> Sink:
+    async def sink(self) -> ProbedSink:
         """An open sink into this place."""
 
     @abstractmethod
     async def lines(self) -> list[bytes]:
         """What has become durable, in any order."""
 
+    async def names(self) -> int | None:
+        """How many files or objects there are; None where lines have none."""
+        return None
+
     @abstractmethod
-    async def nowhere(self) -> Sink:
+    async def nowhere(self) -> ProbedSink:
         """An open sink into a place that is not there."""
 
 
@@ -73,14 +77,17 @@ class FolderPlace(Place):
         self._root = root
         self._stack = stack
 
-    async def sink(self) -> Sink:
+    async def sink(self) -> ProbedSink:
         return await self._opened(self._root / "results")
 
     async def lines(self) -> list[bytes]:
         files = sorted(each for each in (self._root / "results").rglob("*.ndjson"))
         return [line for file in files for line in whole(file.read_bytes()).splitlines(keepends=True)]
 
-    async def nowhere(self) -> Sink:
+    async def names(self) -> int:
+        return len([each for each in (self._root / "results").rglob("*") if each.is_file()])
+
+    async def nowhere(self) -> ProbedSink:
         sink = await self._opened(self._root / "gone")
         (self._root / "gone").rmdir()
         (self._root / "gone").write_text("a file")
@@ -100,7 +107,7 @@ class StoragePlace(Place):
         self._prefix = f"test-{uuid.uuid4().hex[:8]}"
         self._stack = stack
 
-    async def sink(self) -> Sink:
+    async def sink(self) -> ProbedSink:
         return await self._opened(self._bucket)
 
     async def lines(self) -> list[bytes]:
@@ -108,7 +115,10 @@ class StoragePlace(Place):
         contents = [gzip.decompress(blob.download_as_bytes(raw_download=True)) for blob in found]
         return [line for content in contents for line in content.splitlines(keepends=True)]
 
-    async def nowhere(self) -> Sink:
+    async def names(self) -> int:
+        return len([*self._client.list_blobs(self._bucket, prefix=self._prefix)])
+
+    async def nowhere(self) -> ProbedSink:
         return await self._opened("rookery-there-is-no-such-bucket")
 
     async def _opened(self, bucket: str) -> StorageSink:
@@ -136,9 +146,10 @@ class TopicPlace(Place):
         for client in (self._publisher, self._subscriber):
             stack.push_async_callback(client.transport.close)
 
-    async def provide(self) -> None:
-        await self._publisher.create_topic(name=self._topic)
-        await self._subscriber.create_subscription(name=self._subscription, topic=self._topic)
+    async def provide(self, topic: str | None = None) -> None:
+        await self._publisher.create_topic(name=topic or self._topic)
+        if topic is None:
+            await self._subscriber.create_subscription(name=self._subscription, topic=self._topic)
 
     async def sink(self) -> TopicSink:
         return await self._opened(self._topic)
@@ -159,7 +170,7 @@ class TopicPlace(Place):
         answer = await self._subscriber.pull(subscription=self._subscription, max_messages=1_000, timeout=10)
         return [each.message.data + b"\n" for each in answer.received_messages]
 
-    async def nowhere(self) -> Sink:
+    async def nowhere(self) -> ProbedSink:
         return await self._opened("projects/p/topics/there-is-no-such-topic")
 
     async def _opened(self, topic: str) -> TopicSink:

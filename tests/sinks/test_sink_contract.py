@@ -63,3 +63,22 @@ async def test_a_place_that_is_not_there_is_said_and_nothing_is_promised(
     sink = await place.nowhere()
     with pytest.raises(SinkUnavailable):
         await sink.write(_block("0a", b'{"a":1}\n', at=noon))
+
+
+async def test_a_probe_says_whether_a_write_would_work_and_leaves_nothing(
+    place: Place, noon: datetime
+) -> None:
+    """Before the first write, and beside others: no line, no file, no object, no message."""
+    sink = await place.sink()
+    await sink.probe()
+    await sink.write(_block("0a", b'{"a":1}\n', at=noon))
+    await sink.probe()
+    assert await place.lines() == [b'{"a":1}\n']
+    assert await place.names() in (1, None)
+
+
+async def test_a_probe_of_a_place_that_is_not_there_says_so(place: Place) -> None:
+    """As a write would."""
+    sink = await place.nowhere()
+    with pytest.raises(SinkUnavailable):
+        await sink.probe()

@@ -26,6 +26,7 @@ from worker.storage_testing.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from tests.sinks.conftest import TopicPlace
     from worker.sink import Block
@@ -200,3 +201,57 @@ async def test_a_trace_goes_through_the_worker_to_the_result_topic(topic: TopicP
         assert await asyncio.gather(*(push(client, each) for each in (traced, plain, refused))) == [204] * 3
     found = {m.attributes["reading_id"]: m.attributes.get("traceparent") for m in await topic.messages(3)}
     assert found == {"r1": PARENT, "r2": None, wrapped(refused).identity: PARENT}
+
+
+async def readiness(client: aiohttp.ClientSession) -> tuple[int, str | None]:
+    async with client.get("/readyz") as answer:
+        return answer.status, (await answer.json()).get("reason")
+
+
+async def test_a_worker_whose_bucket_refuses_is_not_ready_until_it_takes_objects(
+    strict: StorageServer, tmp_path: Path
+) -> None:
+    """A start does not end for it: the worker tells why it waits, and is ready, with its ready file, once it may write."""
+    strict.faults.last("begin", Fault(status=403))
+    ready: list[str] = []
+    chosen = Settings(port=0, results=f"gs://{BUCKET}/r", rejects=f"file://{tmp_path}/rejects")
+    async with running(chosen, ready=ready.append) as address, aiohttp.ClientSession(address) as client:
+        status, reason = await readiness(client)
+        assert (status, ready) == (503, [])
+        assert reason is not None
+        assert reason.startswith(f"failed to write results: gs://{BUCKET}/r: 403")
+        strict.faults.clear()
+        while (await readiness(client))[0] != 200:  # noqa: ASYNC110  no event says so to those outside
+            await asyncio.sleep(0.01)  # as above
+        assert ready == [address]
+    assert strict.buckets.objects(BUCKET) == []
+
+
+async def test_a_bucket_that_fails_later_makes_not_ready_and_a_probe_ready_again(
+    strict: StorageServer,
+) -> None:
+    """What a write said stands until another write, or a probe, says otherwise."""
+    async with worker(write_seconds=0.5) as client:
+        assert await readiness(client) == (200, None)
+        strict.faults.last("insert", Fault(status=503))
+        assert await push(client, body(encode(Birds(1).reading(reading_id="r1")), "m1")) == 503
+        status, reason = await readiness(client)
+        assert (status, str(reason)[:24]) == (503, "failed to write results:")
+        strict.faults.clear()
+        while (await readiness(client))[0] != 200:  # noqa: ASYNC110  no event says so to those outside
+            await asyncio.sleep(0.01)  # as above
+        assert await push(client, body(encode(Birds(1).reading(reading_id="r1")), "m1")) == 204
+
+
+async def test_a_worker_whose_topic_is_not_there_is_not_ready_until_it_is(
+    topic: TopicPlace, tmp_path: Path
+) -> None:
+    """Nothing is published to find out."""
+    where = {"results": "pubsub://p/later", "rejects": f"file://{tmp_path}/rejects"}
+    async with worker(**where) as client:
+        status, reason = await readiness(client)
+        assert status == 503
+        assert str(reason).startswith("failed to write results: projects/p/topics/later: ")
+        await topic.provide("projects/p/topics/later")
+        while (await readiness(client))[0] != 200:  # noqa: ASYNC110  no event says so to those outside
+            await asyncio.sleep(0.01)  # as above

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
-from schemas.permissions import PRIVATE
+from schemas.permissions import PRIVATE, create
+from worker.daemon_call import in_daemon
 from worker.even_lines import size_of
 from worker.priority import give_way
 from worker.segment import make, recover
@@ -25,6 +28,10 @@ log: Final = logging.getLogger(__name__)
 SMALL_LINES: Final = 512
 SMALL_BYTES: Final = 512 * 1024
 """Up to so many lines of so many bytes are a small block, which may be written on the event loop."""
+
+
+PROBE_BYTES: Final = 64 * 1024
+"""As much as a segment is prepared ahead with, so that a disk with room for a few lines only is full."""
 
 
 class FolderSink:
@@ -51,7 +58,7 @@ class FolderSink:
         self._large = SegmentLine(root, roll=roll, quick_seconds=0, begins=give_way, mode=mode)
 
     async def open(self) -> None:
-        """Make the folder and seal what a killed worker left open; raises SinkUnavailable."""
+        """Make the folder, write to it, and seal what a killed worker left open; raises SinkUnavailable."""
         try:
             await asyncio.to_thread(self._open)
         except OSError as error:
@@ -64,6 +71,13 @@ class FolderSink:
         except OSError as error:
             raise self._unavailable(error) from error
 
+    async def probe(self) -> None:
+        """Write a file without a name, folders included, in a thread that may hang; raises SinkUnavailable."""
+        try:
+            await in_daemon(self._probe, "folder probe")
+        except OSError as error:
+            raise self._unavailable(error) from error
+
     async def close(self) -> None:
         """Seal the open segments."""
         await asyncio.gather(self._small.close(), self._large.close())
@@ -72,9 +86,19 @@ class FolderSink:
         return SinkUnavailable(f"cannot write to {self._root}: {error.strerror}")
 
     def _open(self) -> None:
-        make(self._root, self._mode)
+        self._probe()
         if left := recover(self._root):
             log.warning("sealed segments of a worker that was killed", extra={"segments": left})
+
+    def _probe(self) -> None:
+        make(self._root, self._mode)
+        path = self._root / f".probe-{secrets.token_hex(8)}"
+        with os.fdopen(create(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._mode), "wb") as file:
+            # Nothing is left of it, whatever ends the worker meanwhile.
+            path.unlink()
+            file.write(bytes(PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _is_small(lines: Sequence[bytes]) -> bool:

@@ -14,6 +14,7 @@ from worker.sinks.folder import FolderSink
 from worker.sinks.gathering import Gathering, Pace
 from worker.sinks.storage import StorageSink
 from worker.sinks.topic import TopicSink
+from worker.sinks.watched import WatchedSink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sinks:
-    """Both sinks, open; `gather` says that they join blocks themselves, so that batches need not wait for them."""
+    """Both sinks, open, and every place that they write to.
+
+    `gather` says that they join blocks themselves, so that batches need not wait for them.
+    """
 
     results: Sink
     rejects: Sink
     gather: bool
+    places: Sequence[WatchedSink]
 
 
 async def open_sinks(stack: AsyncExitStack, settings: Settings) -> Sinks:
@@ -39,26 +44,35 @@ async def open_sinks(stack: AsyncExitStack, settings: Settings) -> Sinks:
     rejects = _addresses("ROOKERY_REJECTS", settings.rejects)
     # One place afar is enough to let both gather: a batch must not wait for either.
     gather = any(each.scheme != "file" for each in (*results, *rejects))
+    to_results = await _places(stack, results, settings, kind="results")
+    to_rejects = await _places(stack, rejects, settings, kind="rejections")
     return Sinks(
-        results=await _open(stack, results, settings, gather=gather),
-        rejects=await _open(stack, rejects, settings, gather=gather),
+        results=_together(stack, to_results, _pace(results, settings) if gather else None),
+        rejects=_together(stack, to_rejects, _pace(rejects, settings) if gather else None),
         gather=gather,
+        places=[*to_results, *to_rejects],
     )
 
 
-async def _open(
-    stack: AsyncExitStack, addresses: Sequence[SplitResult], settings: Settings, *, gather: bool
-) -> Sink:
-    opened: list[Sink] = []
+async def _places(
+    stack: AsyncExitStack, addresses: Sequence[SplitResult], settings: Settings, *, kind: str
+) -> list[WatchedSink]:
+    opened = []
     for address in addresses:
         sink = _sink(address, settings)
         stack.push_async_callback(sink.close)
         await sink.open()
-        opened.append(sink)
-    together = opened[0] if len(opened) == 1 else FanOut(opened)
-    if not gather:
+        # A folder that cannot be written to does not open: no later try would fare better. A service may.
+        proven = address.scheme == "file"
+        opened.append(WatchedSink(sink, kind, proven=proven, hang_seconds=settings.ack_deadline_seconds))
+    return opened
+
+
+def _together(stack: AsyncExitStack, places: Sequence[WatchedSink], pace: Pace | None) -> Sink:
+    together = places[0] if len(places) == 1 else FanOut(places)
+    if pace is None:
         return together
-    gathering = Gathering(together, _pace(addresses, settings))
+    gathering = Gathering(together, pace)
     stack.push_async_callback(gathering.close)
     return gathering
 

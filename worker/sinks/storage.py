@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,13 +16,16 @@ from worker.even_lines import Pieces, joined
 from worker.sink import SinkUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from worker.sink import Block
 
 CONTENT_TYPE: Final = "application/gzip"
 """Without a Content-Encoding: nobody on the way unpacks the object, checksums and sizes stay those of what is
 stored, and BigQuery reads it as NEWLINE_DELIMITED_JSON with compression GZIP."""
+
+PROBE: Final = ".rookery-probe"
+"""The name of an object that is never made."""
 
 _LEVEL: Final = 1
 """Of gzip: the lines shrink to a seventh; the best level takes five times as long for a tenth less."""
@@ -64,12 +69,20 @@ class StorageSink:
         # By the hour of publication: in another hour a second delivery must still find its object.
         hour = hour_of(block.published_at or block.written_at)
         name = f"{self._prefix}{hour}/{block.key}.ndjson.gz"
-        writing = asyncio.get_running_loop().run_in_executor(self._threads, self._write, name, block)
+        await self._in_time(
+            asyncio.get_running_loop().run_in_executor(self._threads, self._write, name, block)
+        )
+
+    async def _in_time(self, call: asyncio.Future[None]) -> None:
         try:
             async with asyncio.timeout(self._write_seconds):
-                await writing
+                await call
         except TimeoutError:
             raise SinkUnavailable(f"{self.address}: no answer within {self._write_seconds:g} s") from None
+
+    async def probe(self) -> None:
+        """Begin to upload an object and give it up, which takes what a write does and leaves none; raises SinkUnavailable."""
+        await self._in_time(asyncio.get_running_loop().run_in_executor(self._threads, self._probe))
 
     async def close(self) -> None:
         """Let the threads end; a write that hangs ends by its own timeout."""
@@ -88,20 +101,36 @@ class StorageSink:
             raise SinkUnavailable(f"{self.address}: {error}") from error
 
     def _write(self, name: str, block: Block) -> None:
+        blob = self._client.bucket(self._bucket_name).blob(name)
+        blob.metadata = {"lines": str(len(block.lines)), "format": "NEWLINE_DELIMITED_JSON"}
+        content = _gzipped(block.lines)
+        until = time.monotonic() + self._write_seconds
+        with self._unavailable():
+            while not self._there(blob, content):
+                if time.monotonic() > until:
+                    raise SinkUnavailable(f"{self.address}: says that {name} is there, and it is not")
+                time.sleep(_PAUSE_SECONDS)
+
+    def _probe(self) -> None:
+        import requests  # noqa: PLC0415  loaded only where it is used
+
+        blob = self._client.bucket(self._bucket_name).blob(f"{self._prefix}{PROBE}")
+        with self._unavailable():
+            session = blob.create_resumable_upload_session(content_type=CONTENT_TYPE, **self._call())
+            # An upload that is not ended makes no object; Cloud Storage forgets it in any case, after a week.
+            with contextlib.suppress(requests.RequestException):
+                requests.delete(session, headers={"Content-Length": "0"}, timeout=self._write_seconds)
+
+    @contextmanager
+    def _unavailable(self) -> Iterator[None]:
+        """Let what the library raises be SinkUnavailable."""
         from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415  loaded only where it is used
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  loaded only where it is used
         from google.cloud.storage.exceptions import DataCorruption, InvalidResponse  # noqa: PLC0415  the same
         from requests import RequestException  # noqa: PLC0415  the same
 
-        blob = self._client.bucket(self._bucket_name).blob(name)
-        blob.metadata = {"lines": str(len(block.lines)), "format": "NEWLINE_DELIMITED_JSON"}
-        content = _gzipped(block.lines)
-        until = time.monotonic() + self._write_seconds
         try:
-            while not self._there(blob, content):
-                if time.monotonic() > until:
-                    raise SinkUnavailable(f"{self.address}: says that {name} is there, and it is not")
-                time.sleep(_PAUSE_SECONDS)
+            yield
         except (GoogleAPIError, GoogleAuthError, DataCorruption, InvalidResponse, RequestException) as error:
             raise SinkUnavailable(f"{self.address}: {error}") from error
 

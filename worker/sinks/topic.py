@@ -36,6 +36,8 @@ _AT_ONCE: Final = 8
 """Requests of one block that are under way: with all of them at once, a block would be in memory a third time."""
 
 _ATTRIBUTE_BYTES: Final = 1_024
+PERMISSION: Final = "pubsub.topics.publish"
+
 _TOLD: Final = ("species", "model", "reading_id", "revision")
 _ATTEMPTS: Final = 3
 
@@ -75,6 +77,20 @@ class TopicSink:
         except* SinkUnavailable as errors:
             raise errors.exceptions[0] from None
 
+    async def probe(self) -> None:
+        """Ask whether we may publish, as nothing can be published and taken back; raises SinkUnavailable."""
+        from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415  loaded only where it is used
+
+        try:
+            async with asyncio.timeout(self._write_seconds):
+                allowed = await self._allowed()
+        except TimeoutError:
+            raise SinkUnavailable(f"{self._topic}: no answer within {self._write_seconds:g} s") from None
+        except GoogleAPIError as error:
+            raise SinkUnavailable(f"{self._topic}: {error}") from error
+        if not allowed:
+            raise SinkUnavailable(f"{self._topic}: it is not there, or {PERMISSION} is missing")
+
     async def close(self) -> None:
         """Close the connection."""
         if self._client is not None:
@@ -98,12 +114,28 @@ class TopicSink:
     async def _publish(self, messages: list[PubsubMessage]) -> None:
         from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415  loaded only where it is used
 
-        if self._client is None:
-            raise SinkUnavailable(f"{self._topic}: not open")
         try:
-            await self._client.publish(topic=self._topic, messages=messages, **_call(self._write_seconds))
+            await self._opened().publish(topic=self._topic, messages=messages, **_call(self._write_seconds))
         except GoogleAPIError as error:
             raise SinkUnavailable(f"{self._topic}: {error}") from error
+
+    async def _allowed(self) -> bool:
+        from google.api_core.exceptions import MethodNotImplemented  # noqa: PLC0415  loaded only where it is used
+
+        asked = {"resource": self._topic, "permissions": [PERMISSION]}
+        call = _call(self._write_seconds)
+        try:
+            answer = await self._opened().test_iam_permissions(asked, **call)
+        except MethodNotImplemented:
+            # Brokers for tests know no permissions, but they know their topics.
+            await self._opened().get_topic(topic=self._topic, **call)
+            return True
+        return PERMISSION in answer.permissions
+
+    def _opened(self) -> PublisherAsyncClient:
+        if self._client is None:
+            raise SinkUnavailable(f"{self._topic}: not open")
+        return self._client
 
 
 def requests_of(messages: Iterable[PubsubMessage]) -> Iterator[list[PubsubMessage]]:

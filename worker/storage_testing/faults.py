@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import Literal
 
-Operation = Literal["insert", "get", "list", "delete", "bucket"]
+Operation = Literal["insert", "get", "list", "delete", "bucket", "begin"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

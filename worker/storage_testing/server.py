@@ -19,6 +19,8 @@ from worker.storage_testing.objects import Buckets, Refused, StoredObject
 from worker.storage_testing.uploads import Resumables, conditions, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from worker.storage_testing.faults import Fault
 
 CLASS_A: Final = frozenset[Operation]({"insert", "list"})
@@ -27,6 +29,7 @@ CLASS_A: Final = frozenset[Operation]({"insert", "list"})
 _LONGEST_BODY: Final = 256 * 1024 * 1024
 _PAGE: Final = 1000
 _RESUME: Final = 308
+_GIVEN_UP: Final = 499
 _LETTING_GO_S: Final = 0.01
 
 
@@ -105,9 +108,9 @@ class StorageServer:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         operation = _operation(request)
-        # A piece of a resumable upload belongs to the operation that its session opened.
-        is_piece = "upload_id" in request.query
-        if not is_piece:
+        # A resumable upload is one insertion, with its first piece.
+        content_range = request.headers.get("Content-Range", "")
+        if "upload_id" not in request.query or content_range.startswith("bytes 0-"):
             self._count(operation)
         fault = self.faults.take(operation)
         if fault is None:
@@ -128,18 +131,16 @@ class StorageServer:
         return answer or self._answer(request, operation, body)
 
     def _answer(self, request: web.Request, operation: Operation, body: bytes) -> web.Response:
+        answers: dict[Operation, Callable[[], web.Response]] = {
+            "insert": lambda: self._insert(request, body),
+            "begin": lambda: self._begin(request, body),
+            "get": lambda: self._get(request),
+            "delete": lambda: self._delete(request),
+            "list": lambda: self._list(request),
+            "bucket": lambda: self._bucket(request, body),
+        }
         try:
-            match operation:
-                case "insert":
-                    return self._insert(request, body)
-                case "get":
-                    return self._get(request)
-                case "delete":
-                    return self._delete(request)
-                case "list":
-                    return self._list(request)
-                case "bucket":
-                    return self._bucket(request, body)
+            return answers[operation]()
         except Refused as refused:
             return _error(refused.status, str(refused))
 
@@ -148,10 +149,6 @@ class StorageServer:
         bucket, _ = _place(request)
         if "upload_id" in query:
             return self._go_on(query["upload_id"], headers.get("Content-Range", ""), body)
-        if query.get("uploadType") == "resumable":
-            media_type = headers.get("X-Upload-Content-Type", "application/octet-stream")
-            session = self._resumables.begin(bucket, query, media_type=media_type, body=body)
-            return web.Response(headers={"Location": f"{self.url}{request.path}?upload_id={session}"})
         upload = whole(bucket, query, content_type=headers.get("Content-Type", ""), body=body)
         stored = self.buckets.insert(
             bucket,
@@ -161,6 +158,19 @@ class StorageServer:
             conditions=upload.conditions,
         )
         return web.json_response(stored.resource())
+
+    def _begin(self, request: web.Request, body: bytes) -> web.Response:
+        """Open a session for a resumable upload, or give one up."""
+        query = request.query
+        if request.method == "DELETE":
+            self._resumables.end(query["upload_id"])
+            return web.Response(status=_GIVEN_UP)
+        bucket, _ = _place(request)
+        # Raises where there is no such bucket.
+        self.buckets.versioned(bucket)
+        media_type = request.headers.get("X-Upload-Content-Type", "application/octet-stream")
+        session = self._resumables.begin(bucket, query, media_type=media_type, body=body)
+        return web.Response(headers={"Location": f"{self.url}{request.path}?upload_id={session}"})
 
     def _go_on(self, session: str, content_range: str, body: bytes) -> web.Response:
         upload, is_whole = self._resumables.go_on(session, content_range, body)
@@ -223,7 +233,8 @@ class StorageServer:
 def _operation(request: web.Request) -> Operation:
     path = request.rel_url.raw_path
     if path.startswith(("/upload/", "/resumable/")):
-        return "insert"
+        begins = request.query.get("uploadType") == "resumable" and "upload_id" not in request.query
+        return "begin" if begins or request.method == "DELETE" else "insert"
     if "/o/" in path:
         return "delete" if request.method == "DELETE" else "get"
     return "list" if path.endswith("/o") else "bucket"
