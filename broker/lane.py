@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Holder:
-    """One stream's flow control: at most so many messages and bytes outstanding at once (0: no bound)."""
+    """One reader: a stream with its flow control (at most so many messages and bytes at once; 0: no bound), or a pull.
+
+    `ready` has the next messages of the keys that are bound to this reader, by rank.
+    """
 
     max_messages: int = 0
     max_bytes: int = 0
     messages: int = 0
     bytes: int = 0
+    ready: list[tuple[int, int, Held]] = field(default_factory=list, repr=False)
 
     def has_room(self) -> bool:
         """Whether the next message may go out: the bound on bytes is overstepped by at most one message."""
@@ -55,6 +59,8 @@ class Lane:
     """One key's messages in order: the first `sent` were delivered, the rest wait their turn.
 
     An acked message stays until those before it are acked, because the failure of one redelivers all after it.
+    While something is in flight, the next message goes to `reader` alone, which has what came before it; and to
+    no one once a message was `lost`, so that the redelivery begins at the first unacknowledged one.
     """
 
     key: str
@@ -62,18 +68,21 @@ class Lane:
     sent: int = 0
     in_flight: int = 0
     queued: Held | None = None
+    reader: Holder | None = None
+    lost: bool = False
 
     def next(self, *, one_at_a_time: bool) -> Held | None:
         """The message to queue now, if any may go."""
-        if self.queued is not None or self.sent >= len(self.held) or (one_at_a_time and self.in_flight):
+        waits = self.in_flight and (one_at_a_time or self.lost or self.reader is None)
+        if waits or self.queued is not None or self.sent >= len(self.held):
             return None
         return self.held[self.sent]
 
-    def settle(self) -> None:
-        """Let go of the acked messages at the front."""
+    def settle(self) -> Iterator[Held]:
+        """Let go of the acked messages at the front, one by one."""
         while self.held and self.held[0].acked:
-            self.held.popleft()
             self.sent -= 1
+            yield self.held.popleft()
 
     def rewind(self, first: Held) -> Iterator[Held]:
         """Put the cursor back to `first`; gives the delivered messages after it, which are to be sent again."""

@@ -24,7 +24,7 @@ class Leases:
         self._serial = serial
         self._versions = count(1)
         self._open: dict[str, Held] = {}
-        self._deadlines: list[tuple[float, int, Held]] = []
+        self._deadlines: list[tuple[float, int, str]] = []
 
     def __len__(self) -> int:
         return len(self._open)
@@ -37,14 +37,14 @@ class Leases:
             holder.messages += 1
             holder.bytes += held.message.size
         self._open[ack_id] = held
-        self._set(held, expires_at)
+        self._set(held, ack_id, expires_at)
         return ack_id
 
     def extend(self, ack_id: str, expires_at: float) -> bool:
         """Move a delivery's deadline; False where it ended already."""
         held = self._open.get(ack_id)
         if held is not None:
-            self._set(held, expires_at)
+            self._set(held, ack_id, expires_at)
         return held is not None
 
     def end(self, ack_id: str | None) -> Held | None:
@@ -64,25 +64,26 @@ class Leases:
         """End the next delivery whose deadline has passed; None where there is none."""
         while self._deadlines and self._deadlines[0][0] <= now:
             deadline = heappop(self._deadlines)
-            if not _is_stale(deadline):
-                return self.end(deadline[2].ack_id)
+            if not self._is_stale(deadline):
+                return self.end(deadline[2])
         return None
 
     @property
     def next_at(self) -> float | None:
         """The earliest deadline; None: there is none."""
-        while self._deadlines and _is_stale(self._deadlines[0]):
+        while self._deadlines and self._is_stale(self._deadlines[0]):
             heappop(self._deadlines)
         return self._deadlines[0][0] if self._deadlines else None
 
-    def _set(self, held: Held, expires_at: float) -> None:
+    def _set(self, held: Held, ack_id: str, expires_at: float) -> None:
         held.expires_at = expires_at
         held.lease = next(self._versions)
-        heappush(self._deadlines, (expires_at, held.lease, held))
+        # By its id: a deadline that is outdated must not keep a message in memory.
+        heappush(self._deadlines, (expires_at, held.lease, ack_id))
         if len(self._deadlines) > 2 * len(self._open) + _SLACK:
-            self._deadlines = [each for each in self._deadlines if not _is_stale(each)]
+            self._deadlines = [each for each in self._deadlines if not self._is_stale(each)]
             heapify(self._deadlines)
 
-
-def _is_stale(deadline: tuple[float, int, Held]) -> bool:
-    return deadline[2].lease != deadline[1]
+    def _is_stale(self, deadline: tuple[float, int, str]) -> bool:
+        held = self._open.get(deadline[2])
+        return held is None or held.lease != deadline[1]

@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from broker.lane import Held
+    from broker.lane import Held, Holder
 
 
 class Queue:
@@ -20,20 +20,20 @@ class Queue:
         self._ready: list[tuple[int, int, Held]] = []
         self._waiting: list[tuple[float, int, Held]] = []
 
-    def put(self, held: Held, due: float, now: float) -> None:
-        """Queue a message for `due`; one of a key becomes its lane's queued one."""
+    def put(self, held: Held, now: float) -> None:
+        """Queue a message for when it is due; one of a key becomes its lane's queued one."""
         held.entry = next(self._entries)
         if held.lane is not None:
             held.lane.queued = held
-        if due <= now:
-            heappush(self._ready, (held.rank, held.entry, held))
+        if held.not_before <= now:
+            self._make_ready(held)
         else:
-            heappush(self._waiting, (due, held.entry, held))
+            heappush(self._waiting, (held.not_before, held.entry, held))
 
     def cancel(self, held: Held) -> None:
         """Take a message out, wherever it waits."""
         held.entry = 0
-        if held.lane is not None:
+        if held.lane is not None and held.lane.queued is held:
             held.lane.queued = None
 
     def promote(self, now: float) -> None:
@@ -41,16 +41,13 @@ class Queue:
         while self._waiting and self._waiting[0][0] <= now:
             _, entry, held = heappop(self._waiting)
             if held.entry == entry:
-                heappush(self._ready, (held.rank, entry, held))
+                self._make_ready(held)
 
-    def peek(self) -> Held | None:
-        """The oldest ready message."""
-        while self._ready:
-            _, entry, held = self._ready[0]
-            if held.entry == entry:
-                return held
-            heappop(self._ready)
-        return None
+    def peek(self, reader: Holder | None = None) -> Held | None:
+        """The oldest message that is ready for this reader: for anyone, or of a key that is bound to it."""
+        anyones = _first(self._ready)
+        own = _first(reader.ready) if reader is not None and reader.ready else None
+        return own if own is not None and (anyones is None or own.rank < anyones.rank) else anyones
 
     @property
     def next_at(self) -> float | None:
@@ -58,3 +55,17 @@ class Queue:
         while self._waiting and self._waiting[0][2].entry != self._waiting[0][1]:
             heappop(self._waiting)
         return self._waiting[0][0] if self._waiting else None
+
+    def _make_ready(self, held: Held) -> None:
+        reader = held.lane.reader if held.lane is not None else None
+        heappush(self._ready if reader is None else reader.ready, (held.rank, held.entry, held))
+
+
+def _first(ready: list[tuple[int, int, Held]]) -> Held | None:
+    """Find the oldest message of a heap; outdated entries before it go."""
+    while ready:
+        _, entry, held = ready[0]
+        if held.entry == entry:
+            return held
+        heappop(ready)
+    return None

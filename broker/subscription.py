@@ -15,6 +15,7 @@ from broker.lane import Held, Holder, Lane
 from broker.leases import Leases
 from broker.messages import Delivery, Message
 from broker.queue import Queue
+from broker.retention import Retention
 from broker.window import PushWindow
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Subscription:
         self._queue = Queue()
         self._leases = Leases(serial or count(1))
         self._lanes: dict[str, Lane] = {}
+        self._retention = Retention()
 
     @property
     def outstanding(self) -> int:
@@ -71,8 +73,9 @@ class Subscription:
         for delay in self._faults.delays(ordered=lane is not None):
             held = Held(message, next(self._ranks), now, now + delay, lane)
             self._live += 1
+            self._retention.add(held)
             if lane is None:
-                self._put(held, held.not_before, now)
+                self._put(held, now)
             else:
                 lane.held.append(held)
                 self._advance(lane, now)
@@ -88,19 +91,26 @@ class Subscription:
     ) -> list[Delivery]:
         """Hand out what may go now, oldest first; `limit` and `max_bytes` bound it (at least one message fits).
 
+        `holder` is the stream that takes; without one each call is a reader of its own, to which later calls
+        bring nothing of a key until all that this one took of it has ended.
         `deadline` is the seconds until these deliveries expire, where not the subscription's.
         """
         self.tick(now)
+        reader = holder or (Holder() if self.rules.ordered and not self.rules.push else None)
         room = self._room(now) if limit is None else min(limit, self._room(now))
         lasting = deadline or self.rules.ack_deadline
         taken: list[Delivery] = []
         size = 0
-        while len(taken) < room and (holder is None or holder.has_room()) and (held := self._peek(now)):
+        while (
+            len(taken) < room
+            and (holder is None or holder.has_room())
+            and (held := self._queue.peek(reader)) is not None
+        ):
             if max_bytes:
                 size += held.message.size
                 if taken and size > max_bytes:
                     break
-            taken.append(self._send(held, now, now + lasting, holder))
+            taken.append(self._send(held, now, now + lasting, holder, reader))
         return taken
 
     def ack(self, ack_id: str, now: float) -> bool:
@@ -145,18 +155,36 @@ class Subscription:
             self._requeue(held, now, now)
 
     def tick(self, now: float) -> None:
-        """Let time pass: what was waiting becomes ready, what was not acked in time fails."""
+        """Let time pass: the outdated go, what was waiting becomes ready, what was not acked in time fails."""
+        while (held := self._retention.outdated(now, self.rules.retention)) is not None:
+            self._drop(held, now)
         self._queue.promote(now)
         while (held := self._leases.expire(now)) is not None:
             self._counters.expired += 1
             self._fail(held, now)
 
     def wake_at(self, now: float) -> float | None:
-        """When to tick or take next, if nothing else happens before; None: never."""
+        """When to tick or take next, if nothing else happens before; None: never (but see `outdated_at`)."""
         times = [self._queue.next_at, self._leases.next_at]
         if self.rules.push and now < self.backoff.until and self._queue.peek():
             times.append(self.backoff.until)
         return min((time for time in times if time is not None), default=None)
+
+    def outdated_at(self) -> float | None:
+        """When to tick at the latest, so that what nobody takes is not kept beyond its retention; None: never."""
+        return self._retention.next_at(self.rules.retention)
+
+    def close(self) -> None:
+        """Let go of every message at once; what a reader still does with one finds it ended."""
+        for lane in self._lanes.values():
+            # A lane and its messages hold each other.
+            lane.held.clear()
+            lane.queued = lane.reader = None
+        self._lanes.clear()
+        self._queue = Queue()
+        self._leases = Leases(count(1))
+        self._retention = Retention()
+        self._live = 0
 
     def standing(self) -> Standing:
         """Say how things stand."""
@@ -175,25 +203,32 @@ class Subscription:
     def _lane(self, key: str) -> Lane:
         return self._lanes.setdefault(key, Lane(key))
 
-    def _put(self, held: Held, due: float, now: float) -> None:
-        self._queue.put(held, due, now)
+    def _put(self, held: Held, now: float) -> None:
+        self._queue.put(held, now)
         self.changed()
 
     def _advance(self, lane: Lane, now: float) -> None:
         """Queue the lane's next message, if it is its turn; push sends one message of a key at a time."""
+        if not lane.in_flight:
+            lane.lost = False
+            lane.reader = None
+            if lane.queued is not None:
+                # It may wait where only the reader looks to whom the lane was bound until now.
+                self._put(lane.queued, now)
         held = lane.next(one_at_a_time=self.rules.push)
         if held is not None:
-            self._put(held, held.not_before, now)
+            self._put(held, now)
 
-    def _peek(self, now: float) -> Held | None:
-        """Find the first ready message that is not outdated."""
-        while (held := self._queue.peek()) and now - held.offered_at > self.rules.retention:
-            self._counters.dropped += 1
-            self._queue.cancel(held)
-            self._remove(held, now)
-        return held
+    def _drop(self, held: Held, now: float) -> None:
+        """Forget a message that has outlived the retention, delivered or not."""
+        self._counters.dropped += 1
+        self._leases.end(held.ack_id)
+        self._queue.cancel(held)
+        self._remove(held, now)
 
-    def _send(self, held: Held, now: float, expires_at: float, holder: Holder | None) -> Delivery:
+    def _send(
+        self, held: Held, now: float, expires_at: float, holder: Holder | None, reader: Holder | None
+    ) -> Delivery:
         self._queue.cancel(held)
         held.attempts += 1
         held.sent_at = now
@@ -202,6 +237,7 @@ class Subscription:
         if held.lane is not None:
             held.lane.sent += 1
             held.lane.in_flight += 1
+            held.lane.reader = reader
             self._advance(held.lane, now)
         return Delivery(ack_id, held.message, held.attempts)
 
@@ -220,10 +256,14 @@ class Subscription:
             )
 
     def _requeue(self, held: Held, due: float, now: float) -> None:
-        """Send again at `due`; with a key, all that went out after it as well."""
-        if held.lane is not None:
+        """Send again at `due`; with a key, all that went out after it as well, once all before it has ended."""
+        held.not_before = due
+        if held.lane is None:
+            self._put(held, now)
+        else:
             self._rewind(held.lane, held)
-        self._put(held, due, now)
+            held.lane.lost = True
+            self._advance(held.lane, now)
 
     def _rewind(self, lane: Lane, first: Held) -> None:
         for later in lane.rewind(first):
@@ -235,23 +275,24 @@ class Subscription:
 
     def _finish(self, held: Held, now: float) -> None:
         """Forget an acked message; one of a key waits for those before it."""
-        if held.lane is None:
-            self._live -= 1
-            return
-        held.acked = True
         self._live -= 1
-        held.lane.settle()
-        self._close_or_advance(held.lane, now)
+        if held.lane is None:
+            self._retention.remove(held)
+        else:
+            held.acked = True
+            self._settle(held.lane, now)
 
     def _remove(self, held: Held, now: float) -> None:
         self._live -= 1
+        self._retention.remove(held)
         if held.lane is not None:
             held.lane.remove(held)
-            held.lane.settle()
-            self._close_or_advance(held.lane, now)
+            self._settle(held.lane, now)
 
-    def _close_or_advance(self, lane: Lane, now: float) -> None:
-        if lane.held:
-            self._advance(lane, now)
-        else:
+    def _settle(self, lane: Lane, now: float) -> None:
+        """Let go of what is acked, and send on what follows."""
+        for held in lane.settle():
+            self._retention.remove(held)
+        self._advance(lane, now)
+        if not lane.held:
             del self._lanes[lane.key]

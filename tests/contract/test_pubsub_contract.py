@@ -160,3 +160,36 @@ async def test_refuses_what_is_no_message(pubsub: PubSub, body: dict[str, Any]) 
     """An empty message and broken base64 are refused with 400."""
     await pubsub.subscribe("pull")
     assert await pubsub.status("POST", "topics/work:publish", body) == 400
+
+
+async def test_a_key_is_not_pulled_past_what_is_outstanding(pubsub: PubSub) -> None:
+    """Of three messages of a key, two pulls of one bring the first and then nothing; its ack lets the second go."""
+    await pubsub.subscribe("pull", enableMessageOrdering=True)
+    ids = await pubsub.publish(*({**MESSAGE, "orderingKey": "k"} for _ in range(3)))
+    first = await pubsub.pull("pull")
+    assert first["message"]["messageId"] == ids[0]
+    now = {"maxMessages": 1, "returnImmediately": True}
+    assert not (await pubsub.ask("POST", "subscriptions/pull:pull", now)).get("receivedMessages")
+    await pubsub.ask("POST", "subscriptions/pull:acknowledge", {"ackIds": [first["ackId"]]})
+    assert (await pubsub.pull("pull"))["message"]["messageId"] == ids[1]
+
+
+async def test_the_content_type_of_an_unwrapped_push(pubsub: PubSub) -> None:
+    """The attribute Content-Type is the header of an unwrapped push with metadata, as Google documents."""
+    async with RecordingEndpoint() as endpoint:
+        config = {"pushEndpoint": endpoint.url, "noWrapper": {"writeMetadata": True}}
+        await pubsub.subscribe("push", pushConfig=config)
+        await pubsub.publish({**MESSAGE, "attributes": {"Content-Type": "application/json"}})
+        received = (await endpoint.wait_for(1))[0]
+    assert received.headers.getall("Content-Type") == ["application/json"]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:abc/", "http://${HOST}:${PORT}/", "http://[::1/", "ftp://127.0.0.1/"]
+)
+async def test_refuses_what_is_no_push_url(pubsub: PubSub, url: str) -> None:
+    """A push endpoint that is no URL is refused with 400 when the subscription is made."""
+    await pubsub.subscribe("other")
+    body = {"topic": "projects/contract/topics/work", "pushConfig": {"pushEndpoint": url}}
+    assert await pubsub.status("PUT", "subscriptions/push", body) == 400
+    assert await pubsub.status("GET", "subscriptions/push") == 404
