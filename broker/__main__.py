@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from broker.faults import FaultShares
+from broker.log_lines import OneLine
 from broker.window import MOST_PUSHES
 
 if TYPE_CHECKING:
@@ -26,12 +28,14 @@ _EXAMPLE: Final = """example:
   curl -X PUT http://127.0.0.1:8085/v1/projects/demo/topics/readings
 
 Trouble on purpose, the same each time: --seed 7 --duplicate 0.01 --reorder 0.05 --lost-ack 0.01
-Exit codes: 0 ended by a signal, 1 failed by a defect, 2 bad options or the address cannot be had."""
+Exit codes: 0 ended by a signal, 2 bad options or the address cannot be had."""
+_MOST_NAMED: Final = 5
 
 
 def main() -> int:
     """Run until SIGTERM or SIGINT; gives the exit code."""
     options = _parser().parse_args()
+    _log_to_stderr()
     try:
         faults = FaultShares(
             options.seed, options.duplicate, options.delay, options.reorder, options.lost_ack
@@ -40,6 +44,13 @@ def main() -> int:
     except (ValueError, OSError) as error:
         print(f"broker: {error}", file=sys.stderr)  # noqa: T201  the answer to whoever started it
         return 2
+
+
+def _log_to_stderr() -> None:
+    """Write warnings and errors of every part in one line each."""
+    handler = logging.StreamHandler()
+    handler.addFilter(OneLine())
+    logging.basicConfig(format="broker: %(message)s", handlers=[handler])
 
 
 def _run(serving: Coroutine[Any, Any, int]) -> int:
@@ -115,11 +126,19 @@ async def _serve(options: argparse.Namespace, faults: FaultShares) -> int:
             gc.collect()
             gc.freeze()
             gc.set_threshold(*_GC_THRESHOLDS)
-            await asyncio.wait({stopped, broker.failed}, return_when=asyncio.FIRST_COMPLETED)
-        if broker.failed.done():
-            print(f"broker: failed: {broker.failed.exception()!r}", file=sys.stderr)  # noqa: T201  its last words
-            return 1
+            await stopped
+    if broker.unacknowledged:
+        print(_farewell(broker.unacknowledged), file=sys.stderr)  # noqa: T201  its last words
     return 0
+
+
+def _farewell(lost: dict[str, int]) -> str:
+    """Say how many messages go with the broker; the subscriptions that held most of them by name."""
+    most = sorted(lost, key=lambda name: lost[name], reverse=True)
+    named = [f"{lost[name]} of {name}" for name in most[:_MOST_NAMED]]
+    if len(most) > _MOST_NAMED:
+        named.append(f"the others of {len(most) - _MOST_NAMED} more subscriptions")
+    return f"broker: ended; messages not acknowledged, and gone with it: {sum(lost.values())} ({', '.join(named)})"
 
 
 @contextmanager

@@ -18,7 +18,7 @@ MAX_ATTRIBUTES: Final = 100
 MAX_NAME_BYTES: Final = 256
 MAX_VALUE_BYTES: Final = 1_024
 _NAME: Final = re.compile(
-    r"projects/[^/\s]+/(topics|subscriptions)/(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}"
+    r"projects/[!-.0-~]+/(topics|subscriptions)/(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}"
 )
 
 
@@ -33,7 +33,7 @@ def check_name(name: str, collection: str) -> None:
 
 
 def check_drafts(drafts: Sequence[Draft]) -> None:
-    """Raise Invalid with every reason why production would refuse this publish request."""
+    """Raise Invalid with every reason why production would refuse this publish request; texts are Unicode already."""
     wrong = []
     if not drafts:
         wrong.append("The request has no messages.")

@@ -61,6 +61,12 @@ class Caller:
         self._idle: list[_Connection] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = float("inf")
+        self._connecting = 0
+
+    @property
+    def in_use(self) -> bool:
+        """Whether there is a connection, or will be."""
+        return bool(self._open or self._connecting)
 
     async def post(self, request: bytes, timeout: float) -> int:  # noqa: ASYNC109  one timer serves all requests
         """Send one request, head and body, and give the status of its answer, which is read to its end.
@@ -85,10 +91,14 @@ class Caller:
             each.give_up(ConnectionAbortedError("the caller is closed"))
 
     async def _connect(self, seconds: float) -> _Connection:
-        async with asyncio.timeout(seconds):
-            _, made = await self._loop.create_connection(
-                lambda: _Connection(self, self._loop), self._host, self._port
-            )
+        self._connecting += 1
+        try:
+            async with asyncio.timeout(seconds):
+                _, made = await self._loop.create_connection(
+                    lambda: _Connection(self, self._loop), self._host, self._port
+                )
+        finally:
+            self._connecting -= 1
         return made
 
     def opened(self, connection: _Connection) -> None:

@@ -36,23 +36,12 @@ _MUTABLE_TOPIC: Final = frozenset({"labels"})
 
 
 class Catalogue:
-    """Hold the resources, keep the exchange in step with them, and a feed for every subscription.
+    """Hold the resources, keep the exchange in step with them, and a feed for every subscription."""
 
-    `on_death` hears of a feed that failed by a defect.
-    """
-
-    def __init__(
-        self,
-        exchange: Exchange,
-        *,
-        pusher: Pusher,
-        clock: Callable[[], float],
-        on_death: Callable[[BaseException], None],
-    ) -> None:
+    def __init__(self, exchange: Exchange, *, pusher: Pusher, clock: Callable[[], float]) -> None:
         self.clock = clock
         self._exchange = exchange
         self._pusher = pusher
-        self._on_death = on_death
         self._topics: dict[str, Proto] = {}
         self._subscriptions: dict[str, Proto] = {}
         self._feeds: dict[str, Feed] = {}
@@ -116,7 +105,7 @@ class Catalogue:
             self.topic(rules.dead_letter.topic)
         machine = self._exchange.subscribe(stored.name, stored.topic, rules)
         feed = Feed(stored.name, machine, endpoint=endpoint, pusher=self._pusher, clock=self.clock)
-        feed.start(self._on_death)
+        feed.start()
         self._subscriptions[stored.name], self._feeds[stored.name] = stored, feed
         return stored
 
@@ -146,10 +135,12 @@ class Catalogue:
 
     async def delete_subscription(self, name: str) -> None:
         """Delete a subscription with all that it holds."""
-        topic = self.subscription(name).topic
-        self._exchange.unsubscribe(name, topic)
-        del self._subscriptions[name]
-        await self._feeds.pop(name).close()
+        await self._remove(self.subscription(name)).close()
+
+    def _remove(self, subscription: Proto) -> Feed:
+        self._exchange.unsubscribe(subscription.name, subscription.topic)
+        del self._subscriptions[subscription.name]
+        return self._feeds.pop(subscription.name)
 
     def feed(self, name: str) -> Feed:
         """Find the feed of a subscription."""
@@ -159,20 +150,24 @@ class Catalogue:
         """Say how every subscription stands."""
         return {name: feed.subscription.standing() for name, feed in sorted(self._feeds.items())}
 
+    def unacknowledged(self) -> dict[str, int]:
+        """Count the messages that each subscription holds, where it holds any."""
+        held = {name: each.outstanding + each.backlog for name, each in self.standings().items()}
+        return {name: count for name, count in held.items() if count}
+
     async def reset(self) -> None:
         """Forget everything."""
-        await asyncio.gather(*(self.delete_subscription(name) for name in list(self._subscriptions)))
+        feeds = [self._remove(subscription) for subscription in list(self._subscriptions.values())]
         for name in list(self._topics):
             self.delete_topic(name)
+        await asyncio.gather(*(feed.close() for feed in feeds))
 
     def _change(self, changed: Proto) -> Proto:
         resources.complete(changed)
         rules, endpoint = resources.rules(changed), resources.endpoint(changed)
         if rules.dead_letter:
             self.topic(rules.dead_letter.topic)
-        feed = self._feeds[changed.name]
-        feed.subscription.rules, feed.endpoint = rules, endpoint
-        feed.ring()
+        self._feeds[changed.name].turn(rules, endpoint)
         self._subscriptions[changed.name] = changed
         return changed
 

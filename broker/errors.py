@@ -10,9 +10,12 @@ Refused
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import grpc
+
+_MOST_LETTERS: Final = 2_000
+"""gRPC carries a longer sentence as a header too large, so that the client would hear of that alone."""
 
 
 class Refused(Exception):  # noqa: N818  it reads as what happened to the request
@@ -20,6 +23,9 @@ class Refused(Exception):  # noqa: N818  it reads as what happened to the reques
 
     status: ClassVar[grpc.StatusCode]
     http: ClassVar[int]
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why if len(why) <= _MOST_LETTERS else f"{why[:_MOST_LETTERS]}...")
 
 
 class Invalid(Refused):
@@ -55,3 +61,12 @@ class NotOffered(Refused):
 
     status = grpc.StatusCode.UNIMPLEMENTED
     http = 501
+
+
+def forget_frames(refusal: Refused) -> None:
+    """Drop the frames that a refusal came through, once it is answered.
+
+    One of them may hold the subscription, and what was awaited there the refusal: a circle, which keeps a deleted
+    subscription in memory until the garbage collector comes.
+    """
+    refusal.__traceback__ = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from broker.faults import Faults, FaultShares
 from broker.messages import Draft, Message
@@ -50,7 +51,9 @@ class Exchange:
         """Attach a new subscription to a topic; raises KeyError where there is no such topic."""
 
         def bury(message: Message, attempts: int, now: float) -> bool:
-            dead = subscription.rules.dead_letter
+            # It holds this function; were it held in turn, only the garbage collector would free it.
+            burying = itself()
+            dead = burying.rules.dead_letter if burying is not None else None
             return dead is not None and self._bury(name, dead.topic, message, attempts=attempts, now=now)
 
         subscription = Subscription(
@@ -60,6 +63,7 @@ class Exchange:
             most_pushes=self._most_pushes,
             bury=bury,
         )
+        itself = ref(subscription)
         self._topics[topic][name] = subscription
         return subscription
 

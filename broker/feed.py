@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from broker.errors import Missing
+from broker.errors import Missing, Refused, WrongState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,10 +16,15 @@ if TYPE_CHECKING:
     from broker.lane import Holder
     from broker.messages import Delivery
     from broker.push import Endpoint, Pusher
+    from broker.rules import Rules
     from broker.subscription import Subscription
+
+log: Final = logging.getLogger(__name__)
 
 MAX_PULL_BYTES: Final = 10_000_000
 """What one answer to a pull carries at most; a single larger message goes alone."""
+_DEFECT_PAUSE_SECONDS: Final = 1.0
+"""How long a feed rests after a defect, so that one that stays fills no log and no CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,10 @@ class _Waiting:
 
 
 class Feed:
-    """Drive one subscription's state machine; `endpoint` is None for pull and may change at any time."""
+    """Drive one subscription's state machine; `endpoint` is None for pull and may change at any time.
+
+    A defect costs the push or the moment that it happens in, and a line in the log; the feed goes on.
+    """
 
     def __init__(
         self,
@@ -57,29 +66,52 @@ class Feed:
         self._pulls: deque[_Waiting] = deque()
         self._senders: set[asyncio.Task[None]] = set()
         self._driver: asyncio.Task[None] | None = None
+        self._closed = False
         subscription.changed = self._bell.set
 
-    def start(self, on_death: Callable[[BaseException], None]) -> None:
-        """Begin; `on_death` hears of a defect in the feed itself, which nothing else would notice."""
-        self._on_death = on_death
+    def start(self) -> None:
+        """Begin."""
         self._driver = asyncio.create_task(self._drive(), name=f"feed {self.name}")
-        self._driver.add_done_callback(self._watch)
 
     async def close(self) -> None:
-        """Stop at once; whoever still pulls hears that the subscription is gone."""
-        self.subscription.changed = lambda: None
+        """Stop at once and let go of every message; whoever still pulls hears that the subscription is gone."""
+        self._closed = True
+        self._refuse_pulls()
         tasks = [*self._senders, *([self._driver] if self._driver else [])]
+        self._driver = None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for waiting in self._pulls:
-            if not waiting.answer.done():
-                waiting.answer.set_exception(Missing(f"Subscription does not exist (resource={self.name})."))
-        self._pulls.clear()
+        self._senders.clear()
+        self.subscription.changed = lambda: None
+        self.subscription.close()
 
-    def ring(self) -> None:
-        """Make the feed look at its subscription again."""
+    def turn(self, rules: Rules, endpoint: Endpoint | None) -> None:
+        """Go on by other rules; whoever pulls what is pushed from now on hears that it cannot be pulled."""
+        self.subscription.rules, self.endpoint = rules, endpoint
+        self._refuse_pulls()
         self._bell.set()
+
+    def check_pullable(self) -> None:
+        """Raise Missing or WrongState where there is nothing to pull from."""
+        if (refusal := self._refusal()) is not None:
+            raise refusal
+
+    def _refusal(self) -> Refused | None:
+        if self._closed:
+            return Missing(f"Subscription does not exist (resource={self.name}).")
+        if self.subscription.rules.push:
+            return WrongState(f"Subscription pushes and cannot be pulled (resource={self.name}).")
+        return None
+
+    def _refuse_pulls(self) -> None:
+        """Answer whoever waits in vain, each with an exception of its own."""
+        for waiting in list(self._pulls):
+            refusal = self._refusal()
+            if refusal is not None:
+                self._pulls.remove(waiting)
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(refusal)
 
     def acknowledge(self, ack_ids: Iterable[str]) -> None:
         """End deliveries well; those that ended already are passed over, as Google does."""
@@ -100,7 +132,11 @@ class Feed:
         return self._take(order, self._clock())
 
     async def pull(self, order: PullOrder, *, timeout: float | None) -> list[Delivery]:  # noqa: ASYNC109  an answer, not an error
-        """Wait for deliveries, at most `timeout` seconds (None: for ever); empty when time is up."""
+        """Wait for deliveries, at most `timeout` seconds (None: for ever); empty when time is up.
+
+        Raises Missing or WrongState where the subscription is, or comes to be, gone or pushed.
+        """
+        self.check_pullable()
         waiting = _Waiting(order, asyncio.get_running_loop().create_future())
         self._pulls.append(waiting)
         self._bell.set()
@@ -110,7 +146,8 @@ class Feed:
         except TimeoutError:
             return self._late(waiting)
         except asyncio.CancelledError:
-            for delivery in self._late(waiting):
+            # The last one first: of a key, the end of an earlier one ends the later ones, and they are no attempts.
+            for delivery in reversed(self._late(waiting)):
                 self.subscription.give_back(delivery.ack_id, self._clock())
             raise
 
@@ -126,8 +163,7 @@ class Feed:
         while True:
             self._bell.clear()
             now = self._clock()
-            self._serve(now)
-            wake_at = self.subscription.wake_at(now)
+            wake_at = self._serve(now)
             alarm = None if wake_at is None else loop.call_later(max(0.0, wake_at - now), self._bell.set)
             try:
                 await self._bell.wait()
@@ -135,12 +171,19 @@ class Feed:
                 if alarm is not None:
                     alarm.cancel()
 
-    def _serve(self, now: float) -> None:
-        if self.subscription.rules.push:
-            self._push(self.subscription.take(now))
-        else:
-            self.subscription.tick(now)
-            self._answer_pulls(now)
+    def _serve(self, now: float) -> float | None:
+        """Do what may be done now; gives when to look again, if nothing happens before."""
+        try:
+            if self.subscription.rules.push:
+                self._push(self.subscription.take(now))
+            else:
+                self.subscription.tick(now)
+                self._answer_pulls(now)
+            times = (self.subscription.wake_at(now), self.subscription.outdated_at())
+        except Exception:  # a defect of one subscription is not the end of the others
+            log.exception("subscription %s failed, and is looked at again", self.name)
+            return now + _DEFECT_PAUSE_SECONDS
+        return min((time for time in times if time is not None), default=None)
 
     def _answer_pulls(self, now: float) -> None:
         """Answer who waits, first come, first served; who has no room left waits on."""
@@ -166,7 +209,9 @@ class Feed:
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._senders.discard(task)
-        self._watch(task)
+        if not task.cancelled() and (defect := task.exception()) is not None:
+            # What it had in hand expires with its lease and is pushed again.
+            log.error("a push of subscription %s failed", self.name, exc_info=defect)
 
     async def _send(self, delivery: Delivery) -> None:
         """Push one delivery, and on this way whatever its end makes room for."""
@@ -188,7 +233,3 @@ class Feed:
         else:
             self.subscription.nack(delivery.ack_id, now)
         return self.subscription.take(now) if self.subscription.rules.push else []
-
-    def _watch(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._on_death(error)

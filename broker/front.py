@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+log: Final = logging.getLogger(__name__)
 
 HTTP2: Final = b"PRI "
 """How the preface of HTTP/2, and so of gRPC, begins; no HTTP/1.1 request does."""
@@ -59,7 +62,8 @@ class Front(asyncio.Protocol):
             backend, _ = await loop.create_connection(
                 lambda: Splice(self._transport), "127.0.0.1", self._grpc_port
             )
-        except OSError:
+        except Exception:  # whatever keeps this one connection from gRPC is its own end alone
+            log.exception("a gRPC connection failed")
             self._transport.abort()
             return
         backend.write(self._head)

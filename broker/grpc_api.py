@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+import logging
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import DecodeError
 
 from broker import proto, pulling
-from broker.errors import NotOffered, Refused
+from broker.errors import Invalid, NotOffered, Refused, forget_frames
 from broker.messages import Draft
 from broker.paging import page
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
     from broker.catalogue import Catalogue
     from broker.proto import Proto
+
+
+log: Final = logging.getLogger(__name__)
 
 
 class GrpcApi(grpc.GenericRpcHandler):
@@ -145,28 +150,56 @@ class GrpcApi(grpc.GenericRpcHandler):
     def _streaming_pull(self) -> grpc.RpcMethodHandler[Any, Any]:
         async def handle(requests: AsyncIterator[Proto], context: grpc.aio.ServicerContext[Any, Any]) -> None:
             try:
-                await pulling.stream(self._catalogue, requests, context.write)
-            except Refused as refusal:
-                await context.abort(refusal.status, str(refusal))
+                checked = (_well_formed(request) async for request in requests)
+                await pulling.stream(self._catalogue, checked, context.write)
+            except Exception as error:  # noqa: BLE001  see _abort
+                await _abort(context, error, "StreamingPull")
 
         return grpc.stream_stream_rpc_method_handler(
             handle,
-            request_deserializer=proto.StreamingPullRequest.FromString,
+            request_deserializer=_reader(proto.StreamingPullRequest),
             response_serializer=proto.StreamingPullResponse.SerializeToString,
         )
 
 
 def _unary(call: Callable[[Proto], Any], request: Any) -> grpc.RpcMethodHandler[Any, Any]:
-    async def handle(asked: Proto, context: grpc.aio.ServicerContext[Any, Any]) -> Proto:
+    async def handle(asked: Proto | None, context: grpc.aio.ServicerContext[Any, Any]) -> Proto:
         try:
-            answer = call(asked)
+            answer = call(_well_formed(asked))
             return (await answer if inspect.isawaitable(answer) else answer) or Empty()
-        except Refused as refusal:
-            return await context.abort(refusal.status, str(refusal))
+        except Exception as error:  # noqa: BLE001  see _abort
+            return await _abort(context, error, request.__name__)
 
     return grpc.unary_unary_rpc_method_handler(
-        handle, request_deserializer=request.FromString, response_serializer=_serialize
+        handle, request_deserializer=_reader(request), response_serializer=_serialize
     )
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: Exception, call: str) -> NoReturn:
+    """Answer what went wrong; a defect is logged and ends this call alone."""
+    if isinstance(error, Refused):
+        forget_frames(error)
+        await context.abort(error.status, str(error))
+    log.error("%s failed", call, exc_info=error)
+    await context.abort(grpc.StatusCode.INTERNAL, "The broker failed at this request; its log says how.")
+
+
+def _reader(request: Any) -> Callable[[bytes], Proto | None]:
+    """Give what reads a request: None where it is malformed, for which grpc itself would write a traceback."""
+
+    def read(raw: bytes) -> Proto | None:
+        try:
+            return request.FromString(raw)
+        except DecodeError:
+            return None
+
+    return read
+
+
+def _well_formed(request: Proto | None) -> Proto:
+    if request is None:
+        raise Invalid("The request is not the protocol buffer that this method takes.")
+    return request
 
 
 def _serialize(answer: Proto) -> bytes:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from broker import proto
-from broker.errors import Invalid, WrongState
+from broker.errors import Invalid
 from broker.feed import PullOrder
 from broker.lane import Holder
 
@@ -47,7 +47,10 @@ def modify_ack_deadline(catalogue: Catalogue, request: Proto) -> None:
 async def stream(
     catalogue: Catalogue, requests: AsyncIterator[Proto], write: Callable[[Proto], Awaitable[None]]
 ) -> None:
-    """Answer one StreamingPull until the client closes it; raises Missing when the subscription goes."""
+    """Answer one StreamingPull until the client closes it.
+
+    Raises Missing when the subscription goes, WrongState when it is turned to push.
+    """
     first = await anext(requests, None)
     if first is None:
         return
@@ -111,8 +114,7 @@ def _extend(feed: Feed, ack_ids: list[str], seconds: int) -> None:
 
 def _pullable(catalogue: Catalogue, name: str) -> Feed:
     feed = catalogue.feed(name)
-    if feed.subscription.rules.push:
-        raise WrongState(f"Subscription pushes and cannot be pulled (resource={name}).")
+    feed.check_pullable()
     return feed
 
 

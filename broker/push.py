@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import json
+import logging
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from broker.messages import Delivery, Message
 
+log: Final = logging.getLogger(__name__)
+
 ACKS: Final = frozenset({102, 200, 201, 202, 204})
 """The only answers that acknowledge; HTTP itself makes 102 an interim one, so that the last answer decides."""
 _PLAIN_HEADERS: Final = frozenset(
@@ -36,6 +39,8 @@ _PLAIN_HEADERS: Final = frozenset(
 """Headers that mean nothing to HTTP itself. Attributes may be named as any, and are left to aiohttp to send."""
 _SENDER: Final = {"User-Agent": "CloudPubSub-Google", "From": "noreply@google.com"}
 _SENDER_LINES: Final = "".join(f"{name}: {value}\r\n" for name, value in _SENDER.items()).encode()
+_MOST_CALLERS: Final = 100
+"""Addresses that are kept in mind; beyond them, those without a connection are let go."""
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
 
@@ -103,18 +108,23 @@ class Pusher:
         """Push one delivery; True if the endpoint acknowledged it in time."""
         if self._session is None:
             raise RuntimeError("the pusher is not open")
-        headers, told = self._headers(delivery, endpoint), body(delivery, endpoint)
-        to = place(endpoint.url)
         try:
+            headers, told = self._headers(delivery, endpoint), body(delivery, endpoint)
+            to = place(endpoint.url)
             if to is None or not _PLAIN_HEADERS.issuperset(headers):
                 return await self._post(self._session, endpoint, headers, told) in ACKS
             return await self._caller(to).post(_request(to, headers, told), endpoint.timeout) in ACKS
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
+        except Exception:  # a push that cannot be made has failed like any other, and is tried again
+            log.exception("a push to %a failed", endpoint.url)
+            return False
 
     def _caller(self, to: Place) -> Caller:
         caller = self._callers.get(to.address)
         if caller is None:
+            if len(self._callers) >= _MOST_CALLERS:
+                self._callers = {address: each for address, each in self._callers.items() if each.in_use}
             caller = self._callers[to.address] = Caller(*to.address)
         return caller
 
@@ -173,11 +183,15 @@ _quoted: Final = lru_cache(maxsize=1_024)(_json)
 
 
 def unwrapped_headers(delivery: Delivery, endpoint: Endpoint) -> dict[str, str]:
-    """Write an unwrapped push's headers: the attributes that HTTP can carry, and the message's own."""
+    """Write an unwrapped push's headers: the attributes that HTTP can carry, and the message's own.
+
+    The content type is the attribute of this name, in whatever case. Production sends none where there is no such
+    attribute; Google's emulator, and so this broker, says what a form would.
+    """
     if not endpoint.write_metadata:
-        return {"Content-Type": "application/x-www-form-urlencoded"}
+        return {_CONTENT_TYPE: _FORM}
     return {
-        "Content-Type": "application/x-www-form-urlencoded",
+        _CONTENT_TYPE: _FORM,
         **_as_headers(delivery.message),
         "x-goog-pubsub-subscription-name": endpoint.subscription,
         "x-goog-pubsub-message-id": delivery.message.message_id,
@@ -191,14 +205,33 @@ def _key_as_header(message: Message) -> dict[str, str]:
     return {"x-goog-pubsub-ordering-key": key} if key and _HEADER_VALUE.fullmatch(key) else {}
 
 
+_CONTENT_TYPE: Final = "Content-Type"
+_FORM: Final = "application/x-www-form-urlencoded"
 _OURS: Final = frozenset(
-    {"authorization", "connection", "content-length", "content-type", "host", "transfer-encoding"}
+    {
+        "authorization",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
 )
+"""What says how this one request travels: as an attribute it would break it, or have it wait in vain."""
+_METADATA: Final = "x-goog-pubsub-"
 
 
 def _as_headers(message: Message) -> dict[str, str]:
     return {
-        name: value
+        (_CONTENT_TYPE if name.lower() == "content-type" else name): value
         for name, value in (message.attributes or {}).items()
-        if _HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value) and name.lower() not in _OURS
+        if _HEADER_NAME.fullmatch(name)
+        and _HEADER_VALUE.fullmatch(value)
+        and name.lower() not in _OURS
+        and not name.lower().startswith(_METADATA)
     }

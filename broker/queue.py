@@ -37,7 +37,8 @@ class Queue:
             held.lane.queued = None
 
     def promote(self, now: float) -> None:
-        """Make ready what is due."""
+        """Make ready what is due, and let go of the cancelled ones in front, which nobody may ever look at."""
+        _first(self._ready)
         while self._waiting and self._waiting[0][0] <= now:
             _, entry, held = heappop(self._waiting)
             if held.entry == entry:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from broker.admission import check_name
 from broker.backoff import RetryPolicy
 from broker.errors import Invalid, NotOffered
 from broker.push import Endpoint, Identity
+from broker.push_url import PushUrlError, check_push_url
 from broker.rules import DeadLetterRule, Rules
 
 if TYPE_CHECKING:
@@ -81,11 +81,10 @@ def endpoint(subscription: Proto) -> Endpoint | None:
         if push.ListFields():
             raise Invalid("push_config needs a push_endpoint.")
         return None
-    if (
-        urlsplit(push.push_endpoint).scheme not in {"http", "https"}
-        or not urlsplit(push.push_endpoint).hostname
-    ):
-        raise Invalid(f"push_endpoint is {push.push_endpoint!r}, needed is an http or https URL.")
+    try:
+        check_push_url(push.push_endpoint)
+    except PushUrlError as reason:
+        raise Invalid(f"push_endpoint {reason}") from None
     if set(push.attributes.items()) - {("x-goog-version", "v1")}:
         raise NotOffered("This broker pushes in format v1 only: leave push_config.attributes out.")
     if push.HasField("oidc_token") and not push.oidc_token.service_account_email:

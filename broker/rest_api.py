@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import logging
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,9 +12,9 @@ from aiohttp import web
 from broker import proto, pulling
 from broker.admission import MAX_PUBLISH_BYTES
 from broker.browsers import no_browsers
-from broker.errors import Invalid, NotOffered, Refused
+from broker.errors import Invalid, NotOffered, Refused, forget_frames
 from broker.paging import page
-from broker.rest_json import drafts, error, parse, written
+from broker.rest_json import drafts, error, parse, read, written
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from broker.catalogue import Catalogue
     from broker.signer import TokenSigner
 
+log: Final = logging.getLogger(__name__)
+
 _MAX_BODY_BYTES: Final = 2 * MAX_PUBLISH_BYTES
 """The largest publish request in base64, and room to refuse a larger one in Google's words."""
 _TOPIC: Final = "/v1/{topic:projects/[^/]+/topics/[^/:]+}"
 _SUBSCRIPTION: Final = "/v1/{subscription:projects/[^/]+/subscriptions/[^/:]+}"
+_PAGE_SIZE: Final = re.compile(r"[0-9]{1,9}")
 _PROJECT: Final = "/v1/{project:projects/[^/]+}"
 _STATUS: Final = {404: "NOT_FOUND", 405: "UNIMPLEMENTED", 413: "INVALID_ARGUMENT"}
 
@@ -122,8 +126,7 @@ class RestApi:
         )
 
     async def _list_topics(self, request: web.Request) -> web.Response:
-        topics = self._catalogue.topics(request.match_info["project"])
-        return _listed(request, "topics", [written(topic) for topic in topics])
+        return _listed(request, "topics", self._catalogue.topics(request.match_info["project"]))
 
     async def _create_subscription(self, request: web.Request) -> web.Response:
         subscription = parse(await _named(request, "subscription"), proto.Subscription())
@@ -143,8 +146,7 @@ class RestApi:
         return web.json_response({})
 
     async def _list_subscriptions(self, request: web.Request) -> web.Response:
-        subscriptions = self._catalogue.subscriptions(request.match_info["project"])
-        return _listed(request, "subscriptions", [written(each) for each in subscriptions])
+        return _listed(request, "subscriptions", self._catalogue.subscriptions(request.match_info["project"]))
 
     async def _pull(self, request: web.Request) -> web.Response:
         asked = await _subscription_request(request, proto.PullRequest())
@@ -174,9 +176,19 @@ async def _refusals(
     try:
         return await handler(request)
     except Refused as refusal:
+        forget_frames(refusal)
         return _error(refusal.http, refusal.status.name, str(refusal))
-    except web.HTTPException as answer:
-        return _error(answer.status, _STATUS.get(answer.status, "UNKNOWN"), answer.reason)
+    except web.HTTPException as reply:
+        return _error(reply.status, _STATUS.get(reply.status, "UNKNOWN"), reply.reason)
+    except web.RequestPayloadError:
+        # Nothing more of this body can be read; aiohttp would try to, and log a traceback.
+        request.content.feed_eof()
+        answer = _error(400, Invalid.status.name, "The body is not what its headers say that it is.")
+        answer.force_close()
+        return answer
+    except Exception:  # a defect of one request is answered, and no more
+        log.exception("%s %a failed", request.method, request.path)
+        return _error(500, "INTERNAL", "The broker failed at this request; its log says how.")
 
 
 def _error(code: int, status: str, message: str) -> web.Response:
@@ -188,14 +200,7 @@ async def _not_offered(request: web.Request) -> web.Response:
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
-    raw = await request.read()
-    try:
-        body = json.loads(raw or b"{}")
-    except ValueError as reason:
-        raise Invalid(f"Invalid JSON payload received. {reason}") from None
-    if not isinstance(body, dict):
-        raise Invalid("Invalid JSON payload received. An object is needed.")
-    return body
+    return read(await request.read())
 
 
 async def _named(request: web.Request, kind: str) -> dict[str, Any]:
@@ -210,6 +215,9 @@ async def _subscription_request(request: web.Request, message: proto.Proto) -> p
 
 def _listed(request: web.Request, field: str, items: list[Any]) -> web.Response:
     size = request.query.get("pageSize", "0")
-    found = page(items, int(size) if size.isdecimal() else -1, request.query.get("pageToken", ""))
+    if not _PAGE_SIZE.fullmatch(size):
+        raise Invalid(f"pageSize is {size!r}, needed is a number.")
+    found = page(items, int(size), request.query.get("pageToken", ""))
     token = {"nextPageToken": found.next_token} if found.next_token else {}
-    return web.json_response({field: found.items, **token} if found.items else token)
+    shown = [item if isinstance(item, str) else written(item) for item in found.items]
+    return web.json_response({field: shown, **token} if shown else token)

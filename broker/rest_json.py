@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Any, Final
+import json
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from google.protobuf import json_format
 
@@ -28,11 +29,36 @@ _MESSAGE_FIELDS: Final = frozenset(
 )
 
 
+def _no_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON.")
+
+
+_decode: Final = json.JSONDecoder(parse_constant=_no_json).decode
+
+
+def read(raw: bytes) -> dict[str, Any]:
+    """Read a body, an object or nothing at all; raises Invalid.
+
+    Halves of surrogate pairs are refused here, once for every field: nothing that is sent on can carry them.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+        body = _decode(text) if text else {}
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as reason:
+        raise Invalid(f"Invalid JSON payload received. {reason}") from None
+    if not isinstance(body, dict):
+        raise Invalid("Invalid JSON payload received. An object is needed.")
+    return body
+
+
 def parse(body: dict[str, Any], message: Proto) -> Proto:
     """Fill a protocol buffer from JSON; raises Invalid."""
     try:
         return json_format.ParseDict(body, message)
-    except json_format.ParseError as error:
+    # The library lets some of what int() and the like raise pass as it is: an infinite number for an enumeration.
+    except (json_format.ParseError, ArithmeticError, ValueError) as error:
         raise Invalid(f"Invalid JSON payload received. {error}") from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,7 @@ from broker.catalogue import Catalogue
 from broker.exchange import Exchange
 from broker.front import Front
 from broker.grpc_api import GrpcApi
+from broker.log_lines import OneLine
 from broker.push import Pusher
 from broker.rest_api import RestApi
 from broker.signer import TokenSigner
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
     from broker.faults import FaultShares
 
+log: Final = logging.getLogger(__name__)
+log.addFilter(OneLine())
+
 _GRACE_SECONDS: Final = 0.5
 """How long requests under way may take when the broker closes."""
 _GRPC_OPTIONS: Final = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
@@ -34,8 +39,8 @@ class EmbeddedBroker:
     """Pub/Sub on `host`:`port` while the context is open (port 0: any free one); all in memory.
 
     `most_pushes` bounds what each push subscription has under way, since each takes a connection of this machine.
-    Raises OSError on entering where the port cannot be had. `failed` is done with an error if a part of the
-    broker dies by a defect.
+    Raises OSError on entering where the port cannot be had. Once it is closed, `unacknowledged` has what went
+    with it: the number of messages by subscription.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class EmbeddedBroker:
         self._faults = faults
         self._most_pushes = most_pushes
         self._stack = AsyncExitStack()
+        self.unacknowledged: dict[str, int] = {}
 
     @property
     def address(self) -> str:
@@ -69,7 +75,6 @@ class EmbeddedBroker:
         await self._stack.aclose()
 
     async def _open(self, stack: AsyncExitStack) -> None:
-        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         signer = TokenSigner(time.time)
         pusher = await stack.enter_async_context(Pusher(signer))
         now = time.time()
@@ -80,8 +85,8 @@ class EmbeddedBroker:
             epoch=now - time.monotonic(),
             first_id=int(now * 1e6),
         )
-        self.catalogue = Catalogue(exchange, pusher=pusher, clock=time.monotonic, on_death=self._die)
-        stack.push_async_callback(self.catalogue.reset)
+        self.catalogue = Catalogue(exchange, pusher=pusher, clock=time.monotonic)
+        stack.push_async_callback(self._forget)
         grpc_port = await self._serve_grpc(stack)
         # Who pulls and leaves must not take a message along: the handler hears of it by cancellation.
         rest = web.AppRunner(
@@ -89,6 +94,7 @@ class EmbeddedBroker:
             access_log=None,
             shutdown_timeout=_GRACE_SECONDS,
             handler_cancellation=True,
+            logger=log,
         )
         await rest.setup()
         stack.push_async_callback(rest.cleanup)
@@ -119,6 +125,6 @@ class EmbeddedBroker:
 
         stack.callback(close)
 
-    def _die(self, error: BaseException) -> None:
-        if not self.failed.done():
-            self.failed.set_exception(error)
+    async def _forget(self) -> None:
+        self.unacknowledged = self.catalogue.unacknowledged()
+        await self.catalogue.reset()

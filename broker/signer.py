@@ -22,6 +22,7 @@ ISSUER: Final = "https://accounts.google.com"
 LIFETIME_SECONDS: Final = 3_600
 _RENEWAL_SECONDS: Final = 300
 """How long before its end a token is replaced."""
+_MOST_TOKENS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class TokenSigner:
         cached = self._cache.get(identity)
         if cached is None or now >= cached.fresh_until:
             cached = _Signed(self._sign(identity, int(now)), now + LIFETIME_SECONDS - _RENEWAL_SECONDS)
+            while len(self._cache) >= _MOST_TOKENS:
+                del self._cache[next(iter(self._cache))]
             self._cache[identity] = cached
         return cached.token
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from broker.push_url import PushUrlError, check_push_url
 from publisher.errors import BadTopicError
 from publisher.settings import PublisherSettings
 from publisher.topics import topic_path
@@ -17,8 +18,11 @@ def run(
     """Provide the route and print each step; raises Trouble."""
     try:
         name = topic_path(topic, project)
+        check_push_url(push_to)
     except BadTopicError as error:
         raise Trouble(str(error)) from None
+    except PushUrlError as error:
+        raise Trouble(f"--push-to {error}") from None
     address = PublisherSettings(broker=broker).address(name)
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"Pub/Sub at [bold]{address or 'Google Cloud'}[/]")

@@ -7,12 +7,14 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "broker"]
@@ -44,6 +46,68 @@ def test_starts_says_where_and_ends_cleanly(tmp_path: Path, ending: signal.Signa
             assert process.stderr.read() == ""
         finally:
             process.kill()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A broker of its own, and the address of its REST door."""
+    ready = folder / "ready"
+    with subprocess.Popen(
+        [*COMMAND, "--port", "0", "--ready-file", ready], stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            process.stderr.readline()
+            while not ready.exists():
+                time.sleep(0.01)  # a file tells nobody that it is there
+            yield process, f"http://{ready.read_text()}"
+        finally:
+            process.kill()
+
+
+def publish(door: str, topic: str, count: int) -> None:
+    messages = {"messages": [{"data": "e30="}] * count}
+    requests.post(f"{door}/v1/projects/p/topics/{topic}:publish", json=messages, timeout=5).raise_for_status()
+
+
+def test_a_signal_says_what_goes_with_the_broker(tmp_path: Path) -> None:
+    """The last line counts the messages that nobody acknowledged, pulled or not, and names their subscriptions."""
+    with running(tmp_path) as (process, door):
+        requests.put(f"{door}/v1/projects/p/topics/work", json={}, timeout=5).raise_for_status()
+        for name in ("one", "two", "three"):
+            body = {"topic": "projects/p/topics/work"}
+            address = f"{door}/v1/projects/p/subscriptions/{name}"
+            requests.put(address, json=body, timeout=5).raise_for_status()
+        publish(door, "work", 5)
+        for name, acked in (("one", 2), ("three", 5)):
+            address = f"{door}/v1/projects/p/subscriptions/{name}"
+            pulled = requests.post(f"{address}:pull", json={"maxMessages": 5}, timeout=5).json()
+            ids = [each["ackId"] for each in pulled["receivedMessages"]][:acked]
+            requests.post(f"{address}:acknowledge", json={"ackIds": ids}, timeout=5).raise_for_status()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        (line,) = process.stderr.read().splitlines()
+    assert "gone with it: 8 (5 of projects/p/subscriptions/two, 3 of projects/p/subscriptions/one)" in line
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:80800/", "http://a..b/", f"http://{'a' * 64}/"])
+def test_a_mistyped_push_endpoint_is_not_the_brokers_end(tmp_path: Path, url: str) -> None:
+    """It is refused, the broker serves on, and says nothing but what goes with it."""
+    with running(tmp_path) as (process, door):
+        requests.put(f"{door}/v1/projects/p/topics/work", json={}, timeout=5).raise_for_status()
+        body = {"topic": "projects/p/topics/work", "pushConfig": {"pushEndpoint": url}}
+        address = f"{door}/v1/projects/p/subscriptions/work"
+        assert requests.put(address, json=body, timeout=5).status_code == 400
+        publish(door, "work", 1)
+        requests.put(address, json={"topic": "projects/p/topics/work"}, timeout=5).raise_for_status()
+        publish(door, "work", 1)
+        pulled = requests.post(f"{address}:pull", json={"maxMessages": 5}, timeout=5).json()
+        assert len(pulled["receivedMessages"]) == 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        assert len(process.stderr.read().splitlines()) == 1
 
 
 def test_port_in_use_is_one_line() -> None:

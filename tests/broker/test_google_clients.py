@@ -15,6 +15,8 @@ from google.pubsub_v1 import types
 from google.pubsub_v1.services.publisher import PublisherAsyncClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
 
+from broker import proto
+
 if TYPE_CHECKING:
     from broker.server import EmbeddedBroker
 
@@ -142,6 +144,84 @@ async def test_deleting_ends_a_stream(
         subscriber.delete_subscription(subscription=SUBSCRIPTION)
         with pytest.raises(exceptions.NotFound, match="does not exist"):
             streaming.result(10)
+
+    await asyncio.to_thread(story)
+
+
+async def test_turning_to_push_ends_a_stream(
+    publisher: pubsub_v1.PublisherClient, subscriber: pubsub_v1.SubscriberClient
+) -> None:
+    """A streaming subscriber hears FAILED_PRECONDITION when its subscription is turned to push, and when it comes later."""
+
+    def story() -> None:
+        make(publisher, subscriber)
+        streaming = subscriber.subscribe(SUBSCRIPTION, lambda message: message.ack())
+        publisher.publish(TOPIC, b"bird").result(10)
+        push = types.PushConfig(push_endpoint="http://127.0.0.1:9/")
+        subscriber.modify_push_config(subscription=SUBSCRIPTION, push_config=push)
+        with pytest.raises(exceptions.FailedPrecondition, match="pushes"):
+            streaming.result(10)
+        with pytest.raises(exceptions.FailedPrecondition, match="pushes"):
+            subscriber.subscribe(SUBSCRIPTION, lambda message: message.ack()).result(10)
+
+    await asyncio.to_thread(story)
+
+
+async def read_on(call: grpc.aio.StreamStreamCall[bytes, bytes]) -> None:
+    while await call.read():
+        pass
+
+
+@pytest.mark.parametrize("ending", ["delete", "push"])
+async def test_a_stream_that_cannot_write_ends_with_its_subscription(
+    broker: EmbeddedBroker, publisher: pubsub_v1.PublisherClient, ending: str
+) -> None:
+    """A stream whose client reads nothing, so that the broker waits to write, ends with its status all the same."""
+    catalogue, big = broker.catalogue, b"x" * 1_000_000
+    catalogue.create_topic(proto.Topic(name=TOPIC))
+    catalogue.create_subscription(proto.Subscription(name=SUBSCRIPTION, topic=TOPIC))
+    await asyncio.to_thread(lambda: [publisher.publish(TOPIC, big).result(10) for _ in range(30)])
+    async with grpc.aio.insecure_channel(
+        broker.address, options=[("grpc.max_receive_message_length", -1)]
+    ) as channel:
+        call = channel.stream_stream("/google.pubsub.v1.Subscriber/StreamingPull")()
+        asked = types.StreamingPullRequest(subscription=SUBSCRIPTION, stream_ack_deadline_seconds=10)
+        await call.write(types.StreamingPullRequest.serialize(asked))
+        assert await call.read()
+        if ending == "delete":
+            await catalogue.delete_subscription(SUBSCRIPTION)
+        else:
+            catalogue.modify_push_config(SUBSCRIPTION, proto.Subscription(push_config=PUSH).push_config)
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await read_on(call)
+        expected = {"delete": grpc.StatusCode.NOT_FOUND, "push": grpc.StatusCode.FAILED_PRECONDITION}
+        assert ended.value.code() is expected[ending]
+
+
+async def test_pages_while_deleting_show_everything(
+    publisher: pubsub_v1.PublisherClient, subscriber: pubsub_v1.SubscriberClient
+) -> None:
+    """A client that deletes each topic and subscription as it lists them, three a page, leaves none behind."""
+
+    def story() -> None:
+        names = [f"projects/p/topics/topic-{number:03}" for number in range(20)]
+        for name in names:
+            publisher.create_topic(name=name)
+            subscriber.create_subscription(name=name.replace("topics", "subscriptions"), topic=names[0])
+        of_topic = publisher.list_topic_subscriptions({"topic": names[0], "page_size": 3})
+        for number, each in enumerate(of_topic):
+            assert each == names[number].replace("topics", "subscriptions")
+            if number % 2:
+                subscriber.delete_subscription(subscription=each)
+        for subscription in subscriber.list_subscriptions({"project": "projects/p", "page_size": 3}):
+            subscriber.delete_subscription(subscription=subscription.name)
+        seen = []
+        for topic in publisher.list_topics({"project": "projects/p", "page_size": 3}):
+            seen.append(topic.name)
+            publisher.delete_topic(topic=topic.name)
+        assert seen == names
+        assert list(publisher.list_topics(project="projects/p")) == []
+        assert list(subscriber.list_subscriptions(project="projects/p")) == []
 
     await asyncio.to_thread(story)
 

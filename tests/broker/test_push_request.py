@@ -69,6 +69,46 @@ async def test_key_that_no_header_can_carry_is_left_out() -> None:
         assert b"X-Evil" not in served.requests[0][1]
 
 
+async def test_attributes_that_govern_the_connection_are_no_headers() -> None:
+    """Expect, Upgrade and their like stay out of an unwrapped push, which would wait for what never comes."""
+    names = [
+        "Expect",
+        "Upgrade",
+        "TE",
+        "Trailer",
+        "Keep-Alive",
+        "Transfer-Encoding",
+        "X-Goog-Pubsub-Message-Id",
+    ]
+    async with RawEndpoint(DONE) as served, Pusher(_NoSigner()) as pusher:
+        url = f"http://127.0.0.1:{served.port}/"
+        endpoint = Endpoint(url=url, subscription="s", wrapped=False, write_metadata=True)
+        assert await pusher.post(_delivery(dict.fromkeys(names, "100-continue")), endpoint)
+        assert b"100-continue" not in served.requests[0][1]
+
+
+@pytest.mark.parametrize("name", ["Content-Type", "content-type", "CONTENT-TYPE"])
+async def test_the_attribute_content_type_is_the_content_type(name: str) -> None:
+    """An unwrapped push with metadata has the publisher's content type, in one header, however it is written."""
+    async with RawEndpoint(DONE, DONE, DONE) as served, Pusher(_NoSigner()) as pusher:
+        url = f"http://127.0.0.1:{served.port}/"
+        delivery = _delivery({name: "application/vnd.apache.arrow.stream"})
+        for wrapped, metadata in ((False, True), (False, False), (True, False)):
+            endpoint = Endpoint(url=url, subscription="s", wrapped=wrapped, write_metadata=metadata)
+            assert await pusher.post(delivery, endpoint)
+        lines = [
+            line.lower()
+            for _, request in served.requests
+            for line in request.partition(b"\r\n\r\n")[0].split(b"\r\n")
+            if line.lower().startswith(b"content-type:")
+        ]
+    assert lines == [
+        b"content-type: application/vnd.apache.arrow.stream",
+        b"content-type: application/x-www-form-urlencoded",
+        b"content-type: application/json",
+    ]
+
+
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
@@ -94,7 +134,7 @@ async def test_unanswered_push_expires_with_its_lease() -> None:
         url = f"http://127.0.0.1:{served.port}/"
         endpoint = Endpoint(url=url, subscription="s", timeout=0.05)
         feed = Feed("s", machine, endpoint=endpoint, pusher=pusher, clock=loop.time)
-        feed.start(lambda _: None)
+        feed.start()
         machine.offer(_delivery().message, loop.time())
         await served.left.wait()
         standing = machine.standing()

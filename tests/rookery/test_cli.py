@@ -72,6 +72,12 @@ def test_the_version_is_said() -> None:
         (("serve", "--port", "many"), "--port"),
         (("setup", "--topic", "x"), "no topic"),
         (("setup", "--broker", "127.0.0.1:1"), "does not answer at 127.0.0.1:1"),
+        (
+            ("setup", "--push-to", "http://127.0.0.1:80800/"),
+            "--push-to 'http://127.0.0.1:80800/' cannot be pushed to",
+        ),
+        (("setup", "--push-to", "http://${HOST}:${PORT}/"), "cannot be pushed to"),
+        (("setup", "--push-to", "http://[::1/"), "cannot be pushed to"),
         (("demo", "--use-emulator", "127.0.0.1:1", "--results", "{tmp}"), "does not answer at 127.0.0.1:1"),
         (("demo", "--results", "/proc/demo"), "cannot be made"),
         (("publish", "csv", "/nowhere.csv"), "/nowhere.csv"),
