@@ -73,16 +73,19 @@ class Lane:
 
     def next(self, *, one_at_a_time: bool) -> Held | None:
         """The message to queue now, if any may go."""
-        waits = self.in_flight and (one_at_a_time or self.lost or self.reader is None)
-        if waits or self.queued is not None or self.sent >= len(self.held):
+        if self.queued is not None or self.sent >= len(self.held):
+            return None
+        if self.in_flight and (one_at_a_time or self.lost or self.reader is None):
             return None
         return self.held[self.sent]
 
-    def settle(self) -> Iterator[Held]:
-        """Let go of the acked messages at the front, one by one."""
+    def settle(self) -> list[Held]:
+        """Let go of the acked messages at the front; gives them."""
+        gone = []
         while self.held and self.held[0].acked:
-            self.sent -= 1
-            yield self.held.popleft()
+            gone.append(self.held.popleft())
+        self.sent -= len(gone)
+        return gone
 
     def rewind(self, first: Held) -> Iterator[Held]:
         """Put the cursor back to `first`; gives the delivered messages after it, which are to be sent again."""
@@ -96,3 +99,8 @@ class Lane:
         if self.held.index(held) < self.sent:
             self.sent -= 1
         self.held.remove(held)
+
+    def clear(self) -> None:
+        """Let go of every message; a lane and its messages hold each other, and would wait for the collector."""
+        self.held.clear()
+        self.queued = self.reader = None

@@ -37,8 +37,7 @@ class Queue:
             held.lane.queued = None
 
     def promote(self, now: float) -> None:
-        """Make ready what is due, and let go of the cancelled ones in front, which nobody may ever look at."""
-        _first(self._ready)
+        """Make ready what is due."""
         while self._waiting and self._waiting[0][0] <= now:
             _, entry, held = heappop(self._waiting)
             if held.entry == entry:
@@ -47,7 +46,9 @@ class Queue:
     def peek(self, reader: Holder | None = None) -> Held | None:
         """The oldest message that is ready for this reader: for anyone, or of a key that is bound to it."""
         anyones = _first(self._ready)
-        own = _first(reader.ready) if reader is not None and reader.ready else None
+        if reader is None or not reader.ready:
+            return anyones
+        own = _first(reader.ready)
         return own if own is not None and (anyones is None or own.rank < anyones.rank) else anyones
 
     @property

@@ -68,7 +68,8 @@ class Subscription:
 
     def offer(self, message: Message, now: float) -> None:
         """Take a newly published message in."""
-        lane = self._lane(message.ordering_key) if self.rules.ordered and message.ordering_key else None
+        key = message.ordering_key
+        lane = self._lanes.setdefault(key, Lane(key)) if self.rules.ordered and key else None
         self._counters.published += 1
         for delay in self._faults.delays(ordered=lane is not None):
             held = Held(message, next(self._ranks), now, now + delay, lane)
@@ -177,9 +178,7 @@ class Subscription:
     def close(self) -> None:
         """Let go of every message at once; what a reader still does with one finds it ended."""
         for lane in self._lanes.values():
-            # A lane and its messages hold each other.
-            lane.held.clear()
-            lane.queued = lane.reader = None
+            lane.clear()
         self._lanes.clear()
         self._queue = Queue()
         self._leases = Leases(count(1))
@@ -200,16 +199,13 @@ class Subscription:
             return self._live
         return 0 if now < self.backoff.until else self.window.size - len(self._leases)
 
-    def _lane(self, key: str) -> Lane:
-        return self._lanes.setdefault(key, Lane(key))
-
     def _put(self, held: Held, now: float) -> None:
         self._queue.put(held, now)
         self.changed()
 
     def _advance(self, lane: Lane, now: float) -> None:
         """Queue the lane's next message, if it is its turn; push sends one message of a key at a time."""
-        if not lane.in_flight:
+        if not lane.in_flight and (lane.lost or lane.reader is not None):
             lane.lost = False
             lane.reader = None
             if lane.queued is not None:
@@ -224,6 +220,8 @@ class Subscription:
         self._counters.dropped += 1
         self._leases.end(held.ack_id)
         self._queue.cancel(held)
+        # Its entry goes as well: nobody else may ever look there.
+        self._queue.peek()
         self._remove(held, now)
 
     def _send(
