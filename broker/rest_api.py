@@ -42,7 +42,7 @@ class RestApi:
 
     def app(self, listening: str) -> web.Application:
         """Build the application with all its routes, for a server that listens on an address."""
-        doors = [no_browsers(listening), _refusals]
+        doors = [_refusals, no_browsers(listening)]
         app = web.Application(middlewares=doors, client_max_size=_MAX_BODY_BYTES)
         app.add_routes([*self._house(), *self._topics(), *self._subscriptions()])
         app.router.add_route("*", "/v1/{rest:.*}", _not_offered)
