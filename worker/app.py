@@ -13,19 +13,20 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
-
-from worker.auth import door, guarded, loopback, unsafe
+from worker.admission import Admission
+from worker.auth import loopback, unsafe
 from worker.batcher import Bounds
+from worker.connections import ConnectionRegistry
 from worker.cpus import cpus
 from worker.drift import Drift
 from worker.duplicates import Duplicates
+from worker.endpoints import Endpoints
 from worker.errors import Misconfigured
-from worker.heads import Heads
+from worker.head_cache import RequestHeadCache
 from worker.health import Health
 from worker.host_policy import host_policy
 from worker.journal import Journal
-from worker.lane import Ends, Lanes, PushLane
+from worker.lane import HttpProtocol
 from worker.logs import on_failure
 from worker.metrics import Metrics
 from worker.model_cache import ModelCache
@@ -58,9 +59,6 @@ GARBAGE: Final = (50_000, 50, 100)
 
 SPARE_THREADS: Final = 4
 """Threads beyond one a CPU, for what waits for a disk or a network."""
-
-_FIELD_BYTES: Final = 2 * 1024 * 1024
-"""Longest header: however long a token, it is refused as one."""
 
 _CLOSE_SECONDS: Final = 1.0
 """What the HTTP server gets to close its connections, after the drain."""
@@ -129,26 +127,31 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
             duplicates=Duplicates(count=settings.duplicates_count, seconds=settings.duplicates_seconds),
         )
         probes = Probes(metrics, model=models, health=health, sinks=sink_health)
-        handler = PushHandler(pipeline, metrics, guard=guard, health=health)
+        handler = PushHandler(pipeline, metrics, health=health)
         routes = Routes(
             {
-                ("POST", "/"): guarded(handler.push, guard, metrics),
-                ("POST", "/predict"): guarded(handler.predict, guard, metrics),
+                ("POST", "/"): handler.push,
+                ("POST", "/predict"): handler.predict,
                 ("GET", "/livez"): probes.livez,
                 ("GET", "/readyz"): probes.readyz,
                 ("GET", "/metrics"): probes.metrics,
             },
+            failed=handler.refusal,
             body_bytes=settings.body_bytes,
-            door=None if (hosts := host_policy(settings)) is None else door(hosts, metrics),
         )
-        runner = web.ServerRunner(routes.server(max_field_size=_FIELD_BYTES), shutdown_timeout=_CLOSE_SECONDS)
-        stack.push_async_callback(runner.cleanup)
-        await runner.setup()
+        stack.push_async_callback(routes.close, _CLOSE_SECONDS)
+        endpoints = Endpoints(
+            accept=handler.begin if settings.fast_lane else None,
+            aiohttp=routes.protocol,
+            admission=Admission(guard, metrics, hosts=host_policy(settings)),
+            heads=RequestHeadCache(body_bytes=settings.body_bytes),
+            failed=handler.refusal,
+            unpacking=asyncio.Lock(),
+            body_bytes=settings.body_bytes,
+            request_seconds=settings.request_seconds,
+        )
         listening = _listen(settings)
-        if settings.fast_lane:
-            await stack.enter_async_context(_fast_lane(runner, handler, listening, settings))
-        else:
-            await web.SockSite(runner, listening).start()
+        await stack.enter_async_context(_served(listening, endpoints, settings))
         stack.push_async_callback(_drain, pipeline, probes, settings.drain_seconds)
         await stack.enter_async_context(models.watched(settings.model_refresh_seconds))
         # What lives until the end need not be looked at by every collection: this decides the tail latency.
@@ -164,21 +167,17 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
 
 
 @asynccontextmanager
-async def _fast_lane(
-    runner: web.ServerRunner, handler: PushHandler, listening: socket.socket, settings: Settings
-) -> AsyncIterator[None]:
-    """Listen with the lane that knows only pushes in front of aiohttp's own server."""
-    if runner.server is None:
-        raise RuntimeError("the runner is set up before")
-    lanes = Lanes()
-    heads = Heads(body_bytes=settings.body_bytes, hosts=host_policy(settings))
-    ends = Ends(accept=handler.begin, other=runner.server, heads=heads)
-    server = await asyncio.get_running_loop().create_server(lambda: PushLane(ends, lanes), sock=listening)
+async def _served(listening: socket.socket, endpoints: Endpoints, settings: Settings) -> AsyncIterator[None]:
+    """Listen, with one clock and one bound for all connections."""
+    registry = ConnectionRegistry(most_bytes=settings.arriving_bytes, on_tick=endpoints.heads.expire)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: HttpProtocol(endpoints, registry), sock=listening
+    )
     try:
         yield
     finally:
         server.close()
-        lanes.close()
+        registry.close()
 
 
 async def _drain(pipeline: Pipeline, probes: Probes, seconds: float) -> None:

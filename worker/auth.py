@@ -8,26 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
-from aiohttp import web
-
 from worker.errors import Unavailable
+from worker.responses import LATER, UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from worker.host_policy import HostPolicy
     from worker.metrics import Metrics
     from worker.settings import Settings
 
-    Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
 log: Final = logging.getLogger(__name__)
-
-UNKNOWN: Final = 401
-"""Nobody that is known: no token, or none that can be trusted."""
-
-FORBIDDEN: Final = 403
-"""Somebody known, but another one than the pushing service account."""
 
 
 class Denied(Exception):  # noqa: N818  it reads as what happened to the sender
@@ -74,58 +62,13 @@ async def judged(guard: Guard, authorization: str | None, metrics: Metrics) -> R
     except KeysUnavailable as error:
         metrics.retry(error.cause)
         log.error("%s", error)  # noqa: TRY400  the sentence is all
-        return Refusal(web.HTTPServiceUnavailable.status_code, f"{error}\n")
+        return Refusal(LATER, f"{error}\n")
     except Exception:
         # A defect: without an answer the connection would stay open for ever, and the message in flight.
         metrics.retry("authentication")
         log.exception("authentication failed")
-        return Refusal(web.HTTPServiceUnavailable.status_code, "authentication failed\n")
+        return Refusal(LATER, "authentication failed\n")
     return None
-
-
-def guarded(handler: Handler, guard: Guard | None, metrics: Metrics) -> Handler:
-    """Let a handler see only requests that the guard admits; without a guard, all."""
-    if guard is None:
-        return handler
-
-    def admitted(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        tokens = request.headers.getall("Authorization", ())
-        # Joined, two are none that could be known or verified: which of them counts is nobody's to choose.
-        token = ", ".join(tokens) if tokens else None
-        return handler(request) if guard.known(token) else asked(request, token)
-
-    async def asked(request: web.BaseRequest, token: str | None) -> web.StreamResponse:
-        if (refusal := await judged(guard, token, metrics)) is not None:
-            return web.Response(status=refusal.status, text=refusal.text, headers=advice(refusal.status))
-        return await handler(request)
-
-    return admitted
-
-
-def door(hosts: HostPolicy, metrics: Metrics) -> Callable[[web.BaseRequest], web.Response | None]:
-    """Make what refuses requests of other hosts and other origins, before any path is looked at."""
-
-    def refused(request: web.BaseRequest) -> web.Response | None:
-        headers = request.headers
-
-        def joined(name: str) -> str | None:
-            return ", ".join(headers.getall(name)) if name in headers else None
-
-        denied = hosts.denied(request.method, joined)
-        if denied is None:
-            return None
-        metrics.denied(denied.cause)
-        log.warning("refused a request: %s", denied)
-        return web.Response(status=denied.status, text=f"{denied}\n")
-
-    return refused
-
-
-def advice(status: int) -> dict[str, str]:
-    """The header that says what to do about a refusal: come again, or bring a token."""
-    if status in {UNKNOWN, FORBIDDEN}:
-        return {"WWW-Authenticate": "Bearer"}
-    return {"Retry-After": "1"}
 
 
 def unsafe(settings: Settings) -> list[str]:

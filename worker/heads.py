@@ -1,123 +1,249 @@
-"""Heads: is this the head of a push request? Asked of httptools once, then known by its bytes."""
+"""Request heads: read by llhttp and held against one set of rules."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import httptools
 
-if TYPE_CHECKING:
-    from worker.host_policy import HostPolicy
+from schemas.envelope import MESSAGE_ID_HEADER
+from worker.refused_request import RefusedRequestError
 
-KNOWN_HEADS: Final = 4096
-"""Heads that are remembered; Pub/Sub's differ in their Content-Length only."""
+HEAD_BYTES: Final = 2 * 1024 * 1024
+"""Longest head: however long a token, it is refused as one; an unwrapped push has at most 130 kB of attributes."""
 
-LENGTHS: Final = 1024
-"""Lengths of requests whose last head is remembered."""
+HEADERS: Final = 256
+"""Most headers of one request."""
+
+TARGET_BYTES: Final = 8000
+"""Longest request target, as RFC 9112 recommends."""
+
+_SINGLE: Final = frozenset(
+    {
+        b"content-encoding",
+        b"content-length",
+        b"content-location",
+        b"content-range",
+        b"content-type",
+        b"etag",
+        b"expect",
+        b"host",
+        b"max-forwards",
+        b"server",
+        b"transfer-encoding",
+        b"user-agent",
+    }
+)
+"""Headers that mean something else twice: these, and aiohttp's own list."""
+
+_CONNECTION: Final = frozenset(
+    {
+        b"connection",
+        b"content-encoding",
+        b"content-length",
+        b"expect",
+        b"keep-alive",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+"""Headers of the connection and of how a body was sent; aiohttp is handed the body itself."""
+
+_ABSOLUTE: Final = re.compile(r"^https?://[^/?#]*", re.IGNORECASE)
+_OVERFLOW: Final = "Content-Length overflow"
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """What the lane needs of a push request's head: its body's length and its token."""
+class RequestHead:
+    """One lawful head. `length` is the body's in bytes, None where it is chunked; `raw` ends with the blank line."""
 
-    length: int
-    authorization: str | None
-    size: int = 0
-    """Its own length, the blank line included."""
+    raw: bytes
+    method: str
+    target: str
+    version: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    length: int | None
+    keep_alive: bool
+    authorization: str | None = None
+    encoding: str = ""
+    expectation: str = ""
+    unwrapped: bool = False
 
+    @property
+    def is_push(self) -> bool:
+        """Whether it is a wrapped push, as Pub/Sub sends it by default."""
+        return self.method == "POST" and self.target == "/" and self.version == "1.1" and not self.unwrapped
 
-class Heads:
-    """Reads heads; whether one is a push request's is asked of httptools once and then remembered."""
+    @property
+    def is_plain(self) -> bool:
+        """Whether a request of the same bytes can be served without looking at its head again."""
+        return (
+            self.is_push
+            and self.length is not None
+            and self.keep_alive
+            and not self.encoding
+            and not self.expectation
+        )
 
-    def __init__(self, *, body_bytes: int, hosts: HostPolicy | None = None) -> None:
-        """Store the bound of a body, and which hosts are served; what is beyond either is aiohttp's to refuse."""
-        self._body_bytes = body_bytes
-        self._hosts = hosts
-        self._known: dict[bytes, Head | None] = {}
-        self._by_length: dict[int, tuple[bytes, Head]] = {}
-
-    def known(self, data: bytes) -> Head | None:
-        """Give the head of a whole request, where it was read before, is the lane's, and was the last of its length."""
-        # Comparing costs far less than finding a head's end and hashing a token of a thousand characters.
-        found = self._by_length.get(len(data))
-        if found is not None and data.startswith(found[0]):
-            return found[1]
-        return None
-
-    def read(self, head: bytes) -> Head | None:
-        """Read a whole head, its blank line included; None where it is not the lane's."""
-        try:
-            read = self._known[head]
-        except KeyError:
-            if len(self._known) >= KNOWN_HEADS:
-                self._known.clear()
-            read = self._known[head] = _parsed(head, self._body_bytes, self._hosts)
-        if read is not None:
-            if len(self._by_length) >= LENGTHS:
-                self._by_length.clear()
-            self._by_length[read.size + read.length] = (head, read)
-        return read
-
-
-class _Callbacks:
-    """What httptools finds in a head."""
-
-    def __init__(self) -> None:
-        self.url = b""
-        self.headers: dict[bytes, bytes] = {}
-        self.twice = False
-
-    def on_url(self, url: bytes) -> None:
-        self.url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        self.twice |= name in self.headers
-        self.headers[name] = value
+    @property
+    def brings_something(self) -> bool:
+        """Whether its sender has to be admitted: all but a GET or HEAD without a body."""
+        return self.method not in {"GET", "HEAD"} or self.length != 0
 
     def header(self, name: str) -> str | None:
-        value = self.headers.get(name.encode())
-        return None if value is None else value.decode("latin-1")
+        """Give a header by its lower-case name, all of its values joined; None where it is absent."""
+        wanted = name.encode()
+        values = [value.decode("latin-1") for each, value in self.headers if each.lower() == wanted]
+        return ", ".join(values) if values else None
+
+    def rewritten(self, body_bytes: int) -> bytes:
+        """Write the head as aiohttp gets it: for a body of so many bytes that came whole, and is plain."""
+        lines = [f"{self.method} {self.target} HTTP/{self.version}".encode("latin-1")]
+        lines += [name + b": " + value for name, value in self.headers if _is_end_to_end(name)]
+        lines.append(b"Connection: " + (b"keep-alive" if self.keep_alive else b"close"))
+        lines.append(b"Content-Length: %d" % body_bytes)
+        return b"\r\n".join([*lines, b"", b""])
 
 
-# Each of these changes what the body is, how it is framed, or what comes after it: aiohttp knows them all.
-_OTHERS: Final = (
-    b"connection",
-    b"content-encoding",
-    b"expect",
-    b"transfer-encoding",
-    b"upgrade",
-    b"x-goog-pubsub-message-id",
-)
+class PartialHead:
+    """A head that is arriving: garbage is noticed with its first bytes, not when the time for a head is over."""
+
+    __slots__ = ("_found", "_parser")
+
+    def __init__(self) -> None:
+        self._found = _Found()
+        self._parser = httptools.HttpRequestParser(self._found)
+
+    def feed(self, data: bytes) -> None:
+        """Look at the next bytes; raises RefusedRequestError."""
+        _feed(self._parser, data)
+        if self._found.complete or len(self._found.headers) > HEADERS:
+            self._found.check(self._parser)
+            raise RefusedRequestError("malformed", "malformed HTTP: the head ends without a blank line")
 
 
-def _parsed(head: bytes, body_bytes: int, hosts: HostPolicy | None) -> Head | None:
-    found = _Callbacks()
-    parser = httptools.HttpRequestParser(found)
+class _Found:
+    """What llhttp finds in a head."""
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.complete = False
+
+    def on_url(self, url: bytes) -> None:
+        self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name, value.strip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        self.complete = True
+
+    def check(self, parser: httptools.HttpRequestParser) -> None:
+        """Raise RefusedRequestError for what llhttp lets pass."""
+        if len(self.headers) > HEADERS:
+            raise _too_large(f"more than {HEADERS} headers")
+        if len(self.target) > TARGET_BYTES:
+            raise RefusedRequestError("head_too_large", "the request's target is too long", status=414)
+        if not self.complete:
+            raise RefusedRequestError("malformed", "malformed HTTP: the head is incomplete")
+        if parser.get_http_version() not in {"1.0", "1.1"} or parser.get_method() == b"CONNECT":
+            raise RefusedRequestError("malformed", "HTTP/1.1 is needed here, and no proxy")
+
+    def values(self) -> dict[bytes, bytes]:
+        """Give the headers by their lower-case names; raises RefusedRequestError where one must not come twice."""
+        values: dict[bytes, bytes] = {}
+        for name, value in self.headers:
+            name = name.lower()  # noqa: PLW2901  the same name
+            if name not in values:
+                values[name] = value
+            elif name in _SINGLE:
+                raise RefusedRequestError("malformed", f"malformed HTTP: {name.decode()} comes twice")
+            else:
+                # As RFC 9110 joins them; two tokens are none that could be verified.
+                values[name] += b", " + value
+        return values
+
+
+def too_long(size: int) -> None:
+    """Raise RefusedRequestError for a head of so many bytes, if it is too long."""
+    if size > HEAD_BYTES:
+        raise _too_large(f"the head has more than {HEAD_BYTES} bytes")
+
+
+def _too_large(sentence: str) -> RefusedRequestError:
+    return RefusedRequestError("head_too_large", sentence, status=431)
+
+
+def _is_end_to_end(name: bytes) -> bool:
+    name = name.lower()
+    return name not in _CONNECTION and not name.startswith(b"sec-websocket")
+
+
+def _feed(parser: httptools.HttpRequestParser, data: bytes) -> None:
     try:
-        parser.feed_data(head)
-    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-        return None
-    headers = found.headers
-    length = headers.get(b"content-length", b"")
-    if (
-        parser.get_method() != b"POST"
-        or found.url != b"/"
-        or parser.get_http_version() != "1.1"
-        or found.twice
-        or b"host" not in headers
-        or any(
-            name in headers for name in _OTHERS if (name, headers.get(name)) != (b"connection", b"keep-alive")
-        )
-        or not length.isdigit()
-        or int(length) > body_bytes
-        or (hosts is not None and hosts.denied("POST", found.header) is not None)
-    ):
-        return None
-    token = headers.get(b"authorization")
-    return Head(
-        length=int(length),
+        parser.feed_data(data)
+    except httptools.HttpParserUpgrade:
+        # Another protocol is offered, not demanded: this one goes on.
+        return
+    except httptools.HttpParserError as error:
+        if str(error) == _OVERFLOW:
+            raise RefusedRequestError("body_too_large", "the body is too large", status=413) from None
+        raise RefusedRequestError("malformed", f"malformed HTTP: {error}") from None
+
+
+def parsed(raw: bytes) -> RequestHead:
+    """Read a whole head, its blank line included; raises RefusedRequestError."""
+    found = _Found()
+    parser = httptools.HttpRequestParser(found)
+    _feed(parser, raw)
+    found.check(parser)
+    version = parser.get_http_version()
+    values = found.values()
+    if version == "1.1" and b"host" not in values:
+        raise RefusedRequestError("malformed", "malformed HTTP: the Host header is missing")
+    method = parser.get_method().decode()
+    token = values.get(b"authorization")
+    return RequestHead(
+        raw=raw,
+        method=method,
+        target=_target(found.target, method),
+        version=version,
+        headers=tuple(found.headers),
+        length=_length(values, version),
+        keep_alive=parser.should_keep_alive(),
         authorization=None if token is None else token.decode("latin-1"),
-        size=len(head),
+        encoding=_encoding(values),
+        # HTTP/1.0 knows no expectations: RFC 9110, 10.1.1.
+        expectation=values.get(b"expect", b"").decode("latin-1").lower() if version == "1.1" else "",
+        unwrapped=MESSAGE_ID_HEADER.encode() in values,
     )
+
+
+def _target(raw: bytes, method: str) -> str:
+    target = raw.decode("latin-1")
+    if target.startswith("/") or (target == "*" and method == "OPTIONS"):
+        return target
+    # What a client would send to a proxy is served, too: RFC 9112, 3.2.2.
+    path, absolute = _ABSOLUTE.subn("", target, count=1)
+    if not absolute:
+        raise RefusedRequestError("malformed", "malformed HTTP: the request's target is no path")
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _length(values: dict[bytes, bytes], version: str) -> int | None:
+    coding = values.get(b"transfer-encoding")
+    if coding is None:
+        return int(values.get(b"content-length", b"0"))
+    if coding.lower() != b"chunked" or version != "1.1":
+        raise RefusedRequestError("malformed", "malformed HTTP: chunked is the only transfer encoding")
+    return None
+
+
+def _encoding(values: dict[bytes, bytes]) -> str:
+    encoding = values.get(b"content-encoding", b"").decode("latin-1").lower()
+    return "" if encoding == "identity" else encoding

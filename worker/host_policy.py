@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from worker.auth import FORBIDDEN, Denied, loopback
+from worker.auth import Denied, loopback
+from worker.responses import FORBIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,215 +1,292 @@
-"""The fast lane: an asyncio protocol that knows only the push request, and hands all else to aiohttp.
+"""HttpProtocol: reads every request by one set of rules; pushes take the fast path, all else aiohttp's server.
 
-Pub/Sub pushes the same request over and over: `POST /` with a Content-Length on a connection kept alive. What
-aiohttp does for every request in general (task, request and response objects, router, timers) costs several times
-what the reading itself does. A head is parsed by httptools once; the same bytes again are known by a dictionary.
+Pub/Sub pushes the same request over and over: `POST /` with a Content-Length on a connection kept alive. What aiohttp
+does for every request in general (task, request and response objects, router, timers) costs several times what the
+reading itself does. So a push whose head is known by its bytes costs a comparison; every other request is read here as
+far as its last byte, under one clock and one bound for all connections, and only then handed on.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from email.utils import formatdate
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final
+
+from worker.bodies import RATIO, unpacked
+from worker.connection import ClockedConnection
+from worker.refused_request import RefusedRequestError
+from worker.request_reader import CONTINUE, RequestReader
+from worker.responses import NO_CONTENT, response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+    from typing import TypeVarTuple
 
-    from worker.heads import Head, Heads
+    from worker.aiohttp_protocol import AiohttpProtocol
+    from worker.auth import Refusal
+    from worker.connections import ConnectionRegistry
+    from worker.endpoints import Endpoints
+    from worker.heads import RequestHead
 
-HEAD_BYTES: Final = 16 * 1024
-"""Longest head that the lane looks at; a longer one is aiohttp's to refuse."""
+    Arguments = TypeVarTuple("Arguments")
 
-IDLE_SECONDS: Final = 75.0
-"""How long a connection may stay silent between requests, as aiohttp has it."""
-
-REQUEST_SECONDS: Final = 30.0
-"""How long a request may take to arrive once it has begun."""
-
-_END: Final = b"\r\n\r\n"
-_REASONS: Final = {
-    204: "No Content",
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    429: "Too Many Requests",
-    503: "Service Unavailable",
-}
+PACKED_BYTES: Final = 1024
+"""Longest coded body that is unpacked on the event loop: to a megabyte at the most, which takes about a millisecond."""
 
 
-class Answer(Protocol):
-    """Answers one request, once; may be called after the caller has left."""
-
-    def __call__(self, status: int, text: str = "") -> None:
-        """Send a status with an explanation."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ends:
-    """Where a lane leads: pushes to `accept`, everything else to a protocol that `other` makes (aiohttp's)."""
-
-    accept: Callable[[bytes, Head, Answer], None]
-    other: Callable[[], asyncio.Protocol]
-    heads: Heads
-
-
-class PushLane(asyncio.Protocol):
+class HttpProtocol(ClockedConnection):
     """One connection. Requests are answered one after the other; more than one body is not read ahead."""
 
-    __slots__ = ("_arrived", "_buffer", "_busy", "_ends", "_head", "_lanes", "_loop", "_start", "_transport")
+    __slots__ = ("_aiohttp", "_budget", "_head", "_packed", "_reader", "_resuming", "_task")
 
-    def __init__(self, ends: Ends, lanes: Lanes) -> None:
+    def __init__(self, endpoints: Endpoints, registry: ConnectionRegistry) -> None:
         """Store where requests go; a connection starts it."""
-        self._ends = ends
-        self._lanes = lanes
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
-        self._head: Head | None = None
-        self._start = 0
-        self._busy = False
-        self._arrived = lanes.now
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to serve a connection."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._lanes.add(self)
-        self._arrived = self._lanes.now
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
-        """Forget the connection; what it asked goes on and is answered to nobody."""
-        self._transport = None
-        self._lanes.discard(self)
+        super().__init__(endpoints, registry)
+        self._reader = RequestReader(endpoints.heads, body_bytes=endpoints.body_bytes)
+        self._budget = registry.strangers
+        self._head: RequestHead | None = None
+        self._packed = b""
+        self._resuming = False
+        self._aiohttp: AiohttpProtocol | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def data_received(self, data: bytes) -> None:
         """Take what arrived; a request that is whole is begun at once."""
-        if not self._buffer:
-            # Nearly always: one request, whole, with a head that is known.
-            ends = self._ends
-            head = ends.heads.known(data)
-            if head is not None and not self._busy:
+        if self._idle:
+            self._idle = False
+            endpoints = self._endpoints
+            head = endpoints.heads.known(data)
+            if head is not None and endpoints.accept is not None:
+                # Nearly always: one push, whole, with a head that is known.
                 self._busy = True
-                ends.accept(data[head.size :], head, self._answer)
+                try:
+                    endpoints.accept(data[len(head.raw) :], self._answer)
+                except Exception as error:  # noqa: BLE001  the last resort of all requests
+                    self._fail(error)
                 return
-            self._arrived = self._lanes.now
-        self._buffer += data
-        if not self._busy:
-            self._next()
-        elif self._transport is not None:
-            # A second request while the first is under way waits in the kernel, not here.
-            self._transport.pause_reading()
+            self._since = self._registry.now
+        self._step(self._more, data)
 
-    def late(self, now: float) -> bool:
-        """Whether the connection has been silent, or a request on its way, for too long."""
-        if self._busy:
+    def eof_received(self) -> bool:
+        """Keep a connection whose sender has only closed its own side until its request is answered."""
+        self._eof = True
+        if not (self._idle or self._busy or self._lingering):
+            self._step(self._read)
+        return self._busy or self._resuming
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection, and let aiohttp do so."""
+        super().connection_lost(exc)
+        if self._aiohttp is not None:
+            self._aiohttp.connection_lost(exc)
+            # They hold each other, and the collector's thresholds are far apart.
+            self._aiohttp = None
+
+    def pause_writing(self) -> None:
+        """Read no more, and let aiohttp write no more."""
+        super().pause_writing()
+        if self._aiohttp is not None:
+            self._aiohttp.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Read again, and let aiohttp write again."""
+        super().resume_writing()
+        if self._aiohttp is not None and self._aiohttp.writing_paused:
+            self._aiohttp.resume_writing()
+
+    def give_way(self) -> None:
+        """Refuse the request that is arriving, for all connections together hold too much."""
+        refused = RefusedRequestError("over_budget", "too much is arriving at once", status=429)
+        if self._busy and self._head is None and not self._packed:
+            # A request is in flight, and has its answer first: what is here came behind it.
+            self._endpoints.failed(refused)
+            self._last = True
+            self._drop()
+        else:
+            self._fail(refused)
+
+    def _more(self, data: bytes) -> None:
+        transport = self._transport
+        if self._lingering or transport is None:
+            return
+        self._reader.feed(data)
+        if self._busy or self._resuming:
+            # A second request while the first is in flight waits in the kernel, not here.
+            transport.pause_reading()
+        else:
+            self._read()
+
+    def _read(self) -> None:
+        """Go on with the request that is arriving, as far as its bytes go."""
+        head = self._head
+        if head is None:
+            head = self._head = self._reader.head()
+            if head is None or not self._admitted(head):
+                return
+        body = self._reader.body()
+        if body is not None:
+            self._take(head, body)
+
+    def _admitted(self, head: RequestHead) -> bool:
+        """Whether the body of a head is read now; else it is refused, or its sender has to be asked for first."""
+        admission = self._endpoints.admission
+        if (refusal := admission.refused(head)) is not None:
+            self._deny(head, refusal)
             return False
-        return now - self._arrived > (REQUEST_SECONDS if self._buffer else IDLE_SECONDS)
+        if not admission.known(head):
+            self._begin(self._judge(head))
+            return False
+        self._admit(head)
+        return True
 
-    def close(self) -> None:
-        """Close the connection once what was written is sent."""
-        if self._transport is not None:
-            self._transport.close()
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        self._busy = True
+        self._task = asyncio.create_task(work, name="a request's admission or unpacking")
+
+    async def _judge(self, head: RequestHead) -> None:
+        """Ask whether the sender of a head is admitted, before its body is read."""
+        try:
+            refusal = await self._endpoints.admission.judge(head)
+        except Exception as error:  # noqa: BLE001  the last resort of all requests
+            # Never kept in a variable: a frame, its exception and the traceback's frames would hold each other.
+            if self._head is head:
+                self._fail(error)
+            return
+        # Else the sender has left, or had to give way.
+        if self._head is head:
+            self._busy = False
+            self._step(self._judged, head, refusal)
+
+    def _judged(self, head: RequestHead, refusal: Refusal | None) -> None:
+        if refusal is None:
+            self._admit(head)
+            self._resume()
+        else:
+            self._deny(head, refusal)
+
+    def _deny(self, head: RequestHead, refusal: Refusal) -> None:
+        """Refuse a sender; the connection is kept where the body has arrived already."""
+        if self._reader.has(head):
+            self._reader.skip(head)
+            self._head, self._busy, self._last = None, True, not head.keep_alive
+            self._answer(refusal.status, refusal.text)
+        else:
+            self._end(refusal)
+
+    def _admit(self, head: RequestHead) -> None:
+        """Begin to read a body, and say so to a sender that waits for that."""
+        self._reader.begin(head)
+        expected = head.expectation == CONTINUE and head.length != 0 and not self._reader.buffer
+        if expected and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _take(self, head: RequestHead, body: bytes) -> None:
+        """Begin a request that is whole."""
+        self._head, self._busy, self._last = None, True, not head.keep_alive
+        if head.encoding and len(body) > PACKED_BYTES:
+            self._packed = body
+            self._begin(self._unpack(head))
+        elif head.encoding:
+            self._serve(head, unpacked(body, head.encoding, self._endpoints.body_bytes))
+        else:
+            self._serve(head, body)
+
+    async def _unpack(self, head: RequestHead) -> None:
+        """Undo the coding of a body, one of all connections at a time."""
+        async with self._endpoints.unpacking:
+            packed = self._packed
+            if not packed:
+                return
+            try:
+                body = await asyncio.to_thread(unpacked, packed, head.encoding, self._endpoints.body_bytes)
+            except Exception as error:  # noqa: BLE001  as above
+                if self._packed is packed:
+                    self._fail(error)
+                return
+        # Else the sender has left, or had to give way.
+        if self._packed is packed:
+            self._packed = b""
+            self._step(self._serve, head, body)
+
+    def _serve(self, head: RequestHead, body: bytes) -> None:
+        """Hand on a request that is whole, plain and admitted."""
+        endpoints = self._endpoints
+        if endpoints.accept is not None and head.is_push:
+            endpoints.heads.admitted(head)
+            endpoints.accept(body, self._answer)
+            return
+        if self._aiohttp is None and self._transport is not None:
+            self._aiohttp = endpoints.aiohttp()
+            self._aiohttp.answered = self._answered
+            self._aiohttp.connection_made(self._transport)
+        if self._aiohttp is not None:
+            self._aiohttp.serve(head, body)
+
+    def _answer(self, status: int, text: str = "", *, last: bool = False) -> None:
+        """Answer the request in flight; the first answer counts."""
+        if not self._busy:
+            return
+        if last:
+            self._last = True
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            plain = status == NO_CONTENT and not self._last
+            transport.write(self._registry.done if plain else response(status, text, close=self._last))
+        self._next()
+
+    def _answered(self, keep_alive: bool) -> None:  # noqa: FBT001  called by aiohttp's protocol alone
+        """Go on after a request that aiohttp answered; where it does not keep the connection, it closes it, too."""
+        if keep_alive:
+            self._next()
 
     def _next(self) -> None:
-        """Begin the next request if it is whole."""
-        buffer = self._buffer
-        if self._head is None:
-            end = buffer.find(_END)
-            if end < 0:
-                if len(buffer) > HEAD_BYTES:
-                    self._hand_over()
-                return
-            self._start = end + len(_END)
-            self._head = self._ends.heads.read(bytes(buffer[: self._start]))
-            if self._head is None:
-                self._hand_over()
-                return
-        head = self._head
-        stop = self._start + head.length
-        if len(buffer) < stop:
-            return
-        body = bytes(buffer[self._start : stop])
-        del buffer[:stop]
-        self._head = None
-        self._busy = True
-        self._ends.accept(body, head, self._answer)
-
-    def _answer(self, status: int, text: str = "") -> None:
+        """Go on after an answer: with the request behind it, with its sender's next one, or not at all."""
         self._busy = False
-        self._arrived = self._lanes.now
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        transport.write(self._lanes.done if status == 204 else _response(status, text))  # noqa: PLR2004  most are
-        if self._buffer:
+        self._since = self._registry.now
+        if self._last:
+            self._linger()
+        elif self._reader.buffer:
             # Not from inside the batch that answers: a pipelining client must not hold up the others.
-            self._loop.call_soon(self._resume)
+            self._resuming = True
+            asyncio.get_running_loop().call_soon(self._resume)
+        elif self._eof:
+            self.close()
+        else:
+            self._idle = True
 
     def _resume(self) -> None:
-        if self._transport is not None and not self._busy:
-            self._transport.resume_reading()
-            self._next()
+        self._resuming = False
+        if self._transport is not None and not self._busy and not self._lingering:
+            self._step(self._read)
+            self._read_on()
 
-    def _hand_over(self) -> None:
-        """Let aiohttp serve the connection from the first byte that is not answered on."""
-        transport = self._transport
-        if transport is None:
+    def _read_on(self) -> None:
+        """Let more arrive, unless a whole request waits here already; a sender that sends no more is done."""
+        if self._transport is None:
             return
-        self._lanes.discard(self)
-        other = self._ends.other()
-        transport.set_protocol(other)
-        other.connection_made(transport)
-        transport.resume_reading()
-        other.data_received(bytes(self._buffer))
-        self._buffer.clear()
-        self._transport = None
+        if self._eof and not self._busy:
+            self.close()
+        elif not (self._eof or self._choked or self._resuming or (self._busy and self._reader.buffer)):
+            self._transport.resume_reading()
 
+    def _step(self, step: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
+        """Take a step; whatever it raises, the request is answered."""
+        try:
+            step(*arguments)
+        except Exception as error:  # noqa: BLE001  the last resort of all requests
+            self._fail(error)
+        self._hold()
 
-def _response(status: int, text: str) -> bytes:
-    body = text.encode()
-    retry = "Retry-After: 1\r\n" if status in {429, 503} else ""
-    head = (
-        f"HTTP/1.1 {status} {_REASONS[status]}\r\nDate: {formatdate(usegmt=True)}\r\n{retry}"
-        f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+    def _drop(self) -> None:
+        self._head, self._packed = None, b""
+        self._reader.clear()
+        self._hold()
 
-
-def _done() -> bytes:
-    return f"HTTP/1.1 204 No Content\r\nDate: {formatdate(usegmt=True)}\r\n\r\n".encode()
-
-
-class Lanes:
-    """All open connections: one timer tells them the time (`now`), closes the late ones, and writes the answer that most get (`done`) anew."""
-
-    def __init__(self) -> None:
-        """Start with none."""
-        self.done = _done()
-        self.now = 0.0
-        self._open: set[PushLane] = set()
-        self._timer: asyncio.TimerHandle | None = None
-
-    def add(self, lane: PushLane) -> None:
-        """Watch a connection."""
-        if self._timer is None:
-            self._watch()
-        self._open.add(lane)
-
-    def discard(self, lane: PushLane) -> None:
-        """Watch a connection no longer."""
-        self._open.discard(lane)
-
-    def close(self) -> None:
-        """Close every connection."""
-        if self._timer is not None:
-            self._timer.cancel()
-        for lane in tuple(self._open):
-            lane.close()
-
-    def _watch(self) -> None:
-        self.done = _done()
-        loop = asyncio.get_running_loop()
-        now = self.now = loop.time()
-        for lane in [each for each in self._open if each.late(now)]:
-            lane.close()
-        self._timer = loop.call_later(1.0, self._watch)
+    def _hold(self) -> None:
+        """Count what is here against the bound of all connections."""
+        admitted = self._packed or self._reader.in_body
+        budget = self._registry.admitted if admitted else self._registry.strangers
+        if budget is not self._budget:
+            self._budget.hold(self, 0)
+            self._budget = budget
+        # What waits to be unpacked counts as what it may become.
+        budget.hold(self, self._reader.held + min(len(self._packed) * RATIO, self._endpoints.body_bytes))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from worker.drift import Drift
     from worker.observer import BatchCompleted
+    from worker.refused_request import Cause
 
 # When each series began is as long again as all the rest, and nobody asks.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it ships half its types
@@ -109,6 +110,12 @@ class Metrics:
         self._refused = Counter(
             "rookery_not_envelopes", "Bodies that were no push envelope.", registry=registry
         )
+        self._refused_requests = Counter(
+            "rookery_refused_requests",
+            "Requests that were refused before their content was looked at, by cause.",
+            ["cause"],
+            registry=registry,
+        )
         self._denied = Counter(
             "rookery_denied", "Requests refused for their token, by cause.", ["cause"], registry=registry
         )
@@ -186,6 +193,10 @@ class Metrics:
     def not_an_envelope(self) -> None:
         """Count a body that could not be attributed to any message."""
         self._refused.inc()
+
+    def refused_request(self, cause: Cause) -> None:
+        """Count a request that was refused before its content was looked at."""
+        self._refused_requests.labels(cause).inc()
 
     def denied(self, cause: str) -> None:
         """Count a request that was refused for its token."""

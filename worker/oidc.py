@@ -7,8 +7,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from worker.auth import FORBIDDEN, Denied
+from worker.auth import Denied
 from worker.later import Later, instead
+from worker.responses import FORBIDDEN
 from worker.web_token import SKEW_SECONDS, read_web_token
 
 # It reads certificates, too, where keys come as such; with keys as they are, that is a third of its memory and time.

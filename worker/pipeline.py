@@ -89,7 +89,7 @@ class Pipeline:
         for envelope, told in messages:
             work = None if is_large(envelope) else read_inline(envelope)
             if work is None:
-                self._beside(self._read_beside(envelope, told), "reading a message in a thread")
+                self._beside(self._read_durable(envelope), told, "reading a message in a thread")
                 continue
             (singles if type(work.readings) is dict else others).append((work, told))
         self._duplicates.move_on()
@@ -124,33 +124,33 @@ class Pipeline:
                 work.told = told
                 self._claimed(work, keys)
             else:
-                self._beside(self._joined(work, keys, told), "joining a duplicate")
+                self._beside(self._durable(work, keys), told, "joining a duplicate")
         except Retry as error:
             told(error)
         except Exception:
             log.exception("taking a message broke")
             told(DefectError("taking this message broke"))
 
-    def _beside(self, work: Coroutine[None, None, None], name: str) -> None:
-        joining = asyncio.create_task(work, name=name)
+    def _beside(self, work: Coroutine[None, None, None], told: Told, name: str) -> None:
+        joining = asyncio.create_task(self._answered(work, told), name=name)
         self._joining.add(joining)
         joining.add_done_callback(self._joining.discard)
 
-    async def _read_beside(self, envelope: Envelope, told: Told) -> None:
+    async def _answered(self, work: Coroutine[None, None, None], told: Told) -> None:
+        """Tell a sender how its work ended, whatever that raises."""
         try:
-            work = await self._reader.read(envelope)
+            await work
         except Retry as error:
             told(error)
-        else:
-            await self._joined(work, work.keys, told)
-
-    async def _joined(self, work: Work, keys: Sequence[str], told: Told) -> None:
-        try:
-            await self._durable(work, keys)
-        except Retry as error:
-            told(error)
+        except Exception:
+            log.exception("taking a message failed")
+            told(DefectError("taking this message failed"))
         else:
             told(None)
+
+    async def _read_durable(self, envelope: Envelope) -> None:
+        work = await self._reader.read(envelope)
+        await self._durable(work, work.keys)
 
     async def predict(self, envelope: Envelope) -> Lines:
         """Answer a message at once, through the same batches, and store nothing."""

@@ -8,36 +8,62 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from worker.aiohttp_protocol import AiohttpProtocol
+from worker.heads import HEAD_BYTES, HEADERS, TARGET_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from worker.auth import Refusal
+
     Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-    Door = Callable[[web.BaseRequest], web.Response | None]
 
 
 class Routes:
     """Hands each request to the handler of its method and path; what is known otherwise is 405, all else 404."""
 
     def __init__(
-        self, handlers: Mapping[tuple[str, str], Handler], *, body_bytes: int, door: Door | None = None
+        self,
+        handlers: Mapping[tuple[str, str], Handler],
+        *,
+        failed: Callable[[BaseException], Refusal],
+        body_bytes: int,
     ) -> None:
-        """Store handlers by method and path, the longest body, and who is refused; where there is a GET, there is a HEAD."""
-        self._door = door
+        """Store handlers by method and path, what is asked where one fails, and the longest body.
+
+        Where there is a GET, there is a HEAD.
+        """
         heads = {("HEAD", path): handler for (method, path), handler in handlers.items() if method == "GET"}
         self._handlers = {**heads, **handlers}
+        self._failed = failed
         self._body_bytes = body_bytes
+        self._server: web.Server | None = None
 
-    def server(self, *, max_field_size: int) -> web.Server:
-        """Make the server, inside a running loop; a longer header than that is refused."""
+    def protocol(self) -> AiohttpProtocol:
+        """Make the protocol of one connection, inside a running loop."""
         loop = asyncio.get_running_loop()
-        request = partial(web.BaseRequest, loop=loop, client_max_size=self._body_bytes)
-        return web.Server(
-            self._handle, request_factory=request, access_log=None, max_field_size=max_field_size
+        if self._server is None:
+            self._server = web.Server(self._handle, request_factory=partial(web.BaseRequest, loop=loop))
+        protocol = AiohttpProtocol(
+            self._server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # none is kept
+            # Bodies are bounded and unpacked before; aiohttp keeps one as it is handed it, in one piece.
+            auto_decompress=False,
+            read_bufsize=self._body_bytes,
+            max_field_size=HEAD_BYTES,
+            max_headers=2 * HEADERS,
+            max_line_size=TARGET_BYTES,
         )
+        protocol.failed = self._failed
+        return protocol
+
+    async def close(self, seconds: float) -> None:
+        """Close every connection; what is still being answered gets so long."""
+        if self._server is not None:
+            await self._server.shutdown(seconds)
 
     def _handle(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        if self._door is not None and (refusal := self._door(request)) is not None:
-            return _given(refusal)
         known = self._handlers
         # As it was sent first: parsing a path costs more than finding it.
         handler = known.get((request.method, request.raw_path)) or known.get((request.method, request.path))
@@ -52,7 +78,3 @@ class Routes:
                 status=405, text="405: Method Not Allowed", headers={"Allow": ",".join(allowed)}
             )
         return web.Response(status=404, text="404: Not Found")
-
-
-async def _given(response: web.Response) -> web.Response:
-    return response

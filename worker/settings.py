@@ -61,7 +61,7 @@ class Settings(BaseModel):
     """Port to listen on; 0 takes any free one. Cloud Run's `PORT` is honoured."""
 
     fast_lane: bool = True
-    """Whether pushes are read by a lean protocol of their own; everything else is aiohttp's either way."""
+    """Whether pushes are answered without aiohttp, which serves everything else; both by one set of rules."""
 
     ready_file: Path | None = None
     """File that gets the worker's address once it is ready."""
@@ -134,6 +134,12 @@ class Settings(BaseModel):
 
     body_bytes: Annotated[int, Field(ge=1)] = 15 * 1024 * 1024
     """Longest request body; Pub/Sub's largest message is 10 MB, 13.4 MB in base64."""
+
+    arriving_bytes: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
+    """Bytes of requests still arriving, over all connections, before some are answered 429; a quarter as much before their tokens are judged."""
+
+    request_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """How long a request may take to arrive, from its first byte to its last, before it is answered 408."""
 
     drain_seconds: Annotated[float, Field(gt=0, lt=10)] = 8.0
     """Time to finish what is under way after SIGTERM; Cloud Run grants 10 s in all."""

@@ -129,7 +129,7 @@ async def test_only_the_workers_own_defects_are_held_against_it(
     handler = PushHandler(house.pipeline, house.metrics, health=health)
     for _ in range(LEAST_DEFECTS):
         clock.now += SECONDS
-        handler._refusal(error)
+        handler.refusal(error)
     assert health.ready is not counts
 
 

@@ -629,6 +629,36 @@ async def test_no_forged_request_reaches_the_parser_over_http(url: str, tmp_path
     assert not list(tmp_path.rglob("*.ndjson"))
 
 
+@pytest.mark.parametrize("fast_lane", [True, False], ids=["fast path", "aiohttp"])
+async def test_a_stranger_is_refused_by_its_head_on_both_paths(
+    url: str, tmp_path: Path, *, fast_lane: bool
+) -> None:
+    """Before a byte of a body came, however it would be framed; a token is the same with a tab before it."""
+    genuine = f"Authorization:\t Bearer {GENUINE} \t"
+    length, lines = f"Content-Length: {len(body())}", ("POST / HTTP/1.1", "POST /predict HTTP/1.1")
+    async with running(settings(tmp_path, push_keys_url=url, fast_lane=fast_lane)) as address:
+        port = int(address.rpartition(":")[2])
+        for fields, sent, expected in (
+            ([length], b"", 401),
+            (["Content-Length: 15000000"], b"", 401),
+            (["Content-Length: 9223372036854775808"], b"", 401),
+            (["Transfer-Encoding: chunked"], b"", 401),
+            ([length, "Content-Encoding: gzip"], body(), 401),
+            ([length, "Expect: 100-continue"], b"", 401),
+            ([length, "Authorization: Bearer\t" + GENUINE], b"", 401),
+            ([length, genuine], body(), 204),
+            ([length, genuine], body(), 204),
+            ([length, genuine, "Authorization: Bearer " + GENUINE], body(), 401),
+        ):
+            for line in lines if expected == 401 else lines[:1]:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write("\r\n".join([line, "Host: localhost", *fields, "", ""]).encode() + sent)
+                answer = await reader.readuntil(b"\r\n\r\n")
+                assert int(answer.split()[1]) == expected, (line, fields)
+                assert (b"WWW-Authenticate: Bearer" in answer) == (expected == 401)
+                writer.close()
+
+
 async def test_a_genuine_request_is_served_over_http(url: str, server: KeyServer, tmp_path: Path) -> None:
     """Both doors, many requests, one fetch; the probes stay open to the platform."""
     headers = {"Authorization": f"Bearer {GENUINE}"}

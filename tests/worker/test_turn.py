@@ -5,54 +5,53 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from schemas.codec import encode
 from schemas.envelope import Envelope, wrapped
 from schemas.testing import Birds
-from worker.auth import Denied
-from worker.heads import Head
 from worker.push import PushHandler
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.worker.conftest import House
 
 ODD = b'{"odd": true}'
 
 
-def push(nth: int) -> bytes:
-    data = base64.b64encode(encode(Birds(nth).reading())).decode()
+def push(nth: int, payload: bytes | None = None) -> bytes:
+    data = base64.b64encode(encode(Birds(nth).reading()) if payload is None else payload).decode()
     return json.dumps({"message": {"messageId": f"m{nth}", "data": data}, "subscription": "s"}).encode()
 
 
-class OneToken:
-    """Knows one token, and denies every other."""
+class Asked:
+    """One sender's place: the first answer counts, as on a connection."""
 
-    def known(self, authorization: str | None) -> bool:
-        return authorization == "known"
+    def __init__(self) -> None:
+        self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.last = False
 
-    async def admit(self, authorization: str | None) -> None:
-        if not self.known(authorization):
-            raise Denied("token", "another token is needed")
+    def __call__(self, status: int, _: str = "", *, last: bool = False) -> None:
+        if not self.status.done():
+            self.status.set_result(status)
+            self.last = last
 
 
-async def told(handler: PushHandler, *pushes: tuple[bytes, str | None]) -> list[int]:
+async def told(handler: PushHandler, *bodies: bytes) -> list[int]:
     """Begin pushes in one turn of the loop; gives the status that each is told, once all are."""
-    statuses: list[asyncio.Future[int]] = []
-    for body, token in pushes:
-        status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        statuses.append(status)
-        handler.begin(body, Head(len(body), token), lambda code, _="", status=status: status.set_result(code))
-    return await asyncio.gather(*statuses)
+    asked = [Asked() for _ in bodies]
+    for body, answer in zip(bodies, asked, strict=True):
+        handler.begin(body, answer)
+    statuses = await asyncio.gather(*(answer.status for answer in asked))
+    assert [answer.last for answer in asked] == [status == 503 for status in statuses]
+    return statuses
 
 
 async def test_every_push_of_a_turn_is_told_its_own(house: House) -> None:
     """Durable is 204, no envelope is 400, whatever came beside it."""
     handler = PushHandler(house.pipeline, house.metrics)
-    bodies = [push(1), b"garbage", push(2), push(1)]
-    assert await told(handler, *((body, None) for body in bodies)) == [204, 400, 204, 204]
+    assert await told(handler, push(1), b"garbage", push(2), push(1)) == [204, 400, 204, 204]
     assert [line["message_id"] for line in house.predictions] == ["m1", "m2"]
 
 
@@ -68,14 +67,39 @@ async def test_a_push_that_breaks_its_reading_takes_nothing_from_its_turn(
 
     monkeypatch.setattr("worker.push.wrapped", breaks)
     handler = PushHandler(house.pipeline, house.metrics)
-    assert await told(handler, (push(1), None), (ODD, None), (push(2), None)) == [204, 503, 204]
+    assert await told(handler, push(1), ODD, push(2)) == [204, 503, 204]
 
 
-async def test_tokens_of_a_turn_are_told_apart(house: House) -> None:
-    """Who is not known is asked for; nothing of it is read, and those who are known do not wait."""
-    handler = PushHandler(house.pipeline, house.metrics, guard=OneToken())
-    found = await told(
-        handler, (push(1), "known"), (push(2), "forged"), (b"garbage", None), (push(3), "known")
-    )
-    assert found == [204, 401, 401, 204]
-    assert [line["message_id"] for line in house.predictions] == ["m1", "m3"]
+BROKEN = {
+    "the pipeline's first step": ("worker.pipeline.Pipeline.begin", [push(1), push(2)]),
+    "the size of a message": ("worker.pipeline.is_large", [push(1), push(2)]),
+    "the decoder": ("worker.pipeline.read_inline", [push(1), push(2)]),
+    "the window's clock": ("worker.duplicates.Duplicates.move_on", [push(1), push(2)]),
+    "the window's look at one": ("worker.duplicates.Duplicates.all_new", [push(1), push(2)]),
+    "the window's look at duplicates": ("worker.duplicates.Duplicates.sift", [push(1), push(1)]),
+    "the window's claim of many": ("worker.duplicates.Duplicates.claim_each", [push(1), push(2)]),
+    "the reader of large messages": ("worker.reader.Reader.read", [push(1, b" " * 300_000)]),
+    "the queue": ("worker.batcher.Batcher.submit", [push(1), push(1)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+async def test_no_push_is_left_without_an_answer(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """Whatever breaks between a push and its batch, its sender is told to retry, and the log says why."""
+    handler = PushHandler(house.pipeline, house.metrics)
+    broken, bodies = BROKEN[name]
+
+    def breaks(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError
+
+    if "sift" in broken:
+        assert await told(handler, push(1)) == [204]
+    with monkeypatch.context() as patched:
+        patched.setattr(broken, breaks)
+        statuses = await told(handler, *bodies)
+    assert set(statuses) <= {204, 503}
+    assert 503 in statuses
+    assert 1 <= sum(record.exc_info is not None for record in caplog.records) <= len(bodies) + 1
+    assert await told(handler, push(7)) == [204]
