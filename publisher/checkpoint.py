@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from publisher.durable import sync_folder
 from publisher.errors import ResumeError
 from schemas.permissions import opener
 
@@ -45,6 +46,7 @@ class Checkpoint(BaseModel):
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(path)
+            sync_folder(path.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
                 fresh.unlink()

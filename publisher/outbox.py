@@ -86,6 +86,9 @@ class Outbox:
 
     def store(self, message: Message, *, rows: int = 1) -> int:
         """Keep a message; it is on the disk when this returns its number. Raises OutboxFullError, BadOutboxError."""
+        if not self._file.in_place() and not self.status().messages:
+            # All that the removed file held was sent: a new one takes its place.
+            self._file.close()
         disk_full = not self._file.has_room(len(message.payload))
         with self._file.transaction() as database:
             self._make_room(database, len(message.payload), disk_full=disk_full)
@@ -93,7 +96,11 @@ class Outbox:
             stored = database.execute(
                 "INSERT INTO messages (payload, attributes, rows, stored_at) VALUES (?, ?, ?, ?)", row
             )
-            return int(stored.lastrowid or 0)
+            number = int(stored.lastrowid or 0)
+        if not self._file.in_place():
+            # What it holds is sent as long as this process lives, and is nowhere afterwards.
+            raise BadOutboxError(self.path, "it was removed or replaced while it was open")
+        return number
 
     def waiting(self, most: int = 1_000, most_bytes: int = 5_000_000) -> list[Stored]:
         """The oldest messages that are to be sent; at least one where there is one."""

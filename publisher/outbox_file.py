@@ -6,7 +6,6 @@ SQLite in WAL mode with synchronous=FULL: a transaction is synced before it retu
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sqlite3
 import threading
@@ -14,11 +13,13 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from publisher.durable import in_place, sync_folder
 from publisher.errors import BadOutboxError
 from publisher.forks import ForkAware
 from schemas.permissions import ensure_file, file_mode
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -58,6 +59,7 @@ class OutboxFile(ForkAware):
         self.path = path
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
+        self._status: os.stat_result | None = None
         super().__init__()
 
     def before_fork(self) -> None:
@@ -79,7 +81,7 @@ class OutboxFile(ForkAware):
         try:
             with self._lock:
                 try:
-                    database = self._database = self._database or _opened(self.path)
+                    database = self._database = self._database or self._opened()
                     database.execute("BEGIN IMMEDIATE")
                     yield database
                     database.execute("COMMIT")
@@ -92,6 +94,10 @@ class OutboxFile(ForkAware):
                     raise
         except (sqlite3.Error, OSError) as error:
             raise BadOutboxError(self.path, error) from error
+
+    def in_place(self) -> bool:
+        """Whether the file that is open is still under its path; one that was removed goes on taking transactions."""
+        return self._status is None or in_place(self.path, self._status)
 
     def has_room(self, size: int) -> bool:
         """Whether there is room for a message of so many bytes beside the reserve; raises BadOutboxError."""
@@ -118,6 +124,11 @@ class OutboxFile(ForkAware):
                 return 0
             return int(pages) * int(page_bytes)
 
+    def _opened(self) -> sqlite3.Connection:
+        database = _opened(self.path)
+        self._status = self.path.stat()
+        return database
+
     def close(self) -> None:
         """Release the file; it is opened again with the next use."""
         with self._lock:
@@ -127,7 +138,7 @@ class OutboxFile(ForkAware):
         if self._database is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._database.close()
-            self._database = None
+            self._database = self._status = None
 
 
 def _opened(path: Path) -> sqlite3.Connection:
@@ -139,7 +150,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous=FULL")
         database.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
         database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-        _sync(path.parent)
+        sync_folder(path.parent)
     except BaseException:
         database.close()
         raise
@@ -156,13 +167,3 @@ def _in_wal_mode(database: sqlite3.Connection) -> None:
             if time.monotonic() > until:
                 raise
             time.sleep(_GLANCE_S)
-
-
-def _sync(folder: Path) -> None:
-    """Bring a new file's name to the disk, where the system can say so."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

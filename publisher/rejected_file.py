@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from publisher.columns import REJECTED
+from publisher.durable import hold_in_place
 from publisher.source import REJECTED as SUFFIX
 from schemas import spreadsheet
 from schemas.permissions import opener
@@ -74,6 +75,8 @@ class RejectedFile:
             with self._naming():
                 self._file.flush()
                 os.fsync(self._file.fileno())
+                # A checkpoint passes over these rows next: they must be where people look for them.
+                hold_in_place(self.path, self._file.fileno(), self.size)
 
     @contextmanager
     def _naming(self) -> Iterator[None]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from google.pubsub_v1 import PubsubMessage
 
+    from publisher.bad_row import BadRow
     from publisher.bulk import Progress
     from tests.publisher.conftest import StagedPubSub, Topic
 
@@ -335,3 +336,41 @@ def test_bad_rows_and_checkpoints_are_their_users_alone(
         rejected = FileRun(CsvFile(path), Cut()).publish(publisher).rejected
         made = (rejected, checkpoint_path(Source.of(path)))
         assert [stat.S_IMODE(each.stat().st_mode) for each in made] == [mode, mode]
+
+
+def test_bad_rows_whose_file_was_removed_are_not_passed_over(
+    publisher: ReadingPublisher, tmp_path: Path
+) -> None:
+    """The run stops with a sentence, and no checkpoint says that these rows were kept."""
+    path = many(tmp_path / "birds.csv", 4_000, bad=100)
+    run = FileRun(CsvFile(path), Cut(table_bytes=10_000), clock=itertools.count(0, 10).__next__)
+    kept = run.publish(publisher).rejected
+    run.forget()
+    kept.unlink()
+    saved: list[int] = []
+
+    def lose(bad: BadRow) -> None:
+        saved.append(bad.line)
+        if len(saved) == 20:
+            kept.unlink()
+
+    again = FileRun(CsvFile(path), Cut(table_bytes=10_000), clock=itertools.count(0, 10).__next__)
+    outcome = again.publish(publisher, on_bad_row=lose)
+    assert "it was removed or changed while it was written" in str(outcome.stopped)
+    after = again.earlier()
+    assert after is None or after.bad_rows < 20
+
+
+def test_a_checkpoint_is_on_the_disk_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file first, then the folder that its name stands in."""
+    synced: list[str] = []
+    real = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    path = tmp_path / "birds.csv.checkpoint"
+    Checkpoint(digest12="a", options={}, offset=1, row=1).save(path)
+    assert synced == [f"{path.name}.{os.getpid()}", tmp_path.name]

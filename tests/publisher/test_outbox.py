@@ -279,3 +279,30 @@ def test_an_outbox_is_its_users_alone_in_all_its_files(tmp_path: Path) -> None:
         os.umask(before)
     assert modes.keys() >= {"out.db", "out.db-wal", "out.db-shm"}
     assert set(modes.values()) == {0o600}
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
+def test_an_outbox_that_was_removed_keeps_nothing_more_until_what_it_held_is_sent(
+    tmp_path: Path,
+    replaced: bool,  # noqa: FBT001  a parameter of the test
+) -> None:
+    """`store` returns for no message that would be gone with the process; the ones before are sent, then a new file is made."""
+    path, link = tmp_path / "outbox.db", Link()
+    link.up = False
+    devices = sender(path, link)
+    first = devices.store(Message(b"first", {}))
+    for each in tmp_path.glob("outbox.db*"):
+        if each.name != "outbox.db-sender":
+            each.unlink()
+    if replaced:
+        path.write_bytes(b"")
+    with pytest.raises(BadOutboxError, match=r"outbox\.db: it was removed or replaced"):
+        devices.store(Message(b"second", {}))
+    link.up = True
+    assert first.result(timeout=30)
+    devices.flush(30)
+    assert set(link.sent) == {b"first", b"second"}
+    link.up = False
+    devices.store(Message(b"third", {}))
+    assert [each.message.payload for each in Outbox(path).waiting()] == [b"third"]
+    devices.close(0)
