@@ -78,7 +78,7 @@ class Slow(MemorySink):
 
     async def write(self, block: Block) -> None:
         self.times.append(asyncio.get_running_loop().time())
-        await asyncio.sleep(self.SECONDS)
+        await asyncio.sleep(self.SECONDS)  # the loop of the test keeps virtual time
         await super().write(block)
 
 
