@@ -157,8 +157,9 @@ class Subscription:
 
     def tick(self, now: float) -> None:
         """Let time pass: the outdated go, what was waiting becomes ready, what was not acked in time fails."""
-        while (held := self._retention.outdated(now, self.rules.retention)) is not None:
-            self._drop(held, now)
+        if now >= self._retention.since + self.rules.retention:
+            for outdated in self._retention.outdated(now, self.rules.retention):
+                self._drop(outdated, now)
         self._queue.promote(now)
         while (held := self._leases.expire(now)) is not None:
             self._counters.expired += 1
@@ -173,7 +174,7 @@ class Subscription:
 
     def outdated_at(self) -> float | None:
         """When to tick at the latest, so that what nobody takes is not kept beyond its retention; None: never."""
-        return self._retention.next_at(self.rules.retention)
+        return self._retention.since + self.rules.retention if self._live else None
 
     def close(self) -> None:
         """Let go of every message at once; what a reader still does with one finds it ended."""
