@@ -6,12 +6,12 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
-from worker.sink import SinkUnavailable
+from worker.sink import Sink, SinkUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.sink import Block, Sink
+    from worker.sink import Block
 
 PROBE_SECONDS: Final = 1.0
 """From one probe of a place that fails to the next."""
@@ -23,17 +23,11 @@ PATIENCE_SECONDS: Final = 10.0
 """How long a probe is waited for."""
 
 
-class ProbedSink(Protocol):
+class ProbedSink(Sink, Protocol):
     """A sink that can tell whether a write would work now."""
-
-    async def write(self, block: Block) -> None:
-        """Return when every line is durable; raise SinkUnavailable otherwise."""
 
     async def probe(self) -> None:
         """Do what a write takes and leave nothing behind; raise SinkUnavailable where that fails."""
-
-    async def close(self) -> None:
-        """Release what is held; nothing is written afterwards."""
 
 
 class WatchedSink:
@@ -56,8 +50,7 @@ class WatchedSink:
 
         A write that takes longer than `hang_seconds` answers nobody in time.
         """
-        self._sink: Sink = sink
-        self._probe = sink.probe
+        self._sink = sink
         self._failed = f"failed to write {kind}: "
         self._hang_seconds = hang_seconds
         self._clock = clock
@@ -100,7 +93,7 @@ class WatchedSink:
         if self.reason is None or self._clock() < self._due:
             return
         # One that hangs is not begun again, but waited for again.
-        probing = self._probing = self._probing or asyncio.ensure_future(self._probe())
+        probing = self._probing = self._probing or asyncio.ensure_future(self._sink.probe())
         done, _ = await asyncio.wait({probing}, timeout=PATIENCE_SECONDS)
         self._due = self._clock() + PROBE_SECONDS
         if not done:
