@@ -21,7 +21,12 @@ def checked(validate: Callable[[bytes], Fields], cells: object) -> tuple[Fields,
     try:
         return validate(to_json(cells, inf_nan_mode="constants")), []
     except ValidationError as error:
-        return {}, error.errors(include_url=False, include_input=False)
+        errors = error.errors(include_url=False, include_input=False)
+    for each in errors:
+        if each["type"] == "value_error":
+            # An exception with its frames; the message says the same.
+            del each["ctx"]
+    return {}, errors
 
 
 def stand_in(cell: Any) -> Any:
