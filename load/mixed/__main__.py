@@ -53,6 +53,8 @@ def main() -> int:
     say(f"{findings.messages:,} messages, {findings.account.rows:,} rows in {time.monotonic() - began:.0f} s")
     for status, times in sorted(findings.statuses.items()):
         say(f"  answered {status}: {times:,}")
+    for cause, times in sorted(findings.causes.items()):
+        say(f"  nacked for {cause}: {times:,}")
     say(
         f"  rows missing {findings.missing}, wrong {findings.account.wrongs}; not ready {findings.not_ready} times"
     )

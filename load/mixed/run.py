@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import time
 import urllib.request
@@ -37,6 +38,8 @@ _TRIES: Final = 150
 
 _LOOKS_EVERY_S: Final = 1.0
 _ACKNOWLEDGED: Final = 204
+_PROBES_WITHIN_S: Final = 10.0
+_NACKED: Final = re.compile(r'^rookery_retries_total\{cause="(\w+)"\} (\S+)$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class Findings:
 
     account: Account
     statuses: Counter[int] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
     messages: int = 0
     not_ready: int = 0
     footprints: list[Footprint] = field(default_factory=list)
@@ -99,6 +103,7 @@ def run(order: Order) -> Findings:
         traffic = answered_traffic(address, Random(order.seed))  # noqa: S311  load needs repeatability, not secrecy
         findings = Findings(Account(traffic.payloads))
         asyncio.run(_Sending(order, traffic, findings, worker, address).all())
+        findings.causes.update(_causes(address))
         findings.exit_code = worker.end(signal.SIGTERM)
     findings.account.collect(results)
     findings.missing = findings.account.missing
@@ -181,9 +186,15 @@ class _Sending:
 
     def _ready(self) -> None:
         try:
-            urllib.request.urlopen(f"{self._address}/readyz", timeout=10).close()  # noqa: S310  http on loopback
+            urllib.request.urlopen(f"{self._address}/readyz", timeout=_PROBES_WITHIN_S).close()  # noqa: S310  http on loopback
         except (HTTPError, OSError):
             self._findings.not_ready += 1
+
+
+def _causes(address: str) -> dict[str, int]:
+    """Why messages were nacked, as the worker counted it."""
+    with urllib.request.urlopen(f"{address}/metrics", timeout=_PROBES_WITHIN_S) as answer:  # noqa: S310  http on loopback
+        return {cause: int(float(times)) for cause, times in _NACKED.findall(answer.read().decode())}
 
 
 @contextmanager
