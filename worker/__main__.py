@@ -12,6 +12,7 @@ with lean_imports():
     import uvloop
     from pydantic import ValidationError
 
+    from worker.allocator import fix_thresholds
     from worker.app import serve
     from worker.artifacts import ModelRefused
     from worker.errors import Misconfigured
@@ -49,6 +50,7 @@ def main(settings: Callable[[], Settings] = Settings) -> int:
             )
         return MISCONFIGURED
     configure(chosen.log_level, form=chosen.log_format, revision=chosen.revision)
+    fix_thresholds()
     # A thread that renders a large table gives way to the loop ten times sooner than by default.
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
