@@ -17,6 +17,7 @@ with lean_imports():
     from worker.artifacts import ModelRefused
     from worker.errors import Misconfigured
     from worker.logs import configure
+    from worker.open_files import allow_most
     from worker.settings import Settings
     from worker.sink import SinkUnavailable
     from worker.stopping import hanging, leave
@@ -53,6 +54,7 @@ def main(settings: Callable[[], Settings] = Settings) -> int:
     fix_thresholds()
     # A thread that renders a large table gives way to the loop ten times sooner than by default.
     sys.setswitchinterval(SWITCH_SECONDS)
+    allow_most()
     try:
         uvloop.run(_serve(chosen))
     except (Misconfigured, ModelRefused, SinkUnavailable) as error:

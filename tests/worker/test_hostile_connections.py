@@ -150,6 +150,14 @@ async def test_memory_is_bounded_and_given_back(worker: Worker, sort: str) -> No
     assert b"Traceback" not in worker.log.read_bytes()
 
 
+async def test_more_connections_are_served_than_a_shell_allows_files(worker: Worker) -> None:
+    """The limit that a process is started with is raised to the one that its user has."""
+    limits = Path(f"/proc/{worker.pid}/limits").read_text()
+    found = re.search(r"Max open files\s+(\S+)\s+(\S+)", limits)
+    assert found is not None
+    assert found[1] == found[2]
+
+
 async def test_slow_senders_are_told_so_and_their_connections_ended(worker: Worker) -> None:
     """They go on sending, a byte whenever another request was answered; one clock ends them all the same."""
     connections = [await connected(worker.port, sent) for sent in SLOW.values()]
