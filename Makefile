@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs worst bench bulk lock-bench image chaos fuzz load load-report mixed soak help demo train test check format readme lock clean
+.PHONY: docs worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak help demo train test check format readme lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,11 +45,14 @@ load: $(VENV)/dev ## Storm a target and account for every reading (SHAPE=spike T
 load-report: $(VENV)/dev ## Run baseline, normal, stress and spike (6 minutes) and write docs/load-report.md (ARGS="--runs FOLDER ...")
 	@$(BIN)/python -m rookery.loading.document $(ARGS)
 
-fuzz: $(VENV)/dev ## Push bodies that nobody would send to a real worker (SEED=7 COUNT=1000000)
+fuzz: $(VENV)/dev ## Bodies, heads, encodings and endings that nobody would send, at real workers (SEED=7 COUNT=1000000)
 	@$(BIN)/python -m load.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
 
 worst: $(VENV)/dev ## Push every message that costs a worker much, one by one: memory, lines, readings beside it (SEED=7)
 	@$(BIN)/python -m load.amplification $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+hostile: $(VENV)/dev ## Hostile connections of every sort at a real worker: memory and open files come back (COUNT=10000)
+	@$(BIN)/python -m load.hostile $(if $(COUNT),--count $(COUNT)) $(ARGS)
 
 soak: $(VENV)/dev ## Watch memory and open files under steady traffic (MINUTES=60)
 	@$(BIN)/python -m load.soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)

@@ -112,6 +112,7 @@ class Process:
 
 def _is_traceback(line: bytes) -> bool:
     try:
-        return "exception" in json.loads(line)
+        record = json.loads(line)
     except ValueError:
         return line.startswith(b"Traceback")
+    return isinstance(record, dict) and "exception" in record

@@ -1,4 +1,4 @@
-"""`python -m load.fuzz`: bodies in any number at a real worker; exit code 0 only where each was treated as it must be."""
+"""`python -m load.fuzz`: bodies and connections in any number at real workers; exit code 0 only where each was treated as it must be."""
 
 from __future__ import annotations
 
@@ -8,42 +8,69 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
 from load.chaos.process import Broken
 from load.footprint import growth
+from load.fuzz import exchange_run
 from load.fuzz.run import run
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from load.fuzz.run import Findings
+
 _SHOWN: Final = 10
+_CONNECTIONS_SHARE: Final = 0.1
+"""Connections among what is tried: each costs some twenty times as much as a body."""
 
 
 def main() -> int:
-    """Run once; returns 0 if nothing was found, 1 if something was, 2 if the worker ended."""
+    """Run once; returns 0 if nothing was found, 1 if something was, 2 if a worker ended."""
     parser = argparse.ArgumentParser(prog="python -m load.fuzz", description=__doc__)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="repeat a run")
     parser.add_argument(
-        "--seed", type=int, default=secrets.randbelow(1_000_000), help="repeat a run's bodies"
+        "--count", type=int, default=200_000, help="bodies and connections to try (default: 200000)"
     )
-    parser.add_argument("--count", type=int, default=200_000, help="bodies to post (default: 200000)")
+    parser.add_argument(
+        "--connections",
+        type=int,
+        help="so many of them vary heads, encodings, framing and endings (default: a tenth)",
+    )
     options = parser.parse_args()
+    connections = options.connections
+    if connections is None:
+        connections = int(options.count * _CONNECTIONS_SHARE)
     say = Console(highlight=False, markup=False, soft_wrap=True).print
-    say(f"Fuzzing with seed {options.seed}: {options.count:,} bodies")
+    try:
+        clean = [
+            _tried("bodies", run, options.seed, max(0, options.count - connections), say),
+            _tried("connections on both HTTP paths", exchange_run.run, options.seed, connections, say),
+        ]
+    except Broken as error:
+        say(f"Broken: {error}")
+        return 2
+    return int(not all(clean))
+
+
+def _tried(
+    what: str, fuzz: Callable[..., Findings], seed: int, count: int, say: Callable[[str], None]
+) -> bool:
+    """Try so many and tell what was found; whether it was nothing."""
+    say(f"Fuzzing with seed {seed}: {count:,} {what}")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="rookery-fuzz-") as folder:
-        try:
-            findings = run(
-                options.seed,
-                options.count,
-                Path(folder),
-                told=lambda found: say(f"  {found.posted:,} so far, {len(found.wrong)} wrong"),
-            )
-        except Broken as error:
-            say(f"Broken: {error}")
-            return 2
-    say(f"{findings.posted:,} bodies in {time.monotonic() - began:.0f} s")
+        findings = fuzz(
+            seed,
+            count,
+            Path(folder),
+            told=lambda found: say(f"  {found.posted:,} so far, {len(found.wrong)} wrong"),
+        )
+    say(f"{findings.posted:,} {what} in {time.monotonic() - began:.0f} s")
     for answered, times in sorted(findings.statuses.items()):
-        say(f"  {answered:14} {times:>10,}")
+        say(f"  {answered:18} {times:>10,}")
     grown = growth(findings.footprints)
     if grown is not None:
         say(
@@ -53,7 +80,7 @@ def main() -> int:
     for each in (*findings.wrong[:_SHOWN], *findings.tracebacks[:_SHOWN]):
         say(each)
     say(f"{len(findings.wrong)} wrong, {len(findings.tracebacks)} tracebacks")
-    return int(bool(findings.wrong or findings.tracebacks or (grown and grown.leaks)))
+    return not (findings.wrong or findings.tracebacks or (grown and grown.leaks))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 def identities(body: bytes) -> set[str] | None:
     """The identities that a pushed body must end as, each in a prediction or a rejection; None if it is no envelope."""
     try:
-        envelope = wrapped(body)
+        return promised(wrapped(body))
     except NotAnEnvelope:
         return None
+
+
+def promised(envelope: Envelope) -> set[str]:
+    """The identities that a message must end as."""
     message = envelope.identity
     try:
         decoded = decode(envelope.payload, version=envelope.attributes.get(SCHEMA_ATTRIBUTE))

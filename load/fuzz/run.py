@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -15,10 +14,9 @@ from load.footprint import Footprint, footprint
 from load.fuzz.bodies import Bodies
 from load.fuzz.client import post_all
 from load.fuzz.expectation import identities
-from load.results import predictions, rejections
+from load.fuzz.found import Found
 from schemas.envelope import NotAnEnvelope, wrapped
 from schemas.rejection import Unusable
-from schemas.segment import OPEN, segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +29,6 @@ PREDICT: Final = "/predict"
 EXPECTED: Final = {PUSH: {204, 400}, PREDICT: {200, 422}}
 _PREDICT_EVERY: Final = 20
 _ROUND: Final = 50_000
-_SEALED_AFTER_S: Final = 1.5
 _REMEMBERED: Final = 20_000
 """Small enough that the worker's window of duplicates is full before its memory is looked at."""
 
@@ -57,17 +54,9 @@ def run(
     """Post so many bodies, and tell of each round; raises load.chaos.process.Broken where the worker ends."""
     findings = Findings()
     bodies = iter(Bodies(seed))
-    settings = {
-        "ROOKERY_PORT": "0",
-        "ROOKERY_RESULTS": (folder / "predictions").absolute().as_uri(),
-        "ROOKERY_REJECTS": (folder / "rejections").absolute().as_uri(),
-        "ROOKERY_READY_FILE": str(folder / "worker.ready"),
-        "ROOKERY_DUPLICATES_COUNT": str(_REMEMBERED),
-        "ROOKERY_LOG_LEVEL": "ERROR",
-    }
-    with Process("worker", ["worker"], folder=folder, settings=settings) as worker:
+    with Process("worker", ["worker"], folder=folder, settings=settings(folder, "worker")) as worker:
         address = worker.ready_file.read_text()
-        found = _Found(folder)
+        found = Found(folder)
         while findings.posted < count:
             size = min(_ROUND, count - findings.posted)
             _round(islice(bodies, size), address, findings, found)
@@ -80,7 +69,19 @@ def run(
     return findings
 
 
-def _round(bodies: Iterator[Body], address: str, findings: Findings, found: _Found) -> None:
+def settings(folder: Path, name: str) -> dict[str, str]:
+    """What a worker is told that writes into a folder, and its address into the file of its name."""
+    return {
+        "ROOKERY_PORT": "0",
+        "ROOKERY_RESULTS": (folder / "predictions").absolute().as_uri(),
+        "ROOKERY_REJECTS": (folder / "rejections").absolute().as_uri(),
+        "ROOKERY_READY_FILE": str(folder / f"{name}.ready"),
+        "ROOKERY_DUPLICATES_COUNT": str(_REMEMBERED),
+        "ROOKERY_LOG_LEVEL": "ERROR",
+    }
+
+
+def _round(bodies: Iterator[Body], address: str, findings: Findings, found: Found) -> None:
     accepted: list[Body] = []
 
     def addressed() -> Iterator[tuple[str, Body]]:
@@ -114,19 +115,3 @@ def _payload(body: bytes) -> bytes:
         return wrapped(body).payload
     except (NotAnEnvelope, Unusable):
         return body
-
-
-class _Found:
-    """The identities of all predictions and rejections so far; what was read is removed, for it would fill the disk."""
-
-    def __init__(self, folder: Path) -> None:
-        self.identities: set[str] = set()
-        self._folders = (predictions(folder / "predictions"), rejections(folder / "rejections"))
-
-    def look(self) -> None:
-        time.sleep(_SEALED_AFTER_S)
-        for folder in self._folders:
-            self.identities.update(line.reading_id for line in folder.fresh())
-            for file in segments(folder.path):
-                if not file.name.startswith(OPEN):
-                    file.unlink()
