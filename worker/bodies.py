@@ -136,7 +136,7 @@ def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
     """Undo a content coding; raises RefusedRequestError where it is not what it says, or longer than the bound."""
     parts: list[bytes] = []
     left = limit
-    for _ in range(MEMBERS):
+    for _ in range(MEMBERS + 1):
         if not body:
             return parts[0] if len(parts) == 1 else b"".join(parts)
         member = zlib.decompressobj(_window(body, encoding))

@@ -210,7 +210,7 @@ def test_alerts_and_charts_ask_metrics_that_exist(root: Path) -> None:
     exposed = set(re.findall(r"^(rookery_\w+)[ {]", rendered, flags=re.MULTILINE))
     families = set(re.findall(r"^# TYPE (rookery_\w+)", rendered, flags=re.MULTILINE))
     # Drift is compared when somebody asks and there is a model; its names stand in the code.
-    families |= set(re.findall(r'"(rookery_drift_\w+)"', (root / "worker" / "metrics.py").read_text()))
+    families |= set(re.findall(r'"(rookery_drift_\w+)"', (root / "worker" / "drift_gauges.py").read_text()))
     asked = set(re.findall(r"\brookery_[a-z_]+", TEXT["alerts.tf"] + TEXT["dashboard.tf"]))
     assert len(asked) > 5
     assert asked <= exposed | families

@@ -78,6 +78,13 @@ CASES: Final = {
     "a push behind chunks": served(chunked(PUSH) + request(), 204, 204),
     "gzip": served(request(gzip.compress(PUSH), CODED + b"gzip")),
     "gzip in two members": served(request(gzip.compress(PUSH[:9]) + gzip.compress(PUSH[9:]), CODED + b"GZIP")),
+    "gzip in the most members": served(
+        request(b"".join(gzip.compress(PUSH[nth : nth + 1]) for nth in range(15)) + gzip.compress(PUSH[15:]), CODED + b"gzip")
+    ),
+    "gzip in too many members": refused(
+        request(b"".join(gzip.compress(PUSH[nth : nth + 1]) for nth in range(16)) + gzip.compress(PUSH[16:]), CODED + b"gzip"),
+        cause="content_encoding",
+    ),
     "deflate": served(request(zlib.compress(PUSH), CODED + b"deflate")),
     "deflate without its header": served(request(zlib.compress(PUSH)[2:-4], CODED + b"deflate")),
     "gzip in chunks": served(
