@@ -73,5 +73,7 @@ class SenderLock(ForkAware):
 
     def _close(self) -> None:
         if self._database is not None:
-            self._database.close()
+            # Nothing was written: whatever a failing disk says, the lock is gone with the connection.
+            with contextlib.suppress(sqlite3.Error):
+                self._database.close()
             self._database = None

@@ -46,7 +46,7 @@ class Exchange:
         return f"{self.kind} ({self.ending.value}): {shown!r}"
 
 
-_SHOWN: Final = 1_500
+_SHOWN: Final = 500
 
 
 @dataclass(frozen=True, slots=True)

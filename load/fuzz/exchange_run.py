@@ -28,7 +28,10 @@ PATHS: Final = {"fast": "true", "aiohttp": "false"}
 """The worker's HTTP paths, and the setting that chooses each."""
 
 _ACCEPTED: Final = 204
+_FULL: Final = 429
 _ROUND: Final = 10_000
+_REMEMBERED: Final = 4_000
+"""About as many readings as one round has: the window of duplicates is full before memory is looked at."""
 
 
 def run(
@@ -56,8 +59,12 @@ def run(
 def _worker(name: str, folder: Path) -> Process:
     own = folder / name
     own.mkdir()
-    chosen = settings(own, name) | {"ROOKERY_FAST_LANE": PATHS[name], "ROOKERY_LOG_LEVEL": "WARNING"}
-    return Process(name, ["worker"], folder=own, settings=chosen)
+    chosen = {
+        "ROOKERY_FAST_LANE": PATHS[name],
+        "ROOKERY_LOG_LEVEL": "WARNING",
+        "ROOKERY_DUPLICATES_COUNT": str(_REMEMBERED),
+    }
+    return Process(name, ["worker"], folder=own, settings=settings(own, name) | chosen)
 
 
 def _round(
@@ -103,8 +110,8 @@ def complaints(exchange: Exchange, came: Answers | None) -> list[str]:
 
 
 def difference(exchange: Exchange, answers: Sequence[Answers | None]) -> str | None:
-    """Say how the first answers of the two paths differ, where both must have one."""
+    """Say how the first answers of the two paths differ, where both must have one and neither was too busy."""
     if exchange.ending is Ending.RESET or None in answers:
         return None
     firsts = [each.statuses[0] if each is not None and each.statuses else None for each in answers]
-    return None if len(set(firsts)) == 1 else f"{firsts[0]} and {firsts[1]}"
+    return None if len(set(firsts)) == 1 or _FULL in firsts else f"{firsts[0]} and {firsts[1]}"
