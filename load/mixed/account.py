@@ -25,13 +25,14 @@ _SHOWN: Final = 20
 class Account:
     """Which rows are still to be found; bounded by what is in flight, however long it is kept.
 
-    `rows` are found as they had to be; `wrong` names the first lines that nobody expected: another answer than the
+    `missing` rows were entered and not found yet; `rows` are found as they had to be; `wrong` names the first lines that nobody expected: another answer than the
     model gave beforehand, a row that is there twice, or one that was never sent.
     """
 
     def __init__(self, payloads: Sequence[Payload]) -> None:
         """Store what messages hold."""
         self.rows = 0
+        self.missing = 0
         self.wrong: list[str] = []
         self.wrongs = 0
         self._payloads = payloads
@@ -41,14 +42,10 @@ class Account:
 
     def expect(self, message_id: str, nth: int) -> None:
         """Enter a message that holds a payload, before it is sent."""
+        rows = len(self._payloads[nth].answers)
         with self._lock:
-            self._open[message_id] = (nth, bytearray(len(self._payloads[nth].answers)))
-
-    @property
-    def missing(self) -> int:
-        """How many rows have not been found yet."""
-        with self._lock:
-            return sum(found.count(0) for _, found in self._open.values())
+            self._open[message_id] = (nth, bytearray(rows))
+            self.missing += rows
 
     def collect(self, folder: Path) -> None:
         """Enter the lines of every segment that is finished, and remove it."""
@@ -77,10 +74,12 @@ class Account:
             place = 0 if row == "null" else int(row)
             if found[place]:
                 self._complain(f"{message_id}, row {row}: it is there twice")
-            elif (species, float(probability)) != self._payloads[nth].answers[place]:
+                return
+            if (species, float(probability)) != self._payloads[nth].answers[place]:
                 self._complain(f"{message_id}, row {row}: {species} ({probability})")
             found[place] = 1
             self.rows += 1
+            self.missing -= 1
             if 0 not in found:
                 del self._open[message_id]
 
