@@ -126,24 +126,27 @@ class _Sending:
         self._worker = worker
         self._address = address
         self._began = time.monotonic()
+        self._read = asyncio.Event()
 
     async def all(self) -> None:
         """Send all that was ordered; every message until it is acknowledged, or tried often enough."""
-        looking = asyncio.create_task(self._look())
+        beside = [asyncio.create_task(self._look()), asyncio.create_task(self._collect())]
         async with asyncio.TaskGroup() as group:
             for nth in range(CONNECTIONS):
                 group.create_task(self._one(Random(f"{self._order.seed}/{nth}")))  # noqa: S311  as above
-        looking.cancel()
-        with suppress(asyncio.CancelledError):
-            await looking
+        for each in beside:
+            each.cancel()
+            with suppress(asyncio.CancelledError):
+                await each
 
     async def _one(self, dice: Random) -> None:
         host, port = self._address.removeprefix("http://").rsplit(":", 1)
         connection = Connection(host, int(port))
         while (number := self._next()) is not None:
             await self._pace(number)
-            while self._findings.account.missing > _MOST_UNREAD:
-                await asyncio.sleep(_TRIES_AGAIN_S)
+            if self._findings.account.missing > _MOST_UNREAD:
+                self._read.clear()
+                await self._read.wait()
             nth = self._traffic.draw(dice)
             message_id = f"m{number}x{nth}"
             self._findings.account.expect(message_id, nth)
@@ -182,11 +185,17 @@ class _Sending:
         return seconds is not None and time.monotonic() - self._began > seconds
 
     async def _look(self) -> None:
-        """Every second: what the worker holds, whether it says that it is ready, and which lines are there."""
+        """Every second: what the worker holds, and whether it says that it is ready."""
         while True:
             self._findings.footprints.append(footprint(self._worker.pid))
             await asyncio.to_thread(self._ready)
+            await asyncio.sleep(_LOOKS_EVERY_S)
+
+    async def _collect(self) -> None:
+        """Every second, or as fast as they can be read: which lines are there."""
+        while True:
             await asyncio.to_thread(self._findings.account.collect, self._order.folder / "predictions")
+            self._read.set()
             await asyncio.sleep(_LOOKS_EVERY_S)
 
     def _ready(self) -> None:
