@@ -86,6 +86,7 @@ class ConnectionRegistry:
         self.admitted = ReceiveBudget(most_bytes)
         self.strangers = ReceiveBudget(most_bytes // 4)
         self._on_tick = on_tick
+        self._trims_again = False
         self._open: set[Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -113,8 +114,11 @@ class ConnectionRegistry:
         self._on_tick()
         for connection in tuple(self._open):
             connection.tick(now)
-        if self.admitted.receded + self.strangers.receded > TRIM_BYTES:
+        receded = self.admitted.receded + self.strangers.receded > TRIM_BYTES
+        if receded or self._trims_again:
             trim()
             self.admitted.settle()
             self.strangers.settle()
+        # At the end of a burst the rest goes after this tick, and is too little by itself for another one.
+        self._trims_again = receded
         self._timer = loop.call_later(TICK_SECONDS, self._watch)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.connections import LARGE_BYTES, ReceiveBudget
+from worker.connections import LARGE_BYTES, TRIM_BYTES, ConnectionRegistry, ReceiveBudget
 
 MOST = 10 * LARGE_BYTES
 
@@ -26,6 +28,16 @@ class Sender:
     def give_way(self) -> None:
         self.refused = True
         self.hold(0)
+
+
+class Silent:
+    """A connection on which nothing happens."""
+
+    def tick(self, now: float) -> None:
+        """Nothing takes too long."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def test_a_burst_of_large_bodies_is_served_in_part() -> None:
@@ -91,3 +103,25 @@ def test_what_receded_is_measured_from_the_most_that_was_held() -> None:
     budget.settle()
     sender.hold(7)
     assert budget.receded == pytest.approx(0)
+
+
+async def test_memory_is_given_back_again_when_the_rest_of_a_burst_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What recedes after a tick that gave memory back is given back with the next one, however little it is."""
+    ticks: asyncio.Queue[int] = asyncio.Queue()
+    trims: list[int] = []
+    monkeypatch.setattr("worker.connections.TICK_SECONDS", 0.001)
+    monkeypatch.setattr("worker.connections.trim", lambda: trims.append(registry.admitted.receded))
+    registry = ConnectionRegistry(most_bytes=10 * TRIM_BYTES, on_tick=lambda: ticks.put_nowait(len(trims)))
+    first, second = Sender(registry.admitted), Sender(registry.admitted)
+    first.hold(2 * TRIM_BYTES)
+    second.hold(TRIM_BYTES // 2)
+    first.hold(0)
+    registry.add(Silent())
+    assert trims == [2 * TRIM_BYTES]
+    second.hold(0)
+    for _ in range(4):
+        await ticks.get()
+    registry.close()
+    assert trims == [2 * TRIM_BYTES, TRIM_BYTES // 2]
