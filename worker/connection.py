@@ -118,6 +118,7 @@ class ClockedConnection(asyncio.Protocol):
             self._drop()
             return
         transport.write(response(refusal.status, refusal.text, close=True))
+        self._registry.refused += 1
         self._linger()
 
     def _linger(self) -> None:

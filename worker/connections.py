@@ -15,6 +15,9 @@ TICK_SECONDS: Final = 1.0
 TRIM_BYTES: Final = 8 * 1024 * 1024
 """Bytes that were held and are no longer, from which on it is worth to give memory back."""
 
+TRIM_REFUSED: Final = 100
+"""Requests that were refused, from which on it is: what they brought was held too shortly to be counted."""
+
 LARGE_BYTES: Final = 64 * 1024
 """Bytes from which a request that came last gives way first: those that began before it can still finish."""
 
@@ -85,6 +88,9 @@ class ConnectionRegistry:
         self.now = 0.0
         self.admitted = ReceiveBudget(most_bytes)
         self.strangers = ReceiveBudget(most_bytes // 4)
+        self.refused = 0
+        """Requests that were refused for their form or size since memory was given back."""
+
         self._on_tick = on_tick
         self._trims_again = False
         self._open: set[Connection] = set()
@@ -114,9 +120,10 @@ class ConnectionRegistry:
         self._on_tick()
         for connection in tuple(self._open):
             connection.tick(now)
-        receded = self.admitted.receded + self.strangers.receded > TRIM_BYTES
+        receded = self.admitted.receded + self.strangers.receded > TRIM_BYTES or self.refused >= TRIM_REFUSED
         if receded or self._trims_again:
             trim()
+            self.refused = 0
             self.admitted.settle()
             self.strangers.settle()
         # At the end of a burst the rest goes after this tick, and is too little by itself for another one.

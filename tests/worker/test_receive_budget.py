@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.connections import LARGE_BYTES, TRIM_BYTES, ConnectionRegistry, ReceiveBudget
+from worker.connections import LARGE_BYTES, TRIM_BYTES, TRIM_REFUSED, ConnectionRegistry, ReceiveBudget
 
 MOST = 10 * LARGE_BYTES
 
@@ -111,6 +111,7 @@ async def test_memory_is_given_back_again_when_the_rest_of_a_burst_is_gone(
     """What recedes after a tick that gave memory back is given back with the next one, however little it is."""
     ticks: asyncio.Queue[int] = asyncio.Queue()
     trims: list[int] = []
+    registry: ConnectionRegistry
     monkeypatch.setattr("worker.connections.TICK_SECONDS", 0.001)
     monkeypatch.setattr("worker.connections.trim", lambda: trims.append(registry.admitted.receded))
     registry = ConnectionRegistry(most_bytes=10 * TRIM_BYTES, on_tick=lambda: ticks.put_nowait(len(trims)))
@@ -125,3 +126,21 @@ async def test_memory_is_given_back_again_when_the_rest_of_a_burst_is_gone(
         await ticks.get()
     registry.close()
     assert trims == [2 * TRIM_BYTES, TRIM_BYTES // 2]
+
+
+async def test_memory_is_given_back_after_many_refused_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they brought was never held long enough to be counted, and stays with the allocator all the same."""
+    ticks: asyncio.Queue[int] = asyncio.Queue()
+    trims: list[int] = []
+    registry: ConnectionRegistry
+    monkeypatch.setattr("worker.connections.TICK_SECONDS", 0.001)
+    monkeypatch.setattr("worker.connections.trim", lambda: trims.append(registry.refused))
+    registry = ConnectionRegistry(most_bytes=TRIM_BYTES, on_tick=lambda: ticks.put_nowait(len(trims)))
+    registry.refused = TRIM_REFUSED - 1
+    registry.add(Silent())
+    assert trims == []
+    registry.refused += 1
+    for _ in range(5):
+        await ticks.get()
+    registry.close()
+    assert trims == [TRIM_REFUSED, 0]
