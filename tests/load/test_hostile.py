@@ -65,7 +65,8 @@ def test_a_server_that_keeps_what_it_gets_is_found(hoarder: tuple[str, int]) -> 
     assert left.connections == 60
     assert left.beside is not None
     assert left.most.files - left.before.files >= 20
-    memory, never = left.troubles
+    # Its files are the kernel's to close, where a client resets a connection.
+    memory, *_, never = left.troubles
     assert memory.endswith("MB are not given back")
     assert never == "connections that the client leaves open are never closed"
 
