@@ -16,8 +16,9 @@ RUN ["python3", "/build/slim.py", "/opt/packages"]
 FROM ${BASE} AS code
 COPY deploy/image/slim.py /build/slim.py
 COPY deploy/image/healthcheck.py /opt/rookery/healthcheck.py
-COPY schemas /opt/rookery/schemas
-COPY worker /opt/rookery/worker
+COPY rookery/__init__.py /opt/rookery/rookery/__init__.py
+COPY schemas /opt/rookery/rookery/schemas
+COPY worker /opt/rookery/rookery/worker
 RUN ["python3", "/build/slim.py", "/opt/rookery"]
 
 # `docker compose` only: the whole command line, for setup, the demo publisher and the embedded broker.
@@ -26,10 +27,18 @@ WORKDIR /opt/rookery
 COPY requirements/runtime.txt requirements/runtime.txt
 RUN ["python3", "-m", "pip", "install", "--no-cache-dir", "--only-binary", ":all:", "--require-hashes", \
      "--target", "/opt/packages", "--requirement", "requirements/runtime.txt"]
-COPY . .
+COPY rookery rookery
+COPY broker rookery/broker
+COPY data rookery/data
+COPY load rookery/load
+COPY publisher rookery/publisher
+COPY schemas rookery/schemas
+COPY training rookery/training
+COPY worker rookery/worker
+COPY deploy/image/healthcheck.py healthcheck.py
 ENV PYTHONPATH=/opt/rookery:/opt/packages PYTHONUNBUFFERED=1
 USER 10001:10001
-ENTRYPOINT ["python3", "-m"]
+ENTRYPOINT ["python3", "-P", "-m"]
 CMD ["rookery", "--help"]
 
 # `docker compose` only: what tests and loads: the storage emulator, and Locust with its page.
@@ -38,10 +47,18 @@ WORKDIR /opt/rookery
 COPY requirements/dev.txt requirements/dev.txt
 RUN ["python3", "-m", "pip", "install", "--no-cache-dir", "--only-binary", ":all:", "--require-hashes", \
      "--target", "/opt/packages", "--requirement", "requirements/dev.txt"]
-COPY . .
+COPY rookery rookery
+COPY broker rookery/broker
+COPY data rookery/data
+COPY load rookery/load
+COPY publisher rookery/publisher
+COPY schemas rookery/schemas
+COPY training rookery/training
+COPY worker rookery/worker
+COPY deploy/image/healthcheck.py healthcheck.py
 ENV PYTHONPATH=/opt/rookery:/opt/packages PYTHONUNBUFFERED=1
 USER 10001:10001
-ENTRYPOINT ["python3", "-m"]
+ENTRYPOINT ["python3", "-P", "-m"]
 CMD ["locust", "--help"]
 
 FROM ${RUNTIME} AS worker
@@ -65,4 +82,4 @@ USER 10001:10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python3", "/opt/rookery/healthcheck.py"]
-ENTRYPOINT ["python3", "-m", "worker"]
+ENTRYPOINT ["python3", "-P", "-m", "rookery.worker"]

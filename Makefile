@@ -37,42 +37,42 @@ image: $(VENV)/dev ## Build the worker's image without a daemon and try it (root
 	@ROOKERY_TEST_IMAGE=1 $(BIN)/python -m pytest -q -s tests/deploy/test_image_runs.py $(ARGS)
 
 chaos: $(VENV)/dev ## Kill workers and break disks for 3 minutes; every reading must be accounted for (SEED=7 MINUTES=3)
-	@$(BIN)/python -m load.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+	@$(BIN)/python -m rookery.load.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 load: $(VENV)/dev ## Storm a target and account for every reading (SHAPE=spike TARGET=broker|emulator|production)
 	@$(BIN)/rookery load --shape $(or $(SHAPE),normal) --target $(or $(TARGET),broker) $(ARGS)
 
 load-report: $(VENV)/dev ## Run baseline, normal, stress and spike (6 minutes) and write docs/load-report.md (ARGS="--runs FOLDER ...")
-	@$(BIN)/python -m rookery.loading.document $(ARGS)
+	@$(BIN)/python -m tools.load_report $(ARGS)
 
 fuzz: $(VENV)/dev ## Bodies, heads, encodings and endings that nobody would send, at real workers (SEED=7 COUNT=1000000)
-	@$(BIN)/python -m load.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
+	@$(BIN)/python -m rookery.load.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
 
 worst: $(VENV)/dev ## Push every message that costs a worker much, one by one: memory, lines, readings beside it (SEED=7)
-	@$(BIN)/python -m load.amplification $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@$(BIN)/python -m rookery.load.amplification $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 hostile: $(VENV)/dev ## Hostile connections of every sort at a real worker: memory and open files come back (COUNT=10000)
-	@$(BIN)/python -m load.hostile $(if $(COUNT),--count $(COUNT)) $(ARGS)
+	@$(BIN)/python -m rookery.load.hostile $(if $(COUNT),--count $(COUNT)) $(ARGS)
 
 soak: $(VENV)/dev ## Watch memory and open files under steady traffic (MINUTES=60)
-	@$(BIN)/python -m load.soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+	@$(BIN)/python -m rookery.load.soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 mixed: $(VENV)/dev ## Singles beside tables at a worker on one core, each row accounted for (MINUTES=20 FAILING=1: observers raise at random)
-	@$(BIN)/python -m load.mixed $(if $(MINUTES),--minutes $(MINUTES)) $(if $(FAILING),--failing-observers) $(ARGS)
+	@$(BIN)/python -m rookery.load.mixed $(if $(MINUTES),--minutes $(MINUTES)) $(if $(FAILING),--failing-observers) $(ARGS)
 
 bulk: $(VENV)/dev ## Publish 5,000,000 rows to results, the publisher killed -9 five times on the way (ROWS=5000000 KILLS=5)
-	@$(BIN)/python -m rookery.bulk_trial $(if $(ROWS),--rows $(ROWS)) $(if $(KILLS),--kills $(KILLS)) $(ARGS)
+	@$(BIN)/python -m tools.bulk_trial $(if $(ROWS),--rows $(ROWS)) $(if $(KILLS),--kills $(KILLS)) $(ARGS)
 
 kills: $(VENV)/dev ## Kill -9 a device with an outbox 1,000 times; nothing that publish returned for may be lost (KILLS=1000)
-	@ROOKERY_TEST_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -q tests/publisher/test_outbox.py -k killed $(ARGS)
+	@ROOKERY_TEST_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -q tests/publisher/outbox/test_outbox.py -k killed $(ARGS)
 
 bench: $(VENV)/dev ## Measure against the peers, write docs/performance.md (QUICK=1: 3 minutes; ROUNDS=5 ONLY=singles,tables,...)
-	@$(BIN)/python -m load.bench $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 check: $(VENV)/dev ## Lint, format, types, architecture
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(PYTHON) tools/types_tree.py && cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
 format: $(VENV)/dev ## Format and mend what can be mended
@@ -80,10 +80,10 @@ format: $(VENV)/dev ## Format and mend what can be mended
 	@$(BIN)/ruff check --fix .
 
 docs: $(VENV)/runtime ## Write docs/reference anew from the code
-	@$(BIN)/python -m rookery.reference docs/reference
+	@$(BIN)/python -m tools.reference docs/reference
 
 readme: docs ## Write the table of settings in README.md anew, and the reference too
-	@$(BIN)/python -m rookery.settings_table README.md
+	@$(BIN)/python -m tools.settings_table README.md
 
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header --custom-compile-command "make lock" pyproject.toml

@@ -1,4 +1,4 @@
-"""`python -m broker`: the embedded Pub/Sub as a process of its own."""
+"""`python -m rookery.broker`: the embedded Pub/Sub as a process of its own."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from broker.faults import FaultShares
-from broker.log_lines import OneLine
-from broker.window import MOST_PUSHES
+from rookery.broker.faults import FaultShares
+from rookery.broker.log_lines import OneLine
+from rookery.broker.scheduling.push_window import MOST_PUSHES
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _GC_THRESHOLDS: Final = (50_000, 20, 50)
 """A backlog is many long-lived objects without circles: looking through them often finds nothing."""
 _EXAMPLE: Final = """example:
-  python -m broker --port 8085 &
+  python -m rookery.broker --port 8085 &
   export PUBSUB_EMULATOR_HOST=127.0.0.1:8085
   curl -X PUT http://127.0.0.1:8085/v1/projects/demo/topics/readings
 
@@ -64,7 +64,7 @@ def _run(serving: Coroutine[Any, Any, int]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m broker",
+        prog="python -m rookery.broker",
         description="Pub/Sub for one machine, in memory: gRPC and REST on one address, push by production's rules.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -111,7 +111,7 @@ def _count(text: str) -> int:
 
 
 async def _serve(options: argparse.Namespace, faults: FaultShares) -> int:
-    from broker.server import EmbeddedBroker  # noqa: PLC0415  --help and bad options need not wait a second for grpc
+    from rookery.broker.server import EmbeddedBroker  # noqa: PLC0415  --help and bad options need not wait a second for grpc
 
     async with EmbeddedBroker(
         options.host, options.port, faults=faults, most_pushes=options.most_pushes

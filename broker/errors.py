@@ -3,9 +3,9 @@
 Refused
   Invalid         INVALID_ARGUMENT      400
   Missing         NOT_FOUND             404
-  AlreadyThere    ALREADY_EXISTS        409
-  WrongState      FAILED_PRECONDITION   400
-  NotOffered      UNIMPLEMENTED         501
+  AlreadyExistsError    ALREADY_EXISTS        409
+  FailedPreconditionError      FAILED_PRECONDITION   400
+  UnimplementedError      UNIMPLEMENTED         501
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MOST_LETTERS: Final = 2_000
 """gRPC carries a longer sentence as a header too large, so that the client would hear of that alone."""
 
 
-class Refused(Exception):  # noqa: N818  it reads as what happened to the request
+class ApiError(Exception):
     """A request that the broker does not fulfil; the message says why, for whoever sent it."""
 
     status: ClassVar[grpc.StatusCode]
@@ -28,42 +28,42 @@ class Refused(Exception):  # noqa: N818  it reads as what happened to the reques
         super().__init__(why if len(why) <= _MOST_LETTERS else f"{why[:_MOST_LETTERS]}...")
 
 
-class Invalid(Refused):
+class InvalidArgumentError(ApiError):
     """The request breaks a rule or a limit."""
 
     status = grpc.StatusCode.INVALID_ARGUMENT
     http = 400
 
 
-class Missing(Refused):
+class NotFoundError(ApiError):
     """There is no such topic or subscription."""
 
     status = grpc.StatusCode.NOT_FOUND
     http = 404
 
 
-class AlreadyThere(Refused):
+class AlreadyExistsError(ApiError):
     """The name is taken."""
 
     status = grpc.StatusCode.ALREADY_EXISTS
     http = 409
 
 
-class WrongState(Refused):
+class FailedPreconditionError(ApiError):
     """The request fits no subscription of this kind."""
 
     status = grpc.StatusCode.FAILED_PRECONDITION
     http = 400
 
 
-class NotOffered(Refused):
+class UnimplementedError(ApiError):
     """Google's Pub/Sub has it, this broker has not; refused rather than ignored."""
 
     status = grpc.StatusCode.UNIMPLEMENTED
     http = 501
 
 
-def forget_frames(refusal: Refused) -> None:
+def forget_frames(refusal: ApiError) -> None:
     """Drop the frames that a refusal came through, once it is answered.
 
     One of them may hold the subscription, and what was awaited there the refusal: a circle, which keeps a deleted

@@ -34,7 +34,7 @@ class FaultShares:
             raise ValueError("; ".join(wrong))
 
 
-class Faults:
+class DeliveryFaults:
     """Throw the dice for one subscription; the same seed and name give the same faults."""
 
     __slots__ = ("_dice", "_late", "_shares")

@@ -24,7 +24,7 @@ class Percentiles:
     longest: float
 
 
-class Histogram:
+class DurationHistogram:
     """Count durations in seconds."""
 
     __slots__ = ("_buckets", "_count", "_longest")

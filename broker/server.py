@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Final
 import grpc
 from aiohttp import web
 
-from broker.catalogue import Catalogue
-from broker.exchange import Exchange
-from broker.front import Front
-from broker.grpc_api import GrpcApi
-from broker.log_lines import OneLine
-from broker.push import Pusher
-from broker.rest_api import RestApi
-from broker.signer import TokenSigner
-from broker.window import MOST_PUSHES
+from rookery.broker.delivery.push import Pusher
+from rookery.broker.delivery.token_signer import TokenSigner
+from rookery.broker.log_lines import OneLine
+from rookery.broker.protocol_mux import ProtocolMux
+from rookery.broker.scheduling.push_window import MOST_PUSHES
+from rookery.broker.scheduling.topic_router import TopicRouter
+from rookery.broker.service.catalogue import Catalogue
+from rookery.broker.service.grpc_api import GrpcApi
+from rookery.broker.service.rest_api import RestApi
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from broker.faults import FaultShares
+    from rookery.broker.faults import FaultShares
 
 log: Final = logging.getLogger(__name__)
 log.addFilter(OneLine())
@@ -79,7 +79,7 @@ class EmbeddedBroker:
         pusher = await stack.enter_async_context(Pusher(signer))
         now = time.time()
         # Message ids begin at the microsecond of the start, so that a restarted broker repeats none.
-        exchange = Exchange(
+        exchange = TopicRouter(
             faults=self._faults,
             most_pushes=self._most_pushes,
             epoch=now - time.monotonic(),
@@ -114,7 +114,7 @@ class EmbeddedBroker:
             raise RuntimeError("the REST door is not set up")
         fresh: set[asyncio.Transport] = set()
         server = await asyncio.get_running_loop().create_server(
-            lambda: Front(handlers, grpc_port, fresh), self._host, self._port
+            lambda: ProtocolMux(handlers, grpc_port, fresh), self._host, self._port
         )
         self._port = server.sockets[0].getsockname()[1]
 

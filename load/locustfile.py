@@ -2,7 +2,7 @@
 
 locust -f load/locustfile.py --headless --users 100 --spawn-rate 20 --run-time 1m --host http://127.0.0.1:8085
 
-Everything else is told by ROOKERY_LOAD_... (load/wishes.py).
+Everything else is told by ROOKERY_LOAD_... (load/swarm/settings.py).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from locust import events
 
-from load.shapes import shape
-from load.wishes import BadWish, kinds, wishes
-from publisher.topics import LOCAL_TOPIC, topic_path
+from rookery.load.swarm.settings import SwarmSettingsError, kinds, wishes
+from rookery.load.swarm.shapes import shape
+from rookery.publisher.topics import LOCAL_TOPIC, topic_path
 
 try:
     WISHES: Final = wishes()
@@ -23,20 +23,21 @@ try:
         from grpc.experimental.gevent import init_gevent
 
         init_gevent()
-    from load import storm, users
-    from load.swarm import Swarm
+    from rookery.load.swarm import open_loop as storm
+    from rookery.load.swarm import users
+    from rookery.load.swarm.swarm import Swarm
 
     _KINDS: Final[dict[str, Any]] = {
         "FieldDevice": users.FieldDevice,
         "BulkUploader": users.BulkUploader,
-        "SpoiltDevice": users.SpoiltDevice,
-        "Storm": storm.Storm,
+        "MalformedDevice": users.MalformedDevice,
+        "OpenLoop": storm.OpenLoop,
     }
     # Locust takes every class of users that it finds here by name, and a shape where there is one.
     globals().update({kind: _KINDS[kind] for kind in (_KINDS if WISHES.shape else kinds(WISHES))})
     if WISHES.shape:
         Shape: Final = shape(WISHES, _KINDS)
-except (BadWish, ValueError) as error:
+except (SwarmSettingsError, ValueError) as error:
     sys.exit(f"load: {error}")
 
 if TYPE_CHECKING:

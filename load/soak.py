@@ -1,4 +1,4 @@
-"""`python -m load.soak`: hours of steady readings, memory and open files sampled; exit code 0 only without growth."""
+"""`python -m rookery.load.soak`: hours of steady readings, memory and open files sampled; exit code 0 only without growth."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.table import Table
 
-from load.chaos.flock import answered_flock
-from load.chaos.places import folder
-from load.chaos.plan import Plan
-from load.chaos.process import Broken
-from load.chaos.run import enter, settle
-from load.chaos.stage import TOPIC, broker, subscribe, worker
-from load.chaos.storm import Storm
-from load.footprint import Footprint, footprint, growth
-from load.ledger import Ledger
+from rookery.load.accounting.ledger import Ledger
+from rookery.load.chaos.labelled_readings import answered_flock
+from rookery.load.chaos.plan import ChaosPlan
+from rookery.load.chaos.process import ProcessFailedError
+from rookery.load.chaos.results_location import folder
+from rookery.load.chaos.run import enter, settle
+from rookery.load.chaos.stage import TOPIC, broker, subscribe, worker
+from rookery.load.chaos.workload import Workload
+from rookery.load.footprint import Footprint, footprint, growth
 
 if TYPE_CHECKING:
-    from load.chaos.process import Process
-    from load.footprint import Growth
+    from rookery.load.chaos.process import RestartableProcess
+    from rookery.load.footprint import Growth
 
 _SAMPLE_EVERY_S: Final = 1.0
 _REMEMBERED: Final = "20000"
@@ -34,17 +34,17 @@ _REMEMBERED: Final = "20000"
 
 def main() -> int:
     """Run once; returns 0 if nothing grew and nothing was lost, 1 otherwise, 2 if a program ended by itself."""
-    parser = argparse.ArgumentParser(prog="python -m load.soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m rookery.load.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (default: 10)")
     parser.add_argument("--seed", type=int, default=1, help="of the readings")
     options = parser.parse_args()
     out = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="rookery-soak-") as root:
-        plan = Plan(seed=options.seed, seconds=options.minutes * 60, folder=Path(root), workers=1)
+        plan = ChaosPlan(seed=options.seed, seconds=options.minutes * 60, folder=Path(root), workers=1)
         ledger = Ledger()
         try:
             grown = run(plan, ledger)
-        except Broken as error:
+        except ProcessFailedError as error:
             out.print(f"Broken: {error}")
             return 2
     account = ledger.close()
@@ -53,18 +53,20 @@ def main() -> int:
     return int(not account.closed or any(each is None or each.leaks for each in grown.values()))
 
 
-def run(plan: Plan, ledger: Ledger) -> dict[str, Growth | None]:
+def run(plan: ChaosPlan, ledger: Ledger) -> dict[str, Growth | None]:
     """Send readings steadily for the plan's seconds; returns how each program grew, None where it was too short to tell."""
     seen: dict[str, list[Footprint]] = defaultdict(list)
     places = folder(plan.folder)
     with (
         broker(plan, faults={}) as embedded,
-        worker("worker", plan, places, ROOKERY_DUPLICATES_COUNT=_REMEMBERED) as one,
+        worker("worker", plan, places, ROOKERY_DEDUPLICATION_ROWS=_REMEMBERED) as one,
     ):
         address = one.ready_file.read_text()
         flock = answered_flock(address, plan.seed)
         subscribe(embedded.ready_file.read_text(), address)
-        with Storm(plan, TOPIC, broker=embedded.ready_file.read_text(), flock=flock, ledger=ledger) as storm:
+        with Workload(
+            plan, TOPIC, broker=embedded.ready_file.read_text(), flock=flock, ledger=ledger
+        ) as storm:
             _watch((embedded, one), seen, seconds=plan.seconds)
         storm.check()
         settle(plan, ledger, places)
@@ -72,7 +74,9 @@ def run(plan: Plan, ledger: Ledger) -> dict[str, Growth | None]:
     return {name: growth(each) for name, each in seen.items()}
 
 
-def _watch(processes: tuple[Process, ...], seen: dict[str, list[Footprint]], *, seconds: float) -> None:
+def _watch(
+    processes: tuple[RestartableProcess, ...], seen: dict[str, list[Footprint]], *, seconds: float
+) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         time.sleep(_SAMPLE_EVERY_S)
@@ -80,7 +84,7 @@ def _watch(processes: tuple[Process, ...], seen: dict[str, list[Footprint]], *, 
             seen[each.name].append(footprint(each.pid))
 
 
-def _table(plan: Plan, grown: dict[str, Growth | None]) -> Table:
+def _table(plan: ChaosPlan, grown: dict[str, Growth | None]) -> Table:
     table = Table("program", "memory, MB", "open files", "grows", title=f"Soak, {plan.seconds / 60:g} min")
     for name, each in grown.items():
         if each is None:

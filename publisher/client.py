@@ -7,25 +7,26 @@ import threading
 import uuid
 from typing import TYPE_CHECKING, Self
 
-from publisher.errors import ClosedError, NotPublishedError
-from publisher.forks import ForkAware
-from publisher.message import Message
-from publisher.receipt import InFlight, Receipt, rows_of
-from publisher.settings import PublisherSettings
-from publisher.topics import topic_path
-from publisher.wire import transport_to
-from schemas.codec import SCHEMA_ATTRIBUTE, SCHEMA_VERSION, encode
-from schemas.reading import Reading
+from rookery.publisher.errors import ClosedError
+from rookery.publisher.failure import NotPublishedError
+from rookery.publisher.message import OutgoingMessage
+from rookery.publisher.receipt import InFlight, Receipt, rows_of
+from rookery.publisher.settings import PublisherSettings
+from rookery.publisher.topics import topic_path
+from rookery.publisher.transports.choose import transport_to
+from rookery.publisher.transports.forks import ForkAware
+from rookery.schemas.codec import SCHEMA_ATTRIBUTE, SCHEMA_VERSION, encode
+from rookery.schemas.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from publisher.outbox import Outbox
-    from publisher.outbox_sender import OutboxSender
-    from publisher.parcel import Parcel
-    from publisher.transport import Transport
-    from schemas.table import ReadingTable
+    from rookery.publisher.files.encoded_message import EncodedMessage
+    from rookery.publisher.outbox.sender import OutboxSender
+    from rookery.publisher.outbox.store import Outbox
+    from rookery.publisher.transports.protocol import Transport
+    from rookery.schemas.table import ReadingTable
 
 
 def new_reading_id() -> str:
@@ -97,19 +98,23 @@ class ReadingPublisher(ForkAware):
         later failure is the receipt's, and `flush`'s and `close`'s unless the receipt was asked.
         """
         source = readings if self._sender is None else identified(readings)
-        message = Message(encode(source), {**attributes, SCHEMA_ATTRIBUTE: SCHEMA_VERSION})
+        message = OutgoingMessage(encode(source), {**attributes, SCHEMA_ATTRIBUTE: SCHEMA_VERSION})
         return self._send(message, source)
 
     def publish_payload(self, payload: bytes, attributes: Mapping[str, str] | None = None) -> Receipt:
         """Send bytes as they are, whatever they mean; a schema version among the attributes is kept."""
-        message = Message(payload, {SCHEMA_ATTRIBUTE: SCHEMA_VERSION, **(attributes or {})})
+        message = OutgoingMessage(payload, {SCHEMA_ATTRIBUTE: SCHEMA_VERSION, **(attributes or {})})
         return self._send(message, payload)
 
-    def publish_parcel(self, parcel: Parcel, **attributes: str) -> Receipt:
+    def publish_parcel(self, parcel: EncodedMessage, **attributes: str) -> Receipt:
         """Send readings that were validated and written before."""
-        return self._send(Message(parcel.payload, {**attributes, SCHEMA_ATTRIBUTE: SCHEMA_VERSION}), parcel)
+        return self._send(
+            OutgoingMessage(parcel.payload, {**attributes, SCHEMA_ATTRIBUTE: SCHEMA_VERSION}), parcel
+        )
 
-    def _send(self, message: Message, source: Reading | ReadingTable | Parcel | bytes) -> Receipt:
+    def _send(
+        self, message: OutgoingMessage, source: Reading | ReadingTable | EncodedMessage | bytes
+    ) -> Receipt:
         message.check()
         with self._lock:
             if self._sender is not None:
@@ -120,7 +125,10 @@ class ReadingPublisher(ForkAware):
         return receipt
 
     def _store(
-        self, sender: OutboxSender, message: Message, source: Reading | ReadingTable | Parcel | bytes
+        self,
+        sender: OutboxSender,
+        message: OutgoingMessage,
+        source: Reading | ReadingTable | EncodedMessage | bytes,
     ) -> Receipt:
         """Keep it; nobody needs to watch what cannot be lost any more."""
         if self._closed:
@@ -129,8 +137,8 @@ class ReadingPublisher(ForkAware):
         return Receipt(source, answer, size=len(message.payload), in_flight=self._in_flight)
 
     def _sender_of(self, outbox: Outbox | Path | str) -> OutboxSender:
-        from publisher.outbox import Outbox  # noqa: PLC0415  only whoever has an outbox needs a database
-        from publisher.outbox_sender import OutboxSender  # noqa: PLC0415  the same
+        from rookery.publisher.outbox.sender import OutboxSender  # noqa: PLC0415  the same
+        from rookery.publisher.outbox.store import Outbox  # noqa: PLC0415  only whoever has an outbox needs a database
 
         opened = outbox if isinstance(outbox, Outbox) else Outbox(outbox)
         opened.claim(self.topic)

@@ -20,16 +20,12 @@ PublishError
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from publisher.parcel import Parcel
-    from schemas.reading import Reading
-    from schemas.rejection import Reason
-    from schemas.table import ReadingTable
+    from rookery.schemas.rejection import Reason
 
 
 class PublishError(Exception):
@@ -138,24 +134,3 @@ class UnansweredError(PublishError):
     """No answer came in time; whether the message was published is unknown: send it again under its reading_id."""
 
     hopeless = True
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What has no message id, and why; a raw payload stays bytes. `size` is the bytes that were handed over."""
-
-    source: Reading | ReadingTable | Parcel | bytes
-    error: PublishError
-    size: int
-
-
-class NotPublishedError(PublishError):
-    """Carries every failure that nobody was told of before, with the readings concerned."""
-
-    def __init__(self, failures: tuple[Failure, ...]) -> None:
-        causes = "; ".join(dict.fromkeys(str(failure.error) for failure in failures))
-        count = len(failures)
-        super().__init__(
-            f"{count} {'message was' if count == 1 else 'messages were'} not published: {causes}"
-        )
-        self.failures = failures

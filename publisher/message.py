@@ -1,11 +1,11 @@
-"""Message: a payload and its attributes, checked before it can harm those that travel with it."""
+"""OutgoingMessage: a payload and its attributes, checked before it can harm those that travel with it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from publisher.errors import BadMessageError
+from rookery.publisher.errors import BadMessageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ _TAKEN: Final = frozenset({"self", "topic", "data", "ordering_key", "retry", "ti
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class OutgoingMessage:
     """What a transport sends."""
 
     payload: bytes

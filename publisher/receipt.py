@@ -6,20 +6,21 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from publisher.errors import Failure, ForkedError, PublishError, UnansweredError
-from publisher.parcel import Parcel
-from schemas.table import ReadingTable
+from rookery.publisher.errors import ForkedError, PublishError, UnansweredError
+from rookery.publisher.failure import Failure
+from rookery.publisher.files.encoded_message import EncodedMessage
+from rookery.schemas.table import ReadingTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from concurrent.futures import Future
 
-    from schemas.reading import Reading
+    from rookery.schemas.reading import Reading
 
 
-def rows_of(source: Reading | ReadingTable | Parcel | bytes) -> int:
+def rows_of(source: Reading | ReadingTable | EncodedMessage | bytes) -> int:
     """The number of readings in what was published; a raw payload counts as one."""
-    return source.rows if isinstance(source, ReadingTable | Parcel) else 1
+    return source.rows if isinstance(source, ReadingTable | EncodedMessage) else 1
 
 
 class Receipt:
@@ -32,7 +33,7 @@ class Receipt:
 
     def __init__(
         self,
-        source: Reading | ReadingTable | Parcel | bytes,
+        source: Reading | ReadingTable | EncodedMessage | bytes,
         answer: Future[str],
         *,
         size: int,

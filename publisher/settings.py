@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from publisher.message import MAX_PAYLOAD
-from publisher.topics import LOCAL_BROKER, is_local
+from rookery.publisher.message import MAX_PAYLOAD
+from rookery.publisher.topics import LOCAL_BROKER, is_local
 
 EMULATOR_VARIABLE: Final = "PUBSUB_EMULATOR_HOST"
 

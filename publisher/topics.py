@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from publisher.errors import BadTopicError
+from rookery.publisher.errors import BadTopicError
 
 LOCAL_PROJECT: Final = "rookery-local"
 """The project of one machine; it has no Google behind it, so that its topics are sought at LOCAL_BROKER."""

@@ -6,8 +6,8 @@ import os
 import sys
 from typing import Final, NoReturn
 
-from rookery.errors import DEFECT, NOT_DONE, Trouble
-from schemas.printable import printable
+from rookery.errors import DEFECT, NOT_DONE, UserError
+from rookery.schemas.output.printable import printable
 
 _LINE_BREAK: Final = "\n"
 
@@ -18,7 +18,7 @@ def main() -> NoReturn:
         from rookery.cli import command  # noqa: PLC0415  an import that fails is told like any other trouble
 
         sys.exit(command()(prog_name="rookery"))
-    except Trouble as trouble:
+    except UserError as trouble:
         _tell(str(trouble), hint=trouble.hint)
         sys.exit(trouble.code)
     except ModuleNotFoundError as error:

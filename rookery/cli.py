@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
-from publisher.cli import app as publish
-from publisher.outbox_cli import app as outbox
-from publisher.topics import LOCAL_TOPIC
-from rookery.errors import Trouble
-from rookery.loading.command import load
-from rookery.model import app as model
-from rookery.outcomes.rejects_cli import app as rejects
-from rookery.outcomes.results_cli import app as results
-from rookery.planning.command import plan
-from rookery.simulate_cli import simulate
-from rookery.watch.cli import watch
+from rookery.commands.load import load
+from rookery.commands.model import app as model
+from rookery.commands.plan import plan
+from rookery.commands.rejects import app as rejects
+from rookery.commands.results import app as results
+from rookery.commands.simulate import simulate
+from rookery.commands.watch import watch
+from rookery.errors import UserError
+from rookery.publisher.commands.outbox import app as outbox
+from rookery.publisher.commands.publish import app as publish
+from rookery.publisher.topics import LOCAL_TOPIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,9 +91,11 @@ def demo(
 
     Example: rookery demo --results /tmp/penguins
     """
-    from rookery.demo import Plan, run  # noqa: PLC0415  lazy, see above
+    from rookery.demo.run import DemoOptions, run  # noqa: PLC0415  lazy, see above
 
-    raise typer.Exit(run(Plan(results=results, emulator=use_emulator, seed=seed, keep=keep, show=show)))
+    raise typer.Exit(
+        run(DemoOptions(results=results, emulator=use_emulator, seed=seed, keep=keep, show=show))
+    )
 
 
 @app.command()
@@ -114,7 +116,7 @@ def train(
     arguments = ["--data", str(data), "--out", str(out), "--seed", str(seed)]
     for option, given in (("--depth", depth), ("--rounds", rounds)):
         arguments += [] if given is None else [option, str(given)]
-    _become("training", arguments, needs=("sklearn", "xgboost"))
+    _become("rookery.training", arguments, needs=("sklearn", "xgboost"))
 
 
 @app.command()
@@ -142,7 +144,7 @@ def serve(  # noqa: PLR0913  each option is a parameter
         "READY_FILE": ready_file,
     }
     settings = {f"ROOKERY_{name}": str(value) for name, value in given.items() if value is not None}
-    _become("worker", [], needs=("aiohttp", "xgboost"), settings=settings)
+    _become("rookery.worker", [], needs=("aiohttp", "xgboost"), settings=settings)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -155,14 +157,14 @@ def broker(
 ) -> None:
     """Run the embedded Pub/Sub broker; it keeps messages in memory.
 
-    Trouble on purpose is added behind it (--duplicate 0.01 --lost-ack 0.01): `python -m broker --help` lists it.
+    Trouble on purpose is added behind it (--duplicate 0.01 --lost-ack 0.01): `python -m rookery.broker --help` lists it.
 
     Example: rookery broker --port 8085
     """
     arguments = ["--host", host, "--port", str(port)]
     if ready_file is not None:
         arguments += ["--ready-file", str(ready_file)]
-    _become("broker", [*arguments, *context.args], needs=("aiohttp", "google.cloud.pubsub_v1"))
+    _become("rookery.broker", [*arguments, *context.args], needs=("aiohttp", "google.cloud.pubsub_v1"))
 
 
 @app.command()
@@ -184,7 +186,7 @@ def setup(
 
     Example: rookery setup --topic projects/rookery-local/topics/readings --push-to http://127.0.0.1:8080/
     """
-    from rookery.setup import run  # noqa: PLC0415  lazy, see above
+    from rookery.commands.setup import run  # noqa: PLC0415  lazy, see above
 
     run(topic, project=project, push_to=push_to, service_account=service_account, broker=broker)
 
@@ -220,6 +222,10 @@ def _become(
     """Turn this process into the room's own program, so that signals reach it without a go-between."""
     for need in needs:
         if importlib.util.find_spec(need.split(".", maxsplit=1)[0]) is None:
-            raise Trouble(f"{need} is not installed.", hint=f"pip install 'rookery[{room}]' brings it.")
+            raise UserError(
+                f"{need} is not installed.",
+                hint=f"pip install 'rookery[{room.rpartition('.')[2]}]' brings it.",
+            )
     sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, "-m", room, *arguments], {**os.environ, **(settings or {})})  # noqa: S606  our own program, no shell
+    command = [sys.executable, "-P", "-m", room, *arguments]
+    os.execve(sys.executable, command, {**os.environ, **(settings or {})})  # noqa: S606  our own program, no shell

@@ -1,4 +1,4 @@
-"""Trouble: what a user is told instead of a traceback, and the exit codes that say it to a script.
+"""UserError: what a user is told instead of a traceback, and the exit codes that say it to a script.
 
 | code | means |
 |---|---|
@@ -19,7 +19,7 @@ DEFECT: Final = 70
 INTERRUPTED: Final = 130
 
 
-class Trouble(Exception):  # noqa: N818  it reads as what it says to the user
+class UserError(Exception):
     """A sentence for the user, what may help, and the exit code."""
 
     def __init__(self, sentence: str, *, hint: str = "", code: int = NOT_DONE) -> None:

@@ -22,7 +22,7 @@ _HEADER: Final = re.compile(rb"rookery-model/1 sha256=([0-9a-f]{64}) length=([0-
 _HEADER_BYTES: Final = 120
 
 
-class NotAnArtifact(ValueError):  # noqa: N818  it reads as what it says of the file
+class InvalidArtifactError(ValueError):
     """The bytes are no whole artifact: another format, cut short, or damaged."""
 
 
@@ -33,19 +33,21 @@ def seal(booster: bytes) -> bytes:
 
 
 def unseal(artifact: bytes) -> bytes:
-    """Return the booster's UBJ, proven whole; raises NotAnArtifact."""
+    """Return the booster's UBJ, proven whole; raises InvalidArtifactError."""
     if len(artifact) > MAX_BYTES:
-        raise NotAnArtifact(f"{len(artifact)} bytes are more than the {MAX_BYTES} that a model may have")
+        raise InvalidArtifactError(
+            f"{len(artifact)} bytes are more than the {MAX_BYTES} that a model may have"
+        )
     header = _HEADER.match(artifact[:_HEADER_BYTES])
     if header is None:
-        raise NotAnArtifact("the file does not start with a rookery-model/1 header")
+        raise InvalidArtifactError("the file does not start with a rookery-model/1 header")
     booster = artifact[header.end() :]
     if len(booster) != int(header[2]):
-        raise NotAnArtifact(
+        raise InvalidArtifactError(
             f"the header promises {int(header[2])} bytes after it, the file has {len(booster)}"
         )
     if hashlib.sha256(booster).hexdigest().encode() != header[1]:
-        raise NotAnArtifact("the checksum does not match: the file is damaged")
+        raise InvalidArtifactError("the checksum does not match: the file is damaged")
     return booster
 
 
@@ -80,7 +82,7 @@ class Candidate(_Card):
         return self.rounds * (1 << self.depth)
 
 
-class Report(_Card):
+class TrainingReport(_Card):
     """What training saw and measured.
 
     `hidden` maps the features hidden from an otherwise whole reading to the cross-validated accuracy without
@@ -153,7 +155,7 @@ class ModelCard(_Card):
     xgboost_version: str
     parameters: dict[str, int | float | str]
     rounds: int
-    report: Report
+    report: TrainingReport
     golden: Golden
     distribution: dict[str, Distribution]
     outliers: OutlierRule

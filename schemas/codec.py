@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from schemas.checks import named
-from schemas.decoded import DecodedTable, Refused, in_base64
-from schemas.inspection import inspected, inspected_reading
-from schemas.reading import MEASUREMENTS, Fields, Reading, validate_fields
-from schemas.rejection import Reason, Unusable, shortened
-from schemas.table import MAX_ROWS, ReadingTable
-from schemas.values import MAX_VALUES, parsed
+from rookery.schemas.parsing.checks import named
+from rookery.schemas.parsing.decoded import DecodedTable, InvalidPayload, in_base64
+from rookery.schemas.parsing.inspection import inspected, inspected_reading
+from rookery.schemas.parsing.values import MAX_VALUES, parsed
+from rookery.schemas.reading import MEASUREMENTS, Fields, Reading, validate_fields
+from rookery.schemas.rejection import Reason, UnusableReadingError, shortened
+from rookery.schemas.table import MAX_ROWS, ReadingTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,7 +30,7 @@ def encode(readings: Reading | ReadingTable) -> bytes:
 
 
 def decode(payload: bytes, *, version: str | None = None) -> Reading | DecodedTable:
-    """Read one payload; raises Unusable with every reason where nothing in it can be classified.
+    """Read one payload; raises UnusableReadingError with every reason where nothing in it can be classified.
 
     A bad row of a table is refused alone. `version` is the message's SCHEMA_ATTRIBUTE.
     """
@@ -59,7 +59,7 @@ def decode_fields(
 def decode_valid(payload: bytes, *, version: str | None = None) -> Fields | DecodedTable | None:
     """Read a payload in which nothing is wrong, in bounded memory; None where `decode_fields` has to find out what is.
 
-    Raises Unusable where the version is unknown.
+    Raises UnusableReadingError where the version is unknown.
     """
     if version is not None and version != SCHEMA_VERSION:
         raise _unknown(version)
@@ -77,9 +77,9 @@ def decode_valid(payload: bytes, *, version: str | None = None) -> Fields | Deco
     return fields
 
 
-def _unknown(version: str) -> Unusable:
+def _unknown(version: str) -> UnusableReadingError:
     rule = f"schema version {SCHEMA_VERSION} is needed"
-    return Unusable(Reason(field=SCHEMA_ATTRIBUTE, rule=rule, value=shortened(version)))
+    return UnusableReadingError(Reason(field=SCHEMA_ATTRIBUTE, rule=rule, value=shortened(version)))
 
 
 _FIRST: Final = MEASUREMENTS[0]
@@ -140,7 +140,7 @@ def peek_identity(payload: bytes) -> tuple[str | None, str | None]:
     """The `reading_id` and `device_id` of a payload that was refused, where it still can be read."""
     try:
         return named(parsed(payload))
-    except Unusable:
+    except UnusableReadingError:
         return None, None
 
 
@@ -149,7 +149,7 @@ __all__ = [
     "SCHEMA_ATTRIBUTE",
     "SCHEMA_VERSION",
     "DecodedTable",
-    "Refused",
+    "InvalidPayload",
     "decode",
     "decode_fields",
     "decode_reading",

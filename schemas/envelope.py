@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import CoreConfig, SchemaValidator, core_schema, from_json
 
-from schemas import identity
-from schemas.attribute_headers import attributes_in
-from schemas.moment import Moment, parse
-from schemas.rejection import MAX_REASONS, Reason, Unusable, shortened
+from rookery.schemas import identity
+from rookery.schemas.parsing.attribute_headers import attributes_in
+from rookery.schemas.parsing.moment import Moment, parse
+from rookery.schemas.rejection import MAX_REASONS, Reason, UnusableReadingError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
 
-class NotAnEnvelope(ValueError):  # noqa: N818  it reads as what it says of the body
+class InvalidEnvelopeError(ValueError):
     """The body is no Pub/Sub push envelope; nothing in it can be attributed to a message."""
 
 
@@ -55,13 +55,13 @@ class Envelope:
     def _undated(self) -> str:
         try:
             payload = self.payload
-        except Unusable:
+        except UnusableReadingError:
             payload = self.data.encode(errors="replace")
         return identity.undated(self.message_id, self.subscription, payload)
 
     @property
     def payload(self) -> bytes:
-        """The message's bytes; raises Unusable where the base64 is broken."""
+        """The message's bytes; raises UnusableReadingError where the base64 is broken."""
         if self.body is not None:
             return self.body
         if len(self.data) > _LONG and (payload := _long(self.data)) is not None:
@@ -69,7 +69,9 @@ class Envelope:
         try:
             return binascii.a2b_base64(self.data, strict_mode=True)
         except ValueError as error:
-            raise Unusable(Reason(field="message.data", rule=f"base64 is needed: {error}")) from None
+            raise UnusableReadingError(
+                Reason(field="message.data", rule=f"base64 is needed: {error}")
+            ) from None
 
     @property
     def original(self) -> str:
@@ -122,9 +124,9 @@ class _Wrapped(BaseModel):
 
 
 def wrapped(body: bytes) -> Envelope:
-    """Read a wrapped push body; raises NotAnEnvelope with the reasons."""
+    """Read a wrapped push body; raises InvalidEnvelopeError with the reasons."""
     if len(body) > _LONG_BODY and not _mostly_data(body):
-        raise NotAnEnvelope(f"{_NEEDED}more than a message's attributes may be stands beside its data")
+        raise InvalidEnvelopeError(f"{_NEEDED}more than a message's attributes may be stands beside its data")
     try:
         return _plain(from_json(body))
     except (AttributeError, LookupError, TypeError, ValueError):
@@ -190,11 +192,11 @@ _published: Final = lru_cache(maxsize=1_024)(parse)
 
 
 def _odd(body: bytes) -> Envelope:
-    """Read a wrapped push body of any form; raises NotAnEnvelope with every reason."""
+    """Read a wrapped push body of any form; raises InvalidEnvelopeError with every reason."""
     try:
         push = _Wrapped.model_validate_json(body)
     except ValidationError as error:
-        raise NotAnEnvelope(_every(error)) from None
+        raise InvalidEnvelopeError(_every(error)) from None
     message = push.message
     attributes = message.attributes or {}
     return Envelope(
@@ -231,7 +233,7 @@ def unwrapped(body: bytes, headers: Mapping[str, str]) -> Envelope:
         headers = {_text(name): _text(value) for name, value in headers.items()}
         known = _Headers.model_validate(headers)
     except ValidationError as error:
-        raise NotAnEnvelope(_every(error)) from None
+        raise InvalidEnvelopeError(_every(error)) from None
     attributes = {name: value for name, value in attributes_in(headers).items() if name not in _FIELDS}
     return Envelope(
         message_id=known.message_id,

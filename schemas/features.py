@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from schemas.reading import ISLANDS, SEXES
+from rookery.schemas.reading import ISLANDS, SEXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from schemas.reading import Fields, Reading
+    from rookery.schemas.reading import Fields, Reading
 
 FEATURES: Final = (
     "bill_length_mm",

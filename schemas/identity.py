@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from schemas.prediction import Prediction
-    from schemas.rejection import Rejection
+    from rookery.schemas.prediction import Prediction
+    from rookery.schemas.rejection import Rejection
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_SECONDS: Final = 86_400

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.moment import Timestamp
+from rookery.schemas.parsing.moment import Timestamp
 
 
 class Prediction(BaseModel):
@@ -13,7 +13,7 @@ class Prediction(BaseModel):
     `reading_id` is the reading's own, or `<message_id>-<subscription's digest>-<publish time>`, in a table with `/<row>`.
     `probabilities` maps each species to its share (they add up to 1, rounded to 6 digits); `missing` names
     the features that the reading lacked; `model` is the artifact's digest; `row` the position in a table.
-    `features` repeats the reading in a sample of the predictions (ROOKERY_ECHO_ROWS).
+    `features` repeats the reading in a sample of the predictions (ROOKERY_FEATURE_SAMPLE_ROWS).
     """
 
     model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from schemas.moment import Moment
+from rookery.schemas.parsing.moment import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ class Reading(BaseModel):
         return self
 
 
-class Bounds(NamedTuple):
+class MeasurementRange(NamedTuple):
     """The least and the most that a number of a reading may be, and whether it must be whole."""
 
     least: float
@@ -91,16 +91,16 @@ class Bounds(NamedTuple):
     whole: bool
 
 
-def _bounds(kind: Any) -> Bounds:
+def _bounds(kind: Any) -> MeasurementRange:
     number, field = get_args(kind)
     least, most = (
         next(bound for each in field.metadata if (bound := getattr(each, side, None)) is not None)
         for side in ("ge", "le")
     )
-    return Bounds(least, most, number is int)
+    return MeasurementRange(least, most, number is int)
 
 
-BOUNDS: Final[dict[str, Bounds]] = {
+BOUNDS: Final[dict[str, MeasurementRange]] = {
     "bill_length_mm": _bounds(BillLength),
     "bill_depth_mm": _bounds(BillDepth),
     "flipper_length_mm": _bounds(FlipperLength),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from schemas.moment import Timestamp
+from rookery.schemas.parsing.moment import Timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ class Rejection(BaseModel):
     attributes: dict[str, str] | None = {}
 
 
-class Unusable(ValueError):  # noqa: N818  it reads as what it says of the payload, and callers catch it by that
+class UnusableReadingError(ValueError):
     """The payload can never be classified; carries the reasons.
 
     `names` are its `reading_id` and `device_id`, or None where they were not looked for yet.

@@ -6,8 +6,8 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from schemas.moment import Moment
-from schemas.reading import (
+from rookery.schemas.parsing.moment import Moment
+from rookery.schemas.reading import (
     BillDepth,
     BillLength,
     BodyMass,

@@ -7,8 +7,8 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.reading import ISLANDS, SEXES, SPECIES, Reading
-from schemas.table import ReadingTable
+from rookery.schemas.reading import ISLANDS, SEXES, SPECIES, Reading
+from rookery.schemas.table import ReadingTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ _LIKENESS: Final[dict[str, dict[str, tuple[float, float]]]] = {
 _HOMES: Final = {"Adelie": ISLANDS, "Chinstrap": ("Dream",), "Gentoo": ("Biscoe",)}
 
 
-class Birds:
+class ReadingFactory:
     """A seeded colony: the same seed gives the same birds, whatever was asked before of another colony."""
 
     def __init__(self, seed: int) -> None:
@@ -78,20 +78,20 @@ class Birds:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoilt:
+class InvalidPayloadFactory:
     """A payload that must be refused, and what is wrong with it."""
 
     kind: str
     payload: bytes
 
 
-def spoilt(seed: int) -> Iterator[Spoilt]:
+def spoilt(seed: int) -> Iterator[InvalidPayloadFactory]:
     """Yield spoilt payloads for ever, each kind in turn, on a different bird each time."""
-    birds = Birds(seed)
+    birds = ReadingFactory(seed)
     while True:
         for kind, change in _WAYS.items():
             bird = birds.fields()
-            yield Spoilt(kind=kind, payload=change(bird))
+            yield InvalidPayloadFactory(kind=kind, payload=change(bird))
 
 
 def _with(**changes: Any) -> Any:

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from rookery.loading.emulator import NoEmulator, emulator
+from rookery.load_test.emulator import NoEmulatorError, emulator
+from storage_emulator.server import StorageServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+BUCKET = "rookery-test"
+"""The bucket of the tests' own storage server."""
 
 # Time on a noisy machine says nothing about the code: pytest's own timeout bounds each test.
 settings.register_profile("rookery", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,5 +31,13 @@ def google_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         with emulator(tmp_path_factory.mktemp("emulator")) as google:
             yield google.address
-    except NoEmulator as missing:
+    except NoEmulatorError as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[StorageServer]:
+    """A storage server with one bucket whose address is in the environment, as Google's client reads it."""
+    with StorageServer(BUCKET) as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        yield server

@@ -1,4 +1,4 @@
-"""`python -m training`: train a model from a CSV file of known penguins and print its report."""
+"""`python -m rookery.training`: train a model from a CSV file of known penguins and print its report."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from training.penguins import BadData
-from training.recipe import SEED, Size, train
-from training.report import render
+from rookery.training.penguins import TrainingDataError
+from rookery.training.recipe import SEED, Size, train
+from rookery.training.report import render
 
 UNUSABLE = 2
 """Exit code where the data cannot be trained on."""
@@ -24,7 +24,9 @@ ROUNDS = "Take so many rounds, of one tree for each species; with --depth."
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command(epilog="Example: python -m training --data data/penguins.csv --out penguins.ubj --seed 7")
+@app.command(
+    epilog="Example: python -m rookery.training --data data/penguins.csv --out penguins.ubj --seed 7"
+)
 def main(
     data: Annotated[Path, typer.Option(help="CSV file with the species and features of known birds.")],
     out: Annotated[Path, typer.Option(help="Where the model artifact goes.")],
@@ -39,7 +41,7 @@ def main(
         out.parent.mkdir(parents=True, exist_ok=True)
         trained = train(data, seed=seed, size=size)
         trained.write(out)
-    except BadData as error:
+    except TrainingDataError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(UNUSABLE) from None
     except OSError as error:
@@ -57,4 +59,4 @@ def _size(depth: int | None, rounds: int | None) -> Size | None:
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m training")
+    app(prog_name="python -m rookery.training")

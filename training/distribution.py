@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from schemas.artifact import Distribution
-from schemas.features import FEATURES
+from rookery.schemas.artifact import Distribution
+from rookery.schemas.features import FEATURES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import xgboost
 
-from schemas.artifact import Golden, OutlierRule
-from training.outliers import far
+from rookery.schemas.artifact import Golden, OutlierRule
+from rookery.training.outliers import far
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

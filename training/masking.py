@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from schemas.reading import MEASUREMENTS
+from rookery.schemas.reading import MEASUREMENTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from schemas.artifact import Cluster, OutlierRule
-from schemas.reading import MEASUREMENTS, SPECIES
-from training.validation import folds
+from rookery.schemas.artifact import Cluster, OutlierRule
+from rookery.schemas.reading import MEASUREMENTS, SPECIES
+from rookery.training.validation import folds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from training.penguins import Birds
-    from training.validation import Plan
+    from rookery.training.penguins import TrainingData
+    from rookery.training.validation import ValidationPlan
 
 FALSE_ALARMS: Final = 0.01
 """The share of real penguins that the rule may flag, for each pattern of present measurements."""
@@ -36,7 +36,7 @@ class Calibrated:
     false_alarms: float
 
 
-def calibrate(birds: Birds, plan: Plan, *, seed: int) -> Calibrated:
+def calibrate(birds: TrainingData, plan: ValidationPlan, *, seed: int) -> Calibrated:
     """Fit a normal distribution for each species, and limits on held-out birds.
 
     A limit is the conformal 99 % quantile, over all held-out birds, of the squared Mahalanobis distance to the
@@ -92,7 +92,7 @@ def _cluster(measured: NDArray[np.float64]) -> Cluster:
     )
 
 
-def _held_out(birds: Birds, plan: Plan, *, seed: int) -> NDArray[np.float64]:
+def _held_out(birds: TrainingData, plan: ValidationPlan, *, seed: int) -> NDArray[np.float64]:
     """Return out-of-fold distances by every pattern, (patterns, repeats, birds)."""
     measured = birds.matrix[:, : len(MEASUREMENTS)].astype(np.float64)
     found = np.full((PATTERNS, plan.repeats, len(birds)), np.nan)
@@ -115,7 +115,9 @@ def _limit(held_out: NDArray[np.float64]) -> float:
     return float(np.nanquantile(held_out, min(rank, 1.0), method="higher"))
 
 
-def _false_alarms(held_out: NDArray[np.float64], birds: Birds, plan: Plan, *, seed: int) -> float:
+def _false_alarms(
+    held_out: NDArray[np.float64], birds: TrainingData, plan: ValidationPlan, *, seed: int
+) -> float:
     """Judge each fold by the limit that the other folds of its repeat set, all measurements present."""
     whole = held_out[PATTERNS - 1]
     flagged = 0

@@ -1,4 +1,4 @@
-"""Birds: the known penguins of a CSV file as the model sees them, or every reason why the file is unusable."""
+"""TrainingData: the known penguins of a CSV file as the model sees them, or every reason why the file is unusable."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from pydantic import ValidationError
 
-from schemas.features import FEATURES, matrix
-from schemas.reading import MEASUREMENTS, SPECIES, Reading
-from schemas.rejection import reasons
+from rookery.schemas.features import FEATURES, matrix
+from rookery.schemas.reading import MEASUREMENTS, SPECIES, Reading
+from rookery.schemas.rejection import reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ _UNKNOWN: Final = frozenset({"", "NA"})
 _SHOWN: Final = 10
 
 
-class BadData(ValueError):  # noqa: N818  it reads as what it says of the file
+class TrainingDataError(ValueError):
     """The file cannot be trained on; carries every reason and shows the first ten."""
 
     def __init__(self, path: Path, *reasons: str) -> None:
@@ -40,7 +40,7 @@ class BadData(ValueError):  # noqa: N818  it reads as what it says of the file
 
 
 @dataclass(frozen=True, slots=True)
-class Birds:
+class TrainingData:
     """Known penguins: features (birds, 7) float32 with NaN for missing, species (birds,) as positions in SPECIES.
 
     `left_out` counts rows without any measurement; `digest` is the sha256 of the whole file.
@@ -55,15 +55,15 @@ class Birds:
         return len(self.species)
 
 
-def read(path: Path) -> Birds:
-    """Read a CSV file with the columns `species` and FEATURES; empty cells and NA are missing. Raises BadData."""
+def read(path: Path) -> TrainingData:
+    """Read a CSV file with the columns `species` and FEATURES; empty cells and NA are missing. Raises TrainingDataError."""
     try:
         raw = path.read_bytes()
         text = raw.decode("utf-8-sig")
     except OSError as error:
-        raise BadData(path, error.strerror or str(error)) from None
+        raise TrainingDataError(path, error.strerror or str(error)) from None
     except UnicodeDecodeError as error:
-        raise BadData(path, f"it is no UTF-8 text: {error.reason} at byte {error.start}") from None
+        raise TrainingDataError(path, f"it is no UTF-8 text: {error.reason} at byte {error.start}") from None
     readings: list[Reading] = []
     species: list[int] = []
     wrong: list[str] = []
@@ -79,24 +79,24 @@ def read(path: Path) -> Birds:
             species.append(SPECIES.index(cells["species"]))
     wrong.extend(_too_few(species) if not wrong else ())
     if wrong:
-        raise BadData(path, *wrong)
-    return Birds(matrix(readings), np.array(species), left_out, hashlib.sha256(raw).hexdigest())
+        raise TrainingDataError(path, *wrong)
+    return TrainingData(matrix(readings), np.array(species), left_out, hashlib.sha256(raw).hexdigest())
 
 
 def _rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Give each row with its line number; raises BadData where the file is no table with our columns."""
+    """Give each row with its line number; raises TrainingDataError where the file is no table with our columns."""
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = next(lines, [])
         if absent := [name for name in ("species", *FEATURES) if header.count(name) != 1]:
-            raise BadData(path, *(f"column {name} is needed, once" for name in absent))
+            raise TrainingDataError(path, *(f"column {name} is needed, once" for name in absent))
         for cells in lines:
             if len(cells) != len(header):
                 reason = f"line {lines.line_num}: {len(header)} cells are needed, this row has {len(cells)}"
-                raise BadData(path, reason)
+                raise TrainingDataError(path, reason)
             yield lines.line_num, dict(zip(header, cells, strict=True))
     except csv.Error as error:
-        raise BadData(path, f"line {lines.line_num}: it is no CSV: {error}") from None
+        raise TrainingDataError(path, f"line {lines.line_num}: it is no CSV: {error}") from None
 
 
 def _judge(cells: dict[str, str]) -> Reading | list[str] | None:

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Final
 
 import xgboost
 
-from schemas.artifact import CARD_ATTRIBUTE, ModelCard, Report, seal
-from schemas.features import CATEGORIES, FEATURES
-from schemas.reading import SPECIES
-from training.distribution import distribution
-from training.golden import golden
-from training.masking import with_masked_copies
-from training.outliers import calibrate
-from training.penguins import read
-from training.scores import accuracy, score
-from training.selection import best, candidates, choose
-from training.trees import PARAMETERS, fit
-from training.validation import Plan, by_round, without
+from rookery.schemas.artifact import CARD_ATTRIBUTE, ModelCard, TrainingReport, seal
+from rookery.schemas.features import CATEGORIES, FEATURES
+from rookery.schemas.reading import SPECIES
+from rookery.training.distribution import distribution
+from rookery.training.golden import golden
+from rookery.training.masking import with_masked_copies
+from rookery.training.outliers import calibrate
+from rookery.training.penguins import read
+from rookery.training.scores import accuracy, score
+from rookery.training.selection import best, candidates, choose
+from rookery.training.trees import PARAMETERS, fit
+from rookery.training.validation import ValidationPlan, by_round, without
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from schemas.artifact import Candidate, Scores
-    from training.penguins import Birds
+    from rookery.schemas.artifact import Candidate, Scores
+    from rookery.training.penguins import TrainingData
 
 SEED: Final = 7
 
@@ -48,7 +48,7 @@ class Trained:
     card: ModelCard
 
     @property
-    def report(self) -> Report:
+    def report(self) -> TrainingReport:
         """What training saw and measured."""
         return self.card.report
 
@@ -70,12 +70,14 @@ class Size:
     rounds: int
 
 
-def train(data: Path, *, seed: int = SEED, plan: Plan | None = None, size: Size | None = None) -> Trained:
+def train(
+    data: Path, *, seed: int = SEED, plan: ValidationPlan | None = None, size: Size | None = None
+) -> Trained:
     """Train on a CSV file of known birds; the same file, seed and size yield the same bytes. Raises BadData.
 
     Without a size the smallest model is chosen that loses nothing.
     """
-    plan = plan or Plan()
+    plan = plan or ValidationPlan()
     if size is not None:
         plan = replace(plan, depths=(size.depth,), rounds=size.rounds, patience=size.rounds)
     birds = read(data)
@@ -88,7 +90,7 @@ def train(data: Path, *, seed: int = SEED, plan: Plan | None = None, size: Size 
     outliers = calibrate(birds, plan, seed=seed)
     lesson = with_masked_copies(birds.matrix, birds.species, seed=seed).matrix
     whole, hidden = _unseen(birds, plan, chosen, seed=seed)
-    report = Report(
+    report = TrainingReport(
         birds={name: int((birds.species == code).sum()) for code, name in enumerate(SPECIES)},
         left_out=birds.left_out,
         folds=plan.folds,
@@ -118,12 +120,14 @@ def train(data: Path, *, seed: int = SEED, plan: Plan | None = None, size: Size 
     return Trained(artifact=seal(bytes(booster.save_raw("ubj"))), card=card)
 
 
-def _judge(birds: Birds, plan: Plan, *, depth: int, seed: int) -> list[Candidate]:
+def _judge(birds: TrainingData, plan: ValidationPlan, *, depth: int, seed: int) -> list[Candidate]:
     answers = by_round(birds, plan, depth=depth, seed=seed)
     return candidates(birds.species, answers, depth=depth, patience=plan.patience)
 
 
-def _unseen(birds: Birds, plan: Plan, chosen: Candidate, *, seed: int) -> tuple[Scores, dict[str, float]]:
+def _unseen(
+    birds: TrainingData, plan: ValidationPlan, chosen: Candidate, *, seed: int
+) -> tuple[Scores, dict[str, float]]:
     """Score the chosen size on held-out birds: whole, and the accuracy with features hidden."""
     groups = ((), *(tuple(FEATURES.index(name) for name in names) for names in HIDDEN))
     whole, *gappy = without(birds, plan, size=chosen, hidden=groups, seed=seed)

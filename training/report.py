@@ -8,15 +8,15 @@ from rich.console import Group
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from schemas.artifact import Candidate, Report, Scores
+    from rookery.schemas.artifact import Candidate, Scores, TrainingReport
 
 
-def render(report: Report) -> Group:
+def render(report: TrainingReport) -> Group:
     """Show what was chosen and how well it does, as something that rich can print."""
     return Group(_choice(report), _scores(report), _confusion(report.cross_validated), _hidden(report))
 
 
-def _choice(report: Report) -> Table:
+def _choice(report: TrainingReport) -> Table:
     birds = ", ".join(f"{count} {name}" for name, count in report.birds.items())
     table = Table(title=f"Learned from {birds} ({report.left_out} rows without measurements left out)")
     for column in ("model", "depth", "rounds", "leaves", "log loss", "birds wrong"):
@@ -35,7 +35,7 @@ def _cells(candidate: Candidate) -> tuple[str, ...]:
     return str(candidate.depth), str(candidate.rounds), str(candidate.leaves), loss, f"{candidate.wrong:.2f}"
 
 
-def _scores(report: Report) -> Table:
+def _scores(report: TrainingReport) -> Table:
     unseen = f"unseen birds ({report.folds} folds, {report.repeats} times)"
     table = Table("", title="How well it does")
     for column in (unseen, "the training birds"):
@@ -58,7 +58,7 @@ def _confusion(scores: Scores) -> Table:
     return table
 
 
-def _hidden(report: Report) -> Table:
+def _hidden(report: TrainingReport) -> Table:
     table = Table("without", title="Unseen birds with features missing")
     table.add_column("accuracy", justify="right")
     for names, accuracy in report.hidden.items():

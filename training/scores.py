@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from schemas.artifact import Scores
-from schemas.reading import SPECIES
-from training.selection import losses
+from rookery.schemas.artifact import Scores
+from rookery.schemas.reading import SPECIES
+from rookery.training.selection import losses
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

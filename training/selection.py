@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from schemas.artifact import Candidate
+from rookery.schemas.artifact import Candidate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xgboost
 
-from schemas.artifact import CARD_ATTRIBUTE, ModelCard, seal, unseal
+from rookery.schemas.artifact import CARD_ATTRIBUTE, ModelCard, seal, unseal
 
 if TYPE_CHECKING:
     import random

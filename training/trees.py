@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import xgboost
 
-from schemas.features import FEATURES
-from schemas.reading import SPECIES
-from training.masking import with_masked_copies
+from rookery.schemas.features import FEATURES
+from rookery.schemas.reading import SPECIES
+from rookery.training.masking import with_masked_copies
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
-from schemas.reading import SPECIES
-from training.trees import fit
+from rookery.schemas.reading import SPECIES
+from rookery.training.trees import fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from schemas.artifact import Candidate
-    from training.penguins import Birds
+    from rookery.schemas.artifact import Candidate
+    from rookery.training.penguins import TrainingData
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ValidationPlan:
     """How much to try: folds and repeats of the cross-validation, depths and rounds of the booster.
 
     A depth's rounds end early when `patience` more rounds did not lower its log loss.
@@ -43,7 +43,7 @@ class Fold:
     held_out: NDArray[np.intp]
 
 
-def folds(birds: Birds, plan: Plan, *, seed: int) -> Iterator[Fold]:
+def folds(birds: TrainingData, plan: ValidationPlan, *, seed: int) -> Iterator[Fold]:
     """Split the birds so that each fold has each species' share; every repeat shuffles anew."""
     for repeat in range(plan.repeats):
         splitter = StratifiedKFold(plan.folds, shuffle=True, random_state=seed + repeat)
@@ -51,7 +51,7 @@ def folds(birds: Birds, plan: Plan, *, seed: int) -> Iterator[Fold]:
             yield Fold(repeat, train, held_out)
 
 
-def by_round(birds: Birds, plan: Plan, *, depth: int, seed: int) -> NDArray[np.float32]:
+def by_round(birds: TrainingData, plan: ValidationPlan, *, depth: int, seed: int) -> NDArray[np.float32]:
     """Return out-of-fold probabilities after every round, (rounds, repeats, birds, species)."""
     answers = np.empty((plan.rounds, plan.repeats, len(birds), len(SPECIES)), dtype=np.float32)
     for fold in folds(birds, plan, seed=seed):
@@ -67,7 +67,12 @@ def by_round(birds: Birds, plan: Plan, *, depth: int, seed: int) -> NDArray[np.f
 
 
 def without(
-    birds: Birds, plan: Plan, *, size: Candidate, hidden: tuple[tuple[int, ...], ...], seed: int
+    birds: TrainingData,
+    plan: ValidationPlan,
+    *,
+    size: Candidate,
+    hidden: tuple[tuple[int, ...], ...],
+    seed: int,
 ) -> NDArray[np.float32]:
     """Return out-of-fold probabilities of one size of model with each group of columns hidden, (groups, repeats, birds, species)."""
     answers = np.empty((len(hidden), plan.repeats, len(birds), len(SPECIES)), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""`python -m worker`: run the worker with the settings of the environment."""
+"""`python -m rookery.worker`: run the worker with the settings of the environment."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Final
 
-from worker.lean_start import lean_imports
+from rookery.worker.runtime.startup import lean_imports
 
 with lean_imports():
     import uvloop
     from pydantic import ValidationError
 
-    from worker.allocator import fix_thresholds
-    from worker.app import serve
-    from worker.artifacts import ModelRefused
-    from worker.errors import Misconfigured
-    from worker.logs import configure
-    from worker.open_files import allow_most
-    from worker.settings import Settings
-    from worker.sink import SinkUnavailable
-    from worker.stopping import hanging, leave
+    from rookery.worker.app import serve
+    from rookery.worker.errors import MisconfiguredError
+    from rookery.worker.models.loader import ModelRefusedError
+    from rookery.worker.observability.logging import configure
+    from rookery.worker.open_files import allow_most
+    from rookery.worker.runtime.allocator import fix_thresholds
+    from rookery.worker.runtime.stopping import hanging, leave
+    from rookery.worker.settings import Settings
+    from rookery.worker.sinks.protocol import SinkUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-log: Final = logging.getLogger("worker")
+log: Final = logging.getLogger("rookery.worker")
 
 MISCONFIGURED: Final = 2
 """Exit code where a setting, the model or a sink cannot be used; the last log line says which."""
@@ -57,7 +57,7 @@ def main(settings: Callable[[], Settings] = Settings) -> int:
     allow_most()
     try:
         uvloop.run(_serve(chosen))
-    except (Misconfigured, ModelRefused, SinkUnavailable) as error:
+    except (MisconfiguredError, ModelRefusedError, SinkUnavailableError) as error:
         log.critical("%s", error)
         return MISCONFIGURED
     return 0

@@ -13,44 +13,45 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from worker.admission import Admission
-from worker.auth import loopback, unsafe
-from worker.batcher import Bounds
-from worker.connections import ConnectionRegistry
-from worker.cpus import cpus
-from worker.drift import Drift
-from worker.duplicates import Duplicates
-from worker.endpoints import Endpoints
-from worker.errors import Misconfigured
-from worker.head_cache import RequestHeadCache
-from worker.health import Health
-from worker.host_policy import host_policy
-from worker.journal import Journal
-from worker.lane import HttpProtocol
-from worker.logs import on_failure
-from worker.metrics import Metrics
-from worker.model_cache import ModelCache
-from worker.model_source import BadModelAddress, source_of
-from worker.model_store import ModelStore
-from worker.nack_log import NackLog
-from worker.parts import Parts
-from worker.pipeline import Pipeline
-from worker.priority import give_way
-from worker.probes import Probes
-from worker.push import PushHandler
-from worker.routes import Routes
-from worker.settings import SHIPPED_MODEL
-from worker.sink_health import SinkHealth
-from worker.sinks.opening import open_sinks
-from worker.stopping import UNFINISHED, leave, told_to_stop
+from rookery.worker.auth.host_policy import host_policy
+from rookery.worker.auth.policy import loopback, unsafe
+from rookery.worker.batching.batcher import QueueLimits
+from rookery.worker.batching.deduplication import DeduplicationWindow
+from rookery.worker.errors import MisconfiguredError
+from rookery.worker.http.admission import Admission
+from rookery.worker.http.endpoints import Endpoints
+from rookery.worker.http.fast_path import HttpProtocol
+from rookery.worker.http.handlers import PushHandler
+from rookery.worker.http.health import HealthEndpoints
+from rookery.worker.http.server import Router
+from rookery.worker.http.wire.connections import ConnectionRegistry
+from rookery.worker.http.wire.head_cache import RequestHeadCache
+from rookery.worker.models.cache import ModelCache
+from rookery.worker.models.choose import source_of
+from rookery.worker.models.refresher import ModelRefresher
+from rookery.worker.models.source import ModelAddressError
+from rookery.worker.observability.batch_log import BatchLog
+from rookery.worker.observability.drift import Drift
+from rookery.worker.observability.health import Health
+from rookery.worker.observability.logging import on_failure
+from rookery.worker.observability.metrics import Metrics
+from rookery.worker.parts import PipelineParts
+from rookery.worker.pipeline import Pipeline
+from rookery.worker.runtime.cpus import cpus
+from rookery.worker.runtime.stopping import UNFINISHED, leave, told_to_stop
+from rookery.worker.runtime.thread_priority import give_way
+from rookery.worker.settings import SHIPPED_MODEL
+from rookery.worker.sinks.factory import open_sinks
+from rookery.worker.sinks.nack_log import NackLog
+from rookery.worker.sinks.sink_health import SinkHealth
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from worker.auth import Guard
-    from worker.observer import BatchObserver
-    from worker.settings import Settings
+    from rookery.worker.auth.policy import Authenticator
+    from rookery.worker.observability.observer import BatchObserver
+    from rookery.worker.settings import Settings
 
 log: Final = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ _CLOSE_SECONDS: Final = 1.0
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what was taken; raises Misconfigured, ModelRefused, SinkUnavailable."""
+    """Serve until SIGTERM or SIGINT, then finish what was taken; raises MisconfiguredError, ModelRefused, SinkUnavailable."""
 
     def ready(address: str) -> None:
         _tell(settings.ready_file, address)
@@ -105,7 +106,7 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
         drift = Drift(settings.drift_rows, lambda: models.card)
         metrics.drift(drift)
         health = Health(settings.failing_seconds)
-        parts = Parts(
+        parts = PipelineParts(
             classifier=classifier,
             results=sinks.results,
             rejects=sinks.rejects,
@@ -113,22 +114,24 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
             metrics=metrics,
             now=lambda: datetime.now(UTC),
             revision=settings.revision,
-            echo_rows=settings.echo_rows,
+            feature_sample_rows=settings.feature_sample_rows,
             observers=[health, drift, NackLog(), *_observers(stack, settings, metrics)],
         )
         pipeline = Pipeline(
             parts,
-            bounds=Bounds(
+            bounds=QueueLimits(
                 batch_rows=settings.batch_rows,
-                intake_rows=settings.intake_rows,
-                intake_bytes=settings.intake_bytes,
+                queue_rows=settings.queue_rows,
+                queue_bytes=settings.queue_bytes,
                 deadline_seconds=settings.ack_deadline_seconds,
             ),
-            duplicates=Duplicates(count=settings.duplicates_count, seconds=settings.duplicates_seconds),
+            duplicates=DeduplicationWindow(
+                count=settings.deduplication_rows, seconds=settings.deduplication_seconds
+            ),
         )
-        probes = Probes(metrics, model=models, health=health, sinks=sink_health)
+        probes = HealthEndpoints(metrics, model=models, health=health, sinks=sink_health)
         handler = PushHandler(pipeline, metrics, health=health)
-        routes = Routes(
+        routes = Router(
             {
                 ("POST", "/"): handler.push,
                 ("POST", "/predict"): handler.predict,
@@ -137,17 +140,17 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
                 ("GET", "/metrics"): probes.metrics,
             },
             failed=handler.refusal,
-            body_bytes=settings.body_bytes,
+            max_request_bytes=settings.max_request_bytes,
         )
         stack.push_async_callback(routes.close, _CLOSE_SECONDS)
         endpoints = Endpoints(
-            accept=handler.begin if settings.fast_lane else None,
+            accept=handler.begin if settings.fast_path else None,
             aiohttp=routes.protocol,
             admission=Admission(guard, metrics, hosts=host_policy(settings)),
-            heads=RequestHeadCache(body_bytes=settings.body_bytes),
+            heads=RequestHeadCache(max_request_bytes=settings.max_request_bytes),
             failed=handler.refusal,
             unpacking=asyncio.Lock(),
-            body_bytes=settings.body_bytes,
+            max_request_bytes=settings.max_request_bytes,
             request_seconds=settings.request_seconds,
         )
         listening = _listen(settings)
@@ -180,7 +183,7 @@ async def _served(listening: socket.socket, endpoints: Endpoints, settings: Sett
         registry.close()
 
 
-async def _drain(pipeline: Pipeline, probes: Probes, seconds: float) -> None:
+async def _drain(pipeline: Pipeline, probes: HealthEndpoints, seconds: float) -> None:
     """Finish what was taken; what does not finish in time was never acknowledged and comes again."""
     probes.say("draining")
     try:
@@ -194,38 +197,38 @@ async def _drain(pipeline: Pipeline, probes: Probes, seconds: float) -> None:
         leave(UNFINISHED)
 
 
-async def _guard(stack: AsyncExitStack, settings: Settings) -> Guard | None:
-    """The guard that the settings ask for; raises Misconfigured where they would let anybody in."""
+async def _guard(stack: AsyncExitStack, settings: Settings) -> Authenticator | None:
+    """The guard that the settings ask for; raises MisconfiguredError where they would let anybody in."""
     if wrong := unsafe(settings):
-        raise Misconfigured("; ".join(wrong))
+        raise MisconfiguredError("; ".join(wrong))
     if settings.push_auth != "oidc":
         if settings.push_auth == "none" and not loopback(settings.host):
             log.warning("anybody who reaches this worker may push: PUBSUB_EMULATOR_HOST is set")
         return None
     try:
-        from worker.oidc import Expected, TokenGuard  # noqa: PLC0415  a worker without tokens need not have it
-        from worker.signing_keys import SigningKeys  # noqa: PLC0415  the same
+        from rookery.worker.auth.jwks import JwksClient  # noqa: PLC0415  the same
+        from rookery.worker.auth.oidc import ExpectedClaims, OidcAuthenticator  # noqa: PLC0415  a worker without tokens need not have it
     except ModuleNotFoundError as error:
-        raise Misconfigured(
+        raise MisconfiguredError(
             f"ROOKERY_PUSH_AUTH=oidc needs {error.name}: pip install 'rookery[oidc]'"
         ) from error
-    keys = await stack.enter_async_context(SigningKeys(settings.push_keys_url))
-    return TokenGuard(keys, Expected(settings.push_audience, settings.push_service_account))
+    keys = await stack.enter_async_context(JwksClient(settings.push_jwks_url))
+    return OidcAuthenticator(keys, ExpectedClaims(settings.push_audience, settings.push_service_account))
 
 
 def _observers(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> list[BatchObserver]:
     """Who is told of batches besides: the log unless it is quieter, tracing where it is wanted."""
     observers: list[BatchObserver] = []
     if log.isEnabledFor(logging.INFO):
-        journal = Journal(metrics.failures.of("Journal"))
+        journal = BatchLog(metrics.failures.of("BatchLog"))
         stack.callback(journal.close)
         observers.append(journal)
     if settings.tracing:
         # Half a tenth of a second and an extra that a worker without traces saves.
         try:
-            from worker.tracing import Tracing  # noqa: PLC0415  see above
+            from rookery.worker.observability.tracing import Tracing  # noqa: PLC0415  see above
         except ImportError as error:
-            raise Misconfigured(
+            raise MisconfiguredError(
                 f"ROOKERY_TRACING needs the extra: pip install 'rookery[tracing]' ({error})"
             ) from None
         tracing = Tracing(settings.revision)
@@ -234,19 +237,19 @@ def _observers(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> l
     return observers
 
 
-def _models(settings: Settings, metrics: Metrics) -> ModelStore:
+def _models(settings: Settings, metrics: Metrics) -> ModelRefresher:
     """The store of the model that the settings name; the shipped one needs no cache."""
     try:
         source = source_of(settings.model)
-    except BadModelAddress as error:
-        raise Misconfigured(f"ROOKERY_MODEL={error}") from None
+    except ModelAddressError as error:
+        raise MisconfiguredError(f"ROOKERY_MODEL={error}") from None
     except ModuleNotFoundError as error:
-        raise Misconfigured(
+        raise MisconfiguredError(
             f"ROOKERY_MODEL={settings.model} needs {error.name}: pip install 'rookery[storage]'"
         ) from error
     folder = None if settings.model == str(SHIPPED_MODEL) else settings.model_cache
     cache = None if folder is None else ModelCache(folder, settings.model)
-    return ModelStore(source, cache=cache, metrics=metrics)
+    return ModelRefresher(source, cache=cache, metrics=metrics)
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -258,7 +261,9 @@ def _listen(settings: Settings) -> socket.socket:
             reuse_port=settings.reuse_port,
         )
     except OSError as error:
-        raise Misconfigured(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+        raise MisconfiguredError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+        ) from error
 
 
 def _tell(ready_file: Path | None, address: str) -> None:

@@ -7,8 +7,8 @@
     └── Unavailable a sink or the model cannot serve at this moment     503
         └── DefectError  the worker itself failed: no sender, no sink   503
 
-A reading that can never be classified is no error: it ends as a Rejection (`schemas.rejection.Unusable`).
-A setting that cannot be honoured ends the worker before it starts (`Misconfigured`).
+A reading that can never be classified is no error: it ends as a Rejection (`rookery.schemas.rejection.UnusableReadingError`).
+A setting that cannot be honoured ends the worker before it starts (`MisconfiguredError`).
 """
 
 from __future__ import annotations
@@ -16,42 +16,42 @@ from __future__ import annotations
 from typing import ClassVar
 
 
-class Retry(Exception):  # noqa: N818  it names what the sender should do
+class RetryError(Exception):
     """Nothing was made durable; the same message may succeed later."""
 
     cause: ClassVar[str] = "retry"
     """The label under which metrics count it."""
 
 
-class Full(Retry):
+class QueueFullError(RetryError):
     """More is waiting than the intake may hold."""
 
     cause = "full"
 
 
-class Late(Retry):
+class DeadlineError(RetryError):
     """The answer would come after the sender stopped waiting for it; nothing was worked on."""
 
     cause = "late"
 
 
-class Draining(Retry):
+class DrainingError(RetryError):
     """The worker finishes what it holds and takes nothing new."""
 
     cause = "draining"
 
 
-class Unavailable(Retry):
+class UnavailableError(RetryError):
     """A sink or the model does not serve."""
 
     cause = "unavailable"
 
 
-class DefectError(Unavailable):
+class DefectError(UnavailableError):
     """The worker itself fails on a message; one that answers nothing else is neither ready nor, later, alive."""
 
     cause = "defect"
 
 
-class Misconfigured(ValueError):  # noqa: N818  it reads as what it says of the settings
+class MisconfiguredError(ValueError):
     """A setting cannot be honoured; says which and what would be right."""

@@ -1,4 +1,4 @@
-"""`python -m worker.failing_observers`: the worker whose observers raise at random, one time in three.
+"""`python -m rookery.worker.failing_observers`: the worker whose observers raise at random, one time in three.
 
 A test double: all but the observers is the worker's own. What raises is inside of each of them (counters, gauges and
 histograms, drift, feature sample, batch log, traces, the form of log lines), so that it meets the guards that a real
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import prometheus_client
 
-from worker import answering
-from worker.__main__ import main
-from worker.drift import Drift
-from worker.histogram import Histogram
-from worker.journal import Journal
-from worker.logs import JsonFormatter
-from worker.metrics import Metrics
-from worker.tracing import Tracing
+from rookery.worker import batch_commit as answering
+from rookery.worker.__main__ import main
+from rookery.worker.observability.batch_log import BatchLog
+from rookery.worker.observability.drift import Drift
+from rookery.worker.observability.histogram import Histogram
+from rookery.worker.observability.logging import JsonFormatter
+from rookery.worker.observability.metrics import Metrics
+from rookery.worker.observability.tracing import Tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,15 +36,15 @@ _BROKEN: Final[tuple[tuple[Any, str], ...]] = (
     (Metrics, "__call__"),
     (Drift, "__call__"),
     (Drift, "shifts"),
-    (Journal, "__call__"),
-    (Journal, "_write"),
+    (BatchLog, "__call__"),
+    (BatchLog, "_write"),
     (Tracing, "__call__"),
     (JsonFormatter, "format"),
     (answering, "echo"),
 )
 
 
-class ObserverFault(RuntimeError):  # noqa: N818  it is no error but a fault, made on purpose
+class ObserverFaultError(RuntimeError):
     """An observer failed on purpose."""
 
 
@@ -55,10 +55,10 @@ def failing(call: Callable[..., Any], dice: random.Random) -> Callable[..., Any]
     def maybe(*args: Any, **named: Any) -> Any:
         die = dice.random()
         if die < SHARE / 2:
-            raise ObserverFault(call.__qualname__)
+            raise ObserverFaultError(call.__qualname__)
         done = call(*args, **named)
         if die < SHARE:
-            raise ObserverFault(call.__qualname__)
+            raise ObserverFaultError(call.__qualname__)
         return done
 
     return maybe

@@ -1,4 +1,4 @@
-"""Parts: what a pipeline is made of."""
+"""PipelineParts: what a pipeline is made of."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from worker.classifier import Classifier
-    from worker.metrics import Metrics
-    from worker.observer import BatchObserver
-    from worker.sink import Sink
+    from rookery.worker.inference.classifier import Classifier
+    from rookery.worker.observability.metrics import Metrics
+    from rookery.worker.observability.observer import BatchObserver
+    from rookery.worker.sinks.protocol import Sink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class PipelineParts:
     """The concrete parts of a pipeline, chosen by the composition root."""
 
     classifier: Classifier
@@ -28,7 +28,7 @@ class Parts:
     gather: bool = False
     """Whether the sinks join what they get, so that the next batch need not wait until this one is durable."""
 
-    echo_rows: int = 0
+    feature_sample_rows: int = 0
     """Readings of a batch whose predictions repeat their features."""
 
     observers: Sequence[BatchObserver] = ()

@@ -8,23 +8,23 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from worker.answering import INLINE_ROWS, TABLE_ROWS, Answering
-from worker.batcher import Batcher, Bounds
-from worker.duplicates import Duplicates
-from worker.errors import DefectError, Retry
-from worker.reader import INLINE_BYTES, Reader, is_large, size_of
-from worker.rendering import Lines
-from worker.table_keys import TableKeys
-from worker.work import Work, read_inline
+from rookery.worker.batch_commit import INLINE_ROWS, TABLE_ROWS, BatchCommit
+from rookery.worker.batching.batcher import Batcher, QueueLimits
+from rookery.worker.batching.deduplication import DeduplicationWindow
+from rookery.worker.batching.table_keys import TableKeys
+from rookery.worker.decoding.message import DecodedMessage, read_inline
+from rookery.worker.decoding.offload import INLINE_BYTES, MessageDecoder, is_large, size_of
+from rookery.worker.encoding.lines import EncodedLines
+from rookery.worker.errors import DefectError, RetryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
 
-    from schemas.envelope import Envelope
-    from worker.parts import Parts
-    from worker.ticket import Ticket
+    from rookery.schemas.envelope import Envelope
+    from rookery.worker.batching.ticket import Ticket
+    from rookery.worker.parts import PipelineParts
 
-    Told = Callable[[Retry | None], None]
+    Told = Callable[[RetryError | None], None]
     """Is told None once a message is durable, or why it must come again."""
 
 log: Final = logging.getLogger(__name__)
@@ -40,21 +40,25 @@ class Verdict(Enum):
 class Pipeline:
     """Turns messages into durable predictions and rejections, many at once."""
 
-    def __init__(self, parts: Parts, *, bounds: Bounds, duplicates: Duplicates | None = None) -> None:
+    def __init__(
+        self, parts: PipelineParts, *, bounds: QueueLimits, duplicates: DeduplicationWindow | None = None
+    ) -> None:
         """Store the parts; work starts with the first message."""
         self._metrics = parts.metrics
-        self._duplicates = Duplicates() if duplicates is None else duplicates
-        answering = Answering(parts)
-        self._batcher: Batcher[Work] = Batcher(answering.run, bounds=bounds, ended=self._settle)
+        self._duplicates = DeduplicationWindow() if duplicates is None else duplicates
+        answering = BatchCommit(parts)
+        self._batcher: Batcher[DecodedMessage] = Batcher(answering.run, bounds=bounds, ended=self._settle)
         # Large tables have a line of their own: a reading must not wait until ten thousand others are answered.
         together = replace(bounds, batch_rows=min(TABLE_ROWS, bounds.batch_rows))
-        self._tables: Batcher[Work] = Batcher(answering.run_tables, bounds=together, ended=self._settle)
+        self._tables: Batcher[DecodedMessage] = Batcher(
+            answering.run_tables, bounds=together, ended=self._settle
+        )
         parts.metrics.intake(self._batcher)
-        self._reader = Reader(most_bytes=bounds.intake_bytes)
+        self._reader = MessageDecoder(most_bytes=bounds.queue_bytes)
         self._joining: set[asyncio.Task[None]] = set()
 
     async def accept(self, envelope: Envelope) -> Verdict:
-        """Return when everything that the message holds is durable; raises Retry where nothing is promised.
+        """Return when everything that the message holds is durable; raises RetryError where nothing is promised.
 
         A reading that is known is not answered again: its first one's ticket is joined, or memory answers.
         """
@@ -69,7 +73,7 @@ class Pipeline:
             await self._durable(work, keys)
         return Verdict.ACCEPTED if work.usable else Verdict.REJECTED
 
-    async def _durable(self, work: Work, keys: Sequence[str]) -> None:
+    async def _durable(self, work: DecodedMessage, keys: Sequence[str]) -> None:
         """Return when every answer of a work is durable, here or with the ticket that it came first with."""
         sifted = self._duplicates.sift(keys)
         if len(sifted.fresh) == len(keys):
@@ -84,8 +88,8 @@ class Pipeline:
     def begin(self, messages: Iterable[tuple[Envelope, Told]]) -> None:
         """Do as `accept` does with messages that came together, without a task for each; every `told` is called once."""
         # Step by step for all, not message by message: the same few instructions again are what a processor likes.
-        singles: list[tuple[Work, Told]] = []
-        others: list[tuple[Work, Told]] = []
+        singles: list[tuple[DecodedMessage, Told]] = []
+        others: list[tuple[DecodedMessage, Told]] = []
         for envelope, told in messages:
             work = None if is_large(envelope) else read_inline(envelope)
             if work is None:
@@ -98,7 +102,7 @@ class Pipeline:
         for work, told in others:
             self._begin(work, told)
 
-    def _together(self, singles: Sequence[tuple[Work, Told]]) -> bool:
+    def _together(self, singles: Sequence[tuple[DecodedMessage, Told]]) -> bool:
         """Take single readings in one step, and say whether that was done: not where one is known or all are too many."""
         works = [work for work, _ in singles]
         try:
@@ -117,7 +121,7 @@ class Pipeline:
         self._duplicates.claim_each(keys, tickets)
         return True
 
-    def _begin(self, work: Work, told: Told) -> None:
+    def _begin(self, work: DecodedMessage, told: Told) -> None:
         try:
             keys = work.identities()
             if self._duplicates.all_new(keys):
@@ -125,7 +129,7 @@ class Pipeline:
                 self._claimed(work, keys)
             else:
                 self._beside(self._durable(work, keys), told, "joining a duplicate")
-        except Retry as error:
+        except RetryError as error:
             told(error)
         except Exception:
             log.exception("taking a message broke")
@@ -140,7 +144,7 @@ class Pipeline:
         """Tell a sender how its work ended, whatever that raises."""
         try:
             await work
-        except Retry as error:
+        except RetryError as error:
             told(error)
         except Exception:
             log.exception("taking a message failed")
@@ -152,12 +156,12 @@ class Pipeline:
         work = await self._reader.read(envelope)
         await self._durable(work, work.keys)
 
-    async def predict(self, envelope: Envelope) -> Lines:
+    async def predict(self, envelope: Envelope) -> EncodedLines:
         """Answer a message at once, through the same batches, and store nothing."""
         work = None if is_large(envelope) else read_inline(envelope, kept=False)
         if work is None:
             work = await self._reader.read(envelope, kept=False)
-        lines: Lines = await self._submit(work)
+        lines: EncodedLines = await self._submit(work)
         return lines
 
     async def drain(self) -> None:
@@ -168,22 +172,24 @@ class Pipeline:
         if self._joining:
             await asyncio.wait(self._joining)
 
-    def _submit(self, work: Work) -> Ticket[Work]:
+    def _submit(self, work: DecodedMessage) -> Ticket[DecodedMessage]:
         rows, refused = work.rows, work.refused_bytes
         batcher = self._tables if rows > INLINE_ROWS or refused > INLINE_BYTES else self._batcher
         return batcher.submit(work, rows, size_of(work.envelope) + refused, work.told is not None)
 
-    def _claimed_part(self, work: Work, keys: Sequence[str], fresh: Sequence[int]) -> list[Ticket[Work]]:
+    def _claimed_part(
+        self, work: DecodedMessage, keys: Sequence[str], fresh: Sequence[int]
+    ) -> list[Ticket[DecodedMessage]]:
         return [self._claimed(work.only(fresh), [keys[nth] for nth in fresh])] if fresh else []
 
-    def _claimed(self, work: Work, keys: Sequence[str]) -> Ticket[Work]:
-        """Submit a work whose keys are all new; raises Retry, and then claims nothing."""
+    def _claimed(self, work: DecodedMessage, keys: Sequence[str]) -> Ticket[DecodedMessage]:
+        """Submit a work whose keys are all new; raises RetryError, and then claims nothing."""
         ticket = self._submit(work)
         work.keys = keys
         self._duplicates.claim(keys, ticket)
         return ticket
 
-    def _settle(self, batch: Sequence[Ticket[Work]]) -> None:
+    def _settle(self, batch: Sequence[Ticket[DecodedMessage]]) -> None:
         """Note what is durable now, give free what must come again, and only then tell those who sent it."""
         try:
             self._note(batch)
@@ -194,16 +200,16 @@ class Pipeline:
             told, answer = ticket.item.told, ticket.answer
             if told is not None:
                 try:
-                    told(answer if isinstance(answer, Retry) else None)
+                    told(answer if isinstance(answer, RetryError) else None)
                 except Exception:
                     log.exception("telling a sender broke")
 
-    def _note(self, batch: Sequence[Ticket[Work]]) -> None:
+    def _note(self, batch: Sequence[Ticket[DecodedMessage]]) -> None:
         durable: list[str] = []
         for ticket in batch:
             work, answer = ticket.item, ticket.answer
             # What the model failed on is welcome again: another model may answer it.
-            if type(answer) is not Lines or len(answer.predictions) < work.usable:
+            if type(answer) is not EncodedLines or len(answer.predictions) < work.usable:
                 self._duplicates.forget(work.keys)
             elif type(work.keys) is TableKeys:
                 self._duplicates.remember(work.keys)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from schemas.permissions import PATTERN, PRIVATE
+from rookery.schemas.output.permissions import PATTERN, PRIVATE
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -19,6 +19,21 @@ _NUMBERS: Final[dict[Any, tuple[re.Pattern[str], str]]] = {
     int: (re.compile("-?[0-9]+"), "a whole number"),
     float: (re.compile("-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?"), "a number"),
 }
+
+FORMER: Final = {
+    "ROOKERY_BODY_BYTES": "ROOKERY_MAX_REQUEST_BYTES",
+    "ROOKERY_DUPLICATES_COUNT": "ROOKERY_DEDUPLICATION_ROWS",
+    "ROOKERY_DUPLICATES_SECONDS": "ROOKERY_DEDUPLICATION_SECONDS",
+    "ROOKERY_ECHO_ROWS": "ROOKERY_FEATURE_SAMPLE_ROWS",
+    "ROOKERY_FAST_LANE": "ROOKERY_FAST_PATH",
+    "ROOKERY_INTAKE_BYTES": "ROOKERY_QUEUE_BYTES",
+    "ROOKERY_INTAKE_ROWS": "ROOKERY_QUEUE_ROWS",
+    "ROOKERY_OBJECT_LINES": "ROOKERY_FLUSH_ROWS",
+    "ROOKERY_OBJECT_SECONDS": "ROOKERY_FLUSH_INTERVAL_SECONDS",
+    "ROOKERY_PUSH_KEYS_URL": "ROOKERY_PUSH_JWKS_URL",
+    "ROOKERY_WRITE_SECONDS": "ROOKERY_WRITE_TIMEOUT_SECONDS",
+}
+"""Variables under their names before 0.2, which are read where today's is not set; they go with the next version."""
 
 SHIPPED_MODEL = Path(__file__).parent / "shipped" / "penguins.ubj"
 
@@ -33,6 +48,7 @@ class Settings(BaseModel):
     def __init__(self, **chosen: Any) -> None:
         """Read the environment; what is chosen here goes before it. Raises ValidationError."""
         told = {name.upper(): value for name, value in os.environ.items()}
+        told |= {new: told[old] for old, new in FORMER.items() if old in told and new not in told}
         named = {name: variables(name, field) for name, field in type(self).model_fields.items()}
         found = {
             name: next(told[each] for each in names if each in told)
@@ -60,7 +76,7 @@ class Settings(BaseModel):
     ] = 8080
     """Port to listen on; 0 takes any free one. Cloud Run's `PORT` is honoured."""
 
-    fast_lane: bool = True
+    fast_path: bool = True
     """Whether pushes are answered without aiohttp, which serves everything else; both by one set of rules."""
 
     ready_file: Path | None = None
@@ -84,31 +100,31 @@ class Settings(BaseModel):
     file_mode: Annotated[str, Field(pattern=PATTERN)] = f"{PRIVATE:04o}"
     """Mode of new result files; `0640` lets a group read them, `0644` anybody. Their folders can be looked into by the same."""
 
-    object_seconds: Annotated[float, Field(ge=0)] = 0.25
+    flush_interval_seconds: Annotated[float, Field(ge=0)] = 0.25
     """Time from one Cloud Storage object to the next, for each has its price; after a pause the first four do not wait."""
 
-    object_lines: Annotated[int, Field(ge=1)] = 200
+    flush_rows: Annotated[int, Field(ge=1)] = 200
     """Lines that are worth a Cloud Storage object at once, however short the last one is ago."""
 
-    write_seconds: Annotated[float, Field(gt=0)] = 5.0
+    write_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
     """Time for one write to Cloud Storage or a topic, its retries included; less than the ack deadline."""
 
     batch_rows: Annotated[int, Field(ge=1)] = 4096
     """Readings that one batch holds at most; a larger table is a batch of its own, tables share one up to 2,048 rows."""
 
-    intake_rows: Annotated[int, Field(ge=1)] = 100_000
+    queue_rows: Annotated[int, Field(ge=1)] = 100_000
     """Readings that may wait or be under way before messages are answered 429; large tables have as much beside."""
 
-    intake_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * 1024
+    queue_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * 1024
     """Bytes of messages, and of what is refused of them as it will be written, before a 429; large tables have as much beside."""
 
     ack_deadline_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
     """The push subscription's ack deadline: a message that cannot be answered within it is refused at once with 503."""
 
-    duplicates_count: Annotated[int, Field(ge=0)] = 200_000
+    deduplication_rows: Annotated[int, Field(ge=0)] = 200_000
     """Readings whose identity is remembered after they became durable; about 250 bytes each."""
 
-    duplicates_seconds: Annotated[float, Field(ge=0)] = 600.0
+    deduplication_seconds: Annotated[float, Field(ge=0)] = 600.0
     """How long a reading's identity is remembered after it became durable."""
 
     reuse_port: bool = False
@@ -123,7 +139,7 @@ class Settings(BaseModel):
     push_service_account: str = ""
     """With `oidc`: the e-mail of the service account that pushes."""
 
-    push_keys_url: str = "https://www.googleapis.com/oauth2/v3/certs"
+    push_jwks_url: str = "https://www.googleapis.com/oauth2/v3/certs"
     """With `oidc`: where the signing keys are, as JSON Web Key Set or PEM by key id."""
 
     allowed_hosts: str = ""
@@ -132,7 +148,7 @@ class Settings(BaseModel):
     emulator: Annotated[str | None, Field(validation_alias="PUBSUB_EMULATOR_HOST")] = None
     """Where it is set, pushes come from a broker for tests, which signs nothing: `none` is then allowed on any address."""
 
-    body_bytes: Annotated[int, Field(ge=1)] = 15 * 1024 * 1024
+    max_request_bytes: Annotated[int, Field(ge=1)] = 15 * 1024 * 1024
     """Longest request body; Pub/Sub's largest message is 10 MB, 13.4 MB in base64."""
 
     arriving_bytes: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
@@ -147,7 +163,7 @@ class Settings(BaseModel):
     failing_seconds: Annotated[float, Field(ge=0)] = 60.0
     """How long a worker answers nothing but 503 for its own defects until `/readyz` is 503; after three times as long so is `/livez`. 0 never."""
 
-    echo_rows: Annotated[int, Field(ge=0)] = 4
+    feature_sample_rows: Annotated[int, Field(ge=0)] = 4
     """Readings unlike any known bird whose predictions repeat their features, in each batch; in 50 batches a second as many of all."""
 
     drift_rows: Annotated[int, Field(ge=1)] = 1000

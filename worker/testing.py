@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from schemas.features import FEATURES
-from schemas.reading import SPECIES
-from worker.classifier import Answers
-from worker.sink import SinkUnavailable
+from rookery.schemas.features import FEATURES
+from rookery.schemas.reading import SPECIES
+from rookery.worker.inference.classifier import Predictions
+from rookery.worker.sinks.protocol import SinkUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from worker.sink import Block
+    from rookery.worker.sinks.protocol import LineBlock
 
 FLIPPER: Final = FEATURES.index("flipper_length_mm")
 BILL: Final = FEATURES.index("bill_length_mm")
@@ -42,7 +42,7 @@ class RuleClassifier:
         """Itself: a rule is never exchanged."""
         return self
 
-    def classify(self, rows: NDArray[np.float32]) -> Answers:
+    def classify(self, rows: NDArray[np.float32]) -> Predictions:
         """Answer rows of shape (n, features)."""
         self.calls.append(len(rows))
         if self._guilty is not None and any(self._guilty(row) for row in rows):
@@ -50,7 +50,7 @@ class RuleClassifier:
         winners = np.where(
             rows[:, FLIPPER] > LONG_FLIPPER, 2, np.where(rows[:, BILL] > LONG_BILL, 1, 0)
         ).astype(np.intp)
-        return Answers(
+        return Predictions(
             labels=SPECIES,
             probabilities=np.eye(len(SPECIES), dtype=np.float32)[winners],
             winners=winners,
@@ -68,7 +68,7 @@ class MemorySink:
 
     def __init__(self) -> None:
         """Start empty, whole and open."""
-        self.blocks: list[Block] = []
+        self.blocks: list[LineBlock] = []
         self.broken = False
         self.gate = asyncio.Event()
         self.gate.set()
@@ -79,12 +79,12 @@ class MemorySink:
         """Every line kept, in order."""
         return [line for block in self.blocks for line in block.lines]
 
-    async def write(self, block: Block) -> None:
-        """Keep a block once the gate is open; raises SinkUnavailable while broken."""
+    async def write(self, block: LineBlock) -> None:
+        """Keep a block once the gate is open; raises SinkUnavailableError while broken."""
         self.waiting.set()
         await self.gate.wait()
         if self.broken:
-            raise SinkUnavailable("the sink is broken on purpose")
+            raise SinkUnavailableError("the sink is broken on purpose")
         self.blocks.append(block)
 
     async def close(self) -> None:

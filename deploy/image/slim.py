@@ -18,8 +18,7 @@ NEVER_READ: Final = ("*.pyi", "*.pyx", "*.pxd", "*.h", "*.hpp", "*.c", "*.cpp", 
 
 NEVER_IMPORTED: Final = (
     # The lock holds what builds a wheel and what a terminal shows; an image needs neither.
-    *("editables", "hatchling", "markdown_it", "mdurl", "pathspec", "pluggy", "pygments", "rich"),
-    *("shellingham", "tomlkit", "trove_classifiers", "typer"),
+    *("markdown_it", "mdurl", "pkg_resources", "pygments", "rich", "setuptools", "shellingham", "typer"),
     # What xgboost may ask of scipy is scipy.sparse, and with it scipy.special; these are three fifths of scipy.
     *(f"scipy/{name}" for name in ("cluster", "datasets", "differentiate", "fft", "fftpack", "integrate")),
     *(f"scipy/{name}" for name in ("interpolate", "io", "ndimage", "odr", "optimize", "signal", "spatial")),

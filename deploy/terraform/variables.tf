@@ -84,7 +84,7 @@ variable "max_delivery_attempts" {
 }
 
 variable "concurrency" {
-  description = "Pushes under way at once in one instance. 250: a push waits about 0.3 s for its object, so that one instance takes some 800 a second, with no more than 64 MiB of payload inside (ROOKERY_INTAKE_BYTES)."
+  description = "Pushes under way at once in one instance. 250: a push waits about 0.3 s for its object, so that one instance takes some 800 a second, with no more than 64 MiB of payload inside (ROOKERY_QUEUE_BYTES)."
   type        = number
   default     = 250
 }

@@ -1,4 +1,4 @@
-"""`python -m load.amplification`: every worst case at a worker of its own; exit code 0 only where each stayed in bounds."""
+"""`python -m rookery.load.amplification`: every worst case at a worker of its own; exit code 0 only where each stayed in bounds."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from load.amplification.cases import CASES, mixed
-from load.amplification.run import MOST_RESIDENT, cost
+from rookery.load.amplification.cases import CASES, mixed
+from rookery.load.amplification.run import MOST_RESIDENT, cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from load.amplification.run import Cost
+    from rookery.load.amplification.run import Cost
 
 _LONGEST_BESIDE_S: Final = 1.0
 _ACKNOWLEDGED: Final = 204
@@ -25,7 +25,7 @@ _ACKNOWLEDGED: Final = 204
 
 def main() -> int:
     """Run every case once; returns 0 if all were in bounds, else 1."""
-    parser = argparse.ArgumentParser(prog="python -m load.amplification", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m rookery.load.amplification", description=__doc__)
     parser.add_argument(
         "--seed", type=int, default=secrets.randbelow(1_000_000), help="repeat a run's mixed messages"
     )

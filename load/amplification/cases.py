@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.codec import MAX_ROWS
-from schemas.reading import MEASUREMENTS, Reading
+from rookery.schemas.codec import MAX_ROWS
+from rookery.schemas.reading import MEASUREMENTS, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +27,7 @@ _ROOM: Final = MOST_BYTES - MOST_ATTRIBUTES * (ATTRIBUTE_BYTES + 4)
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class CostlyMessage:
     """One message; `make` builds its payload, and with `attributes` it has as many and long ones as possible."""
 
     name: str
@@ -85,65 +85,73 @@ def _many(piece: bytes) -> Callable[[], bytes]:
 
 
 CASES: Final = (
-    Case("10,000 bad rows", lambda: table({"body_mass_g": [b"1"] * 10_000})),
-    Case("100,000 bad rows", lambda: columns(body_mass_g=b"1")),
-    Case("a million wrong cells", lambda: columns(**dict.fromkeys(_NAMES, b'""')), attributes=False),
-    Case("a million cells that are objects", lambda: columns(**dict.fromkeys(_NAMES, b'{"":0}'))),
-    Case("a million cells that are arrays", lambda: columns(**dict.fromkeys(_NAMES, b"[[0]]"))),
-    Case("100,000 cells that are objects", lambda: columns(sex=b"{}", bill_length_mm=b"1")),
-    Case("200,000 unknown fields", lambda: unknown(199_000, '"{:040}":1')),
-    Case("wrong times", lambda: columns(bill_length_mm=b"40", observed_at=b'"2026-11-23T12:00:00+99:00"')),
-    Case("rows without a measurement", lambda: columns(bill_length_mm=b"null", sex=b'"male"')),
-    Case("every other row is bad", lambda: table({"body_mass_g": [b"1", b"4000"] * (MAX_ROWS // 2)})),
-    Case(
+    CostlyMessage("10,000 bad rows", lambda: table({"body_mass_g": [b"1"] * 10_000})),
+    CostlyMessage("100,000 bad rows", lambda: columns(body_mass_g=b"1")),
+    CostlyMessage("a million wrong cells", lambda: columns(**dict.fromkeys(_NAMES, b'""')), attributes=False),
+    CostlyMessage("a million cells that are objects", lambda: columns(**dict.fromkeys(_NAMES, b'{"":0}'))),
+    CostlyMessage("a million cells that are arrays", lambda: columns(**dict.fromkeys(_NAMES, b"[[0]]"))),
+    CostlyMessage("100,000 cells that are objects", lambda: columns(sex=b"{}", bill_length_mm=b"1")),
+    CostlyMessage("200,000 unknown fields", lambda: unknown(199_000, '"{:040}":1')),
+    CostlyMessage(
+        "wrong times", lambda: columns(bill_length_mm=b"40", observed_at=b'"2026-11-23T12:00:00+99:00"')
+    ),
+    CostlyMessage("rows without a measurement", lambda: columns(bill_length_mm=b"null", sex=b'"male"')),
+    CostlyMessage(
+        "every other row is bad", lambda: table({"body_mass_g": [b"1", b"4000"] * (MAX_ROWS // 2)})
+    ),
+    CostlyMessage(
         "uneven columns of wrong cells",
         lambda: table({name: [b'""'] * (MAX_ROWS - nth) for nth, name in enumerate(_NAMES)}),
     ),
-    Case("rows beyond the most", _many(b"0")),
-    Case("500,000 unknown fields", lambda: unknown(500_000), attributes=False),
-    Case("900,000 unknown fields", lambda: unknown(900_000)),
-    Case("700,000 unknown columns", lambda: unknown(700_000, '"{}":[0]')),
-    Case("one field a million times", lambda: filled(b"{", b'"year":1,', b'"year":1}')),
-    Case("a name of 9 MB", lambda: b'{"%b":1}' % (b"x" * (_ROOM - 10))),
-    Case("a text of 9 MB", lambda: b'{"sex":"%b"}' % (b"x" * (_ROOM - 20))),
-    Case(
+    CostlyMessage("rows beyond the most", _many(b"0")),
+    CostlyMessage("500,000 unknown fields", lambda: unknown(500_000), attributes=False),
+    CostlyMessage("900,000 unknown fields", lambda: unknown(900_000)),
+    CostlyMessage("700,000 unknown columns", lambda: unknown(700_000, '"{}":[0]')),
+    CostlyMessage("one field a million times", lambda: filled(b"{", b'"year":1,', b'"year":1}')),
+    CostlyMessage("a name of 9 MB", lambda: b'{"%b":1}' % (b"x" * (_ROOM - 10))),
+    CostlyMessage("a text of 9 MB", lambda: b'{"sex":"%b"}' % (b"x" * (_ROOM - 20))),
+    CostlyMessage(
         "a text of 9 MB, four bytes a character",
         lambda: b'{"sex":"%b\xf0\x9f\x90\xa7"}' % (b"x" * (_ROOM - 20)),
     ),
-    Case(
+    CostlyMessage(
         "a reading_id of 9 MB in a row",
         lambda: b'{"body_mass_g":[1],"reading_id":["%b"]}' % (b"x" * (_ROOM - 40)),
     ),
-    Case("nested arrays", lambda: b"[" * _ROOM),
-    Case("nested objects", lambda: filled(b"", b'{"a":', b"1")),
-    Case("nested within the depth", lambda: filled(b"[", b"[" * 100 + b"]" * 100 + b",", b"1]")),
-    Case("a number of 9 million digits", lambda: b'{"year":%b}' % (b"9" * (_ROOM - 20))),
-    Case("numbers of 4,000 digits", _many(b"9" * 4_000)),
-    Case("empty objects", _many(b"{}")),
-    Case("empty arrays", _many(b"[]")),
-    Case("objects of one member", _many(b'{"":0}')),
-    Case("empty arrays alone", lambda: filled(b"[", b"[],", b"1]")),
-    Case("texts of one character", _many(b'"x"')),
-    Case("texts in objects", lambda: filled(b"{", b'"":"x",', b'"year":1}')),
-    Case("long names", lambda: _named("n" * 30, MAX_ROWS, b"40")),
-    Case("long names in four bytes a character", lambda: _named("\U0001f427" * 190, 6_000, b"40")),
-    Case("long names of bad rows", lambda: _named("n" * 30, MAX_ROWS, b"1")),
-    Case("names beyond the longest", lambda: _named("n" * 300, 14_000, b"40")),
-    Case("names of control characters", lambda: _named("\x01" * 5, 80_000, b"40")),
-    Case("no JSON", lambda: b"x" * _ROOM),
-    Case("no UTF-8", lambda: b"\xff" * _ROOM),
-    Case(
+    CostlyMessage("nested arrays", lambda: b"[" * _ROOM),
+    CostlyMessage("nested objects", lambda: filled(b"", b'{"a":', b"1")),
+    CostlyMessage("nested within the depth", lambda: filled(b"[", b"[" * 100 + b"]" * 100 + b",", b"1]")),
+    CostlyMessage("a number of 9 million digits", lambda: b'{"year":%b}' % (b"9" * (_ROOM - 20))),
+    CostlyMessage("numbers of 4,000 digits", _many(b"9" * 4_000)),
+    CostlyMessage("empty objects", _many(b"{}")),
+    CostlyMessage("empty arrays", _many(b"[]")),
+    CostlyMessage("objects of one member", _many(b'{"":0}')),
+    CostlyMessage("empty arrays alone", lambda: filled(b"[", b"[],", b"1]")),
+    CostlyMessage("texts of one character", _many(b'"x"')),
+    CostlyMessage("texts in objects", lambda: filled(b"{", b'"":"x",', b'"year":1}')),
+    CostlyMessage("long names", lambda: _named("n" * 30, MAX_ROWS, b"40")),
+    CostlyMessage("long names in four bytes a character", lambda: _named("\U0001f427" * 190, 6_000, b"40")),
+    CostlyMessage("long names of bad rows", lambda: _named("n" * 30, MAX_ROWS, b"1")),
+    CostlyMessage("names beyond the longest", lambda: _named("n" * 300, 14_000, b"40")),
+    CostlyMessage("names of control characters", lambda: _named("\x01" * 5, 80_000, b"40")),
+    CostlyMessage("no JSON", lambda: b"x" * _ROOM),
+    CostlyMessage("no UTF-8", lambda: b"\xff" * _ROOM),
+    CostlyMessage(
         "a table with blanks",
         lambda: columns(**dict.fromkeys(_NAMES[:4], b" 60"), year=b" 2007", sex=b' "male"'),
     ),
-    Case("a table of the shortest cells", lambda: columns(bill_length_mm=b"40")),
+    CostlyMessage("a table of the shortest cells", lambda: columns(bill_length_mm=b"40")),
 )
 """By hand: each kind of thing that there can be many of, or that can be long."""
 
 
-def mixed(seed: int) -> Case:
+def mixed(seed: int) -> CostlyMessage:
     """A message of any kinds of cells, rows, names and attributes, the same for the same seed."""
-    return Case(f"mixed {seed}", lambda: _mixture(Random(f"amplification/{seed}")), attributes=bool(seed % 4))  # noqa: S311  repeatable, not secret
+
+    def make() -> bytes:
+        return _mixture(Random(f"amplification/{seed}"))  # noqa: S311  repeatable, not secret
+
+    return CostlyMessage(f"mixed {seed}", make, attributes=bool(seed % 4))
 
 
 _CELLS: Final[tuple[bytes, ...]] = (

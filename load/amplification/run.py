@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from load.amplification.cases import pushed
-from load.chaos.process import Process
-from load.fuzz.client import Connection
-from schemas.segment import segments, whole
+from rookery.load.amplification.cases import pushed
+from rookery.load.chaos.process import RestartableProcess
+from rookery.load.fuzz.client import FuzzConnection
+from rookery.schemas.segment import segments, whole
 
 if TYPE_CHECKING:
-    from load.amplification.cases import Case
+    from rookery.load.amplification.cases import CostlyMessage
 
 MOST_RESIDENT: Final = 600_000_000
 """Bytes that a worker may need for any message within Pub/Sub's limits."""
@@ -59,8 +59,8 @@ class Cost:
         return TIMES * self.taken + LINE_BYTES * self.lines
 
 
-def cost(case: Case, folder: Path) -> Cost:
-    """Push a case to a worker of its own; raises load.chaos.process.Broken where that does not start or end."""
+def cost(case: CostlyMessage, folder: Path) -> Cost:
+    """Push a case to a worker of its own; raises rookery.load.chaos.process.Broken where that does not start or end."""
     settings = {
         "ROOKERY_PORT": "0",
         "ROOKERY_RESULTS": (folder / "predictions").absolute().as_uri(),
@@ -69,7 +69,7 @@ def cost(case: Case, folder: Path) -> Cost:
         "ROOKERY_LOG_LEVEL": "ERROR",
     }
     body = case.body()
-    with Process("worker", ["worker"], folder=folder, settings=settings) as worker:
+    with RestartableProcess("worker", ["rookery.worker"], folder=folder, settings=settings) as worker:
         began = time.monotonic()
         status, beside, overtaking = asyncio.run(_push(worker.ready_file.read_text(), body))
         seconds = time.monotonic() - began
@@ -99,8 +99,8 @@ def peak(pid: int) -> int:
 async def _push(address: str, body: bytes) -> tuple[int, list[float], int]:
     """Push a body and, once it is sent, readings one after the other until it is answered."""
     host, port = address.removeprefix("http://").rsplit(":", 1)
-    message = Connection(host, int(port), answers_within=ANSWERED_WITHIN_S)
-    single = Connection(host, int(port), answers_within=ANSWERED_WITHIN_S)
+    message = FuzzConnection(host, int(port), answers_within=ANSWERED_WITHIN_S)
+    single = FuzzConnection(host, int(port), answers_within=ANSWERED_WITHIN_S)
     await message.send("/", body)
     answered = asyncio.create_task(message.status())
     beside: list[float] = []

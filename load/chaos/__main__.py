@@ -1,4 +1,4 @@
-"""`python -m load.chaos`: one run, its table, and exit code 0 only where every reading is accounted for."""
+"""`python -m rookery.load.chaos`: one run, its table, and exit code 0 only where every reading is accounted for."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.table import Table
 
-from load.chaos.plan import Plan
-from load.chaos.process import Broken
-from load.chaos.run import run
+from rookery.load.chaos.plan import ChaosPlan
+from rookery.load.chaos.process import ProcessFailedError
+from rookery.load.chaos.run import run
 
 if TYPE_CHECKING:
-    from load.chaos.run import Outcome
+    from rookery.load.chaos.run import ChaosOutcome
 
 _SHOWN: Final = 5
 _LEAST_KILLS: Final = 20
@@ -30,7 +30,7 @@ def main() -> int:
     options = _options()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="rookery-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
-    plan = Plan(
+    plan = ChaosPlan(
         seed=options.seed,
         seconds=options.minutes * 60,
         folder=folder,
@@ -41,7 +41,7 @@ def main() -> int:
     out.print(f"Chaos with seed {plan.seed} for {plan.seconds:g} s; files in {folder}")
     try:
         outcome = run(plan)
-    except Broken as error:
+    except ProcessFailedError as error:
         out.print(f"Broken (seed {plan.seed}): {error}")
         return 2
     out.print(_table(plan, outcome))
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m load.chaos", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m rookery.load.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="repeat a run's dice")
     parser.add_argument("--minutes", type=float, default=3.0, help="length of the storm (default: 3)")
     parser.add_argument(
@@ -66,7 +66,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _table(plan: Plan, outcome: Outcome) -> Table:
+def _table(plan: ChaosPlan, outcome: ChaosOutcome) -> Table:
     account = outcome.account
     table = Table("what was survived", "times", title=f"Chaos, seed {plan.seed}, {plan.seconds:g} s")
     table.columns[1].justify = "right"
@@ -90,7 +90,7 @@ def _table(plan: Plan, outcome: Outcome) -> Table:
     return table
 
 
-def _complaints(outcome: Outcome) -> list[str]:
+def _complaints(outcome: ChaosOutcome) -> list[str]:
     account = outcome.account
     return [
         *(f"lost: {each}" for each in account.lost[:_SHOWN]),

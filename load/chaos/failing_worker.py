@@ -1,4 +1,4 @@
-"""`python -m load.chaos.failing_worker`: the worker over a disk that fails when a file says so.
+"""`python -m rookery.load.chaos.failing_worker`: the worker over a disk that fails when a file says so.
 
 The file named by CHAOS_FAULT holds `CODE` (an errno: every sync fails with it) or `slow SECONDS`; it is absent in
 good times. Nothing of the worker is replaced but `os.fsync` and `os.fdatasync`, through which everything durable
@@ -38,4 +38,4 @@ def failing(sync: Callable[[Any], None]) -> Callable[[Any], None]:
 if __name__ == "__main__":
     os.fsync = failing(os.fsync)  # type: ignore[assignment]  # by position, as everybody calls it
     os.fdatasync = failing(os.fdatasync)  # type: ignore[assignment]  # the same
-    runpy.run_module("worker", run_name="__main__")
+    runpy.run_module("rookery.worker", run_name="__main__")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import xgboost
 
-from schemas.artifact import seal, unseal
+from rookery.schemas.artifact import seal, unseal
 
 if TYPE_CHECKING:
     from random import Random
 
-SHIPPED: Final = Path(__file__).parents[2] / "worker" / "shipped" / "penguins.ubj"
+SHIPPED: Final = Path(str(files("rookery.worker"))) / "shipped" / "penguins.ubj"
 
 
 class ModelFile:

@@ -1,4 +1,4 @@
-"""Plan: how long the storm lasts, how hard it blows, and the seed that all dice come from."""
+"""ChaosPlan: how long the storm lasts, how hard it blows, and the seed that all dice come from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ChaosPlan:
     """One run: the same plan throws the same dice; what the scheduler makes of them differs."""
 
     seed: int

@@ -1,4 +1,4 @@
-"""Process: one of Rookery's programs, killed and started again as often as it takes, and what it logged."""
+"""RestartableProcess: one of Rookery's programs, killed and started again as often as it takes, and what it logged."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _ENDS_WITHIN_S: Final = 12.0
 _LOOK_EVERY_S: Final = 0.01
 
 
-class Broken(RuntimeError):  # noqa: N818  it says what became of the run
+class ProcessFailedError(RuntimeError):
     """The run cannot go on: a program did not start, ended by itself or did not end."""
 
 
-class Process:
+class RestartableProcess:
     """`python -m MODULE ...` with its log in `folder/NAME.log`; a context manager that leaves nothing behind.
 
     The program writes its address into `folder/NAME.ready`. `tracebacks` are the log lines that hold one.
@@ -36,7 +36,7 @@ class Process:
         self.ready_file = folder / f"{name}.ready"
         self.log = folder / f"{name}.log"
         self.tracebacks: list[str] = []
-        self._command = [sys.executable, "-m", *command]
+        self._command = [sys.executable, "-P", "-m", *command]
         self._environment = {**os.environ, **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
@@ -59,7 +59,7 @@ class Process:
         self._environment.update(changed)
 
     def start(self) -> str:
-        """Start the program and return its address once it is ready; raises Broken."""
+        """Start the program and return its address once it is ready; raises ProcessFailedError."""
         self.ready_file.unlink(missing_ok=True)
         # A pipe and not the file itself: the log goes on while the program's own files fail.
         self._process = subprocess.Popen(  # noqa: S603  our own program, no shell
@@ -70,17 +70,19 @@ class Process:
         return self._address()
 
     def end(self, number: int) -> int:
-        """Send a signal, wait for the end and return the exit code; raises Broken where it ended before or never does."""
+        """Send a signal, wait for the end and return the exit code; raises ProcessFailedError where it ended before or never does."""
         process = self._running
         if process.poll() is not None:
-            raise Broken(f"{self.name} ended by itself with {process.returncode}; see {self.log}")
+            raise ProcessFailedError(f"{self.name} ended by itself with {process.returncode}; see {self.log}")
         process.send_signal(number)
         try:
             code = process.wait(_ENDS_WITHIN_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise Broken(f"{self.name} did not end within {_ENDS_WITHIN_S:g} s of signal {number}") from None
+            raise ProcessFailedError(
+                f"{self.name} did not end within {_ENDS_WITHIN_S:g} s of signal {number}"
+            ) from None
         finally:
             if self._reader is not None:
                 self._reader.join()
@@ -90,7 +92,7 @@ class Process:
         until = time.monotonic() + _READY_WITHIN_S
         while not self.ready_file.exists():
             if self._running.poll() is not None or time.monotonic() > until:
-                raise Broken(f"{self.name} did not become ready; see {self.log}")
+                raise ProcessFailedError(f"{self.name} did not become ready; see {self.log}")
             time.sleep(_LOOK_EVERY_S)
         return self.ready_file.read_text().strip()
 
@@ -106,7 +108,7 @@ class Process:
     @property
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            raise Broken(f"{self.name} was not started")
+            raise ProcessFailedError(f"{self.name} was not started")
         return self._process
 
 

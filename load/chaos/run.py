@@ -8,28 +8,28 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from load.chaos import places
-from load.chaos.flock import answered_flock
-from load.chaos.models import ModelFile
-from load.chaos.process import Broken, Process
-from load.chaos.stage import TOPIC, broker, subscribe, worker, workers_on_one_port
-from load.chaos.storm import Storm
-from load.chaos.trouble import Trouble
-from load.ledger import Account, Ledger
-from schemas.prediction import Prediction
+from rookery.load.accounting.ledger import Account, Ledger
+from rookery.load.chaos import results_location as places
+from rookery.load.chaos.fault_injector import FaultInjector
+from rookery.load.chaos.labelled_readings import answered_flock
+from rookery.load.chaos.models import ModelFile
+from rookery.load.chaos.process import ProcessFailedError, RestartableProcess
+from rookery.load.chaos.stage import TOPIC, broker, subscribe, worker, workers_on_one_port
+from rookery.load.chaos.workload import Workload
+from rookery.schemas.prediction import Prediction
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from load.chaos.places import Places
-    from load.chaos.plan import Plan
+    from rookery.load.chaos.plan import ChaosPlan
+    from rookery.load.chaos.results_location import ResultsStores
 
 BROKER_FAULTS: Final = {"duplicate": "0.05", "reorder": "0.1", "delay": "0.05", "lost-ack": "0.02"}
 _LOOK_EVERY_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ChaosOutcome:
     """What was done, and what became of the readings."""
 
     account: Account
@@ -47,8 +47,8 @@ class Outcome:
         return self.account.closed and not self.unsealed and not self.tracebacks
 
 
-def run(plan: Plan) -> Outcome:
-    """Run the plan to its end; raises Broken where a program fails in a way that nobody asked for."""
+def run(plan: ChaosPlan) -> ChaosOutcome:
+    """Run the plan to its end; raises ProcessFailedError where a program fails in a way that nobody asked for."""
     ledger = Ledger()
     with ExitStack() as stack:
         embedded = stack.enter_context(broker(plan, faults=BROKER_FAULTS))
@@ -57,9 +57,9 @@ def run(plan: Plan) -> Outcome:
         where = _where(stack, plan)
         model = ModelFile(plan.folder / "model.ubj")
         workers = workers_on_one_port(stack, plan, where, model.path)
-        trouble = Trouble(plan, workers, model=model, store=where.store)
+        trouble = FaultInjector(plan, workers, model=model, store=where.store)
         subscribe(embedded.ready_file.read_text(), workers[0].ready_file.read_text())
-        storm = Storm(plan, TOPIC, broker=embedded.ready_file.read_text(), flock=flock, ledger=ledger)
+        storm = Workload(plan, TOPIC, broker=embedded.ready_file.read_text(), flock=flock, ledger=ledger)
         with storm:
             trouble.make()
         storm.check()
@@ -67,7 +67,7 @@ def run(plan: Plan) -> Outcome:
         _end(workers)
         models = enter(ledger, where)
         tracebacks = [each for process in (embedded, *workers) for each in process.tracebacks]
-    return Outcome(
+    return ChaosOutcome(
         account=ledger.close(),
         sent=storm.sent,
         survived=trouble.survived,
@@ -79,22 +79,22 @@ def run(plan: Plan) -> Outcome:
     )
 
 
-def _where(stack: ExitStack, plan: Plan) -> Places:
+def _where(stack: ExitStack, plan: ChaosPlan) -> ResultsStores:
     if plan.sink == "folder":
         return places.folder(plan.folder)
     return places.bucket(stack.enter_context(places.store(plan)))
 
 
-def _end(workers: list[Process]) -> None:
+def _end(workers: list[RestartableProcess]) -> None:
     codes = [worker.end(signal.SIGTERM) for worker in workers]
     # What could not be sealed while the disk failed, the next start seals.
     workers[0].start()
     codes.append(workers[0].end(signal.SIGTERM))
     if any(codes):
-        raise Broken(f"workers ended with {codes} after SIGTERM")
+        raise ProcessFailedError(f"workers ended with {codes} after SIGTERM")
 
 
-def settle(plan: Plan, ledger: Ledger, places: Places) -> float:
+def settle(plan: ChaosPlan, ledger: Ledger, places: ResultsStores) -> float:
     """Wait until every reading is found, or the plan's patience ends; returns the seconds that it took."""
     began = time.monotonic()
     while (took := time.monotonic() - began) < plan.settles_within_s:
@@ -104,7 +104,7 @@ def settle(plan: Plan, ledger: Ledger, places: Places) -> float:
     return took
 
 
-def enter(ledger: Ledger, places: Places) -> int:
+def enter(ledger: Ledger, places: ResultsStores) -> int:
     """Enter everything in the ledger once all workers have ended; returns how many models answered."""
     models = set()
     for line in places.lines():

@@ -6,15 +6,15 @@ import json
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 
-from load.chaos.process import Process
+from rookery.load.chaos.process import RestartableProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import ExitStack
     from pathlib import Path
 
-    from load.chaos.places import Places
-    from load.chaos.plan import Plan
+    from rookery.load.chaos.plan import ChaosPlan
+    from rookery.load.chaos.results_location import ResultsStores
 
 TOPIC: Final = "projects/rookery-local/topics/chaos"
 _SUBSCRIPTION: Final = "projects/rookery-local/subscriptions/chaos"
@@ -22,15 +22,15 @@ _ACK_DEADLINE_S: Final = 20
 _ANSWERS_WITHIN_S: Final = 10.0
 
 
-def broker(plan: Plan, *, faults: Mapping[str, str]) -> Process:
+def broker(plan: ChaosPlan, *, faults: Mapping[str, str]) -> RestartableProcess:
     """The embedded broker with some of its faults."""
     options = [f"--{name}={share}" for name, share in faults.items()]
     ready = ["--ready-file", str(plan.folder / "broker.ready")]
-    command = ["broker", "--port=0", f"--seed={plan.seed}", *options, *ready]
-    return Process("broker", command, folder=plan.folder)
+    command = ["rookery.broker", "--port=0", f"--seed={plan.seed}", *options, *ready]
+    return RestartableProcess("broker", command, folder=plan.folder)
 
 
-def worker(name: str, plan: Plan, places: Places, **settings: str) -> Process:
+def worker(name: str, plan: ChaosPlan, places: ResultsStores, **settings: str) -> RestartableProcess:
     """A worker that writes to some places and whose disk fails while the plan's fault file says so."""
     known = {
         "ROOKERY_HOST": "127.0.0.1",
@@ -40,12 +40,16 @@ def worker(name: str, plan: Plan, places: Places, **settings: str) -> Process:
         "CHAOS_FAULT": str(plan.fault),
         **places.settings,
     }
-    return Process(name, ["load.chaos.failing_worker"], folder=plan.folder, settings={**known, **settings})
+    return RestartableProcess(
+        name, ["rookery.load.chaos.failing_worker"], folder=plan.folder, settings={**known, **settings}
+    )
 
 
-def workers_on_one_port(stack: ExitStack, plan: Plan, places: Places, model: Path) -> list[Process]:
+def workers_on_one_port(
+    stack: ExitStack, plan: ChaosPlan, places: ResultsStores, model: Path
+) -> list[RestartableProcess]:
     """Start the workers on one port, as behind one address of a platform that shares requests out."""
-    workers: list[Process] = []
+    workers: list[RestartableProcess] = []
     port = "0"
     for nth in range(plan.workers):
         chosen = {

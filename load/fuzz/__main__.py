@@ -1,4 +1,4 @@
-"""`python -m load.fuzz`: bodies and connections in any number at real workers; exit code 0 only where each was treated as it must be."""
+"""`python -m rookery.load.fuzz`: bodies and connections in any number at real workers; exit code 0 only where each was treated as it must be."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from load.chaos.process import Broken
-from load.footprint import growth
-from load.fuzz import exchange_run
-from load.fuzz.run import run
+from rookery.load.chaos.process import ProcessFailedError
+from rookery.load.footprint import growth
+from rookery.load.fuzz.exchanges import run as exchange_run
+from rookery.load.fuzz.run import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from load.fuzz.run import Findings
+    from rookery.load.fuzz.run import Findings
 
 _SHOWN: Final = 10
 _CONNECTIONS_SHARE: Final = 0.1
@@ -29,7 +29,7 @@ _CONNECTIONS_SHARE: Final = 0.1
 
 def main() -> int:
     """Run once; returns 0 if nothing was found, 1 if something was, 2 if a worker ended."""
-    parser = argparse.ArgumentParser(prog="python -m load.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m rookery.load.fuzz", description=__doc__)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="repeat a run")
     parser.add_argument(
         "--count", type=int, default=200_000, help="bodies and connections to try (default: 200000)"
@@ -49,7 +49,7 @@ def main() -> int:
             _tried("bodies", run, options.seed, max(0, options.count - connections), say),
             _tried("connections on both HTTP paths", exchange_run.run, options.seed, connections, say),
         ]
-    except Broken as error:
+    except ProcessFailedError as error:
         say(f"Broken: {error}")
         return 2
     return int(not all(clean))

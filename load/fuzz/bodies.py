@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.reading import Reading
-from schemas.testing import Birds, spoilt
+from rookery.schemas.reading import Reading
+from rookery.schemas.testing import ReadingFactory, spoilt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ class Bodies:
 
     def __init__(self, seed: int) -> None:
         self._dice = Random(f"bodies/{seed}")  # noqa: S311  repeatable, not secret
-        self._birds = Birds(seed)
+        self._birds = ReadingFactory(seed)
         self._spoilt = spoilt(seed)
         self._number = 0
         self._seed = seed

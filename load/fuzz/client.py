@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from load.fuzz.bodies import Body
+    from rookery.load.fuzz.bodies import Body
 
 _CONNECTIONS: Final = 32
 _ANSWERS_WITHIN_S: Final = 30.0
 
 
-class Connection:
+class FuzzConnection:
     """One kept-alive HTTP/1.1 connection, opened anew where the server closed it."""
 
     def __init__(self, host: str, port: int, *, answers_within: float = _ANSWERS_WITHIN_S) -> None:
@@ -67,7 +67,7 @@ async def post_all(
     host, port = address.removeprefix("http://").rsplit(":", 1)
 
     async def one() -> None:
-        connection = Connection(host, int(port))
+        connection = FuzzConnection(host, int(port))
         for path, body in bodies:
             try:
                 status = await connection.post(path, body.content)

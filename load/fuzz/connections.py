@@ -6,9 +6,18 @@ import base64
 import json
 from typing import TYPE_CHECKING, Final
 
-from load.fuzz.exchange import REFUSED, Ending, Exchange, Request, anything, judged, promised, push
-from schemas.envelope import NotAnEnvelope, wrapped
-from schemas.rejection import Unusable
+from rookery.load.fuzz.exchanges.exchange import (
+    REFUSED,
+    Ending,
+    Exchange,
+    Request,
+    anything,
+    judged,
+    promised,
+    push,
+)
+from rookery.schemas.envelope import InvalidEnvelopeError, wrapped
+from rookery.schemas.rejection import UnusableReadingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +89,7 @@ def predict(dice: Random, body: bytes) -> Exchange:
     """What a push carries, asked of `/predict`, in pieces."""
     try:
         payload = wrapped(body).payload
-    except (NotAnEnvelope, Unusable):
+    except (InvalidEnvelopeError, UnusableReadingError):
         payload = body
     request = Request(payload, target=b"/predict").written()
     return Exchange("predict", tuple(pieces(dice, request)), (frozenset({200, 422}),))

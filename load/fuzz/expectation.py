@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.codec import SCHEMA_ATTRIBUTE, decode, peek_identity
-from schemas.envelope import NotAnEnvelope, wrapped
-from schemas.identity import identity
-from schemas.reading import Reading
-from schemas.rejection import Unusable
+from rookery.schemas.codec import SCHEMA_ATTRIBUTE, decode, peek_identity
+from rookery.schemas.envelope import InvalidEnvelopeError, wrapped
+from rookery.schemas.identity import identity
+from rookery.schemas.reading import Reading
+from rookery.schemas.rejection import UnusableReadingError
 
 if TYPE_CHECKING:
-    from schemas.envelope import Envelope
+    from rookery.schemas.envelope import Envelope
 
 
 def identities(body: bytes) -> set[str] | None:
     """The identities that a pushed body must end as, each in a prediction or a rejection; None if it is no envelope."""
     try:
         return promised(wrapped(body))
-    except NotAnEnvelope:
+    except InvalidEnvelopeError:
         return None
 
 
@@ -27,7 +27,7 @@ def promised(envelope: Envelope) -> set[str]:
     message = envelope.identity
     try:
         decoded = decode(envelope.payload, version=envelope.attributes.get(SCHEMA_ATTRIBUTE))
-    except Unusable:
+    except UnusableReadingError:
         return {_peeked(envelope)}
     if isinstance(decoded, Reading):
         return {identity(decoded.reading_id, message)}
@@ -41,6 +41,6 @@ def promised(envelope: Envelope) -> set[str]:
 def _peeked(envelope: Envelope) -> str:
     try:
         reading_id, _ = peek_identity(envelope.payload)
-    except Unusable:
+    except UnusableReadingError:
         reading_id = None
     return identity(reading_id, envelope.identity)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from load.results import predictions, rejections
-from schemas.segment import OPEN, segments
+from rookery.load.accounting.folder_results import predictions, rejections
+from rookery.schemas.segment import OPEN, segments
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,20 +9,20 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from load.chaos.process import Process
-from load.footprint import Footprint, footprint
-from load.fuzz.bodies import Bodies
-from load.fuzz.client import post_all
-from load.fuzz.expectation import identities
-from load.fuzz.found import Found
-from schemas.envelope import NotAnEnvelope, wrapped
-from schemas.rejection import Unusable
+from rookery.load.chaos.process import RestartableProcess
+from rookery.load.footprint import Footprint, footprint
+from rookery.load.fuzz.bodies import Bodies
+from rookery.load.fuzz.client import post_all
+from rookery.load.fuzz.expectation import identities
+from rookery.load.fuzz.found import Found
+from rookery.schemas.envelope import InvalidEnvelopeError, wrapped
+from rookery.schemas.rejection import UnusableReadingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from load.fuzz.bodies import Body
+    from rookery.load.fuzz.bodies import Body
 
 PUSH: Final = "/"
 PREDICT: Final = "/predict"
@@ -51,10 +51,12 @@ class Findings:
 def run(
     seed: int, count: int, folder: Path, *, told: Callable[[Findings], None] = lambda _: None
 ) -> Findings:
-    """Post so many bodies, and tell of each round; raises load.chaos.process.Broken where the worker ends."""
+    """Post so many bodies, and tell of each round; raises rookery.load.chaos.process.Broken where the worker ends."""
     findings = Findings()
     bodies = iter(Bodies(seed))
-    with Process("worker", ["worker"], folder=folder, settings=settings(folder, "worker")) as worker:
+    with RestartableProcess(
+        "worker", ["rookery.worker"], folder=folder, settings=settings(folder, "worker")
+    ) as worker:
         address = worker.ready_file.read_text()
         found = Found(folder)
         while findings.posted < count:
@@ -76,7 +78,7 @@ def settings(folder: Path, name: str) -> dict[str, str]:
         "ROOKERY_RESULTS": (folder / "predictions").absolute().as_uri(),
         "ROOKERY_REJECTS": (folder / "rejections").absolute().as_uri(),
         "ROOKERY_READY_FILE": str(folder / f"{name}.ready"),
-        "ROOKERY_DUPLICATES_COUNT": str(_REMEMBERED),
+        "ROOKERY_DEDUPLICATION_ROWS": str(_REMEMBERED),
         "ROOKERY_LOG_LEVEL": "ERROR",
     }
 
@@ -113,5 +115,5 @@ def _payload(body: bytes) -> bytes:
     """What a pushed body carries, or the body itself where it carries nothing."""
     try:
         return wrapped(body).payload
-    except (NotAnEnvelope, Unusable):
+    except (InvalidEnvelopeError, UnusableReadingError):
         return body

@@ -1,4 +1,4 @@
-"""`python -m load.hostile`: hostile connections of every sort at a real worker; exit code 0 only where it holds afterwards what it held before."""
+"""`python -m rookery.load.hostile`: hostile connections of every sort at a real worker; exit code 0 only where it holds afterwards what it held before."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 import psutil
 from rich.console import Console
 
-from load.chaos.process import Broken
-from load.hostile.run import AT_ONCE, Plan, run
-from load.hostile.sorts import SORTS
+from rookery.load.chaos.process import ProcessFailedError
+from rookery.load.hostile.run import AT_ONCE, Plan, run
+from rookery.load.hostile.sorts import SORTS
 
 if TYPE_CHECKING:
-    from load.hostile.hostility import Left
+    from rookery.load.hostile.hostility import Left
 
 _SHOWN: Final = 20
 
@@ -36,7 +36,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="rookery-hostile-") as folder:
         try:
             outcome = run(plan, Path(folder), told=lambda left: say(_told(left)))
-        except (Broken, psutil.NoSuchProcess) as error:
+        except (ProcessFailedError, psutil.NoSuchProcess) as error:
             say(f"Broken: {error}")
             return 2
     for each in outcome.troubles[:_SHOWN]:
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m load.hostile", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m rookery.load.hostile", description=__doc__)
     parser.add_argument("--count", type=int, default=10_000, help="connections of each sort (default: 10000)")
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="open at the same time (default: 200)")
     parser.add_argument("--only", default="", help="sorts whose names have this in them")

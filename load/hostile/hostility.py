@@ -10,12 +10,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from load.footprint import Footprint, footprint
-from load.fuzz.connections import alive
-from load.fuzz.exchange_client import played
+from rookery.load.footprint import Footprint, footprint
+from rookery.load.fuzz.connections import alive
+from rookery.load.fuzz.exchanges.client import played
 
 if TYPE_CHECKING:
-    from load.hostile.sorts import Sort
+    from rookery.load.hostile.sorts import Sort
 
 LEFT_BYTES: Final = 20_000_000
 """What a worker may hold more than before, when all are gone."""

@@ -7,16 +7,16 @@ import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from load.chaos.process import Broken, Process
-from load.footprint import Footprint, footprint
-from load.fuzz.run import settings
-from load.hostile.hostility import LEFT_BYTES, Hostility, Left
+from rookery.load.chaos.process import ProcessFailedError, RestartableProcess
+from rookery.load.footprint import Footprint, footprint
+from rookery.load.fuzz.run import settings
+from rookery.load.hostile.hostility import LEFT_BYTES, Hostility, Left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from load.hostile.sorts import Sort
+    from rookery.load.hostile.sorts import Sort
 
 AT_ONCE: Final = 200
 
@@ -57,17 +57,17 @@ class Outcome:
 def run(plan: Plan, folder: Path, *, told: Callable[[Left], None] = lambda _: None) -> Outcome:
     """Attack a worker that writes into a folder, and tell of each sort.
 
-    Raises load.chaos.process.Broken and psutil.NoSuchProcess where the worker ends.
+    Raises rookery.load.chaos.process.Broken and psutil.NoSuchProcess where the worker ends.
     """
     chosen = settings(folder, "worker") | {
-        "ROOKERY_FAST_LANE": str(plan.fast_path).lower(),
+        "ROOKERY_FAST_PATH": str(plan.fast_path).lower(),
         "ROOKERY_LOG_LEVEL": "WARNING",
     }
-    with Process("worker", ["worker"], folder=folder, settings=chosen) as worker:
+    with RestartableProcess("worker", ["rookery.worker"], folder=folder, settings=chosen) as worker:
         address = worker.ready_file.read_text().strip()
         outcome = asyncio.run(_attacked(Hostility(address, worker.pid, at_once=plan.at_once), plan, told))
         if code := worker.end(signal.SIGTERM):
-            raise Broken(f"the worker ended with {code}")
+            raise ProcessFailedError(f"the worker ended with {code}")
         outcome.tracebacks = worker.tracebacks
     return outcome
 

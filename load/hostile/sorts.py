@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from load.fuzz.connections import HTTP_2_PREFACE, TLS_HELLO, alive
-from load.fuzz.exchange import Request
+from rookery.load.fuzz.connections import HTTP_2_PREFACE, TLS_HELLO, alive
+from rookery.load.fuzz.exchanges.exchange import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MEGABYTE: Final = 1_000_000
-_BODY_BYTES: Final = 15_700_000
+_MAX_REQUEST_BYTES: Final = 15_700_000
 _ROW: Final = b'{"bill_length_mm": 39.1}'
 
 
@@ -39,7 +39,7 @@ def _head(*lines: bytes, target: bytes = b"/") -> bytes:
 
 
 def _lengthy(target: bytes = b"/") -> bytes:
-    return _head(b"Content-Length: %d" % _BODY_BYTES, target=target)
+    return _head(b"Content-Length: %d" % _MAX_REQUEST_BYTES, target=target)
 
 
 class _Bodies:

@@ -1,4 +1,4 @@
-"""`python -m load.mixed`: 85 % single readings and 15 % tables over 100 connections at a worker on one core.
+"""`python -m rookery.load.mixed`: 85 % single readings and 15 % tables over 100 connections at a worker on one core.
 
 Exit code 0 only where every message was acknowledged (a full queue may have delayed it), every row is in the results
 once and as the model said beforehand, nothing but observers failed, and memory did not grow.
@@ -14,14 +14,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from load.chaos.process import Broken
-from load.footprint import Footprint, growth
-from load.mixed.run import Order, run
+from rookery.load.chaos.process import ProcessFailedError
+from rookery.load.footprint import Footprint, growth
+from rookery.load.mixed.run import Order, run
 
 
 def main() -> int:
     """Run once; returns 0 if all held, 1 otherwise, 2 if the worker ended by itself."""
-    parser = argparse.ArgumentParser(prog="python -m load.mixed", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m rookery.load.mixed", description=__doc__)
     parser.add_argument("--minutes", type=float, default=2.0, help="how long (default: 2)")
     parser.add_argument(
         "--rate", type=float, default=0.0, help="messages a second at most (default: no bound)"
@@ -47,7 +47,7 @@ def main() -> int:
         )
         try:
             findings = run(order)
-        except Broken as error:
+        except ProcessFailedError as error:
             say(f"Broken: {error}")
             return 2
     say(f"{findings.messages:,} messages, {findings.account.rows:,} rows in {time.monotonic() - began:.0f} s")

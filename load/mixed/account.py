@@ -1,4 +1,4 @@
-"""Account: every row of every message that was sent, until its line is found; what is found is removed from the disk."""
+"""MixedAccount: every row of every message that was sent, until its line is found; what is found is removed from the disk."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 import threading
 from typing import TYPE_CHECKING, Final
 
-from schemas.segment import OPEN, segments, whole
+from rookery.schemas.segment import OPEN, segments, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from load.mixed.traffic import Payload
+    from rookery.load.mixed.traffic import Payload
 
 _LINE: Final = re.compile(
     rb'"message_id":"(\w+)","row":(\w+)[ ,].*?"species":"(\w+)", *"probability":([\d.e-]+)[^\n]*\n'
@@ -22,7 +22,7 @@ _LINE: Final = re.compile(
 _SHOWN: Final = 20
 
 
-class Account:
+class MixedAccount:
     """Which rows are still to be found; bounded by what is in flight, however long it is kept.
 
     `missing` rows were entered and not found yet; `rows` are found as they had to be; `wrong` names the first lines that nobody expected: another answer than the

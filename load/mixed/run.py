@@ -15,17 +15,17 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 from urllib.error import HTTPError
 
-from load.chaos.process import Process
-from load.footprint import Footprint, footprint
-from load.fuzz.client import Connection
-from load.mixed.account import Account
-from load.mixed.traffic import Traffic, answered_traffic
+from rookery.load.chaos.process import RestartableProcess
+from rookery.load.footprint import Footprint, footprint
+from rookery.load.fuzz.client import FuzzConnection
+from rookery.load.mixed.account import MixedAccount
+from rookery.load.mixed.traffic import MixedTraffic, answered_traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-WORKERS: Final = {False: "worker", True: "worker.failing_observers"}
+WORKERS: Final = {False: "rookery.worker", True: "rookery.worker.failing_observers"}
 """The program by whether its observers fail at random."""
 
 CONNECTIONS: Final = 100
@@ -59,10 +59,10 @@ class Order:
 
 
 @dataclass(slots=True)
-class Findings:
+class MixedFindings:
     """What was answered, what the worker held meanwhile, and what became of the rows."""
 
-    account: Account
+    account: MixedAccount
     statuses: Counter[int] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
     messages: int = 0
@@ -75,7 +75,9 @@ class Findings:
     @property
     def good(self) -> bool:
         """Whether all was answered 204 or 429, each row is there once and right, and nothing but observers failed."""
-        failed = [each for each in self.tracebacks if "worker.observer_failures" not in each]
+        failed = [
+            each for each in self.tracebacks if "rookery.worker.observability.observer_failures" not in each
+        ]
         once = len(set(map(_observer, self.tracebacks))) == len(self.tracebacks)
         return (
             self.statuses.keys() <= {_ACKNOWLEDGED, 429}
@@ -85,8 +87,8 @@ class Findings:
         )
 
 
-def run(order: Order) -> Findings:
-    """Run an order to its end; raises load.chaos.process.Broken where the worker ends by itself."""
+def run(order: Order) -> MixedFindings:
+    """Run an order to its end; raises rookery.load.chaos.process.Broken where the worker ends by itself."""
     results = order.folder / "predictions"
     settings = {
         "ROOKERY_PORT": "0",
@@ -98,13 +100,15 @@ def run(order: Order) -> Findings:
         "OTEL_EXPORTER_OTLP_ENDPOINT": _NO_COLLECTOR,
         "FAILING_OBSERVERS_SEED": str(order.seed),
     }
-    worker = Process("worker", [WORKERS[order.failing_observers]], folder=order.folder, settings=settings)
+    worker = RestartableProcess(
+        "worker", [WORKERS[order.failing_observers]], folder=order.folder, settings=settings
+    )
     with ExitStack() as stack:
         with _only_on(order.core):
             stack.enter_context(worker)
         address = worker.ready_file.read_text()
         traffic = answered_traffic(address, Random(order.seed))  # noqa: S311  load needs repeatability, not secrecy
-        findings = Findings(Account(traffic.payloads))
+        findings = MixedFindings(MixedAccount(traffic.payloads))
         asyncio.run(_Sending(order, traffic, findings, worker, address).all())
         findings.causes.update(_causes(address))
         findings.exit_code = worker.end(signal.SIGTERM)
@@ -118,7 +122,12 @@ class _Sending:
     """A hundred connections, and what looks at the worker beside them."""
 
     def __init__(
-        self, order: Order, traffic: Traffic, findings: Findings, worker: Process, address: str
+        self,
+        order: Order,
+        traffic: MixedTraffic,
+        findings: MixedFindings,
+        worker: RestartableProcess,
+        address: str,
     ) -> None:
         self._order = order
         self._traffic = traffic
@@ -141,7 +150,7 @@ class _Sending:
 
     async def _one(self, dice: Random) -> None:
         host, port = self._address.removeprefix("http://").rsplit(":", 1)
-        connection = Connection(host, int(port))
+        connection = FuzzConnection(host, int(port))
         while (number := self._next()) is not None:
             await self._pace(number)
             if self._findings.account.missing > _MOST_UNREAD:
@@ -158,7 +167,7 @@ class _Sending:
                 await asyncio.sleep(_TRIES_AGAIN_S)
         await connection.close()
 
-    async def _posted(self, connection: Connection, body: bytes) -> int:
+    async def _posted(self, connection: FuzzConnection, body: bytes) -> int:
         try:
             status = await connection.post("/", body)
         except (OSError, EOFError, TimeoutError):

@@ -1,4 +1,4 @@
-"""Traffic: single readings and tables whose answers are known beforehand, as bodies of Pub/Sub's push."""
+"""MixedTraffic: single readings and tables whose answers are known beforehand, as bodies of Pub/Sub's push."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.testing import Birds
+from rookery.schemas.testing import ReadingFactory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Payload:
     answers: Sequence[tuple[str, float]]
 
 
-class Traffic:
+class MixedTraffic:
     """Payloads to draw from, again and again, each time as another message."""
 
     def __init__(self, payloads: Sequence[Payload]) -> None:
@@ -56,12 +56,12 @@ class Traffic:
         return json.dumps({"message": message, "subscription": "projects/p/subscriptions/mixed"}).encode()
 
 
-def answered_traffic(address: str, dice: Random) -> Traffic:
+def answered_traffic(address: str, dice: Random) -> MixedTraffic:
     """Make payloads and ask the worker at an address what their rows are, by its `/predict`; raises OSError."""
-    birds = Birds(dice.getrandbits(32))
+    birds = ReadingFactory(dice.getrandbits(32))
     singles: list[dict[str, Any]] = [birds.fields() for _ in range(_SINGLES)]
     tables = [birds.table(dice.randint(*ROWS)).model_dump(exclude_none=True) for _ in range(_TABLES)]
-    return Traffic([_answered(address, json.dumps(each).encode()) for each in (*singles, *tables)])
+    return MixedTraffic([_answered(address, json.dumps(each).encode()) for each in (*singles, *tables)])
 
 
 def _answered(address: str, payload: bytes) -> Payload:

@@ -12,12 +12,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic
 
-from load.simulation.instance import Instance, Request
+from rookery.load.simulation.instance import Request, SimulatedInstance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from load.simulation.service import Service
+    from rookery.load.simulation.service import Service
 
 _TARGET: Final = 0.6
 _WINDOW_S: Final = 60.0
@@ -51,7 +51,7 @@ class Fleet(Generic[Request]):
         answered: Callable[[list[Request], float], None],
         refused: Callable[[list[Request], float], None],
     ) -> None:
-        self.retired: list[Instance[Request]] = []
+        self.retired: list[SimulatedInstance[Request]] = []
         self.starts = 0
         self._service = service
         self._platform = platform
@@ -59,7 +59,7 @@ class Fleet(Generic[Request]):
         self._at = at
         self._tell = answered
         self._refused = refused
-        self._instances: deque[Instance[Request]] = deque()
+        self._instances: deque[SimulatedInstance[Request]] = deque()
         self._starting = 0
         self._pending: deque[tuple[Request, float]] = deque()
         self._loads: deque[tuple[float, float]] = deque(maxlen=int(_WINDOW_S))
@@ -78,7 +78,7 @@ class Fleet(Generic[Request]):
         return len(self._pending)
 
     @property
-    def everyone(self) -> list[Instance[Request]]:
+    def everyone(self) -> list[SimulatedInstance[Request]]:
         """All that ever were."""
         return [*self.retired, *self._instances]
 
@@ -111,7 +111,7 @@ class Fleet(Generic[Request]):
         self._start(min(wanted, self._platform.max_instances) - self.ready - self._starting, now)
         self._end_idle(now)
 
-    def _free(self) -> Instance[Request] | None:
+    def _free(self) -> SimulatedInstance[Request] | None:
         for _ in range(len(self._instances)):
             instance = self._instances[0]
             self._instances.rotate(-1)
@@ -132,12 +132,12 @@ class Fleet(Generic[Request]):
 
     def _add(self, now: float) -> None:
         self.starts += 1
-        made: Instance[Request] = Instance(
+        made: SimulatedInstance[Request] = SimulatedInstance(
             self._service, self._rows, at=self._at, answered=self._answered, ready_at=now
         )
         self._instances.append(made)
 
-    def _answered(self, _instance: Instance[Request], requests: list[Request], now: float) -> None:
+    def _answered(self, _instance: SimulatedInstance[Request], requests: list[Request], now: float) -> None:
         self._tell(requests, now)
         self._serve_pending(now)
 

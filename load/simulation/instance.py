@@ -1,4 +1,4 @@
-"""Instance: one worker under simulated time: group commit, and a sink that gathers."""
+"""SimulatedInstance: one worker under simulated time: group commit, and a sink that gathers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from load.simulation.service import Service
+    from rookery.load.simulation.service import Service
 
 Request = TypeVar("Request")
 
 
-class Instance(Generic[Request]):
+class SimulatedInstance(Generic[Request]):
     """Takes requests of `rows` readings each and answers them in groups; `busy` sums the seconds of its core.
 
     `at(moment, act)` calls `act(moment)` then; `answered(requests, moment)` hears of those that are durable.
@@ -25,7 +25,7 @@ class Instance(Generic[Request]):
         rows: int,
         *,
         at: Callable[[float, Callable[[float], None]], None],
-        answered: Callable[[Instance[Request], list[Request], float], None],
+        answered: Callable[[SimulatedInstance[Request], list[Request], float], None],
         ready_at: float,
     ) -> None:
         self.in_flight = 0
@@ -84,14 +84,14 @@ class Instance(Generic[Request]):
         """Begin a write where the pace allows it, or come back when it does."""
         if self._writing or not self._gathered:
             return
-        enough = len(self._gathered) * self._rows >= self._service.object_lines
+        enough = len(self._gathered) * self._rows >= self._service.flush_rows
         self._writing = True
         begin = now if enough else max(now, self._next_write)
         self._at(begin, self._begin_write)
 
     def _begin_write(self, now: float) -> None:
         block, self._gathered = self._gathered, []
-        self._next_write = now + self._service.object_seconds
+        self._next_write = now + self._service.flush_interval_seconds
         self.objects += 1
         self._at(now + self._service.write, lambda then: self._written(block, then))
 

@@ -14,8 +14,8 @@ MEASURED: Final = Path(__file__).parent / "service-2026-11-23.toml"
 class Service:
     """Seconds of one core for a batch, for each of its messages and each of its rows; `start` until one is ready.
 
-    `write` is what making a block durable takes. Where `object_seconds` is 0 (a folder), a batch waits for that;
-    else a sink gathers: one write begins each `object_seconds`, or sooner for `object_lines`.
+    `write` is what making a block durable takes. Where `flush_interval_seconds` is 0 (a folder), a batch waits for that;
+    else a sink gathers: one write begins each `flush_interval_seconds`, or sooner for `flush_rows`.
     """
 
     per_batch: float
@@ -23,8 +23,8 @@ class Service:
     per_row: float
     start: float = 2.0
     write: float = 0.08
-    object_seconds: float = 0.25
-    object_lines: int = 1000
+    flush_interval_seconds: float = 0.25
+    flush_rows: int = 1000
     batch_rows: int = 4096
     machine: str = ""
     date: str = ""
@@ -36,7 +36,7 @@ class Service:
     @property
     def gathers(self) -> bool:
         """Whether the sink gathers what batches hand it."""
-        return self.object_seconds > 0
+        return self.flush_interval_seconds > 0
 
 
 def measured(path: Path = MEASURED) -> Service:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from worker.settings import Settings
+    from rookery.worker.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

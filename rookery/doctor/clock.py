@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 GOOGLE: Final = "https://pubsub.googleapis.com/"
 BAD_SECONDS: Final = 10.0
-"""What a token's times may be off (`worker.oidc.SKEW_SECONDS`)."""
+"""What a token's times may be off (`rookery.worker.auth.oidc.SKEW_SECONDS`)."""
 
 POOR_SECONDS: Final = 2.0
 _MEND: Final = "Let the machine keep time: `timedatectl set-ntp true`."

@@ -11,17 +11,17 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from publisher.errors import BadTopicError
-from publisher.settings import PublisherSettings
-from publisher.topics import topic_path
 from rookery.doctor import clock, dead_letters, identity, model, sinks, subscription
 from rookery.doctor.case import Case
 from rookery.doctor.finding import Finding, Level, error, unseen
-from rookery.doctor.pubsub import OutOfReach, PubSub
-from rookery.errors import NOT_GOOD, Trouble
-from rookery.provision import Route
-from schemas.printable import printable
-from worker.settings import Settings
+from rookery.doctor.pubsub import OutOfReachError, PubSub
+from rookery.environment.provision import Route
+from rookery.errors import NOT_GOOD, UserError
+from rookery.publisher.errors import BadTopicError
+from rookery.publisher.settings import PublisherSettings
+from rookery.publisher.topics import topic_path
+from rookery.schemas.output.printable import printable
+from rookery.worker.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,13 +33,13 @@ _PUBLISH: Final = ("pubsub.topics.publish",)
 def run(
     topic: str, *, project: str | None = None, subscription_name: str | None = None, broker: str | None = None
 ) -> int:
-    """Examine the configuration of the environment and print it; returns the exit code, raises Trouble."""
+    """Examine the configuration of the environment and print it; returns the exit code, raises UserError."""
     # What the worker's own parts would log is said here in findings.
-    logging.getLogger("worker").addHandler(logging.NullHandler())
+    logging.getLogger("rookery.worker").addHandler(logging.NullHandler())
     try:
         name = topic_path(topic, project)
     except BadTopicError as bad:
-        raise Trouble(str(bad)) from None
+        raise UserError(str(bad)) from None
     return tell(list(_examined(name, subscription_name, broker)))
 
 
@@ -70,7 +70,7 @@ def examine(case: Case) -> Iterator[Finding]:
     try:
         with PubSub(case.broker) as pubsub:
             yield from _over_pubsub(case, pubsub)
-    except OutOfReach as away:
+    except OutOfReachError as away:
         yield error(f"Pub/Sub cannot be examined: {away}.", "Is it running, and do the credentials reach it?")
         return
     yield from clock.clock(case)

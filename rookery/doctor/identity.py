@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rookery.doctor.finding import error, ok, warning
-from worker.auth import KeysUnavailable, loopback, unsafe
+from rookery.worker.auth.policy import KeysUnavailableError, loopback, unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rookery.doctor.case import Case
     from rookery.doctor.finding import Finding
-    from worker.settings import Settings
+    from rookery.worker.settings import Settings
 
 
 def guard(case: Case) -> Iterator[Finding]:
@@ -57,19 +57,19 @@ def _by_cloud_run(case: Case) -> Finding:
 
 def _keys(settings: Settings) -> Finding:
     """Fetch the signing keys as the worker would."""
-    from worker.signing_keys import SigningKeys  # noqa: PLC0415  needed with tokens only
+    from rookery.worker.auth.jwks import JwksClient  # noqa: PLC0415  needed with tokens only
 
     async def fetch() -> None:
-        async with SigningKeys(settings.push_keys_url) as keys:
+        async with JwksClient(settings.push_jwks_url) as keys:
             await keys.key("any")
 
     try:
         asyncio.run(fetch())
-    except KeysUnavailable as unavailable:
+    except KeysUnavailableError as unavailable:
         return error(
-            f"{unavailable}.", "Let the worker reach ROOKERY_PUSH_KEYS_URL; until then pushes get 503."
+            f"{unavailable}.", "Let the worker reach ROOKERY_PUSH_JWKS_URL; until then pushes get 503."
         )
-    return ok(f"the signing keys at {settings.push_keys_url} can be fetched")
+    return ok(f"the signing keys at {settings.push_jwks_url} can be fetched")
 
 
 def pushes(case: Case, push: PushConfig) -> Iterator[Finding]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rookery.doctor.finding import error, ok
-from worker.artifacts import ModelRefused, load
-from worker.model_source import BadModelAddress, ModelUnreachable, source_of
+from rookery.worker.models.choose import source_of
+from rookery.worker.models.loader import ModelRefusedError, load
+from rookery.worker.models.source import ModelAddressError, ModelUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,11 +21,11 @@ def model(case: Case) -> Iterator[Finding]:
     address = case.settings.model
     try:
         found = load(source_of(address).fetch().artifact)
-    except BadModelAddress as bad:
+    except ModelAddressError as bad:
         yield error(f"ROOKERY_MODEL={bad}.", "The worker does not start like this.")
-    except ModelUnreachable as unreachable:
+    except ModelUnreachableError as unreachable:
         yield error(f"{unreachable}.", "Until then the last good model answers, and /readyz says degraded.")
-    except ModelRefused as refused:
+    except ModelRefusedError as refused:
         yield error(
             f"the model {address} is refused: {'; '.join(refused.reasons)}.",
             "`rookery model push` or `rookery model rollback`; until then the last good model answers.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from google.api_core import exceptions as api
 from google.auth.exceptions import GoogleAuthError
 
-from rookery.provision import clients
+from rookery.environment.provision import clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _CALL: Final[dict[str, Any]] = {"timeout": 5.0, "retry": None}
 
 
-class OutOfReach(Exception):  # noqa: N818  it reads as what it says of Pub/Sub
+class OutOfReachError(Exception):
     """Pub/Sub does not answer, or not to us; says which."""
 
 
@@ -31,7 +31,7 @@ class PubSub:
         try:
             self._topics, self._subscriptions = clients(self._broker)
         except GoogleAuthError as error:
-            raise OutOfReach(f"there are no credentials: {error}") from None
+            raise OutOfReachError(f"there are no credentials: {error}") from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -39,18 +39,18 @@ class PubSub:
         self._topics.transport.close()  # type: ignore[no-untyped-call]  # generated code
 
     def has_topic(self, name: str) -> bool:
-        """Whether a topic is there; raises OutOfReach."""
+        """Whether a topic is there; raises OutOfReachError."""
         return self._asked(lambda: self._topics.get_topic(topic=name, **_CALL)) is not None
 
     def subscription(self, name: str) -> Subscription | None:
-        """Return a subscription, None where there is none; raises OutOfReach."""
+        """Return a subscription, None where there is none; raises OutOfReachError."""
         found: Subscription | None = self._asked(
             lambda: self._subscriptions.get_subscription(subscription=name, **_CALL)
         )
         return found
 
     def listeners(self, topic: str) -> list[str]:
-        """Name the subscriptions of a topic, none where it is not there; raises OutOfReach."""
+        """Name the subscriptions of a topic, none where it is not there; raises OutOfReachError."""
         request = {"topic": topic}
         return (
             self._asked(lambda: list(self._topics.list_topic_subscriptions(request=request, **_CALL))) or []
@@ -77,7 +77,7 @@ class PubSub:
             return None
         except (api.GoogleAPICallError, GoogleAuthError) as error:
             where = self._broker or "pubsub.googleapis.com"
-            raise OutOfReach(f"{where}: {getattr(error, 'message', None) or error}") from None
+            raise OutOfReachError(f"{where}: {getattr(error, 'message', None) or error}") from None
 
     def _iam(self, question: Callable[[], Any]) -> Any:
         try:

@@ -78,7 +78,7 @@ def _topic(name: str, topic: str, pubsub: PubSub) -> Finding:
 
 
 def _bucket(name: str, bucket: str) -> Finding:
-    from worker.bucket_model import TROUBLE, said  # noqa: PLC0415  half a second that folders save
+    from rookery.worker.models.gcs_source import TROUBLE, said  # noqa: PLC0415  half a second that folders save
 
     mend = (
         f"gcloud storage buckets add-iam-policy-binding gs://{bucket} --role=roles/storage.objectUser"
@@ -100,8 +100,8 @@ def _bucket(name: str, bucket: str) -> Finding:
 
 def _lacking(bucket: str) -> set[str] | None:
     """Name the permissions that we lack; None where the server knows none. Raises what the library raises."""
-    from worker.bucket_model import CALL  # noqa: PLC0415  see above
-    from worker.storage_client import storage_client  # noqa: PLC0415  see above
+    from rookery.worker.models.gcs_source import CALL  # noqa: PLC0415  see above
+    from rookery.worker.storage_client import storage_client  # noqa: PLC0415  see above
 
     client = storage_client()
     try:

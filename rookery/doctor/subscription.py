@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from rookery.doctor.case import Case
     from rookery.doctor.finding import Finding
-    from worker.settings import Settings
+    from rookery.worker.settings import Settings
 
 _PREDICT_SECONDS: Final = 1.0
-"""What a batch may take before it is written; see `rookery_predict_seconds`."""
+"""What a batch may take before it is written; see `rookery_inference_seconds`."""
 
 
 def route(case: Case, subscription: Subscription) -> Iterator[Finding]:
@@ -56,8 +56,8 @@ def patience(case: Case, subscription: Subscription) -> Iterator[Finding]:
     mend = f"gcloud pubsub subscriptions update --ack-deadline=SECONDS {subscription.name}"
     if deadline < budget:
         yield error(
-            f"the ack deadline is {deadline} s, and a batch may take {budget:g} s (ROOKERY_OBJECT_SECONDS +"
-            f" ROOKERY_WRITE_SECONDS + {_PREDICT_SECONDS:g} s): what is durable is delivered again.",
+            f"the ack deadline is {deadline} s, and a batch may take {budget:g} s (ROOKERY_FLUSH_INTERVAL_SECONDS +"
+            f" ROOKERY_WRITE_TIMEOUT_SECONDS + {_PREDICT_SECONDS:g} s): what is durable is delivered again.",
             f"{mend}, more than {budget:g}",
         )
     elif deadline < settings.ack_deadline_seconds:
@@ -71,4 +71,4 @@ def patience(case: Case, subscription: Subscription) -> Iterator[Finding]:
 
 def batch_seconds(settings: Settings) -> float:
     """The longest that a batch waits, predicts and writes, in seconds."""
-    return settings.object_seconds + settings.write_seconds + _PREDICT_SECONDS
+    return settings.flush_interval_seconds + settings.write_timeout_seconds + _PREDICT_SECONDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from rookery.watch.cli import watch
+from rookery.commands.watch import watch
 
 if __name__ == "__main__":
     typer.run(watch)

@@ -17,18 +17,18 @@ import aiohttp
 import orjson
 from aiohttp import web
 
-from load.results import BrokenResults
-from rookery.errors import Trouble
-from worker.host_policy import HostPolicy
+from rookery.errors import UserError
+from rookery.load.accounting.folder_results import BrokenResultsError
+from rookery.worker.auth.host_policy import HostPolicy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from aiohttp.typedefs import Handler, Middleware
 
-    from rookery.watch.neighbours import Neighbours
-    from rookery.watch.picture import Picture
-    from rookery.watch.source import Source
+    from rookery.watch.source import ResultsSource
+    from rookery.watch.state import PageState
+    from rookery.watch.stats_sources import StatsSources
 
 log: Final = logging.getLogger(__name__)
 
@@ -45,18 +45,18 @@ _SAFE: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchedResults:
     """What one page shows."""
 
-    source: Source
-    picture: Picture
-    neighbours: Neighbours
+    source: ResultsSource
+    picture: PageState
+    neighbours: StatsSources
 
 
 class WatchServer:
     """Follows a source and tells every open page, once a second, where there is news."""
 
-    def __init__(self, watched: Watched, *, allowed_hosts: Sequence[str] = ()) -> None:
+    def __init__(self, watched: WatchedResults, *, allowed_hosts: Sequence[str] = ()) -> None:
         """Store what is watched, and the names that the page is served by beside loopback's; `serving` begins."""
         self._watched = watched
         self._allowed_hosts = allowed_hosts
@@ -66,7 +66,7 @@ class WatchServer:
 
     @asynccontextmanager
     async def serving(self, host: str, port: int) -> AsyncIterator[str]:
-        """Serve while the context is open and give the address; raises Trouble where it cannot listen."""
+        """Serve while the context is open and give the address; raises UserError where it cannot listen."""
         app = web.Application(middlewares=[_door(HostPolicy.of(host, self._allowed_hosts))])
         app.on_response_prepare.append(_safely)
         app.add_routes([web.get(path, self._file) for path in (*_FILES, "/plotly.min.js")])
@@ -84,7 +84,7 @@ class WatchServer:
             try:
                 await site.start()
             except OSError as error:
-                raise Trouble(
+                raise UserError(
                     f"Cannot listen on {host}:{port}: {error.strerror}.", hint="--port names another."
                 ) from None
             async with aiohttp.ClientSession() as client:
@@ -124,7 +124,7 @@ class WatchServer:
         source = self._watched.source
         try:
             self._watched.picture.take(source.predictions.fresh(), source.rejections.fresh())
-        except BrokenResults as error:
+        except BrokenResultsError as error:
             self._trouble = str(error)
         except Exception as error:  # noqa: BLE001  a source afar raises whatever its client raises
             self._trouble = f"{type(error).__name__}: {error}"
@@ -189,8 +189,8 @@ async def _safely(_: web.Request, response: web.StreamResponse) -> None:
 
 
 def _plotly() -> Path:
-    """Plotly's own JavaScript, as its Python package ships it; raises Trouble."""
+    """Plotly's own JavaScript, as its Python package ships it; raises UserError."""
     found = find_spec("plotly")
     if found is None or found.origin is None:
-        raise Trouble("plotly is not installed.", hint="pip install 'rookery[watch]' brings it.")
+        raise UserError("plotly is not installed.", hint="pip install 'rookery[watch]' brings it.")
     return Path(found.origin).parent / "package_data" / "plotly.min.js"

@@ -1,4 +1,4 @@
-"""Source: where the page's predictions and rejections are read, and what that is called."""
+"""ResultsSource: where the page's predictions and rejections are read, and what that is called."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from load.results import local_path, predictions, rejections
-from rookery.errors import Trouble
-from schemas.prediction import Prediction
-from schemas.rejection import Rejection
+from rookery.errors import UserError
+from rookery.load.accounting.folder_results import local_path, predictions, rejections
+from rookery.schemas.prediction import Prediction
+from rookery.schemas.rejection import Rejection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from google.pubsub_v1 import SubscriberClient
 
-    from load.results import Results
+    from rookery.load.accounting.folder_results import ResultsReader
 
 _PREDICTIONS: Final = "predictions"
 _REJECTIONS: Final = "rejections"
@@ -29,17 +29,17 @@ _ANSWERS_WITHIN_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ResultsSource:
     """Both kinds of results, and the address that a person knows them by."""
 
     name: str
-    predictions: Results[Prediction]
-    rejections: Results[Rejection]
+    predictions: ResultsReader[Prediction]
+    rejections: ResultsReader[Rejection]
 
 
 @contextmanager
-def opened(where: str, rejects: str | None = None, *, broker: str | None = None) -> Iterator[Source]:
-    """Open a folder, `gs://bucket/prefix` or `pubsub://project/topic`; raises Trouble.
+def opened(where: str, rejects: str | None = None, *, broker: str | None = None) -> Iterator[ResultsSource]:
+    """Open a folder, `gs://bucket/prefix` or `pubsub://project/topic`; raises UserError.
 
     Without `rejects` these are looked for beside the results: `predictions` and `rejections` below a folder or
     prefix (or side by side), `<topic>-rejections` beside a topic. A topic is read over a subscription of the page's own,
@@ -56,7 +56,7 @@ def opened(where: str, rejects: str | None = None, *, broker: str | None = None)
             with _topics(where, rejects, broker) as source:
                 yield source
         case _:
-            raise Trouble(f"{where}: a folder, gs://bucket/prefix or pubsub://project/topic is needed.")
+            raise UserError(f"{where}: a folder, gs://bucket/prefix or pubsub://project/topic is needed.")
 
 
 def beside(where: str) -> tuple[str, str]:
@@ -68,37 +68,37 @@ def beside(where: str) -> tuple[str, str]:
     return f"{plain}/{_PREDICTIONS}", f"{plain}/{_REJECTIONS}"
 
 
-def _folders(where: str, rejects: str | None) -> Source:
+def _folders(where: str, rejects: str | None) -> ResultsSource:
     try:
         folder = local_path(where).absolute()
         refused = None if rejects is None else local_path(rejects)
     except ValueError as error:
-        raise Trouble(f"{error}.") from None
+        raise UserError(f"{error}.") from None
     if refused is None:
         results, refused = map(Path, beside(str(folder)))
     else:
         results = folder
-    return Source(str(where), predictions(results), rejections(refused))
+    return ResultsSource(str(where), predictions(results), rejections(refused))
 
 
 @contextmanager
-def _buckets(where: str, rejects: str | None) -> Iterator[Source]:
+def _buckets(where: str, rejects: str | None) -> Iterator[ResultsSource]:
     try:
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  half a second that a folder saves
 
-        from load.bucket_results import ResultsBucket  # noqa: PLC0415  the same
-        from worker.storage_client import storage_client  # noqa: PLC0415  the same
+        from rookery.load.accounting.bucket_results import ResultsBucket  # noqa: PLC0415  the same
+        from rookery.worker.storage_client import storage_client  # noqa: PLC0415  the same
     except ImportError as error:
-        raise Trouble(
+        raise UserError(
             f"gs:// needs {error.name}.", hint="pip install 'rookery[storage]' brings it."
         ) from None
     results, refused = beside(where) if rejects is None else (where, rejects)
     try:
         client = storage_client()
     except (GoogleAuthError, OSError) as error:
-        raise Trouble(f"{where}: {error}") from error
+        raise UserError(f"{where}: {error}") from error
     try:
-        yield Source(
+        yield ResultsSource(
             where,
             ResultsBucket(results, Prediction, client=client),
             ResultsBucket(refused, Rejection, client=client),
@@ -108,12 +108,12 @@ def _buckets(where: str, rejects: str | None) -> Iterator[Source]:
 
 
 @contextmanager
-def _topics(where: str, rejects: str | None, broker: str | None) -> Iterator[Source]:
+def _topics(where: str, rejects: str | None, broker: str | None) -> Iterator[ResultsSource]:
     from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415  half a second that a folder saves
     from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  the same
 
-    from load.topic_results import ResultsTopic  # noqa: PLC0415  the same
-    from rookery.provision import clients  # noqa: PLC0415  the same
+    from rookery.environment.provision import clients  # noqa: PLC0415  the same
+    from rookery.load.accounting.topic_results import ResultsTopic  # noqa: PLC0415  the same
 
     topics = [_topic(where), _topic(rejects or f"{where}-rejections")]
     with ExitStack() as stack:
@@ -125,8 +125,8 @@ def _topics(where: str, rejects: str | None, broker: str | None) -> Iterator[Sou
                 _subscription(stack, subscriber, topic, expires=broker is None) for topic in topics
             ]
         except (GoogleAPIError, GoogleAuthError) as error:
-            raise Trouble(f"{where} cannot be watched: {error}") from error
-        yield Source(
+            raise UserError(f"{where} cannot be watched: {error}") from error
+        yield ResultsSource(
             where,
             ResultsTopic(predicted, Prediction, client=subscriber),
             ResultsTopic(rejected, Rejection, client=subscriber),
@@ -148,5 +148,5 @@ def _topic(address: str) -> str:
     parts = urlsplit(address)
     topic = parts.path.strip("/")
     if not (parts.netloc and topic) or "/" in topic:
-        raise Trouble(f"{address}: pubsub://project/topic is needed.")
+        raise UserError(f"{address}: pubsub://project/topic is needed.")
     return f"projects/{parts.netloc}/topics/{topic}"

@@ -9,8 +9,8 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import pubsub_v1
 
-from broker.server import EmbeddedBroker
-from broker.testing import RecordingEndpoint
+from rookery.broker.server import EmbeddedBroker
+from rookery.broker.testing import RecordingEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

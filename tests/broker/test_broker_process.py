@@ -1,4 +1,4 @@
-"""`python -m broker` as its user meets it."""
+"""`python -m rookery.broker` as its user meets it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-COMMAND = [sys.executable, "-m", "broker"]
+COMMAND = [sys.executable, "-m", "rookery.broker"]
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from broker.server import EmbeddedBroker
+from rookery.broker.server import EmbeddedBroker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from broker.testing import RecordingEndpoint
+from rookery.broker.testing import RecordingEndpoint
 
 if TYPE_CHECKING:
     # The fixture's class lives beside it; tests are not a package.

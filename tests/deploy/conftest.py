@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from publisher.settings import EMULATOR_VARIABLE
-from worker.settings import Settings
+from rookery.publisher.settings import EMULATOR_VARIABLE
+from rookery.worker.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

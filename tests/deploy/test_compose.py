@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,10 @@ import typer.main
 import yaml
 from gcp_storage_emulator.__main__ import prepare_args_parser
 
-from broker.__main__ import _parser as broker_options
-from publisher.settings import EMULATOR_VARIABLE
+from rookery.broker.__main__ import _parser as broker_options
 from rookery.cli import app
-from worker.settings import Settings
+from rookery.publisher.settings import EMULATOR_VARIABLE
+from rookery.worker.settings import Settings
 
 FILE = Path(__file__).parents[2] / "docker-compose.yml"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text())["services"]
@@ -58,14 +59,15 @@ def test_commands_exist_with_their_options(name: str) -> None:
 def test_the_other_programs_take_their_words(root: Path) -> None:
     """Broker and storage emulator know their options, and Locust's file is there."""
     program, *words = SERVICES["broker"]["command"]
-    assert (root / program / "__main__.py").exists()
+    assert importlib.util.find_spec(f"{program}.__main__")
     assert broker_options().parse_args(words).host == "0.0.0.0"  # noqa: S104  inside a container
     program, *words = SERVICES["storage"]["command"]
     assert program == "gcp_storage_emulator"
     parser, _ = prepare_args_parser()
     assert str(parser.parse_args(words).port) == "9023"
     locust = SERVICES["locust"]["command"]
-    assert (root / locust[locust.index("-f") + 1]).exists()
+    file = Path(locust[locust.index("-f") + 1])
+    assert (root / file.relative_to("rookery")).exists()
 
 
 def test_images_are_stages_of_the_dockerfile(root: Path) -> None:
@@ -129,7 +131,7 @@ def test_who_is_waited_for_can_say_that_it_is_healthy(root: Path, routes: set[tu
     assert [name for name in waited if "healthcheck" not in SERVICES[name]] == []
     assert ("GET", "/readyz") in routes
     for name in ("storage", "broker", "locust"):
-        assert (root / SERVICES[name]["healthcheck"]["test"][2]).exists()
+        assert (root / "deploy" / "image" / SERVICES[name]["healthcheck"]["test"][2]).exists()
 
 
 def test_profiles_add_and_never_take_away() -> None:

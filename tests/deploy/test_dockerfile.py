@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from worker.settings import Settings
+from rookery.worker.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ def test_the_image_serves_as_nobody_on_the_settings_port(shipped: str) -> None:
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", shipped, flags=re.MULTILINE)
     assert f"EXPOSE {Settings.model_fields['port'].default}" in shipped
     assert "ROOKERY_PORT" not in shipped, "it would win over Cloud Run's PORT"
-    assert 'ENTRYPOINT ["python3", "-m", "worker"]' in shipped
+    assert 'ENTRYPOINT ["python3", "-P", "-m", "rookery.worker"]' in shipped
     assert "STOPSIGNAL SIGTERM" in shipped
 
 
@@ -68,8 +68,8 @@ def test_dependencies_come_by_hash_and_before_code(dockerfile: str) -> None:
     assert len(pip) == 3
     assert all('"--require-hashes"' in each and '"--only-binary"' in each for each in pip)
     for stage in dockerfile.split("\nFROM ")[1:]:
-        if '"pip"' in stage and "COPY . ." in stage:
-            assert stage.index('"pip"') < stage.index("COPY . .")
+        if '"pip"' in stage and "COPY rookery" in stage:
+            assert stage.index('"pip"') < stage.index("COPY rookery")
 
 
 def _kept(ignore: str, path: str) -> bool:

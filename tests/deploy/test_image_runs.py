@@ -184,9 +184,7 @@ def test_it_classifies_as_nobody_on_a_read_only_root_and_stops_in_time(container
 
 def test_every_optional_part_that_production_uses_can_be_imported(engine: Engine, image: str) -> None:
     """Nothing that was slimmed away is missed: the sinks, the model store and token checks import with bytecode alone."""
-    parts = (
-        "worker.app, google.cloud.storage, google.pubsub_v1, google.auth.jwt, cryptography.hazmat, xgboost"
-    )
+    parts = "rookery.worker.app, google.cloud.storage, google.pubsub_v1, google.auth.jwt, cryptography.hazmat, xgboost"
     said = engine.run(
         *("podman", "run", "--rm", "--network", "host", "--read-only", "--entrypoint", "python3", image),
         *("-W", "error::ImportWarning", "-c", f"import {parts}; print('all there')"),

@@ -18,9 +18,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from schemas.codec import decode
-from training.testing import variant
-from worker.settings import SHIPPED_MODEL
+from rookery.schemas.codec import decode
+from rookery.training.testing import variant
+from rookery.worker.settings import SHIPPED_MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -168,7 +168,9 @@ def worker(folder: Path, model: Path) -> Iterator[str]:
         "ROOKERY_MODEL": str(model),
         "ROOKERY_READY_FILE": str(told),
     }
-    process = subprocess.Popen([sys.executable, "-m", "worker"], env=environment, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rookery.worker"], env=environment, stderr=subprocess.PIPE
+    )
     try:
         assert process.stderr is not None
         # Its log says `ready` after the file is written.

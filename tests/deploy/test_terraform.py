@@ -14,11 +14,11 @@ import pytest
 from google.cloud.run_v2 import Service
 from google.pubsub_v1 import Subscription, Topic
 
-from rookery.provision import Route
-from schemas.prediction import Prediction
-from schemas.reading import ISLANDS, SEXES, SPECIES, Reading
-from worker.metrics import Metrics
-from worker.settings import Settings
+from rookery.environment.provision import Route
+from rookery.schemas.prediction import Prediction
+from rookery.schemas.reading import ISLANDS, SEXES, SPECIES, Reading
+from rookery.worker.observability.metrics import Metrics
+from rookery.worker.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -169,7 +169,7 @@ def test_a_request_ends_before_its_deadline() -> None:
     """Cloud Run gives a push up before Pub/Sub does, and after the worker has had time for its slowest write."""
     (less,) = re.findall(r"timeout = \"\$\{var\.ack_deadline_seconds - (\d+)\}s\"", TEXT["worker.tf"])
     deadline = VARIABLES["ack_deadline_seconds"]["default"] - int(less)
-    assert Settings.model_fields["write_seconds"].default < deadline < ROUTE.ack_deadline_s
+    assert Settings.model_fields["write_timeout_seconds"].default < deadline < ROUTE.ack_deadline_s
 
 
 GRANTED = {
@@ -210,7 +210,11 @@ def test_alerts_and_charts_ask_metrics_that_exist(root: Path) -> None:
     exposed = set(re.findall(r"^(rookery_\w+)[ {]", rendered, flags=re.MULTILINE))
     families = set(re.findall(r"^# TYPE (rookery_\w+)", rendered, flags=re.MULTILINE))
     # Drift is compared when somebody asks and there is a model; its names stand in the code.
-    families |= set(re.findall(r'"(rookery_drift_\w+)"', (root / "worker" / "drift_gauges.py").read_text()))
+    families |= set(
+        re.findall(
+            r'"(rookery_drift_\w+)"', (root / "worker" / "observability" / "drift_gauges.py").read_text()
+        )
+    )
     asked = set(re.findall(r"\brookery_[a-z_]+", TEXT["alerts.tf"] + TEXT["dashboard.tf"]))
     assert len(asked) > 5
     assert asked <= exposed | families

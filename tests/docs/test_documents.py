@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer.main
 
-from publisher.topics import LOCAL_TOPIC
-from rookery import child
 from rookery.cli import app
-from rookery.provision import clients
-from rookery.reference import documents as reference
+from rookery.environment import process as child
+from rookery.environment.provision import clients
+from rookery.publisher.topics import LOCAL_TOPIC
+from tools.reference import documents as reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

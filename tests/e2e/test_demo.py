@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from load.results import predictions, rejections
-from publisher.topics import LOCAL_PROJECT
-from rookery import child
-from rookery.traffic import RUSHES
+from rookery.demo.traffic import RUSHES
+from rookery.environment import process as child
+from rookery.load.accounting.folder_results import predictions, rejections
+from rookery.publisher.topics import LOCAL_PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +92,7 @@ def _children(pid: int) -> list[psutil.Process]:
     """Wait until the process has children."""
     parent = psutil.Process(pid)
     while parent.is_running():
-        found = [each for each in parent.children() if "worker" in each.cmdline()]
+        found = [each for each in parent.children() if "rookery.worker" in each.cmdline()]
         if found:
             return found
     raise AssertionError("the demo ended before it began")

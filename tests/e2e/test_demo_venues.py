@@ -14,24 +14,24 @@ from google.cloud.storage import Client
 from rich.console import Console
 from rich.status import Status
 
-from load.bucket_results import ResultsBucket
-from load.results import BrokenResults, predictions
-from rookery.demo import Plan, play
-from rookery.errors import Trouble
-from rookery.stage import Folders
-from rookery.venue import opened
-from schemas.prediction import Prediction
-from worker.storage_testing.server import StorageServer
+from rookery.demo.run import DemoOptions, play
+from rookery.environment.local import Folders
+from rookery.environment.results_location import opened
+from rookery.errors import UserError
+from rookery.load.accounting.bucket_results import ResultsBucket
+from rookery.load.accounting.folder_results import BrokenResultsError, predictions
+from rookery.schemas.prediction import Prediction
+from storage_emulator.server import StorageServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from rookery.report import Report
+    from rookery.demo.report import DemoReport
 
 OF_THE_RUN = {"message_id", "published_at", "predicted_at", "features"}
 """What differs from run to run, wherever the results go: the broker's ids, the clock, and which readings of a batch
-are repeated beside their prediction (ROOKERY_ECHO_ROWS)."""
+are repeated beside their prediction (ROOKERY_FEATURE_SAMPLE_ROWS)."""
 
 
 @pytest.fixture(autouse=True)
@@ -62,8 +62,8 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     server.stop()
 
 
-def played(root: Path, where: str) -> Report:
-    return play(Plan(results=where), Folders(root), Status("", console=Console(quiet=True)))
+def played(root: Path, where: str) -> DemoReport:
+    return play(DemoOptions(results=where), Folders(root), Status("", console=Console(quiet=True)))
 
 
 def lines(found: Iterable[Prediction]) -> list[str]:
@@ -102,7 +102,7 @@ def test_a_topic_gets_the_same_lines_as_the_folder(folder_lines: list[str], tmp_
 def test_storage_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With its address, before anything is published."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
-    with pytest.raises(Trouble, match=r"gs://penguins/run cannot be used at http://127\.0\.0\.1:9"):
+    with pytest.raises(UserError, match=r"gs://penguins/run cannot be used at http://127\.0\.0\.1:9"):
         played(tmp_path, "gs://penguins/run")
 
 
@@ -137,6 +137,8 @@ def test_a_bucket_is_read_like_a_folder(monkeypatch: pytest.MonkeyPatch) -> None
         assert [one.reading_id for one in results.every()] == ["r1", "r2", "r2", "r3"]
         assert [one.reading_id for one in results] == ["r1", "r2", "r3"]
         store("p/z.ndjson.gz", line("r4"), line("r5", species=None))
-        with pytest.raises(BrokenResults, match=r"gs://b/p/z\.ndjson\.gz, line 2, is no prediction: species"):
+        with pytest.raises(
+            BrokenResultsError, match=r"gs://b/p/z\.ndjson\.gz, line 2, is no prediction: species"
+        ):
             list(results)
         client.close()

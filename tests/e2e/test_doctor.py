@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rookery.doctor.examination import run
-from rookery.provision import Provisioner, Route, clients
+from rookery.environment.provision import Provisioner, Route, clients
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,15 +9,15 @@ import threading
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from load.ledger import Ledger
-from load.results import predictions, rejections
-from publisher.client import ReadingPublisher
-from publisher.settings import PublisherSettings
-from rookery import child
-from rookery.birds import flock
-from rookery.provision import Provisioner, Route
-from rookery.traffic import Traffic
-from rookery.verdicts import Verdicts
+from rookery.dataset.readings import flock
+from rookery.demo.results_tracker import ResultsTracker
+from rookery.demo.traffic import Traffic
+from rookery.environment import process as child
+from rookery.environment.provision import Provisioner, Route
+from rookery.load.accounting.folder_results import predictions, rejections
+from rookery.load.accounting.ledger import Ledger
+from rookery.publisher.client import ReadingPublisher
+from rookery.publisher.settings import PublisherSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def test_a_worker_drains_and_its_successor_finishes(tmp_path: Path) -> None:
     """SIGTERM under load ends the worker within 10 s; all that it acknowledged is durable; the next one closes the account."""
     results, rejects = tmp_path / "results", tmp_path / "rejects"
     ledger = Ledger()
-    verdicts = Verdicts(predictions(results), rejections(rejects), ledger)
+    verdicts = ResultsTracker(predictions(results), rejections(rejects), ledger)
     with child.broker(tmp_path) as broker, child.worker(tmp_path, results=results, rejects=rejects) as first:
         address, at = broker.address(), first.address()
         route = Route(topic=TOPIC, push_to=f"{at}/", min_backoff_s=0.1, max_backoff_s=1.0)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from broker.server import EmbeddedBroker
-from publisher.client import ReadingPublisher
-from publisher.settings import PublisherSettings
-from schemas.segment import segments, whole
-from schemas.testing import Birds
-from worker.app import running
-from worker.settings import Settings
+from rookery.broker.server import EmbeddedBroker
+from rookery.publisher.client import ReadingPublisher
+from rookery.publisher.settings import PublisherSettings
+from rookery.schemas.segment import segments, whole
+from rookery.schemas.testing import ReadingFactory
+from rookery.worker.app import running
+from rookery.worker.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ TOPIC = "projects/rookery-local/topics/signed"
 
 def publish(address: str, count: int) -> None:
     with ReadingPublisher(TOPIC, settings=PublisherSettings(broker=address)) as publisher:
-        for reading in Birds(1).readings(count, prefix="signed"):
+        for reading in ReadingFactory(1).readings(count, prefix="signed"):
             publisher.publish(reading)
 
 
@@ -51,7 +51,7 @@ async def test_signed_pushes_arrive_and_unsigned_ones_do_not(
             push_auth="oidc",
             push_audience=audience,
             push_service_account=PUSHER,
-            push_keys_url=f"http://{broker.address}/oauth2/v3/certs",
+            push_jwks_url=f"http://{broker.address}/oauth2/v3/certs",
         )
         async with running(settings) as address:
             subscription = {
@@ -77,5 +77,5 @@ async def test_signed_pushes_arrive_and_unsigned_ones_do_not(
                 assert answer.status == 401
             async with aiohttp.ClientSession(address) as scraper, scraper.get("/metrics") as scraped:
                 told = await scraped.text()
-    assert 'rookery_denied_total{cause="absent"} 1.0' in told
+    assert 'rookery_auth_failures_total{cause="absent"} 1.0' in told
     assert predicted(tmp_path / "results") == {f"signed-{nth}" for nth in range(50)}

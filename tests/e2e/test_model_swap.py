@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import numpy as np
 
-from schemas.codec import decode, encode
-from schemas.features import matrix
-from schemas.testing import Birds
-from training.testing import variant
-from worker.app import running
-from worker.artifacts import SHIPPED, load
-from worker.settings import Settings
+from rookery.schemas.codec import decode, encode
+from rookery.schemas.features import matrix
+from rookery.schemas.testing import ReadingFactory
+from rookery.training.testing import variant
+from rookery.worker.app import running
+from rookery.worker.models.loader import SHIPPED, load
+from rookery.worker.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
 
-    from worker.booster import BoosterClassifier
+    from rookery.worker.inference.xgboost_classifier import XGBoostClassifier
 
 ARTIFACTS = [SHIPPED.read_bytes(), *(variant(SHIPPED.read_bytes(), rounds=count) for count in (4, 8, 16))]
 SWAPS = 12
@@ -56,12 +56,12 @@ async def test_models_swapped_under_load_lose_nothing_and_sign_their_own_answers
         model_cache=tmp_path / "cache",
         model_refresh_seconds=0.01,
     )
-    birds = [Birds(nth).reading(reading_id=f"{nth}") for nth in range(50)]
+    birds = [ReadingFactory(nth).reading(reading_id=f"{nth}") for nth in range(50)]
     done = asyncio.Event()
     answered, one_more = 0, threading.Condition()
     serving, loads_that_blocked = threading.get_ident(), 0
 
-    def loaded(source: Path | bytes) -> BoosterClassifier:
+    def loaded(source: Path | bytes) -> XGBoostClassifier:
         """Load once two pushes for each device were answered meanwhile: if they waited for it, all would hang."""
         nonlocal loads_that_blocked
         if threading.get_ident() == serving:
@@ -86,7 +86,7 @@ async def test_models_swapped_under_load_lose_nothing_and_sign_their_own_answers
             nth += 1
 
     async with running(settings) as address, aiohttp.ClientSession(address) as client:
-        monkeypatch.setattr("worker.model_store.load", loaded)
+        monkeypatch.setattr("rookery.worker.models.refresher.load", loaded)
         devices = [asyncio.create_task(device(client, name)) for name in range(DEVICES)]
         for nth in range(1, SWAPS + 1):
             lay(model, ARTIFACTS[1][:-nth])

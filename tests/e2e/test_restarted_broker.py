@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 import pytest
 
-from load.results import predictions
-from rookery.loading.emulator import NoEmulator, emulator
-from rookery.outcomes.chosen import Chosen
-from rookery.outcomes.export import export
-from rookery.outcomes.names import Labels
-from schemas.codec import encode, in_base64
-from schemas.testing import Birds
-from worker.app import running
-from worker.settings import Settings
+from rookery.load.accounting.folder_results import predictions
+from rookery.load_test.emulator import NoEmulatorError, emulator
+from rookery.results.export import export
+from rookery.results.id_set import Labels
+from rookery.results.query import SelectedPredictions
+from rookery.schemas.codec import encode, in_base64
+from rookery.schemas.testing import ReadingFactory
+from rookery.worker.app import running
+from rookery.worker.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from load.results import ResultsFolder
-    from schemas.prediction import Prediction
+    from rookery.load.accounting.folder_results import ResultsFolder
+    from rookery.schemas.prediction import Prediction
 
 READINGS: Final = 7
 PROJECT: Final = "v1/projects/p"
@@ -33,7 +33,7 @@ TOPIC: Final = "projects/p/topics/readings"
 
 async def published(broker: str, worker: str, seed: int) -> list[str]:
     """Publish readings without reading_id, each as a message of its own; gives the messages' ids."""
-    messages = [{"data": in_base64(encode(bird))} for bird in Birds(seed).readings(READINGS)]
+    messages = [{"data": in_base64(encode(bird))} for bird in ReadingFactory(seed).readings(READINGS)]
     subscription = {"topic": TOPIC, "pushConfig": {"pushEndpoint": worker}}
     async with aiohttp.ClientSession(f"http://{broker}/", raise_for_status=True) as client:
         await client.put(f"{PROJECT}/topics/readings", json={})
@@ -64,8 +64,11 @@ async def test_readings_without_an_id_are_all_recorded_after_a_restart_of_the_em
                 with emulator(tmp_path) as google:
                     ids.append(await published(google.address, f"{worker}/", start))
                     await asyncio.to_thread(recorded, found, start * READINGS)
-            except NoEmulator as missing:
+            except NoEmulatorError as missing:
                 pytest.skip(str(missing))
     assert ids[0] == ids[1]
     assert len([*found]) == 2 * READINGS
-    assert export(Chosen(f"{tmp_path}/results"), tmp_path / "birds.csv", labels=Labels()) == 2 * READINGS
+    assert (
+        export(SelectedPredictions(f"{tmp_path}/results"), tmp_path / "birds.csv", labels=Labels())
+        == 2 * READINGS
+    )

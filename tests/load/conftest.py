@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from load.ledger import Account
-from load.pulse import Beat
-from load.record import Record, RunFolder, books
-from load.samples import Sample
+from rookery.load.accounting.ledger import Account
+from rookery.load.report.run_folder import RunFolder, RunRecord, books
+from rookery.load.report.sample import Sample
+from rookery.load.swarm.per_second_stats import SecondStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 
-def beat(second: int) -> Beat:
-    return Beat(
+def beat(second: int) -> SecondStats:
+    return SecondStats(
         at=1000.0 + second,
         users=10,
         readings=100 * second,
@@ -52,7 +52,7 @@ def sample(second: int) -> Sample:
     )
 
 
-def record(shape: str, account: Account) -> Record:
+def record(shape: str, account: Account) -> RunRecord:
     row: dict[str, Any] = {
         "name": "publish -> durable",
         "num_requests": 100,
@@ -73,7 +73,7 @@ def record(shape: str, account: Account) -> Record:
         "versions": {"locust": "2.47.0"},
         "load": 0.5,
     }
-    return Record(
+    return RunRecord(
         shape=shape,
         target="broker",
         began="2026-11-23 12:00:00 UTC",

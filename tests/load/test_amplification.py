@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from load.amplification.cases import ATTRIBUTE_BYTES, CASES, MOST_ATTRIBUTES, MOST_BYTES, Case, mixed
-from load.amplification.run import MOST_RESIDENT, cost
-from schemas.envelope import wrapped
+from rookery.load.amplification.cases import (
+    ATTRIBUTE_BYTES,
+    CASES,
+    MOST_ATTRIBUTES,
+    MOST_BYTES,
+    CostlyMessage,
+    mixed,
+)
+from rookery.load.amplification.run import MOST_RESIDENT, cost
+from rookery.schemas.envelope import wrapped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +45,7 @@ OTHERS = (
 )
 
 
-def named(name: str) -> Case:
+def named(name: str) -> CostlyMessage:
     (case,) = (each for each in CASES if each.name == name)
     return case
 
@@ -47,7 +54,7 @@ def named(name: str) -> Case:
     "case", [*map(named, (*LONG, *OTHERS)), *map(mixed, range(6))], ids=lambda case: case.name
 )
 def test_any_message_within_pubsubs_limits_stays_within_bounds_of_memory_and_lines(
-    case: Case, tmp_path: Path
+    case: CostlyMessage, tmp_path: Path
 ) -> None:
     """It is acknowledged, in 600 MB, as a few times its bytes and a kilobyte a line; readings beside it pass by."""
     found = cost(case, tmp_path)
@@ -60,7 +67,7 @@ def test_any_message_within_pubsubs_limits_stays_within_bounds_of_memory_and_lin
 
 
 @pytest.mark.parametrize("case", [*CASES, *map(mixed, range(6))], ids=lambda case: case.name)
-def test_every_case_is_within_pubsubs_limits(case: Case) -> None:
+def test_every_case_is_within_pubsubs_limits(case: CostlyMessage) -> None:
     """Ten million bytes, a hundred attributes of a thousand; and the same message each time."""
     envelope = wrapped(case.body())
     payload = envelope.payload

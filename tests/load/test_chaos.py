@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from load.chaos.failing_worker import FAULT_FILE, failing
-from load.chaos.models import SHIPPED, ModelFile
-from load.chaos.plan import Plan
-from load.chaos.process import Broken, Process
-from load.chaos.run import run
-from load.chaos.trouble import DRAINED, KILLED
-from schemas.artifact import NotAnArtifact, unseal
+from rookery.load.chaos.failing_worker import FAULT_FILE, failing
+from rookery.load.chaos.fault_injector import DRAINED, KILLED
+from rookery.load.chaos.models import SHIPPED, ModelFile
+from rookery.load.chaos.plan import ChaosPlan
+from rookery.load.chaos.process import ProcessFailedError, RestartableProcess
+from rookery.load.chaos.run import run
+from rookery.schemas.artifact import InvalidArtifactError, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def test_the_ledger_closes_over_a_storm(tmp_path: Path) -> None:
     """Killed workers, a failing disk, broken models, duplicates and spoilt readings: nothing lost, nothing wrong."""
-    outcome = run(Plan(seed=4, seconds=5, folder=tmp_path, kills=5, least_kills=2, settles_within_s=30))
+    outcome = run(ChaosPlan(seed=4, seconds=5, folder=tmp_path, kills=5, least_kills=2, settles_within_s=30))
     account = outcome.account
     assert (account.lost, account.wrong, account.unknown) == ((), (), ())
     assert account.published == account.predicted + account.rejected > 2_000
@@ -38,20 +38,20 @@ def test_the_ledger_closes_over_a_storm(tmp_path: Path) -> None:
 def test_both_good_models_are_whole_and_a_corrupt_one_is_not(tmp_path: Path) -> None:
     """What is swapped in is another artifact; what is corrupted is found by its checksum."""
     file = ModelFile(tmp_path / "model.ubj")
-    dice = Plan(seed=1, seconds=1, folder=tmp_path).dice("model")
+    dice = ChaosPlan(seed=1, seconds=1, folder=tmp_path).dice("model")
     assert file.path.read_bytes() == SHIPPED.read_bytes()
     file.swap()
     assert unseal(file.path.read_bytes()) != unseal(SHIPPED.read_bytes())
     for _ in range(20):
         file.corrupt(dice)
-        with pytest.raises(NotAnArtifact):
+        with pytest.raises(InvalidArtifactError):
             unseal(file.path.read_bytes())
 
 
 def test_a_program_that_ends_by_itself_is_said_to_be_broken(tmp_path: Path) -> None:
     """A run does not go on over a worker that nobody killed."""
-    with pytest.raises(Broken, match="nothing did not become ready"):
-        Process("nothing", ["load.chaos.nothing"], folder=tmp_path).start()
+    with pytest.raises(ProcessFailedError, match="nothing did not become ready"):
+        RestartableProcess("nothing", ["rookery.load.chaos.nothing"], folder=tmp_path).start()
 
 
 @pytest.mark.parametrize("sync", [os.fsync, os.fdatasync])

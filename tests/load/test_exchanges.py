@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from load.fuzz import codings, framing
-from load.fuzz.connections import alive
-from load.fuzz.exchange import REFUSED, Ending, Exchange, Request
-from load.fuzz.exchange_client import Answers, parsed
-from load.fuzz.exchange_run import complaints, difference, run
-from load.fuzz.exchanges import KINDS, Exchanges
+from rookery.load.fuzz.connections import alive
+from rookery.load.fuzz.exchanges import codings, framing
+from rookery.load.fuzz.exchanges.client import Answers, parsed
+from rookery.load.fuzz.exchanges.exchange import REFUSED, Ending, Exchange, Request
+from rookery.load.fuzz.exchanges.generator import KINDS, Exchanges
+from rookery.load.fuzz.exchanges.run import complaints, difference, run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from load.footprint import Footprint, footprint, growth
+from rookery.load.footprint import Footprint, footprint, growth
 
 
 def test_steady_memory_is_no_leak_and_a_warm_up_is_not_looked_at() -> None:

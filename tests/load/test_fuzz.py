@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from load.fuzz.bodies import Bodies
-from load.fuzz.expectation import identities
-from load.fuzz.run import run
-from schemas.envelope import Envelope
+from rookery.load.fuzz.bodies import Bodies
+from rookery.load.fuzz.expectation import identities
+from rookery.load.fuzz.run import run
+from rookery.schemas.envelope import Envelope
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from load.footprint import Footprint
-from load.hostile.hostility import LEFT_BYTES, LEFT_FILES, Hostility, Left
-from load.hostile.run import Outcome, Plan, run
-from load.hostile.sorts import SORTS, Sort
+from rookery.load.footprint import Footprint
+from rookery.load.hostile.hostility import LEFT_BYTES, LEFT_FILES, Hostility, Left
+from rookery.load.hostile.run import Outcome, Plan, run
+from rookery.load.hostile.sorts import SORTS, Sort
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from load.mixed.account import Account
-from load.mixed.run import Findings, Order, run
-from load.mixed.traffic import Payload
+from rookery.load.mixed.account import MixedAccount
+from rookery.load.mixed.run import MixedFindings, Order, run
+from rookery.load.mixed.traffic import Payload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def test_singles_beside_tables_are_answered_whatever_observers_do(
     assert findings.statuses[204] == findings.messages == 300
     assert findings.account.rows > 2 * findings.messages
     assert findings.good
-    assert ("ObserverFault" in (tmp_path / "worker.log").read_text()) is failing_observers
+    assert ("ObserverFaultError" in (tmp_path / "worker.log").read_text()) is failing_observers
 
 
 def line(row: int, species: str, probability: str) -> bytes:
@@ -41,7 +41,7 @@ def line(row: int, species: str, probability: str) -> bytes:
 
 def test_every_row_that_was_sent_has_to_be_found() -> None:
     """A line makes its row found; what has no whole line yet is missing."""
-    account = Account(TABLE)
+    account = MixedAccount(TABLE)
     account.expect("m1x0", 0)
     account.enter(line(0, "Adelie", "0.5") + line(1, "Gentoo", "0.75")[:-1])
     assert (account.rows, account.missing, account.wrong) == (1, 1, [])
@@ -65,20 +65,20 @@ def test_every_row_that_was_sent_has_to_be_found() -> None:
 )
 def test_a_line_that_nobody_expected_is_named(found: bytes, said: str) -> None:
     """Another answer, a repetition, a row from nowhere, a line that is none."""
-    account = Account(TABLE)
+    account = MixedAccount(TABLE)
     account.expect("m1x0", 0)
     account.enter(found)
     assert account.wrong == [said]
     assert account.wrongs == 1
 
 
-def findings(**found: Any) -> Findings:
+def findings(**found: Any) -> MixedFindings:
     """A run of one message that went well, but for what is given."""
-    return replace(Findings(Account(TABLE), Counter({204: 1}), messages=1), **found)
+    return replace(MixedFindings(MixedAccount(TABLE), Counter({204: 1}), messages=1), **found)
 
 
 def observer_failure(observer: str) -> str:
-    return f'worker: {{"message":"observer {observer} failed","logger":"worker.observer_failures","exception":"..."}}'
+    return f'worker: {{"message":"observer {observer} failed","logger":"rookery.worker.observability.observer_failures","exception":"..."}}'
 
 
 @pytest.mark.parametrize(

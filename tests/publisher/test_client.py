@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from publisher.client import ReadingPublisher, new_reading_id
-from publisher.errors import (
+from rookery.publisher.client import ReadingPublisher, new_reading_id
+from rookery.publisher.errors import (
     BadMessageError,
     ClosedError,
     NoSuchTopicError,
     NotAllowedError,
-    NotPublishedError,
     PublishError,
     RefusedError,
     UnansweredError,
     UnreachableError,
 )
-from publisher.message import MAX_PAYLOAD
-from publisher.settings import PublisherSettings
-from schemas.codec import DecodedTable, decode
-from schemas.testing import Birds
+from rookery.publisher.failure import NotPublishedError
+from rookery.publisher.message import MAX_PAYLOAD
+from rookery.publisher.settings import PublisherSettings
+from rookery.schemas.codec import DecodedTable, decode
+from rookery.schemas.testing import ReadingFactory
 
 if TYPE_CHECKING:
-    from publisher.message import Message
+    from rookery.publisher.message import OutgoingMessage
     from tests.publisher.conftest import StagedPubSub, Topic
 
 TOPIC = "projects/rookery-test/topics/readings"
@@ -42,7 +42,7 @@ def settings_for(broker: str, **settings: float) -> PublisherSettings:
 
 def test_a_reading_and_a_table_arrive_as_they_were_sent(topic: Topic) -> None:
     """What the broker delivers decodes to what was published, with the schema's version and own attributes."""
-    birds = Birds(seed=1)
+    birds = ReadingFactory(seed=1)
     reading, table = birds.reading(reading_id=new_reading_id()), birds.table(3, prefix="t")
     with ReadingPublisher(topic.name, settings=PublisherSettings(broker=topic.broker)) as publisher:
         ids = {
@@ -64,7 +64,7 @@ def test_a_reading_and_a_table_arrive_as_they_were_sent(topic: Topic) -> None:
 
 def test_closing_at_once_loses_nothing(topic: Topic) -> None:
     """Ten thousand readings published and closed without a look at any receipt all arrive, once each."""
-    readings = Birds(seed=2).readings(10_000, prefix="bird")
+    readings = ReadingFactory(seed=2).readings(10_000, prefix="bird")
     with ReadingPublisher(topic.name, settings=PublisherSettings(broker=topic.broker)) as publisher:
         for reading in readings:
             publisher.publish(reading)
@@ -75,11 +75,11 @@ def test_closing_at_once_loses_nothing(topic: Topic) -> None:
 def test_a_program_that_forgets_to_close_loses_nothing(topic: Topic) -> None:
     """The last readings leave before the interpreter does, though the client's threads are daemons."""
     program = f"""
-from publisher.client import ReadingPublisher
-from publisher.settings import PublisherSettings
-from schemas.testing import Birds
+from rookery.publisher.client import ReadingPublisher
+from rookery.publisher.settings import PublisherSettings
+from rookery.schemas.testing import ReadingFactory
 publisher = ReadingPublisher({topic.name!r}, settings=PublisherSettings(broker={topic.broker!r}, batch_wait_s=0.2))
-for reading in Birds(seed=3).readings(5):
+for reading in ReadingFactory(seed=3).readings(5):
     publisher.publish(reading)
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
@@ -89,7 +89,7 @@ for reading in Birds(seed=3).readings(5):
 def test_publishing_blocks_at_the_limit(staged: StagedPubSub) -> None:
     """With ten in flight the eleventh waits until answers come, and nothing piles up in memory."""
     staged.go.clear()
-    readings = Birds(seed=4).readings(25)
+    readings = ReadingFactory(seed=4).readings(25)
     settings = settings_for(
         staged.address, in_flight_messages=10, batch_messages=5, give_up_s=20, attempt_s=20
     )
@@ -118,7 +118,7 @@ def test_publishing_blocks_at_the_limit(staged: StagedPubSub) -> None:
 def test_a_broker_that_dies_surfaces_in_time_with_every_reading(staged: StagedPubSub) -> None:
     """Close raises one typed error that names each reading without a message id, within the stated bound."""
     staged.go.clear()
-    readings = Birds(seed=5).readings(50, prefix="lost")
+    readings = ReadingFactory(seed=5).readings(50, prefix="lost")
     settings = settings_for(staged.address)
     publisher = ReadingPublisher(TOPIC, settings=settings)
     for reading in readings:
@@ -151,7 +151,7 @@ def test_every_refusal_has_its_type(
     """What Google's client raises comes as one of ours, and says whether the next message would fare better."""
     staged.failure = status
     with ReadingPublisher(TOPIC, settings=settings_for(staged.address)) as publisher:
-        receipt = publisher.publish(Birds(seed=6).reading())
+        receipt = publisher.publish(ReadingFactory(seed=6).reading())
         with pytest.raises(error) as caught:
             receipt.result()
     assert caught.value.hopeless is hopeless
@@ -161,7 +161,7 @@ def test_an_answer_that_never_comes_is_a_failure_in_time(staged: StagedPubSub) -
     """A server that takes the request and says nothing ends in UnansweredError, not in waiting for ever."""
     staged.go.clear()
     with ReadingPublisher(TOPIC, settings=settings_for(staged.address)) as publisher:
-        failure = publisher.publish(Birds(seed=7).reading()).exception()
+        failure = publisher.publish(ReadingFactory(seed=7).reading()).exception()
     assert isinstance(failure, UnansweredError)
 
 
@@ -177,7 +177,7 @@ class MuteTransport:
     def reach(self, timeout_s: float) -> None:
         raise UnreachableError(self.address, timeout_s)
 
-    def send(self, message: Message) -> Future[str]:
+    def send(self, message: OutgoingMessage) -> Future[str]:
         assert message.payload
         self.answers.append(Future())
         return self.answers[-1]
@@ -191,7 +191,7 @@ def test_a_transport_that_dies_cannot_hold_close_for_ever() -> None:
     settings = settings_for("nowhere", give_up_s=0.1, attempt_s=0.1)
     transport = MuteTransport()
     publisher = ReadingPublisher(TOPIC, settings=settings, transport=transport)
-    receipt = publisher.publish(Birds(seed=8).reading(reading_id="one"))
+    receipt = publisher.publish(ReadingFactory(seed=8).reading(reading_id="one"))
     with pytest.raises(NotPublishedError) as caught:
         publisher.close()
     assert [failure.source.reading_id for failure in caught.value.failures] == ["one"]
@@ -204,7 +204,7 @@ def test_a_transport_that_dies_cannot_hold_close_for_ever() -> None:
 def test_who_was_told_of_a_failure_is_not_told_again(staged: StagedPubSub) -> None:
     """A failure that a receipt told is the caller's; flush raises the others only, and each once."""
     staged.failure = grpc.StatusCode.INVALID_ARGUMENT
-    birds = Birds(seed=9)
+    birds = ReadingFactory(seed=9)
     with ReadingPublisher(TOPIC, settings=settings_for(staged.address)) as publisher:
         told = publisher.publish(birds.reading(reading_id="told"))
         publisher.publish(birds.reading(reading_id="untold"))
@@ -222,7 +222,7 @@ def test_a_bad_message_is_stopped_before_it_harms_its_neighbours(staged: StagedP
             publisher.publish_payload(
                 b"x" * (MAX_PAYLOAD + 1), {"googly": "x", "topic": "x", "long": "x" * 1025}
             )
-        publisher.publish(Birds(seed=10).reading())
+        publisher.publish(ReadingFactory(seed=10).reading())
     assert len(caught.value.rules) == 4
     assert staged.messages == 1
 
@@ -230,11 +230,11 @@ def test_a_bad_message_is_stopped_before_it_harms_its_neighbours(staged: StagedP
 def test_a_closed_publisher_takes_nothing(staged: StagedPubSub) -> None:
     """Publishing after close is a typed error, and closing again does nothing."""
     publisher = ReadingPublisher(TOPIC, settings=settings_for(staged.address))
-    publisher.publish(Birds(seed=11).reading())
+    publisher.publish(ReadingFactory(seed=11).reading())
     publisher.close()
     publisher.close()
     with pytest.raises(ClosedError):
-        publisher.publish(Birds(seed=11).reading())
+        publisher.publish(ReadingFactory(seed=11).reading())
     assert staged.messages == 1
 
 
@@ -249,7 +249,7 @@ def test_nobody_there_is_said_in_time() -> None:
 
 def test_importing_the_library_costs_no_google() -> None:
     """A device that only builds readings pays for Google's client when it first publishes, not before."""
-    program = "import sys, publisher.client, publisher.cli; sys.exit('grpc' in sys.modules or 'rich' in sys.modules)"
+    program = "import sys, rookery.publisher.client, rookery.publisher.commands.publish; sys.exit('grpc' in sys.modules or 'rich' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
 
 

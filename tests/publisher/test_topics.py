@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from publisher.errors import BadTopicError
-from publisher.settings import PublisherSettings
-from publisher.topics import topic_path
+from rookery.publisher.errors import BadTopicError
+from rookery.publisher.settings import PublisherSettings
+from rookery.publisher.topics import topic_path
 
 FULL = "projects/p/topics/readings"
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from broker.server import EmbeddedBroker
-from publisher.client import ReadingPublisher
-from publisher.settings import PublisherSettings
-from rookery.provision import clients
-from schemas.testing import Birds
+from rookery.broker.server import EmbeddedBroker
+from rookery.environment.provision import clients
+from rookery.publisher.client import ReadingPublisher
+from rookery.publisher.settings import PublisherSettings
+from rookery.schemas.testing import ReadingFactory
 
 if TYPE_CHECKING:
     import pytest
@@ -33,7 +33,7 @@ async def sent(*, tracing: bool) -> dict[str, str]:
             with trace.get_tracer("test").start_as_current_span("measuring") as span:
                 assert span.get_span_context().is_valid
                 with ReadingPublisher(TOPIC, settings=settings) as publisher:
-                    publisher.publish(Birds(1).reading())
+                    publisher.publish(ReadingFactory(1).reading())
             answer = subscriber.pull(subscription=subscription, max_messages=1, timeout=5, retry=None)
             topics.transport.close()
             found = dict(answer.received_messages[0].message.attributes)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rookery import child
+from rookery.environment import process as child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

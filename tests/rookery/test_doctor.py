@@ -15,9 +15,9 @@ from rookery.doctor import clock, identity, model
 from rookery.doctor.case import Case
 from rookery.doctor.examination import examine, run, tell
 from rookery.doctor.finding import Level, error
-from rookery.provision import Provisioner, Route, clients
-from worker.settings import Settings
-from worker.storage_testing.server import StorageServer
+from rookery.environment.provision import Provisioner, Route, clients
+from rookery.worker.settings import Settings
+from storage_emulator.server import StorageServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,7 +102,7 @@ def test_an_open_door_is_an_error(broker: str, route: Route, case: Callable[...,
 def test_an_audience_unset_is_an_error(broker: str, route: Route, case: Callable[..., Case]) -> None:
     """So that nobody finds out by 401."""
     provide(broker, Route(topic=route.topic, push_to=route.push_to, service_account=ACCOUNT))
-    settings = {**OIDC, "push_keys_url": f"http://{broker}/oauth2/v3/certs"}
+    settings = {**OIDC, "push_jwks_url": f"http://{broker}/oauth2/v3/certs"}
     assert found(case(**settings)) == []
     sentence, disagreement = found(case(**{**settings, "push_audience": ""}))
     assert "ROOKERY_PUSH_AUDIENCE" in sentence
@@ -114,7 +114,7 @@ def test_a_subscription_without_token_is_an_error(
 ) -> None:
     """The worker would refuse each of its pushes."""
     provide(broker, route)
-    settings = {**OIDC, "push_keys_url": f"http://{broker}/oauth2/v3/certs"}
+    settings = {**OIDC, "push_jwks_url": f"http://{broker}/oauth2/v3/certs"}
     assert "sends no token" in only_error(case(**settings))
     assert "sends no token" in only_error(case(push_auth="cloud-run-iam"))
 
@@ -124,7 +124,7 @@ def test_another_audience_or_account_is_an_error(
 ) -> None:
     """Both are named, and what each side says."""
     provide(broker, Route(topic=route.topic, push_to=route.push_to, service_account="other@p.example"))
-    settings = {**OIDC, "push_keys_url": f"http://{broker}/oauth2/v3/certs"}
+    settings = {**OIDC, "push_jwks_url": f"http://{broker}/oauth2/v3/certs"}
     audience, account = found(case(**{**settings, "push_audience": "https://worker.example"}))
     assert f"tokens say {route.push_to}, the worker wants https://worker.example" in audience
     assert f"tokens say other@p.example, the worker wants {ACCOUNT}" in account
@@ -133,7 +133,7 @@ def test_another_audience_or_account_is_an_error(
 def test_keys_out_of_reach_are_an_error(broker: str, route: Route, case: Callable[..., Case]) -> None:
     """Until they can be fetched, pushes get 503."""
     provide(broker, Route(topic=route.topic, push_to=route.push_to, service_account=ACCOUNT))
-    assert "cannot be fetched" in only_error(case(**OIDC, push_keys_url=f"http://{broker}/nothing"))
+    assert "cannot be fetched" in only_error(case(**OIDC, push_jwks_url=f"http://{broker}/nothing"))
 
 
 def test_pushing_in_the_clear_is_an_error_in_production(case: Callable[..., Case]) -> None:
@@ -157,7 +157,7 @@ def test_an_ack_deadline_below_the_batch_budget_is_an_error(
 ) -> None:
     """What became durable would come again, and slow the whole subscription."""
     provide(broker, Route(topic=route.topic, push_to=route.push_to, ack_deadline_s=10))
-    assert "a batch may take 21.25 s" in only_error(case(write_seconds=20.0))
+    assert "a batch may take 21.25 s" in only_error(case(write_timeout_seconds=20.0))
     assert "the worker counts on 60 s" in only_error(case())
     assert found(case(ack_deadline_seconds=10)) == []
 

@@ -9,7 +9,7 @@ import pytest
 
 FRAME = """
 import sys, types, rookery.cli
-from rookery.errors import Trouble
+from rookery.errors import UserError
 def command():
     def run(prog_name):
         raise {error}
@@ -34,7 +34,7 @@ def ended_with(error: str, **environment: str) -> subprocess.CompletedProcess[st
     ("error", "code", "sentence"),
     [
         ("ValueError('the sea\\n is frozen')", 70, "rookery: ValueError: the sea is frozen\n"),
-        (r"Trouble('no\x1b[2J\nforged\u202e', hint='no\x1b')", 2, r"rookery: no\x1b[2J\nforged\u202e"),
+        (r"UserError('no\x1b[2J\nforged\u202e', hint='no\x1b')", 2, r"rookery: no\x1b[2J\nforged\u202e"),
         ("KeyError()", 70, "rookery: KeyError: no more is known\n"),
         ("ModuleNotFoundError('no', name='xgboost')", 2, "rookery: xgboost is not installed.\n"),
     ],

@@ -11,11 +11,11 @@ import pytest
 import typer.main
 
 from rookery.cli import app
-from rookery.settings_table import renewed
-from schemas.codec import DecodedTable, decode
-from schemas.prediction import Prediction
-from schemas.reading import Reading
-from schemas.rejection import Rejection
+from rookery.schemas.codec import DecodedTable, decode
+from rookery.schemas.prediction import Prediction
+from rookery.schemas.reading import Reading
+from rookery.schemas.rejection import Rejection
+from tools.settings_table import renewed
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.codec import DecodedTable, decode, encode, row_of
-from schemas.reading import MEASUREMENTS, Reading
-from schemas.rejection import Reason, Unusable
-from schemas.table import MAX_ROWS
-from schemas.testing import KINDS, Birds, spoilt
+from rookery.schemas.codec import DecodedTable, decode, encode, row_of
+from rookery.schemas.reading import MEASUREMENTS, Reading
+from rookery.schemas.rejection import Reason, UnusableReadingError
+from rookery.schemas.table import MAX_ROWS
+from rookery.schemas.testing import KINDS, ReadingFactory, spoilt
 
 GOOD = {"bill_length_mm": 39.1, "bill_depth_mm": 18.7, "flipper_length_mm": 181, "body_mass_g": 3750}
 
 
 def refusal(payload: bytes) -> tuple[Reason, ...]:
-    with pytest.raises(Unusable) as refused:
+    with pytest.raises(UnusableReadingError) as refused:
         decode(payload)
     return refused.value.reasons
 
@@ -35,13 +35,15 @@ def table(payload: Any) -> DecodedTable:
 
 def test_a_reading_survives_the_way_there_and_back() -> None:
     """What is encoded is decoded as the same reading, times in UTC."""
-    reading = Birds(1).reading(reading_id="r", observed_at=datetime(2026, 11, 23, 12, tzinfo=UTC), sex=None)
+    reading = ReadingFactory(1).reading(
+        reading_id="r", observed_at=datetime(2026, 11, 23, 12, tzinfo=UTC), sex=None
+    )
     assert decode(encode(reading)) == reading
 
 
 def test_a_table_survives_the_way_there_and_back() -> None:
     """All rows of a good table are usable, each where it stood."""
-    sent = Birds(2).table(50, prefix="t")
+    sent = ReadingFactory(2).table(50, prefix="t")
     decoded = decode(encode(sent))
     assert isinstance(decoded, DecodedTable)
     assert (decoded.table, decoded.positions, decoded.refused) == (sent, range(50), ())
@@ -163,7 +165,7 @@ def test_a_table_that_is_wrong_as_a_whole_is_refused_whole(
 
 def test_an_unknown_schema_version_is_refused_by_its_number() -> None:
     """A message from the future is explained, not guessed at."""
-    with pytest.raises(Unusable, match="schema version 1 is needed"):
+    with pytest.raises(UnusableReadingError, match="schema version 1 is needed"):
         decode(json.dumps(GOOD).encode(), version="2")
 
 
@@ -183,7 +185,7 @@ def test_numbers_of_thousands_of_digits_and_bottomless_nesting_are_refused() -> 
 def refusal_or_rows(payload: bytes) -> bool:
     try:
         decoded = decode(payload)
-    except Unusable as unusable:
+    except UnusableReadingError as unusable:
         return bool(unusable.reasons)
     return isinstance(decoded, DecodedTable) and decoded.table is None
 
@@ -196,7 +198,7 @@ def test_any_json_ends_as_answers_or_reasons_and_every_row_is_accounted_for(raw:
     """No JSON makes the codec raise anything but Unusable, and rows are usable or refused, never both or none."""
     try:
         decoded = decode(json.dumps(raw).encode())
-    except Unusable:
+    except UnusableReadingError:
         return
     if isinstance(decoded, DecodedTable):
         rows = max(len(column) for column in raw.values() if isinstance(column, list))
@@ -211,7 +213,7 @@ def test_any_bytes_end_as_a_reading_or_reasons(payload: bytes) -> None:
 
 def test_a_row_taken_from_a_table_is_the_reading_that_it_was() -> None:
     """Columns and rows are two views of the same readings."""
-    birds = Birds(5).readings(4, prefix="b")
+    birds = ReadingFactory(5).readings(4, prefix="b")
     columns = {
         name: [getattr(bird, name) for bird in birds]
         for name in (*GOOD, "sex", "year", "island", "reading_id")
@@ -224,13 +226,13 @@ def test_a_row_taken_from_a_table_is_the_reading_that_it_was() -> None:
 def test_the_same_seed_spoils_the_same_way() -> None:
     """Builders are seeded: a failure can be repeated."""
     assert list(islice(spoilt(9), 30)) == list(islice(spoilt(9), 30))
-    assert Birds(9).readings(5) == Birds(9).readings(5)
+    assert ReadingFactory(9).readings(5) == ReadingFactory(9).readings(5)
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_a_moment_that_utc_cannot_hold_is_a_reason(time: str) -> None:
     """The edges of time are refused in words, alone and in a table."""
-    with pytest.raises(Unusable, match="a time from year 1 to year 9999 in UTC is needed"):
+    with pytest.raises(UnusableReadingError, match="a time from year 1 to year 9999 in UTC is needed"):
         decode(json.dumps({"bill_length_mm": 40, "observed_at": time}).encode())
     decoded = decode(json.dumps({"bill_length_mm": [40, 41], "observed_at": [time, None]}).encode())
     assert isinstance(decoded, DecodedTable)

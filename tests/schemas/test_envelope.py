@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.envelope import Envelope, NotAnEnvelope, _odd, unwrapped, wrapped
-from schemas.rejection import Unusable
+from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, _odd, unwrapped, wrapped
+from rookery.schemas.rejection import UnusableReadingError
 
 PUSH: dict[str, Any] = {
     "message": {
@@ -55,7 +55,7 @@ def test_a_message_of_attributes_only_has_an_empty_payload() -> None:
 def test_broken_base64_is_unusable_and_kept_as_it_was_written(data: str) -> None:
     """The message can be attributed, so it is rejected, not refused."""
     envelope = wrapped(json.dumps({**PUSH, "message": {**PUSH["message"], "data": data}}).encode())
-    with pytest.raises(Unusable, match="base64 is needed"):
+    with pytest.raises(UnusableReadingError, match="base64 is needed"):
         _ = envelope.payload
     assert envelope.original == data
 
@@ -80,7 +80,7 @@ def test_broken_base64_is_unusable_and_kept_as_it_was_written(data: str) -> None
 )
 def test_what_is_no_envelope_says_what_one_is(body: bytes) -> None:
     """A body that no message can be told from is refused in words."""
-    with pytest.raises(NotAnEnvelope, match="a Pub/Sub push envelope is needed: "):
+    with pytest.raises(InvalidEnvelopeError, match="a Pub/Sub push envelope is needed: "):
         wrapped(body)
 
 
@@ -141,7 +141,7 @@ def test_what_a_publisher_or_pubsub_wrote_is_an_attribute(name: str) -> None:
 
 def test_unwrapped_headers_that_make_no_sense_are_no_envelope() -> None:
     """A publish time that is no time is refused in words."""
-    with pytest.raises(NotAnEnvelope, match="publish-time"):
+    with pytest.raises(InvalidEnvelopeError, match="publish-time"):
         unwrapped(b"", {"x-goog-pubsub-message-id": "7", "x-goog-pubsub-publish-time": "noon"})
 
 
@@ -151,7 +151,7 @@ def test_a_count_of_attempts_that_no_line_can_hold_is_no_envelope(attempt: int) 
     body = json.dumps(
         {"message": {"messageId": "m"}, "subscription": "s", "deliveryAttempt": attempt}
     ).encode()
-    with pytest.raises(NotAnEnvelope, match="deliveryAttempt"):
+    with pytest.raises(InvalidEnvelopeError, match="deliveryAttempt"):
         wrapped(body)
 
 
@@ -159,7 +159,7 @@ def test_a_count_of_attempts_that_no_line_can_hold_is_no_envelope(attempt: int) 
 def test_a_time_of_publication_that_utc_cannot_hold_is_no_envelope(time: str) -> None:
     """Every envelope's time is in UTC, by which results are sorted into hours."""
     body = json.dumps({"message": {"messageId": "m", "publishTime": time}, "subscription": "s"}).encode()
-    with pytest.raises(NotAnEnvelope, match="publishTime"):
+    with pytest.raises(InvalidEnvelopeError, match="publishTime"):
         wrapped(body)
 
 
@@ -197,7 +197,7 @@ def test_long_base64_is_judged_like_short(
     try:
         strict = binascii.a2b_base64(data, strict_mode=True)
     except ValueError:
-        with pytest.raises(Unusable, match=r"message\.data: base64 is needed"):
+        with pytest.raises(UnusableReadingError, match=r"message\.data: base64 is needed"):
             _ = Envelope("m", data).payload
     else:
         assert Envelope("m", data).payload == strict
@@ -219,8 +219,8 @@ def test_a_push_is_read_by_hand_as_pydantic_reads_it(message: dict[str, Any], pu
     body = json.dumps({"subscription": "s", **push, "message": {"messageId": "1", **message}}).encode()
     try:
         slowly = _odd(body)
-    except NotAnEnvelope:
-        with pytest.raises(NotAnEnvelope):
+    except InvalidEnvelopeError:
+        with pytest.raises(InvalidEnvelopeError):
             wrapped(body)
         return
     assert wrapped(body) == slowly
@@ -233,7 +233,7 @@ def test_a_count_of_attempts_is_a_whole_number(attempt: object) -> None:
     body = json.dumps(
         {"message": {"messageId": "1"}, "subscription": "s", "deliveryAttempt": attempt}
     ).encode()
-    with pytest.raises(NotAnEnvelope, match="deliveryAttempt"):
+    with pytest.raises(InvalidEnvelopeError, match="deliveryAttempt"):
         wrapped(body)
 
 
@@ -248,7 +248,7 @@ def test_a_count_of_attempts_is_a_whole_number(attempt: object) -> None:
 )
 def test_a_long_body_that_is_no_messages_data_is_refused_before_it_is_read(body: bytes) -> None:
     """Ten million bytes of anything else would be several hundred millions of objects."""
-    with pytest.raises(NotAnEnvelope, match="stands beside its data"):
+    with pytest.raises(InvalidEnvelopeError, match="stands beside its data"):
         wrapped(body)
 
 
@@ -265,7 +265,7 @@ def test_what_is_wrong_with_an_envelope_is_said_in_a_few_words() -> None:
     """The first errors, shortened, and how many more there are."""
     for count in (100, 10_000):
         attributes = {f"{nth:0500}": nth for nth in range(count)}
-        with pytest.raises(NotAnEnvelope) as refused:
+        with pytest.raises(InvalidEnvelopeError) as refused:
             wrapped(json.dumps({"message": {"attributes": attributes}, "subscription": "s"}).encode())
         assert len(str(refused.value)) < 10_000
         assert "more" in str(refused.value) or f"{count + 1} things" in str(refused.value)
@@ -273,5 +273,5 @@ def test_what_is_wrong_with_an_envelope_is_said_in_a_few_words() -> None:
 
 def test_a_message_id_that_would_fill_every_line_is_no_envelope() -> None:
     """Each of a hundred thousand rows repeats it."""
-    with pytest.raises(NotAnEnvelope, match="messageId"):
+    with pytest.raises(InvalidEnvelopeError, match="messageId"):
         wrapped(json.dumps({"message": {"messageId": "m" * 1_001}, "subscription": "s"}).encode())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from schemas.codec import row_of
-from schemas.features import FEATURES, columns_matrix, matrix, missing
-from schemas.reading import Reading
-from schemas.testing import Birds
+from rookery.schemas.codec import row_of
+from rookery.schemas.features import FEATURES, columns_matrix, matrix, missing
+from rookery.schemas.reading import Reading
+from rookery.schemas.testing import ReadingFactory
 
 
 def test_readings_are_encoded_in_the_one_order_with_categories_as_positions() -> None:
@@ -40,7 +40,7 @@ def test_what_is_missing_is_nan_and_can_be_named() -> None:
 
 def test_columns_and_rows_encode_to_the_same_matrix() -> None:
     """A bird is the same to the model however it travelled."""
-    table = Birds(4).table(30)
+    table = ReadingFactory(4).table(30)
     rows = matrix(row_of(table, row) for row in range(table.rows))
     columns = columns_matrix(table.__dict__, table.rows)
     assert columns.dtype == np.float32

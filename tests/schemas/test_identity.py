@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schemas.envelope import Envelope, NotAnEnvelope, _published, wrapped
-from schemas.identity import _delivered, _remembered, identity, known_as, stands_in
-from schemas.prediction import Prediction
-from schemas.rejection import Rejection
+from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, _published, wrapped
+from rookery.schemas.identity import _delivered, _remembered, identity, known_as, stands_in
+from rookery.schemas.prediction import Prediction
+from rookery.schemas.rejection import Rejection
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MESSAGE = Envelope("1", data="e30=", published_at=NOON, subscription="projects/p/subscriptions/s")
@@ -105,7 +105,7 @@ def test_no_push_makes_the_memory_of_identities_grow_by_more_than_a_name() -> No
     assert longer.identity != replace(MESSAGE, subscription="s" * 1_000_001).identity
     assert longer.identity == replace(longer, delivery_attempt=2).identity
     message = {"messageId": "1", "publishTime": f"2026-11-23T12:00:00.{'0' * 1_000_000}Z"}
-    with pytest.raises(NotAnEnvelope, match="publishTime"):
+    with pytest.raises(InvalidEnvelopeError, match="publishTime"):
         wrapped(json.dumps({"message": message, "subscription": "s"}).encode())
     after = (
         _delivered.cache_info().currsize,

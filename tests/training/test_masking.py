@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from schemas.reading import MEASUREMENTS
-from training.masking import COPIES, HIDDEN_SHARE, with_masked_copies
+from rookery.schemas.reading import MEASUREMENTS
+from rookery.training.masking import COPIES, HIDDEN_SHARE, with_masked_copies
 
 
 def birds(count: int) -> tuple[np.ndarray, np.ndarray]:

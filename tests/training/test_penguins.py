@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.penguins import BadData, read
+from rookery.training.penguins import TrainingDataError, read
 
 DATA = Path(__file__).parents[2] / "data" / "penguins.csv"
 HEADER, *ROWS = DATA.read_text().splitlines()
@@ -58,14 +58,14 @@ def test_a_bad_file_is_refused_with_every_reason(
     tmp_path: Path, lines: tuple[str, ...], reasons: list[str]
 ) -> None:
     """Missing columns, short rows, unknown species, impossible cells and too few birds are each named, with their line."""
-    with pytest.raises(BadData) as refused:
+    with pytest.raises(TrainingDataError) as refused:
         read(written(tmp_path, *lines))
     assert [reason for reason in reasons if reason not in "\n".join(refused.value.reasons)] == []
 
 
 def test_a_file_of_errors_is_summed_up(tmp_path: Path) -> None:
     """The message shows ten reasons and counts the others; the error carries all."""
-    with pytest.raises(BadData, match="and 20 more") as refused:
+    with pytest.raises(TrainingDataError, match="and 20 more") as refused:
         read(written(tmp_path, HEADER, *["Emperor,Dream,39,18,190,3700,male,2007"] * 30))
     assert len(refused.value.reasons) == 30
 
@@ -76,5 +76,5 @@ def test_what_is_no_text_is_refused(tmp_path: Path, raw: bytes | None) -> None:
     path = tmp_path / "birds.csv"
     if raw is not None:
         path.write_bytes(raw)
-    with pytest.raises(BadData, match="cannot be trained on"):
+    with pytest.raises(TrainingDataError, match="cannot be trained on"):
         read(path)

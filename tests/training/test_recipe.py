@@ -11,13 +11,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from schemas.artifact import Candidate, unseal
-from schemas.features import FEATURES
-from training.__main__ import app
-from training.recipe import Size, Trained, train
-from training.report import render
-from training.selection import choose
-from training.validation import Plan
+from rookery.schemas.artifact import Candidate, unseal
+from rookery.schemas.features import FEATURES
+from rookery.training.__main__ import app
+from rookery.training.recipe import Size, Trained, train
+from rookery.training.report import render
+from rookery.training.selection import choose
+from rookery.training.validation import ValidationPlan
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data" / "penguins.csv"
 SHIPPED = ROOT / "worker" / "shipped" / "penguins.ubj"
-QUICK = Plan(folds=3, repeats=1, depths=(2,), rounds=8, patience=3)
+QUICK = ValidationPlan(folds=3, repeats=1, depths=(2,), rounds=8, patience=3)
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,8 @@ def test_the_same_data_and_seed_yield_the_same_bytes() -> None:
 
 def test_the_shipped_artifact_is_what_training_yields(trained: Trained) -> None:
     """The model in every installation comes from data/penguins.csv and this code, byte for byte."""
-    assert trained.artifact == SHIPPED.read_bytes(), "run: make train, or python -m training --out " + str(
-        SHIPPED
+    assert trained.artifact == SHIPPED.read_bytes(), (
+        "run: make train, or python -m rookery.training --out " + str(SHIPPED)
     )
 
 
@@ -119,7 +119,7 @@ def run(*arguments: object) -> Result:
 
 
 def test_the_command_writes_the_artifact_whole(tmp_path: Path) -> None:
-    """`python -m training` prints its report, leaves one file, and exits with 0."""
+    """`python -m rookery.training` prints its report, leaves one file, and exits with 0."""
     out = tmp_path / "new" / "model.ubj"
     done = run("--data", DATA, "--out", out)
     assert (done.exit_code, done.stderr) == (0, "")
@@ -143,7 +143,7 @@ def test_bad_data_is_one_clear_error(tmp_path: Path) -> None:
     empty = tmp_path / "empty.csv"
     empty.touch()
     done = subprocess.run(
-        [sys.executable, "-m", "training", "--data", empty, "--out", tmp_path / "model.ubj"],
+        [sys.executable, "-m", "rookery.training", "--data", empty, "--out", tmp_path / "model.ubj"],
         capture_output=True,
         text=True,
         check=False,
@@ -167,4 +167,4 @@ def test_help_shows_an_example() -> None:
     """`--help` says what it takes and gives a line to copy."""
     done = run("--help")
     assert done.exit_code == 0
-    assert "python -m training --data" in done.stdout
+    assert "python -m rookery.training --data" in done.stdout

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from schemas.envelope import Envelope
-from worker.batcher import Bounds
-from worker.metrics import Metrics
-from worker.parts import Parts
-from worker.pipeline import Pipeline
-from worker.testing import MemorySink, RuleClassifier
+from rookery.schemas.envelope import Envelope
+from rookery.worker.batching.batcher import QueueLimits
+from rookery.worker.observability.metrics import Metrics
+from rookery.worker.parts import PipelineParts
+from rookery.worker.pipeline import Pipeline
+from rookery.worker.testing import MemorySink, RuleClassifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from worker.observer import BatchObserver
+    from rookery.worker.observability.observer import BatchObserver
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-BOUNDS = Bounds(batch_rows=4096, intake_rows=10_000, intake_bytes=10_000_000)
+BOUNDS = QueueLimits(batch_rows=4096, queue_rows=10_000, queue_bytes=10_000_000)
 
 
 @dataclass
@@ -52,15 +52,15 @@ def build() -> Callable[..., House]:
 
     def _build(
         classifier: RuleClassifier | None = None,
-        bounds: Bounds = BOUNDS,
+        bounds: QueueLimits = BOUNDS,
         *,
         gather: bool = False,
-        echo_rows: int = 0,
+        feature_sample_rows: int = 0,
         observers: Sequence[BatchObserver] = (),
     ) -> House:
         classifier = classifier or RuleClassifier()
         results, rejects, metrics = MemorySink(), MemorySink(), Metrics()
-        parts = Parts(
+        parts = PipelineParts(
             classifier=classifier,
             results=results,
             rejects=rejects,
@@ -68,7 +68,7 @@ def build() -> Callable[..., House]:
             now=lambda: NOON,
             revision="test",
             gather=gather,
-            echo_rows=echo_rows,
+            feature_sample_rows=feature_sample_rows,
             observers=observers,
         )
         return House(Pipeline(parts, bounds=bounds), classifier, results, rejects, metrics)

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from schemas.codec import encode
-from schemas.segment import segments, whole
-from schemas.testing import Birds
-from worker.app import Misconfigured, running
-from worker.settings import Settings
-from worker.sink import SinkUnavailable
+from rookery.schemas.codec import encode
+from rookery.schemas.segment import segments, whole
+from rookery.schemas.testing import ReadingFactory
+from rookery.worker.app import MisconfiguredError, running
+from rookery.worker.settings import Settings
+from rookery.worker.sinks.protocol import SinkUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,7 +50,7 @@ def lines(folder: Path, kind: str) -> list[dict[str, Any]]:
 @pytest.fixture(params=[True, False], ids=["fast lane", "aiohttp"])
 async def worker(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[aiohttp.ClientSession]:
     """A worker on each of its two lanes: whatever is promised holds on both."""
-    chosen = settings(tmp_path, fast_lane=request.param)
+    chosen = settings(tmp_path, fast_path=request.param)
     async with running(chosen) as address, aiohttp.ClientSession(address) as client:
         yield client
 
@@ -59,7 +59,7 @@ async def test_a_pushed_reading_is_on_the_disk_when_204_arrives(
     worker: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     """Acknowledged means durable."""
-    bird = Birds(1).reading(reading_id="r1")
+    bird = ReadingFactory(1).reading(reading_id="r1")
     async with worker.post("/", data=push_body(encode(bird))) as answer:
         assert answer.status == 204
     (line,) = lines(tmp_path, "results")
@@ -76,7 +76,7 @@ async def test_an_unwrapped_push_is_the_same_to_the_worker(
         "x-goog-pubsub-publish-time": "2026-11-23T12:00:00Z",
         "rookery_schema": "1",
     }
-    async with worker.post("/", data=encode(Birds(1).reading()), headers=headers) as answer:
+    async with worker.post("/", data=encode(ReadingFactory(1).reading()), headers=headers) as answer:
         assert answer.status == 204
     assert lines(tmp_path, "results")[0]["message_id"] == "m7"
 
@@ -132,7 +132,7 @@ async def test_predict_answers_a_reading_and_stores_nothing(
     worker: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     """The original service's call."""
-    async with worker.post("/predict", data=encode(Birds(1).reading(reading_id="r1"))) as answer:
+    async with worker.post("/predict", data=encode(ReadingFactory(1).reading(reading_id="r1"))) as answer:
         assert answer.status == 200
         said = await answer.json()
     assert [line["reading_id"] for line in said["predictions"]] == ["r1"]
@@ -180,7 +180,7 @@ async def test_the_probes_say_alive_ready_and_which_model(worker: aiohttp.Client
 
 async def test_metrics_count_batches_and_outcomes(worker: aiohttp.ClientSession) -> None:
     """What was answered is what is counted."""
-    for payload in (encode(Birds(1).reading()), encode(Birds(1).table(5)), b"{}"):
+    for payload in (encode(ReadingFactory(1).reading()), encode(ReadingFactory(1).table(5)), b"{}"):
         async with worker.post("/", data=push_body(payload)) as answer:
             assert answer.status == 204
     async with worker.get("/metrics") as scraped:
@@ -193,12 +193,12 @@ async def test_metrics_count_batches_and_outcomes(worker: aiohttp.ClientSession)
 
 async def test_a_full_intake_is_429_and_says_when_to_come_again(tmp_path: Path) -> None:
     """Back-pressure reaches Pub/Sub as a nack, not as memory."""
-    chosen = settings(tmp_path, intake_rows=1)
+    chosen = settings(tmp_path, queue_rows=1)
     async with running(chosen) as address, aiohttp.ClientSession(address) as client:
 
         async def push(nth: int) -> int:
             async with client.post(
-                "/", data=push_body(encode(Birds(nth).reading()), messageId=f"m{nth}")
+                "/", data=push_body(encode(ReadingFactory(nth).reading()), messageId=f"m{nth}")
             ) as answer:
                 assert answer.status == 204 or answer.headers["Retry-After"]
                 return answer.status
@@ -210,18 +210,18 @@ async def test_a_full_intake_is_429_and_says_when_to_come_again(tmp_path: Path) 
 
 async def test_an_address_that_is_no_folder_is_refused_before_serving(tmp_path: Path) -> None:
     """A worker never starts over a sink that it does not know."""
-    with pytest.raises(Misconfigured, match="ROOKERY_RESULTS=s3://bucket: "):
+    with pytest.raises(MisconfiguredError, match="ROOKERY_RESULTS=s3://bucket: "):
         async with running(Settings(port=0, results="s3://bucket", rejects=f"file://{tmp_path}")):
             pytest.fail("it served")
     (tmp_path / "file").touch()
-    with pytest.raises(SinkUnavailable):
+    with pytest.raises(SinkUnavailableError):
         async with running(settings(tmp_path / "file")):
             pytest.fail("it served")
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Any:
-    """Start `python -m worker` with settings by environment."""
+    """Start `python -m rookery.worker` with settings by environment."""
     started: list[subprocess.Popen[str]] = []
 
     def _start(**chosen: str) -> subprocess.Popen[str]:
@@ -233,7 +233,7 @@ def start(tmp_path: Path) -> Any:
             **chosen,
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "worker"], env=environment, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "rookery.worker"], env=environment, stderr=subprocess.PIPE, text=True
         )
         started.append(process)
         return process
@@ -267,7 +267,7 @@ async def test_sigterm_under_traffic_answers_all_that_was_taken_and_ends_in_time
     async def device(client: aiohttp.ClientSession, name: int) -> None:
         for nth in range(100_000):
             reading_id = f"{name}-{nth}"
-            body = push_body(encode(Birds(nth).reading(reading_id=reading_id)), messageId=reading_id)
+            body = push_body(encode(ReadingFactory(nth).reading(reading_id=reading_id)), messageId=reading_id)
             async with client.post("/", data=body) as answer:
                 if answer.status == 503:
                     return

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from schemas.codec import encode
-from schemas.envelope import Envelope
-from schemas.segment import segments, whole
-from schemas.testing import Birds
-from worker.app import serve
-from worker.batcher import Bounds
-from worker.duplicates import Duplicates
-from worker.errors import Retry
-from worker.metrics import Metrics
-from worker.parts import Parts
-from worker.pipeline import Pipeline, Verdict
-from worker.settings import Settings
-from worker.sinks.folder import FolderSink
-from worker.testing import RuleClassifier
+from rookery.schemas.codec import encode
+from rookery.schemas.envelope import Envelope
+from rookery.schemas.segment import segments, whole
+from rookery.schemas.testing import ReadingFactory
+from rookery.worker.app import serve
+from rookery.worker.batching.batcher import QueueLimits
+from rookery.worker.batching.deduplication import DeduplicationWindow
+from rookery.worker.errors import RetryError
+from rookery.worker.observability.metrics import Metrics
+from rookery.worker.parts import PipelineParts
+from rookery.worker.pipeline import Pipeline, Verdict
+from rookery.worker.settings import Settings
+from rookery.worker.sinks.folder import FolderSink
+from rookery.worker.testing import RuleClassifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,14 +66,14 @@ def written(root: Path) -> set[str]:
 @functools.cache
 def messages() -> list[tuple[bytes, set[str]]]:
     """Each with the identities that it must end as: single readings, a repetition, a table with a bad row, garbage."""
-    single = encode(Birds(1).reading(reading_id="a"))
+    single = encode(ReadingFactory(1).reading(reading_id="a"))
     mixed = json.dumps({"bill_length_mm": [40, -1, 50], "reading_id": ["a", "b", "c"]}).encode()
     return [
         (single, {"a"}),
         (single, {"a"}),
         (mixed, {"a", "b", "c"}),
         (b"not JSON", {Envelope("m4", published_at=NOON).identity}),
-        (encode(Birds(2).reading(reading_id="e")), {"e"}),
+        (encode(ReadingFactory(2).reading(reading_id="e")), {"e"}),
     ]
 
 
@@ -86,7 +86,7 @@ def drained_at(point: int, root: Path, wrap: Wrap, quick_seconds: float) -> bool
 
     loop = Counting(point, drain)
     sinks = [FolderSink(root / name, quick_seconds=quick_seconds) for name in ("results", "rejects")]
-    parts = Parts(
+    parts = PipelineParts(
         classifier=RuleClassifier(),
         results=sinks[0],
         rejects=sinks[1],
@@ -96,8 +96,8 @@ def drained_at(point: int, root: Path, wrap: Wrap, quick_seconds: float) -> bool
     )
     pipeline = Pipeline(
         parts,
-        bounds=Bounds(batch_rows=2, intake_rows=100, intake_bytes=10_000),
-        duplicates=Duplicates(),
+        bounds=QueueLimits(batch_rows=2, queue_rows=100, queue_bytes=10_000),
+        duplicates=DeduplicationWindow(),
     )
 
     async def traffic() -> None:
@@ -106,7 +106,7 @@ def drained_at(point: int, root: Path, wrap: Wrap, quick_seconds: float) -> bool
                 await asyncio.sleep(0)
             try:
                 assert await pipeline.accept(wrap(payload, message_id=f"m{nth + 1}")) in Verdict
-            except Retry:
+            except RetryError:
                 return
             assert ends_as <= written(root)
 
@@ -159,7 +159,7 @@ def test_sigterm_at_any_step_of_a_worker_under_traffic_ends_it_in_time(tmp_path:
 
     async def push(client: aiohttp.ClientSession, nth: int) -> None:
         reading_id = f"r{nth}"
-        body = encode(Birds(nth).reading(reading_id=reading_id))
+        body = encode(ReadingFactory(nth).reading(reading_id=reading_id))
         with contextlib.suppress(aiohttp.ClientError):
             async with client.post(
                 "/", data=body, headers={"x-goog-pubsub-message-id": reading_id}

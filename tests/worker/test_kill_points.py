@@ -15,48 +15,48 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import worker.answering
-import worker.batcher
-import worker.blocks
-import worker.duplicates
-import worker.pipeline
-import worker.segment
-import worker.sinks.folder
-import worker.sinks.segment_line
-import worker.ticket
-from schemas.codec import encode
-from schemas.segment import OPEN, segments, whole
-from schemas.testing import Birds
-from worker.batcher import Bounds
-from worker.metrics import Metrics
-from worker.parts import Parts
-from worker.pipeline import Pipeline
-from worker.sinks.folder import FolderSink
-from worker.testing import RuleClassifier
+import rookery.worker.batch_commit
+import rookery.worker.batching.batcher
+import rookery.worker.batching.deduplication
+import rookery.worker.batching.ticket
+import rookery.worker.encoding.blocks
+import rookery.worker.pipeline
+import rookery.worker.sinks.folder
+import rookery.worker.sinks.segment
+import rookery.worker.sinks.segment_writer
+from rookery.schemas.codec import encode
+from rookery.schemas.segment import OPEN, segments, whole
+from rookery.schemas.testing import ReadingFactory
+from rookery.worker.batching.batcher import QueueLimits
+from rookery.worker.observability.metrics import Metrics
+from rookery.worker.parts import PipelineParts
+from rookery.worker.pipeline import Pipeline
+from rookery.worker.sinks.folder import FolderSink
+from rookery.worker.testing import RuleClassifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType, ModuleType
 
-    from schemas.envelope import Envelope
+    from rookery.schemas.envelope import Envelope
 
     Wrap = Callable[..., Envelope]
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 STORY = (
-    worker.pipeline,
-    worker.answering,
-    worker.batcher,
-    worker.ticket,
-    worker.blocks,
-    worker.duplicates,
+    rookery.worker.pipeline,
+    rookery.worker.batch_commit,
+    rookery.worker.batching.batcher,
+    rookery.worker.batching.ticket,
+    rookery.worker.encoding.blocks,
+    rookery.worker.batching.deduplication,
 )
-DISK = (worker.sinks.folder, worker.sinks.segment_line, worker.segment)
+DISK = (rookery.worker.sinks.folder, rookery.worker.sinks.segment_writer, rookery.worker.sinks.segment)
 
 
 def messages() -> list[bytes]:
     table = json.dumps({"bill_length_mm": [40, -1], "reading_id": ["m1", "m1-bad"]}).encode()
-    return [encode(Birds(nth).reading(reading_id=f"m{nth}")) for nth in range(3)] + [b"{}", table]
+    return [encode(ReadingFactory(nth).reading(reading_id=f"m{nth}")) for nth in range(3)] + [b"{}", table]
 
 
 async def classify_all(root: Path, wrap: Wrap, acknowledged: int) -> None:
@@ -65,7 +65,7 @@ async def classify_all(root: Path, wrap: Wrap, acknowledged: int) -> None:
     results, rejects = FolderSink(root / "results"), FolderSink(root / "rejects", quick_seconds=0)
     await results.open()
     await rejects.open()
-    parts = Parts(
+    parts = PipelineParts(
         classifier=RuleClassifier(),
         results=results,
         rejects=rejects,
@@ -73,7 +73,7 @@ async def classify_all(root: Path, wrap: Wrap, acknowledged: int) -> None:
         now=lambda: NOON,
         revision="test",
     )
-    pipeline = Pipeline(parts, bounds=Bounds(batch_rows=2, intake_rows=100, intake_bytes=100_000))
+    pipeline = Pipeline(parts, bounds=QueueLimits(batch_rows=2, queue_rows=100, queue_bytes=100_000))
 
     async def one(nth: int, payload: bytes) -> None:
         await pipeline.accept(wrap(payload, message_id=f"m{nth}"))

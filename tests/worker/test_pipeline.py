@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from schemas.codec import encode
-from schemas.prediction import Prediction
-from schemas.rejection import Rejection
-from schemas.testing import KINDS, Birds, spoilt
-from worker.batcher import Bounds
-from worker.errors import Draining, Full, Unavailable
-from worker.isolation import ModelUnavailable
-from worker.pipeline import Verdict
-from worker.sink import SinkUnavailable
-from worker.testing import RuleClassifier
+from rookery.schemas.codec import encode
+from rookery.schemas.prediction import Prediction
+from rookery.schemas.rejection import Rejection
+from rookery.schemas.testing import KINDS, ReadingFactory, spoilt
+from rookery.worker.batching.batcher import QueueLimits
+from rookery.worker.errors import DrainingError, QueueFullError, UnavailableError
+from rookery.worker.inference.bisection import ModelUnavailableError
+from rookery.worker.pipeline import Verdict
+from rookery.worker.sinks.protocol import SinkUnavailableError
+from rookery.worker.testing import RuleClassifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from schemas.envelope import Envelope
+    from rookery.schemas.envelope import Envelope
     from tests.worker.conftest import House
 
     Wrap = Callable[..., Envelope]
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 async def test_a_reading_becomes_one_durable_prediction(house: House, envelope: Wrap) -> None:
     """The line says who, what, how sure, by which model, and when."""
-    bird = Birds(1).reading(reading_id="r1", device_id="mast", flipper_length_mm=220, sex=None)
+    bird = ReadingFactory(1).reading(reading_id="r1", device_id="mast", flipper_length_mm=220, sex=None)
     assert await house.pipeline.accept(envelope(encode(bird))) is Verdict.ACCEPTED
     assert house.predictions == [
         {
@@ -58,8 +58,8 @@ async def test_without_an_id_of_its_own_a_reading_is_known_by_its_message(
     house: House, envelope: Wrap
 ) -> None:
     """The message's identity stands in, with the row in a table."""
-    single = envelope(encode(Birds(1).reading()), message_id='m"\\é\n')
-    table = envelope(encode(Birds(1).table(2)))
+    single = envelope(encode(ReadingFactory(1).reading()), message_id='m"\\é\n')
+    table = envelope(encode(ReadingFactory(1).table(2)))
     await house.pipeline.accept(single)
     await house.pipeline.accept(table)
     assert [line["reading_id"] for line in house.predictions] == [
@@ -101,7 +101,7 @@ async def test_one_guilty_reading_in_512_is_rejected_and_511_are_answered_at_onc
 ) -> None:
     """No nack, no neighbour blamed, at most 19 predict calls."""
     house = build(RuleClassifier(lambda row: row[0] == 77))
-    birds = Birds(1).readings(512, prefix="b")
+    birds = ReadingFactory(1).readings(512, prefix="b")
     birds[300] = birds[300].model_copy(update={"bill_length_mm": 77})
     verdicts = await asyncio.gather(*(house.pipeline.accept(envelope(encode(bird))) for bird in birds))
     assert set(verdicts) == {Verdict.ACCEPTED}
@@ -129,8 +129,8 @@ async def test_a_guilty_row_of_a_table_can_be_replayed_alone(
 async def test_a_broken_model_rejects_nothing(build: Callable[..., House], envelope: Wrap) -> None:
     """Where the model is at fault, messages come again and nothing is written."""
     house = build(RuleClassifier(lambda _: True, healthy=False))
-    with pytest.raises(ModelUnavailable):
-        await house.pipeline.accept(envelope(encode(Birds(1).reading())))
+    with pytest.raises(ModelUnavailableError):
+        await house.pipeline.accept(envelope(encode(ReadingFactory(1).reading())))
     assert not house.results.blocks
     assert not house.rejects.blocks
 
@@ -140,11 +140,11 @@ async def test_a_message_whose_lines_cannot_be_written_takes_nothing_from_its_ne
     house: House, envelope: Wrap, position: int
 ) -> None:
     """A defect in rendering one message of a batch fails that message alone."""
-    messages = [envelope(encode(bird)) for bird in Birds(1).readings(4, prefix="b")]
+    messages = [envelope(encode(bird)) for bird in ReadingFactory(1).readings(4, prefix="b")]
     # No envelope that was read holds such a number: this stands for any defect.
     messages.insert(position, envelope(b"{}", delivery_attempt=2**70))
     answers = await asyncio.gather(*map(house.pipeline.accept, messages), return_exceptions=True)
-    assert isinstance(answers.pop(position), Unavailable)
+    assert isinstance(answers.pop(position), UnavailableError)
     assert answers == [Verdict.ACCEPTED] * 4
     assert len(house.predictions) == 4
 
@@ -157,7 +157,7 @@ async def test_a_payload_that_breaks_the_decoder_is_rejected_not_tried_for_ever(
     def breaks(*_: object, **__: object) -> None:
         raise OverflowError("beyond all bounds")
 
-    monkeypatch.setattr("worker.work.decode_fields", breaks)
+    monkeypatch.setattr("rookery.worker.decoding.message.decode_fields", breaks)
     assert await house.pipeline.accept(envelope(b"{}")) is Verdict.REJECTED
     assert (
         house.rejections[0]["reasons"][0]["rule"] == "it cannot be decoded: OverflowError: beyond all bounds"
@@ -177,7 +177,7 @@ async def test_whoever_leaves_while_a_batch_is_predicted_harms_nobody(
 
     house = build(RuleClassifier(leave))
     house.results.gate.clear()
-    birds = Birds(1).readings(8, prefix="b")
+    birds = ReadingFactory(1).readings(8, prefix="b")
     callers += [asyncio.create_task(house.pipeline.accept(envelope(encode(bird)))) for bird in birds]
     await house.results.waiting.wait()
     house.results.gate.set()
@@ -191,7 +191,7 @@ async def test_whoever_leaves_while_a_batch_is_predicted_harms_nobody(
 async def test_nothing_is_acknowledged_before_it_is_durable(house: House, envelope: Wrap) -> None:
     """The verdict waits for the sink."""
     house.results.gate.clear()
-    accepting = asyncio.ensure_future(house.pipeline.accept(envelope(encode(Birds(1).reading()))))
+    accepting = asyncio.ensure_future(house.pipeline.accept(envelope(encode(ReadingFactory(1).reading()))))
     await house.results.waiting.wait()
     assert not accepting.done()
     house.results.gate.set()
@@ -202,19 +202,19 @@ async def test_a_broken_sink_fails_only_the_messages_that_need_it(house: House, 
     """Where rejections cannot be kept, predictions still are, and the other way round."""
     house.rejects.broken = True
     good, bad = await asyncio.gather(
-        house.pipeline.accept(envelope(encode(Birds(1).reading()))),
+        house.pipeline.accept(envelope(encode(ReadingFactory(1).reading()))),
         house.pipeline.accept(envelope(b"{}")),
         return_exceptions=True,
     )
     assert good is Verdict.ACCEPTED
-    assert isinstance(bad, SinkUnavailable)
+    assert isinstance(bad, SinkUnavailableError)
 
 
 async def test_messages_that_arrive_together_are_one_batch_and_one_block(
     house: House, envelope: Wrap
 ) -> None:
     """The cost of predicting and of becoming durable is shared."""
-    birds = Birds(1).readings(64)
+    birds = ReadingFactory(1).readings(64)
     await asyncio.gather(*(house.pipeline.accept(envelope(encode(bird))) for bird in birds))
     assert house.classifier.calls == [64]
     assert [len(block.lines) for block in house.results.blocks] == [64]
@@ -224,7 +224,10 @@ async def test_the_same_delivery_has_the_same_block_key_and_others_do_not(
     build: Callable[..., House], envelope: Wrap
 ) -> None:
     """Sinks afar name by content, so that what is redelivered to another worker is not written twice."""
-    first, other = envelope(encode(Birds(1).reading())), envelope(encode(Birds(2).reading()))
+    first, other = (
+        envelope(encode(ReadingFactory(1).reading())),
+        envelope(encode(ReadingFactory(2).reading())),
+    )
     worker, another = build(gather=True), build(gather=True)
     for each, house in ((first, worker), (first, another), (other, worker)):
         await house.pipeline.accept(each)
@@ -237,9 +240,9 @@ async def test_predict_answers_through_the_same_batch_and_stores_nothing(
     house: House, envelope: Wrap
 ) -> None:
     """The original service's call shares the batch and leaves no trace."""
-    bird = Birds(1).reading(flipper_length_mm=220)
+    bird = ReadingFactory(1).reading(flipper_length_mm=220)
     _, lines = await asyncio.gather(
-        house.pipeline.accept(envelope(encode(Birds(2).reading()))),
+        house.pipeline.accept(envelope(encode(ReadingFactory(2).reading()))),
         house.pipeline.predict(envelope(encode(bird))),
     )
     assert json.loads(lines.predictions[0])["species"] == "Gentoo"
@@ -250,7 +253,7 @@ async def test_predict_answers_through_the_same_batch_and_stores_nothing(
 async def test_predict_is_answered_although_the_sink_is_broken(house: House, envelope: Wrap) -> None:
     """What is stored nowhere depends on no store."""
     house.results.broken = True
-    lines = await house.pipeline.predict(envelope(encode(Birds(1).reading())))
+    lines = await house.pipeline.predict(envelope(encode(ReadingFactory(1).reading())))
     assert len(lines.predictions) == 1
 
 
@@ -258,7 +261,7 @@ async def test_tables_and_readings_in_one_batch_each_get_their_own_answers(
     house: House, envelope: Wrap
 ) -> None:
     """Order and ownership survive being encoded together."""
-    birds = Birds(1)
+    birds = ReadingFactory(1)
     gentoo, adelie = {"flipper_length_mm": 220.0}, {"flipper_length_mm": 180.0, "bill_length_mm": 38.0}
     messages = [
         encode(birds.reading(reading_id="a", **gentoo)),
@@ -277,35 +280,35 @@ async def test_tables_and_readings_in_one_batch_each_get_their_own_answers(
 
 async def test_a_full_intake_says_so(build: Callable[..., House], envelope: Wrap) -> None:
     """Bounded memory: beyond the bound a message is told to come again."""
-    house = build(bounds=Bounds(batch_rows=10, intake_rows=1, intake_bytes=10_000))
-    bird = encode(Birds(1).reading())
+    house = build(bounds=QueueLimits(batch_rows=10, queue_rows=1, queue_bytes=10_000))
+    bird = encode(ReadingFactory(1).reading())
     first, second = await asyncio.gather(
         *(house.pipeline.accept(envelope(bird)) for _ in range(2)), return_exceptions=True
     )
     assert first is Verdict.ACCEPTED
-    assert isinstance(second, Full)
+    assert isinstance(second, QueueFullError)
 
 
 async def test_draining_finishes_what_was_taken_and_refuses_the_rest(house: House, envelope: Wrap) -> None:
     """A worker on its way down leaves nothing half done."""
     house.results.gate.clear()
-    accepting = asyncio.ensure_future(house.pipeline.accept(envelope(encode(Birds(1).reading()))))
+    accepting = asyncio.ensure_future(house.pipeline.accept(envelope(encode(ReadingFactory(1).reading()))))
     await house.results.waiting.wait()
     draining = asyncio.ensure_future(house.pipeline.drain())
     house.results.gate.set()
     await draining
     assert accepting.done()
     assert len(house.results.lines) == 1
-    with pytest.raises(Draining):
+    with pytest.raises(DrainingError):
         await house.pipeline.accept(envelope(b"{}"))
 
 
 async def test_a_reading_does_not_wait_for_a_large_table(house: House, envelope: Wrap) -> None:
     """A table that is not durable yet, however large, holds up no reading behind it."""
     house.results.gate.clear()
-    table = asyncio.ensure_future(house.pipeline.accept(envelope(encode(Birds(1).table(1000)))))
+    table = asyncio.ensure_future(house.pipeline.accept(envelope(encode(ReadingFactory(1).table(1000)))))
     await house.results.waiting.wait()
-    reading = await house.pipeline.predict(envelope(encode(Birds(2).reading())))
+    reading = await house.pipeline.predict(envelope(encode(ReadingFactory(2).reading())))
     assert len(reading.predictions) == 1
     assert not table.done()
     house.results.gate.set()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from worker.settings import Settings, variables
+from rookery.worker.settings import FORMER, Settings, variables
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +141,18 @@ def test_a_switch_in_other_words_is_refused(text: str, monkeypatch: pytest.Monke
     monkeypatch.setenv("ROOKERY_TRACING", text)
     with pytest.raises(ValidationError, match="tracing"):
         Settings()
+
+
+@pytest.mark.parametrize(("former", "name"), FORMER.items())
+def test_a_former_name_of_a_setting_is_read_for_one_more_version(
+    former: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deployment that still says the former name gets what it asks for; today's name wins where both are set."""
+    field = name.removeprefix("ROOKERY_").lower()
+    first, second = ("false", "true") if field == "fast_path" else ("7", "8")
+    if field == "push_jwks_url":
+        first, second = "https://a.example/keys", "https://b.example/keys"
+    monkeypatch.setenv(former, first)
+    assert str(getattr(Settings(), field)).lower().removesuffix(".0") == first
+    monkeypatch.setenv(name, second)
+    assert str(getattr(Settings(), field)).lower().removesuffix(".0") == second

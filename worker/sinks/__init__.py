@@ -1,1 +1,1 @@
-"""The places where blocks become durable; only composition roots know which one is which."""
+"""Sinks: where predictions and rejections become durable; only composition roots know which one is which."""

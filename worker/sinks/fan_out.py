@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from worker.sink import SinkUnavailable
+from rookery.worker.sinks.protocol import SinkUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from worker.sink import Block, Sink
+    from rookery.worker.sinks.protocol import LineBlock, Sink
 
 
 class FanOut:
@@ -20,15 +20,15 @@ class FanOut:
         """Store the sinks, one at least."""
         self._sinks = sinks
 
-    async def write(self, block: Block) -> None:
-        """Return when every sink has the block; raises SinkUnavailable with what each of the others said."""
+    async def write(self, block: LineBlock) -> None:
+        """Return when every sink has the block; raises SinkUnavailableError with what each of the others said."""
         outcomes = await asyncio.gather(*(sink.write(block) for sink in self._sinks), return_exceptions=True)
         failed = [each for each in outcomes if each is not None]
         for each in failed:
-            if not isinstance(each, SinkUnavailable):
+            if not isinstance(each, SinkUnavailableError):
                 raise each
         if failed:
-            raise SinkUnavailable("; ".join(str(each) for each in failed))
+            raise SinkUnavailableError("; ".join(str(each) for each in failed))
 
     async def close(self) -> None:
         """Nothing: each sink is closed by whoever opened it."""

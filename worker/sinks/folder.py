@@ -9,19 +9,19 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
-from schemas.permissions import PRIVATE, create
-from worker.daemon_call import in_daemon
-from worker.even_lines import size_of
-from worker.priority import give_way
-from worker.segment import make, recover
-from worker.sink import SinkUnavailable
-from worker.sinks.segment_line import QUICK_SECONDS, Roll, SegmentLine
+from rookery.schemas.output.permissions import PRIVATE, create
+from rookery.worker.encoding.fixed_width import size_of
+from rookery.worker.runtime.daemon_call import in_daemon
+from rookery.worker.runtime.thread_priority import give_way
+from rookery.worker.sinks.protocol import SinkUnavailableError
+from rookery.worker.sinks.segment import make, recover
+from rookery.worker.sinks.segment_writer import QUICK_SECONDS, RotationPolicy, SegmentWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from worker.sink import Block
+    from rookery.worker.sinks.protocol import LineBlock
 
 log: Final = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class FolderSink:
         self,
         root: Path,
         *,
-        roll: Roll | None = None,
+        roll: RotationPolicy | None = None,
         quick_seconds: float = QUICK_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         mode: int = PRIVATE,
@@ -53,26 +53,26 @@ class FolderSink:
         """Store where to write, and the mode of new files; with `quick_seconds` 0 small blocks, too, are written in a thread."""
         self._root = root
         self._mode = mode
-        roll = roll or Roll()
-        self._small = SegmentLine(root, roll=roll, quick_seconds=quick_seconds, clock=clock, mode=mode)
-        self._large = SegmentLine(root, roll=roll, quick_seconds=0, begins=give_way, mode=mode)
+        roll = roll or RotationPolicy()
+        self._small = SegmentWriter(root, roll=roll, quick_seconds=quick_seconds, clock=clock, mode=mode)
+        self._large = SegmentWriter(root, roll=roll, quick_seconds=0, begins=give_way, mode=mode)
 
     async def open(self) -> None:
-        """Make the folder, write to it, and seal what a killed worker left open; raises SinkUnavailable."""
+        """Make the folder, write to it, and seal what a killed worker left open; raises SinkUnavailableError."""
         try:
             await asyncio.to_thread(self._open)
         except OSError as error:
             raise self._unavailable(error) from error
 
-    async def write(self, block: Block) -> None:
-        """Return when every line is on the disk under a name that is there too; raises SinkUnavailable."""
+    async def write(self, block: LineBlock) -> None:
+        """Return when every line is on the disk under a name that is there too; raises SinkUnavailableError."""
         try:
             await (self._small if _is_small(block.lines) else self._large).append(block)
         except OSError as error:
             raise self._unavailable(error) from error
 
     async def probe(self) -> None:
-        """Write a file without a name, folders included, in a thread that may hang; raises SinkUnavailable."""
+        """Write a file without a name, folders included, in a thread that may hang; raises SinkUnavailableError."""
         try:
             await in_daemon(self._probe, "folder probe")
         except OSError as error:
@@ -82,8 +82,8 @@ class FolderSink:
         """Seal the open segments."""
         await asyncio.gather(self._small.close(), self._large.close())
 
-    def _unavailable(self, error: OSError) -> SinkUnavailable:
-        return SinkUnavailable(f"cannot write to {self._root}: {error.strerror}")
+    def _unavailable(self, error: OSError) -> SinkUnavailableError:
+        return SinkUnavailableError(f"cannot write to {self._root}: {error.strerror}")
 
     def _open(self) -> None:
         self._probe()
@@ -105,4 +105,4 @@ def _is_small(lines: Sequence[bytes]) -> bool:
     return len(lines) <= SMALL_LINES and size_of(lines) <= SMALL_BYTES
 
 
-__all__ = ["FolderSink", "Roll"]
+__all__ = ["FolderSink", "RotationPolicy"]

@@ -6,12 +6,12 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
-from worker.sink import Sink, SinkUnavailable
+from rookery.worker.sinks.protocol import Sink, SinkUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.sink import Block
+    from rookery.worker.sinks.protocol import LineBlock
 
 PROBE_SECONDS: Final = 1.0
 """From one probe of a place that fails to the next."""
@@ -27,7 +27,7 @@ class ProbedSink(Sink, Protocol):
     """A sink that can tell whether a write would work now."""
 
     async def probe(self) -> None:
-        """Do what a write takes and leave nothing behind; raise SinkUnavailable where that fails."""
+        """Do what a write takes and leave nothing behind; raise SinkUnavailableError where that fails."""
 
 
 class WatchedSink:
@@ -70,18 +70,18 @@ class WatchedSink:
                 return f"{self._failed}no answer for {waited:.0f} s"
         return self._reason
 
-    async def write(self, block: Block) -> None:
-        """Return when every line is durable; raises SinkUnavailable with what cannot be written, where, and why."""
+    async def write(self, block: LineBlock) -> None:
+        """Return when every line is durable; raises SinkUnavailableError with what cannot be written, where, and why."""
         own = object()
         self._pending[own] = self._clock()
         try:
             await self._sink.write(block)
-        except SinkUnavailable as error:
+        except SinkUnavailableError as error:
             if self._reason is None:
                 self._due = self._clock() + self._pause
                 self._pause = min(2 * self._pause, MOST_PROBE_SECONDS)
             self._reason = f"{self._failed}{error}"
-            raise SinkUnavailable(self._reason) from error
+            raise SinkUnavailableError(self._reason) from error
         else:
             self._reason = None
             self._pause = PROBE_SECONDS
@@ -102,7 +102,7 @@ class WatchedSink:
         self._probing = None
         try:
             probing.result()
-        except SinkUnavailable as error:
+        except SinkUnavailableError as error:
             self._reason = f"{self._failed}{error}"
         else:
             self._reason = None

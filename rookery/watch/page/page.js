@@ -40,7 +40,7 @@ function showTiles(told, rows) {
 }
 
 function showBacklog(told) {
-  const waiting = told.worker && told.worker.intake_rows;
+  const waiting = told.worker && told.worker.queue_rows;
   if (told.broker) {
     say("backlog", number.format(told.broker.backlog + told.broker.outstanding));
     say("backlog-note", "messages at the broker");
@@ -58,7 +58,7 @@ function showBills(told) {
   const words = SPECIES.map((name) => `${name} ${number.format(told.species[name])}`).join(", ");
   say("say-bills", told.birds.length
     ? `The newest ${many(told.birds.length, "bird")} that predictions repeat${strange ? `, ${strange} of them unlike any known` : ""}. In all: ${words}.`
-    : `Length against depth, once predictions repeat their readings (ROOKERY_ECHO_ROWS). In all: ${words}.`);
+    : `Length against depth, once predictions repeat their readings (ROOKERY_FEATURE_SAMPLE_ROWS). In all: ${words}.`);
   drawBills(told.birds);
 }
 
@@ -129,7 +129,7 @@ function showModel(told) {
     }
     const retries = Object.entries(worker.retries);
     facts.push(["To come again", retries.length ? retries.map(([cause, count]) => `${cause} ${number.format(count)}`).join(", ") : "none"]);
-    facts.push(["Came twice", number.format(worker.duplicates)]);
+    facts.push(["Came twice", number.format(rookery.worker.batching.deduplication)]);
     if (worker.memory_bytes) facts.push(["Memory", `${Math.round(worker.memory_bytes / 1048576)} MB`]);
   } else {
     say("say-model", "As the newest prediction names it. --worker URL shows its health, phases and backlog.");

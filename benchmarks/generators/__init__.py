@@ -1,0 +1,1 @@
+"""Load generators: wrk as fast as connections carry, and requests at a fixed rate."""

@@ -1,0 +1,1 @@
+"""Report: figures, spreads and bounds of a run as a document and a picture."""

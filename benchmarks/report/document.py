@@ -1,0 +1,177 @@
+"""The document: figures as Markdown, every table with its date, commit, machine and command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.report.figures import Figures
+from benchmarks.report.promise import promises
+from benchmarks.report.spread import shown, spread
+from benchmarks.sections import footprint, neighbours
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+_INTRODUCTION: Final = """# How fast Rookery is
+
+Written by `make bench` from `performance.json`; not by hand. All servers answer with the same model on one thread: the
+design's reference, 100 rounds of depth 4, trained for the run (`rookery train --depth 4 --rounds 100`), which every bound
+is thought out for. The model that is shipped is smaller; where a row says so, it answers instead. Before any timing, 400
+answers of each are checked against the booster; of Rookery, what it made durable. Servers are pinned to one CPU, one at
+a time while the others are stopped, and the load (wrk) to another. Rounds are interleaved, and a ratio is formed within
+each round: figures are medians, with the least and the greatest round in brackets. CPU a reading moves least with the
+noise of a machine, but it moves.
+
+Rookery runs as in production: envelope, token, validation, prediction, and the result synced to disk before the answer.
+Its peers read the same envelope, validate, predict and answer; they check no token and make nothing durable.
+"""
+
+_HEADINGS: Final = {
+    "singles": "Single readings",
+    "tables": "Tables of 1,000 rows",
+    "neighbours": "Single readings beside tables of 10,000 rows",
+    "footprint": "Start-up and memory",
+    "delivery": "The embedded broker's push",
+}
+
+
+def render(figures: Mapping[str, Any]) -> str:
+    """Write the whole document; a section that was not measured is left out."""
+    parts = [_INTRODUCTION, _promised(figures)]
+    if "singles" in figures:
+        parts.append("![CPU a reading, requests a second and p99 of each server](performance.png)\n")
+    for name, heading in _HEADINGS.items():
+        if name in figures:
+            parts.append(f"## {heading}\n")
+            parts.extend(_BODIES[name](Figures(figures[name])))
+            parts.append(_footing(figures[name]))
+    return "\n".join(parts)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Write a Markdown table."""
+    every = [list(head), *map(list, rows)]
+    every.insert(1, ["---"] * len(every[0]))
+    return "\n".join(f"| {' | '.join(row)} |" for row in every) + "\n"
+
+
+def _promised(figures: Mapping[str, Any]) -> str:
+    rows = [
+        (each.said, each.limit, str(each.found or "-"), each.verdict if each.held else f"**{each.verdict}**")
+        for each in promises(figures)
+    ]
+    return "## What is promised\n\n" + table(("ratio", "bound", "found", ""), rows)
+
+
+def _singles(found: Figures) -> list[str]:
+    parts = []
+    for many in sorted({int(each) for each in _connections(found)}):
+        rows = []
+        for who in found.contenders():
+            try:
+                rows.append(_single(found, who, many))
+            except KeyError:
+                continue
+        parts.append(f"{many} connections:\n")
+        parts.append(table(_SINGLE_HEAD, rows))
+    return parts
+
+
+_SINGLE_HEAD: Final = (
+    "server",
+    "CPU us a reading",
+    "requests/s",
+    "p50 ms",
+    "p99 ms",
+    "server busy",
+    "generator busy",
+    "PSS MB",
+    "start to first answer, s",
+)
+
+
+def _single(found: Figures, who: str, many: int) -> list[str]:
+    def said(figure: str) -> str:
+        return str(found.spread(who, figure, connections=many))
+
+    def middle(figure: str) -> float:
+        return found.spread(who, figure, connections=many).median
+
+    busy = [f"{middle(figure):.0%}" for figure in ("server_busy", "generator_busy")]
+    held = [shown(middle(figure)) for figure in ("pss_mb", "start_seconds")]
+    return [who, said("cpu_us"), said("per_second"), shown(middle("p50_ms")), said("p99_ms"), *busy, *held]
+
+
+def _connections(found: Figures) -> set[float]:
+    return {many for who in found.contenders() for many in found.series(who, "connections")}
+
+
+def _each(head: tuple[str, ...], *names: str) -> Callable[[Figures], list[str]]:
+    """Write one row for each contender, one column for each figure; a dash where one has it not."""
+
+    def rows(found: Figures) -> list[str]:
+        return [
+            table(head, ([who, *(_said(found, who, name) for name in names)] for who in found.contenders()))
+        ]
+
+    return rows
+
+
+def _said(found: Figures, who: str, name: str) -> str:
+    try:
+        return str(found.spread(who, name))
+    except KeyError:
+        return "-"
+
+
+def _footprint(found: Figures) -> list[str]:
+    head = ("process", "start to ready, s", "resident MB at ready", "PSS MB")
+    names = ("start_seconds", "rss_mb", "pss_mb")
+    rows = [
+        [who, *(_said(found, who, name) for name in names)]
+        for who in found.contenders()
+        if who != footprint.HOUR
+    ]
+    parts = [table(head, rows)]
+    if footprint.HOUR in found.contenders():
+        requests = found.series(footprint.HOUR, "requests")
+        resident = found.series(footprint.HOUR, "rss_mb")
+        series = ", ".join(
+            f"{one / 1000:,.0f}k: {mb:.0f}" for one, mb in zip(requests, resident, strict=True)
+        )
+        parts.append(
+            f"An hour's worth at {footprint.HOUR_RATE} readings/s, as fast as it goes; resident MB after so many"
+            f" requests: {series}. Between {spread(resident).low:.0f} and {spread(resident).high:.0f} MB.\n"
+        )
+    return parts
+
+
+_BODIES: Final[dict[str, Callable[[Figures], list[str]]]] = {
+    "singles": _singles,
+    "tables": _each(("way", "rows/s", "CPU us a row", "p99 ms"), "rows_per_second", "cpu_us", "p99_ms"),
+    "neighbours": _each(
+        (
+            f"single readings ({neighbours.RATE:,}/s paced, or as fast as {neighbours.CONNECTIONS} connections go)",
+            "p50 ms",
+            "p99 ms",
+        ),
+        "p50_ms",
+        "p99_ms",
+    ),
+    "footprint": _footprint,
+    "delivery": _each(("broker", "pushes/s"), "per_second"),
+}
+
+
+def _footing(section: Mapping[str, Any]) -> str:
+    """Say who was absent, what is to be known of each, and where all this was measured."""
+    lines = [f"- {who}: {note}." for who, note in section["notes"].items() if note]
+    lines += [f"- Left out: {who}, for {why}." for who, why in section["absent"].items()]
+    origin = section["provenance"]
+    rounds = 1 + max((each["round"] for each in section["records"]), default=-1)
+    versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
+    lines.append(
+        f"- {rounds} rounds; {origin['date']}, commit {origin['commit']}, `{origin['command']}`; {origin['processor']}, {origin['cores']} cores,"
+        f" {origin['memory_gb']:g} GB, {origin['system']}, load {origin['load']:g} at the start; Python {origin['python']}, {versions}."
+    )
+    return "\n".join(lines) + "\n"

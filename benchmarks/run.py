@@ -1,0 +1,50 @@
+"""BenchmarkRun: what one run of the benchmark is given, and what each section of it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.progress import say
+from rookery.load.report.provenance import provenance
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.servers.authority import Authority
+    from benchmarks.servers.reference_answers import ReferenceAnswers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkRun:
+    """`folder` is scratch on a real disk; `rounds` of `seconds` each are interleaved; a quick run leaves parts out.
+
+    Everybody answers with the model of `truth`, and where it is said with the one that is `shipped`.
+    """
+
+    folder: Path
+    truth: ReferenceAnswers
+    shipped: ReferenceAnswers
+    authority: Authority
+    quick: bool
+    rounds: int
+    seconds: int
+
+
+@dataclass(slots=True)
+class Section:
+    """One section's raw records, flat and by round, who was absent and why, and where it was measured."""
+
+    provenance: dict[str, Any] = field(default_factory=lambda: asdict(provenance()))
+    records: list[dict[str, Any]] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def add(self, round_: int, who: str, **figures: float | str) -> None:
+        """Keep what one contender did in one round."""
+        self.records.append({"round": round_, "who": who, **figures})
+
+    def leave_out(self, who: str, why: object) -> None:
+        """Keep why somebody is not in it, and say so at once."""
+        self.absent[who] = str(why)
+        say(f"  {who} is left out: {why}")

@@ -1,0 +1,1 @@
+"""Sections: what one run of the benchmark measures."""

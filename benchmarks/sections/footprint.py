@@ -1,0 +1,98 @@
+"""Footprint: start-up and memory beside a bare process that could predict, and memory over an hour's worth of requests."""
+
+from __future__ import annotations
+
+import compileall
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.progress import say
+from benchmarks.run import BenchmarkRun, Section
+from benchmarks.servers.environment import EnvironmentMissingError
+from benchmarks.servers.process import PinnedProcess
+from benchmarks.servers.server_spec import PEERS
+from benchmarks.servers.worker import FAST, BenchmarkWorker
+from rookery.load.report.provenance import ROOT, server_cpu
+
+if TYPE_CHECKING:
+    from benchmarks.servers.authority import Authority
+
+BARE: Final = "bare numpy, xgboost and model"
+UNGUARDED: Final = f"{FAST.name}, behind Cloud Run's own check of tokens"
+HOUR: Final = "over an hour's worth"
+HOUR_RATE: Final = 200
+HOUR_REQUESTS: Final = HOUR_RATE * 3600
+"""What an hour at so many readings a second brings."""
+
+_CONNECTIONS: Final = 64
+_STARTS_A_ROUND: Final = 2
+_LONGEST_S: Final = 120
+
+
+def measure(run: BenchmarkRun) -> Section:
+    """Start both in turn, then let one worker serve an hour's worth of requests."""
+    section = Section()
+    _compile()
+    for nth in range(run.rounds * (1 if run.quick else _STARTS_A_ROUND)):
+        section.add(nth, BARE, **_bare(run))
+        section.add(nth, FAST.name, **_worker(run, nth, run.authority))
+        section.add(nth, UNGUARDED, **_worker(run, nth, None))
+    say("footprint: started in turn; now an hour's worth of requests")
+    _hour(run, section)
+    section.notes[BARE] = "no scikit-learn to import, as in the worker's image"
+    return section
+
+
+def _compile() -> None:
+    """Compile what both import of this checkout, as the image does and an installation, whatever the shell says of it."""
+    for room in ("benchmarks", "schemas", "worker"):
+        compileall.compile_dir(ROOT / room, quiet=2)
+
+
+def _bare(run: BenchmarkRun) -> dict[str, float]:
+    begin = time.monotonic()
+    process = PinnedProcess(
+        [sys.executable, "-m", f"{PEERS}.bare"],
+        log=run.folder / "bare.log",
+        environment={"BENCH_MODEL": str(run.truth.model)},
+        cpu=server_cpu(),
+        talks=True,
+    )
+    with process:
+        said = process.popen.stdout.readline() if process.popen.stdout else ""
+        seconds = time.monotonic() - begin
+        if said != "ready\n":
+            process.alive()
+            raise EnvironmentMissingError("the bare process did not become ready")
+        return {"start_seconds": seconds, "rss_mb": process.rss_mb(), "pss_mb": process.pss_mb()}
+
+
+def _worker(run: BenchmarkRun, nth: int, authority: Authority | None) -> dict[str, float]:
+    folder = run.folder / f"start-{nth}-{'guarded' if authority else 'unguarded'}"
+    folder.mkdir()
+    with BenchmarkWorker(FAST, run.truth, folder, authority=authority) as worker:
+        return {
+            "start_seconds": worker.start_seconds,
+            "rss_mb": worker.rss_ready_mb,
+            "rss_after_400_mb": worker.process.rss_mb(),
+            "pss_mb": worker.process.pss_mb(),
+        }
+
+
+def _hour(run: BenchmarkRun, section: Section) -> None:
+    """Serve as fast as it goes what an hour at HOUR_RATE brings, and look at the memory after each stretch."""
+    wanted = HOUR_REQUESTS // (10 if run.quick else 1)
+    longest = 15 if run.quick else _LONGEST_S
+    folder = run.folder / "hour"
+    folder.mkdir()
+    served, begin = 0, time.monotonic()
+    with BenchmarkWorker(FAST, run.truth, folder, authority=run.authority) as worker:
+        while served < wanted and time.monotonic() - begin < longest:
+            served += worker.load(connections=_CONNECTIONS, seconds=1 if run.quick else 2).stretch.requests
+            section.add(
+                0, HOUR, requests=served, rss_mb=worker.process.rss_mb(), pss_mb=worker.process.pss_mb()
+            )
+    if served < wanted:
+        section.leave_out(HOUR, f"only {served:,} of {wanted:,} requests were served within {longest} s")
+    section.notes[HOUR] = f"{served:,} requests, {_CONNECTIONS} connections, one worker"

@@ -1,0 +1,97 @@
+"""ReferenceAnswers: the booster itself, with the readings and the classes that every server's answers are held against."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from rookery.load.report.provenance import ROOT
+from rookery.schemas.artifact import unseal
+from rookery.schemas.codec import SCHEMA_ATTRIBUTE, SCHEMA_VERSION, encode
+from rookery.schemas.features import matrix
+from rookery.schemas.testing import ReadingFactory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rookery.schemas.reading import Reading
+
+SHIPPED: Final = ROOT / "worker" / "shipped" / "penguins.ubj"
+CHECKED: Final = 400
+"""Answers that are checked of every server before any timing."""
+
+MARK: Final = "@" * 16
+"""Where a message's number goes."""
+
+_SEED: Final = 6
+_SUBSCRIPTION: Final = "projects/bench/subscriptions/push"
+
+
+class ReferenceAnswers:
+    """Seeded readings and the booster's own answers.
+
+    `artifact` is the model that the worker loads, `model` the raw UBJ of the same for its peers.
+    """
+
+    def __init__(self, folder: Path, artifact: Path = SHIPPED) -> None:
+        """Write the raw booster to a folder."""
+        self.artifact = artifact
+        self.model = folder / f"raw-{artifact.name}"
+        self.model.write_bytes(unseal(artifact.read_bytes()))
+
+    @cached_property
+    def readings(self) -> list[Reading]:
+        """The readings that are checked, and then sent over and over under new message ids."""
+        return ReadingFactory(_SEED).readings(CHECKED)
+
+    @cached_property
+    def rows(self) -> NDArray[np.float32]:
+        """Their rows as the model sees them."""
+        return matrix(self.readings)
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float32]:
+        """What the booster itself says of them, of shape (400, 3)."""
+        import xgboost  # noqa: PLC0415  a second of import that only a run needs
+
+        booster = xgboost.Booster({"nthread": 1})
+        booster.load_model(bytearray(self.model.read_bytes()))
+        found: NDArray[np.float32] = booster.inplace_predict(self.rows)
+        return found
+
+    @cached_property
+    def winners(self) -> list[int]:
+        """The position of the likeliest species of each."""
+        found: list[int] = self.probabilities.argmax(axis=1).tolist()
+        return found
+
+
+def pushes(readings: list[Reading]) -> list[bytes]:
+    """Wrap each reading as Pub/Sub pushes it, MARK where the message id goes."""
+    return [push(encode(each)) for each in readings]
+
+
+def tables(rows: int, *, count: int, seed: int = 60) -> list[bytes]:
+    """Wrap seeded tables of so many rows as Pub/Sub pushes them."""
+    return [push(encode(ReadingFactory(seed + nth).table(rows))) for nth in range(count)]
+
+
+def push(payload: bytes) -> bytes:
+    """Wrap one payload as Pub/Sub pushes it, compact, with the attribute that publishers set."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    message = {
+        "attributes": {SCHEMA_ATTRIBUTE: SCHEMA_VERSION},
+        "data": base64.b64encode(payload).decode(),
+        "messageId": MARK,
+        "message_id": MARK,
+        "publishTime": now,
+        "publish_time": now,
+    }
+    wrapped = {"message": message, "subscription": _SUBSCRIPTION}
+    return json.dumps(wrapped, separators=(",", ":")).encode()

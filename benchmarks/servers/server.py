@@ -1,0 +1,156 @@
+"""BenchmarkServer: a contender that runs, checked against the booster, and what each stretch of load costs it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from typing import TYPE_CHECKING, Final, Self
+
+from benchmarks.generators import wrk
+from benchmarks.servers.environment import EnvironmentMissingError
+from benchmarks.servers.process import PinnedProcess, free_port
+from benchmarks.servers.server_spec import request_bodies
+from rookery.load.report.provenance import server_cpu
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from benchmarks.generators.wrk import WrkResult
+    from benchmarks.servers.reference_answers import ReferenceAnswers
+    from benchmarks.servers.server_spec import ServerSpec
+
+_ANSWERS_WITHIN_S: Final = 90.0
+_ASK_TIMEOUT_S: Final = 30.0
+_LOOK_EVERY_S: Final = 0.005
+
+
+class NoResponseError(EnvironmentMissingError):
+    """Nobody answered, or not in HTTP."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCost:
+    """A stretch of load and the CPU microseconds that the server used for each request of it."""
+
+    stretch: WrkResult
+    cpu_us: float
+    server_busy: float
+
+
+class BenchmarkServer:
+    """A running contender, pinned to the servers' CPU, frozen whenever it is not asked."""
+
+    def __init__(self, contender: ServerSpec, truth: ReferenceAnswers, folder: Path) -> None:
+        self.contender = contender
+        self._truth = truth
+        self._folder = folder / file_name(contender.name)
+        self.start_seconds = 0.0
+
+    def __enter__(self) -> Self:
+        """Start it, wait for its first right answer, check all of them; raises EnvironmentMissingError."""
+        self._folder.mkdir()
+        self.contender.prepares(self._folder, self._truth.model)
+        ports = free_port(), free_port(), free_port()
+        self.port = ports[0]
+        self._bodies = request_bodies(self.contender, self._truth.readings)
+        self._requests = wrk.write_requests(
+            self._folder / "requests", self._bodies, path=self.contender.path, headers={}
+        )
+        self.process = PinnedProcess(
+            self.contender.command(self.port),
+            log=self._folder / "log",
+            environment=self._variables(*ports),
+            cpu=server_cpu(),
+        ).__enter__()
+        try:
+            self.start_seconds = self._until_it_answers()
+            self._check()
+        except BaseException:
+            self.process.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.__exit__()
+
+    def load(self, *, connections: int, seconds: int) -> ServerCost:
+        """Load it with single readings."""
+        return cost(
+            self.process,
+            lambda: wrk.run(self.address, self._requests, connections=connections, seconds=seconds),
+        )
+
+    @property
+    def address(self) -> str:
+        """Where it is asked."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def _variables(self, *ports: int) -> dict[str, str]:
+        return {
+            "BENCH_PORT": str(self.port),
+            "BENCH_MODEL": str(self._truth.model),
+            # One CPU has no use for more threads; Rookery sees to that itself.
+            "OMP_NUM_THREADS": "1",
+            **self.contender.variables(*ports),
+        }
+
+    def _until_it_answers(self) -> float:
+        begin = time.monotonic()
+        while time.monotonic() - begin < _ANSWERS_WITHIN_S:
+            self.process.alive()
+            try:
+                status, _ = ask(self.port, self.contender.path, self._bodies[0])
+            except NoResponseError:
+                time.sleep(_LOOK_EVERY_S)
+                continue
+            if status < 300:  # noqa: PLR2004  HTTP's own border
+                return time.monotonic() - begin
+            time.sleep(_LOOK_EVERY_S)
+        raise EnvironmentMissingError(f"it did not answer rightly within {_ANSWERS_WITHIN_S:g} s")
+
+    def _check(self) -> None:
+        """Hold every answer against the booster's; raises EnvironmentMissingError, for a wrong server's speed is worth nothing."""
+        species = self.contender.species
+        if species is None:
+            return
+        answers = [ask(self.port, self.contender.path, body)[1] for body in self._bodies]
+        try:
+            found = [species(answer) for answer in answers]
+        except (LookupError, TypeError, ValueError) as error:
+            raise EnvironmentMissingError(f"its answers cannot be read: {error!r}") from None
+        wrong = sum(one != other for one, other in zip(found, self._truth.winners, strict=True))
+        if wrong:
+            raise EnvironmentMissingError(f"{wrong} of {len(found)} answers differ from the booster's")
+
+
+def cost(process: PinnedProcess, load: Callable[[], WrkResult]) -> ServerCost:
+    """Run a load and say what it cost a process; raises EnvironmentMissingError where requests were refused."""
+    before = process.cpu_seconds()
+    stretch = load()
+    used = process.cpu_seconds() - before
+    process.settle()
+    if not stretch.requests:
+        raise EnvironmentMissingError(f"it answered nothing within {stretch.seconds:.1f} s")
+    if stretch.refused:
+        raise EnvironmentMissingError(f"{stretch.refused} of {stretch.requests} requests were refused")
+    return ServerCost(stretch, used / stretch.requests * 1e6, used / stretch.seconds)
+
+
+def ask(port: int, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+    """Post one body; gives status and answer; raises NoResponseError."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=_ASK_TIMEOUT_S)
+    try:
+        connection.request("POST", path, body, {"Content-Type": "application/json", **(headers or {})})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, HTTPException) as error:
+        raise NoResponseError(f"it did not answer: {error!r}") from None
+    finally:
+        connection.close()
+
+
+def file_name(name: str) -> str:
+    """Make a folder's name of a contender's."""
+    return "".join(each if each.isalnum() else "-" for each in name)

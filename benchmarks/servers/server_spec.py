@@ -1,0 +1,170 @@
+"""ServerSpec: one server of the comparison, how it is started, asked and understood."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.servers.environment import python_of
+from benchmarks.servers.reference_answers import push
+from rookery.schemas.codec import encode
+from rookery.schemas.features import matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from rookery.schemas.reading import Reading
+
+PEERS: Final = "benchmarks.peers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSpec:
+    """A server by name; `lock` names its environment (None: the project's own), `family` those that count as one.
+
+    `words` follow its Python; `{port}` in them is replaced, and `{port}`, `{another}`, `{third}` in `environment`. `asks` turns a push body into its request body, and
+    `species` reads its answer (None: it answers nothing).
+    """
+
+    name: str
+    words: tuple[str, ...]
+    family: str = ""
+    lock: str | None = None
+    path: str = "/"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    asks: Callable[[bytes, Reading], bytes] = lambda body, _: body
+    species: Callable[[bytes], int] | None = None
+    prepares: Callable[[Path, Path], None] = lambda _folder, _model: None
+    note: str = ""
+
+    def variables(self, *ports: int) -> dict[str, str]:
+        """Give its environment for three free ports."""
+        named = dict(zip(("{port}", "{another}", "{third}"), map(str, ports), strict=True))
+        return {name: named.get(value, value) for name, value in self.environment.items()}
+
+    def command(self, port: int) -> list[str]:
+        """Give the command that starts it; raises Absent."""
+        python = sys.executable if self.lock is None else str(python_of(self.lock))
+        return [python, *(word.replace("{port}", str(port)) for word in self.words)]
+
+
+def _species(answer: bytes) -> int:
+    return int(json.loads(answer)["species"])
+
+
+def _bare_species(answer: bytes) -> int:
+    return int(json.loads(answer)["species"] if answer.startswith(b"{") else json.loads(answer)[0])
+
+
+def _bento_body(body: bytes, _: Reading) -> bytes:
+    return b'{"pushes":[' + body + b"]}"
+
+
+def _inference_body(_: bytes, reading: Reading) -> bytes:
+    """Ask as MLServer's own protocol does: the encoded row as a tensor."""
+    row = matrix([reading])[0].tolist()
+    tensor = {"name": "rows", "shape": [1, len(row)], "datatype": "FP32", "data": row}
+    return json.dumps({"inputs": [tensor]}, separators=(",", ":")).encode()
+
+
+def _inferred(answer: bytes) -> int:
+    data: list[float] = json.loads(answer)["outputs"][0]["data"]
+    return int(data[0]) if len(data) == 1 else data.index(max(data))
+
+
+def _mlserver_folder(folder: Path, model: Path) -> None:
+    settings: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "parallel_workers": 0,
+        "debug": False,
+        "access_logging": False,
+        "metrics_endpoint": None,
+    }
+    (folder / "settings.json").write_text(json.dumps(settings))
+    described = {
+        "name": "penguins",
+        "implementation": "mlserver_xgboost.XGBoostModel",
+        "max_batch_size": 64,
+        "max_batch_time": 0.001,
+        "parameters": {"uri": str(model)},
+    }
+    (folder / "model-settings.json").write_text(json.dumps(described))
+
+
+def _mosec(batch: int) -> ServerSpec:
+    return ServerSpec(
+        name=f"mosec, batch {batch}",
+        family="mosec",
+        lock="mosec",
+        words=("-m", f"{PEERS}.mosec_server", "--address", "127.0.0.1", "--port", "{port}"),
+        path="/inference",
+        environment={"BENCH_BATCH": str(batch)},
+        species=_species,
+        note="a window of 1 ms",
+    )
+
+
+PROTOCOL_NOOP: Final = ServerSpec(
+    name="asyncio protocol, no-op",
+    words=("-m", f"{PEERS}.noop_protocol"),
+    note="httptools and uvloop; answers 204 to anything: what the generator and Python allow",
+)
+AIOHTTP_NOOP: Final = ServerSpec(
+    name="aiohttp, no-op", words=("-m", f"{PEERS}.noop_aiohttp"), note="reads the body, answers 204"
+)
+PEER_SERVERS: Final[tuple[ServerSpec, ...]] = (
+    *(_mosec(batch) for batch in (64, 8, 256)),
+    ServerSpec(
+        name="FastAPI + inplace_predict",
+        lock="fastapi",
+        words=("-m", f"{PEERS}.fastapi_inplace"),
+        species=_species,
+    ),
+    ServerSpec(
+        name="MLServer",
+        lock="mlserver",
+        words=("-c", "from mlserver.cli import main; main()", "start", "."),
+        path="/v2/models/penguins/infer",
+        environment={
+            "MLSERVER_HTTP_PORT": "{port}",
+            "MLSERVER_GRPC_PORT": "{another}",
+            "MLSERVER_METRICS_PORT": "{third}",
+        },
+        asks=_inference_body,
+        species=_inferred,
+        prepares=_mlserver_folder,
+        note="adaptive batching, 64 and 1 ms; asked in its own protocol, so without envelope and base64",
+    ),
+    ServerSpec(
+        name="LitServe",
+        lock="litserve",
+        words=("-m", f"{PEERS}.litserve_server"),
+        path="/predict",
+        species=_species,
+        note="batches of 64, 1 ms",
+    ),
+    ServerSpec(
+        name="the original design",
+        lock="fastapi",
+        words=("-m", f"{PEERS}.original_design"),
+        species=_species,
+        note="FastAPI, pydantic, XGBClassifier on a one-row DataFrame",
+    ),
+    ServerSpec(
+        name="BentoML",
+        lock="bentoml",
+        words=("-m", "bentoml", "serve", f"{PEERS}.bentoml_service:Penguins", "--port", "{port}"),
+        path="/classify",
+        asks=_bento_body,
+        species=_bare_species,
+        note="adaptive batching",
+    ),
+)
+
+
+def request_bodies(contender: ServerSpec, readings: list[Reading]) -> list[bytes]:
+    """Write each reading as this contender wants to be asked."""
+    return [contender.asks(push(encode(each)), each) for each in readings]

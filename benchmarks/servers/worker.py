@@ -1,0 +1,146 @@
+"""BenchmarkWorker: the real worker process with its real folder and verified tokens, checked by what it made durable."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Final, Self
+
+from benchmarks.generators import wrk
+from benchmarks.servers.authority import wait_for
+from benchmarks.servers.environment import EnvironmentMissingError
+from benchmarks.servers.process import PinnedProcess
+from benchmarks.servers.reference_answers import MARK, pushes
+from benchmarks.servers.server import ask, cost, file_name
+from benchmarks.servers.server_spec import ServerSpec
+from rookery.load.accounting.folder_results import predictions
+from rookery.load.report.provenance import server_cpu
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from benchmarks.servers.authority import Authority
+    from benchmarks.servers.reference_answers import ReferenceAnswers
+    from benchmarks.servers.server import ServerCost
+
+FAST: Final = ServerSpec(name="Rookery", words=("-m", "rookery.worker"), note="folder sink, tokens verified")
+AIOHTTP: Final = ServerSpec(
+    name="Rookery, aiohttp lane",
+    words=("-m", "rookery.worker"),
+    environment={"ROOKERY_FAST_PATH": "false"},
+    note="the same without its fast lane",
+)
+_TOLERANCE: Final = 2e-6
+"""Predictions are rounded to six digits."""
+
+
+class BenchmarkWorker:
+    """A running worker, pinned like its peers; a context manager. `start_seconds` is from spawn to ready."""
+
+    def __init__(
+        self, contender: ServerSpec, truth: ReferenceAnswers, folder: Path, *, authority: Authority | None
+    ) -> None:
+        self.contender = contender
+        self._truth = truth
+        self._authority = authority
+        self._folder = folder / file_name(contender.name)
+        self._results = self._folder / "predictions"
+        self.start_seconds = 0.0
+
+    def __enter__(self) -> Self:
+        """Start it, check it; raises EnvironmentMissingError."""
+        self._folder.mkdir()
+        ready = self._folder / "ready"
+        begin = time.monotonic()
+        self.process = PinnedProcess(
+            [sys.executable, *self.contender.words],
+            log=self._folder / "log",
+            environment=self._settings(ready),
+            cpu=server_cpu(),
+        ).__enter__()
+        try:
+            self.address = wait_for(ready, self.process)
+            self.start_seconds = time.monotonic() - begin
+            self.rss_ready_mb = self.process.rss_mb()
+            self._check()
+        except BaseException:
+            self.process.__exit__()
+            raise
+        self._requests = self.requests("requests", pushes(self._truth.readings))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.__exit__()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What its pushes carry."""
+        return {} if self._authority is None else {"Authorization": self._authority.token}
+
+    def requests(self, name: str, bodies: list[bytes]) -> Path:
+        """Write requests for it under a name."""
+        return wrk.write_requests(self._folder / name, bodies, path="/", headers=self.headers)
+
+    def load(self, *, connections: int, seconds: int, requests: Path | None = None) -> ServerCost:
+        """Load it, with single readings where nothing else is given; what it wrote is deleted after."""
+        found = cost(
+            self.process,
+            lambda: wrk.run(
+                self.address, requests or self._requests, connections=connections, seconds=seconds
+            ),
+        )
+        self.tidy()
+        return found
+
+    def tidy(self) -> None:
+        """Delete finished segments: a run writes gigabytes."""
+        for segment in self._results.rglob("[!.]*.ndjson"):
+            segment.unlink(missing_ok=True)
+
+    def _settings(self, ready: Path) -> Mapping[str, str]:
+        return {
+            **self.contender.environment,
+            **(self._authority.settings() if self._authority else {}),
+            "ROOKERY_PORT": "0",
+            "ROOKERY_MODEL": str(self._truth.artifact),
+            "ROOKERY_RESULTS": self._results.as_uri(),
+            "ROOKERY_REJECTS": (self._folder / "rejections").as_uri(),
+            "ROOKERY_READY_FILE": str(ready),
+            "ROOKERY_LOG_LEVEL": "WARNING",
+        }
+
+    def _check(self) -> None:
+        """Push every checked reading and hold what became durable against the booster; raises EnvironmentMissingError."""
+        port = int(self.address.rpartition(":")[2])
+        bodies = [
+            body.replace(MARK.encode(), b"check-%010d" % nth)
+            for nth, body in enumerate(pushes(self._truth.readings))
+        ]
+        if self._authority and ask(port, "/", bodies[0])[0] != 401:  # noqa: PLR2004  HTTP's Unauthorized
+            raise EnvironmentMissingError("a push without a token was not refused with 401")
+        for body in bodies:
+            status, said = ask(port, "/", body, self.headers)
+            if status != 204:  # noqa: PLR2004  HTTP's No Content
+                raise EnvironmentMissingError(
+                    f"a push was answered {status}: {said.decode(errors='replace')[:200]}"
+                )
+        wrong = sum(not right for right in self._right_ones(len(bodies)))
+        if wrong:
+            raise EnvironmentMissingError(
+                f"{wrong} of {len(bodies)} durable predictions differ from the booster's"
+            )
+
+    def _right_ones(self, count: int) -> Iterator[bool]:
+        found = {each.message_id: each for each in predictions(self._results)}
+        for nth in range(count):
+            one = found.get(f"check-{nth:010d}")
+            asked = self._truth.probabilities[nth].tolist()
+            yield (
+                one is not None
+                and [*one.probabilities].index(one.species) == self._truth.winners[nth]
+                and all(
+                    abs(mine - own) < _TOLERANCE
+                    for mine, own in zip(one.probabilities.values(), asked, strict=True)
+                )
+            )

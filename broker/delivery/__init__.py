@@ -1,0 +1,1 @@
+"""Delivery: pushes and pulls of what the scheduling hands out."""

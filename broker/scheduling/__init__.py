@@ -1,0 +1,1 @@
+"""Scheduling: topics and subscriptions as pure state machines; no clock, no network."""

@@ -1,0 +1,44 @@
+"""What goes through the broker: a draft becomes a message, a message becomes deliveries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDraft:
+    """What a publisher hands in."""
+
+    data: bytes = b""
+    attributes: Mapping[str, str] | None = None
+    ordering_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A published message; `published_at` in seconds since 1970, UTC."""
+
+    message_id: str
+    data: bytes
+    attributes: Mapping[str, str] | None
+    ordering_key: str
+    published_at: float
+
+    @property
+    def size(self) -> int:
+        """Bytes of payload and attributes, as a subscriber's flow control counts them."""
+        attributes = self.attributes or {}
+        return len(self.data) + sum(len(name) + len(value) for name, value in attributes.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One attempt to hand one message over; `attempt` counts from 1."""
+
+    ack_id: str
+    message: StoredMessage
+    attempt: int

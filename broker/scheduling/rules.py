@@ -1,0 +1,30 @@
+"""What one subscription promises, as its scheduler needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rookery.broker.scheduling.backoff import RetryPolicy  # noqa: TC001  part of a public dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterRule:
+    """Where a message goes that failed `max_attempts` times."""
+
+    topic: str
+    max_attempts: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The scheduling rules of one subscription; times in seconds.
+
+    Without a retry policy a failed message is due again at once (push: when the push backoff allows it).
+    """
+
+    push: bool = False
+    ack_deadline: float = 10.0
+    ordered: bool = False
+    retention: float = 7 * 86_400.0
+    retry: RetryPolicy | None = None
+    dead_letter: DeadLetterRule | None = None

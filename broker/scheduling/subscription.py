@@ -1,0 +1,297 @@
+"""One subscription as a pure state machine: which message goes out now, and when to look again.
+
+No clock, no I/O: every method is told `now` in seconds of any clock that never goes back.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from rookery.broker.faults import DeliveryFaults, FaultShares
+from rookery.broker.scheduling.backoff import PushBackoff
+from rookery.broker.scheduling.counters import Counters, SubscriptionStats
+from rookery.broker.scheduling.leases import Leases
+from rookery.broker.scheduling.messages import Delivery, StoredMessage
+from rookery.broker.scheduling.ordering import HeldMessage, Holder, OrderingQueue
+from rookery.broker.scheduling.push_window import PushWindow
+from rookery.broker.scheduling.queue import MessageQueue
+from rookery.broker.scheduling.retention import Retention
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rookery.broker.scheduling.rules import Rules
+
+
+class Subscription:
+    """Hold every message until it is acked; hand out what the rules, the window and the backoff allow.
+
+    `most_pushes` bounds the push window beyond production's rules (None: no such bound).
+    `bury(message, attempts, now)` takes a message to its dead-letter topic and says whether it could.
+    `changed()` is called when there may be something new to take or an earlier time to wake at.
+    """
+
+    def __init__(  # noqa: PLR0913  a composition root's choices, all but one by keyword
+        self,
+        rules: Rules,
+        *,
+        faults: DeliveryFaults | None = None,
+        most_pushes: int | None = None,
+        serial: Iterator[int] | None = None,
+        bury: Callable[[StoredMessage, int, float], bool] = lambda *_: False,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.rules = rules
+        self.changed = changed
+        self.window = PushWindow(most_pushes)
+        self.backoff = PushBackoff()
+        self._faults = faults or DeliveryFaults(FaultShares())
+        self._bury = bury
+        self._counters = Counters()
+        self._ranks = count(1)
+        self._live = 0
+        self._queue = MessageQueue()
+        self._leases = Leases(serial or count(1))
+        self._lanes: dict[str, OrderingQueue] = {}
+        self._retention = Retention()
+
+    @property
+    def outstanding(self) -> int:
+        """How many deliveries are neither acked nor failed yet."""
+        return len(self._leases)
+
+    @property
+    def backlog(self) -> int:
+        """How many messages are held and not outstanding."""
+        return self._live - len(self._leases)
+
+    def offer(self, message: StoredMessage, now: float) -> None:
+        """Take a newly published message in."""
+        key = message.ordering_key
+        lane = self._lanes.setdefault(key, OrderingQueue(key)) if self.rules.ordered and key else None
+        self._counters.published += 1
+        for delay in self._faults.delays(ordered=lane is not None):
+            held = HeldMessage(message, next(self._ranks), now, now + delay, lane)
+            self._live += 1
+            self._retention.add(held)
+            if lane is None:
+                self._put(held, now)
+            else:
+                lane.held.append(held)
+                self._advance(lane, now)
+
+    def take(
+        self,
+        now: float,
+        limit: int | None = None,
+        *,
+        max_bytes: int = 0,
+        holder: Holder | None = None,
+        deadline: float | None = None,
+    ) -> list[Delivery]:
+        """Hand out what may go now, oldest first; `limit` and `max_bytes` bound it (at least one message fits).
+
+        `holder` is the stream that takes; without one each call is a reader of its own, to which later calls
+        bring nothing of a key until all that this one took of it has ended.
+        `deadline` is the seconds until these deliveries expire, where not the subscription's.
+        """
+        self.tick(now)
+        reader = holder or (Holder() if self.rules.ordered and not self.rules.push else None)
+        room = self._room(now) if limit is None else min(limit, self._room(now))
+        lasting = deadline or self.rules.ack_deadline
+        taken: list[Delivery] = []
+        size = 0
+        while (
+            len(taken) < room
+            and (holder is None or holder.has_room())
+            and (held := self._queue.peek(reader)) is not None
+        ):
+            if max_bytes:
+                size += held.message.size
+                if taken and size > max_bytes:
+                    break
+            taken.append(self._send(held, now, now + lasting, holder, reader))
+        return taken
+
+    def ack(self, ack_id: str, now: float) -> bool:
+        """End a delivery well; False where it had ended already."""
+        held = self._leases.end(ack_id)
+        if held is None:
+            return False
+        self._counters.acked += 1
+        self._counters.latency.add(now - held.sent_at)
+        if self.rules.push:
+            self.window.acked(held.sent_at, now, outstanding=len(self._leases) + 1)
+            self.backoff.acked(held.sent_at)
+        if self._faults.loses_ack():
+            self._counters.lost_acks += 1
+            self._requeue(held, held.expires_at, now)
+        else:
+            self._counters.age.add(now - held.offered_at)
+            self._finish(held, now)
+        return True
+
+    def nack(self, ack_id: str, now: float) -> bool:
+        """End a delivery badly; False where it had ended already."""
+        held = self._leases.end(ack_id)
+        if held is None:
+            return False
+        self._counters.nacked += 1
+        self._fail(held, now)
+        return True
+
+    def extend(self, ack_id: str, seconds: float, now: float) -> bool:
+        """Let a delivery last `seconds` from now (0: nack); False where it had ended already."""
+        if seconds <= 0:
+            return self.nack(ack_id, now)
+        return self._leases.extend(ack_id, now + seconds)
+
+    def give_back(self, ack_id: str, now: float) -> None:
+        """Undo a delivery that never left the broker: no attempt, no failure."""
+        held = self._leases.end(ack_id)
+        if held is not None:
+            held.attempts -= 1
+            self._counters.delivered -= 1
+            self._requeue(held, now, now)
+
+    def tick(self, now: float) -> None:
+        """Let time pass: the outdated go, what was waiting becomes ready, what was not acked in time fails."""
+        if now >= self._retention.since + self.rules.retention:
+            for outdated in self._retention.outdated(now, self.rules.retention):
+                self._drop(outdated, now)
+        self._queue.promote(now)
+        while (held := self._leases.expire(now)) is not None:
+            self._counters.expired += 1
+            self._fail(held, now)
+
+    def wake_at(self, now: float) -> float | None:
+        """When to tick or take next, if nothing else happens before; None: never (but see `outdated_at`)."""
+        times = [self._queue.next_at, self._leases.next_at]
+        if self.rules.push and now < self.backoff.until and self._queue.peek():
+            times.append(self.backoff.until)
+        return min((time for time in times if time is not None), default=None)
+
+    def outdated_at(self) -> float | None:
+        """When to tick at the latest, so that what nobody takes is not kept beyond its retention; None: never."""
+        return self._retention.since + self.rules.retention if self._live else None
+
+    def close(self) -> None:
+        """Let go of every message at once; what a reader still does with one finds it ended."""
+        for lane in self._lanes.values():
+            lane.clear()
+        self._lanes.clear()
+        self._queue = MessageQueue()
+        self._leases = Leases(count(1))
+        self._retention = Retention()
+        self._live = 0
+
+    def standing(self) -> SubscriptionStats:
+        """Say how things stand."""
+        return self._counters.standing(
+            outstanding=self.outstanding,
+            backlog=self.backlog,
+            window=self.window.size if self.rules.push else None,
+            backoff_seconds=self.backoff.delay if self.rules.push else None,
+        )
+
+    def _room(self, now: float) -> int:
+        if not self.rules.push:
+            return self._live
+        return 0 if now < self.backoff.until else self.window.size - len(self._leases)
+
+    def _put(self, held: HeldMessage, now: float) -> None:
+        self._queue.put(held, now)
+        self.changed()
+
+    def _advance(self, lane: OrderingQueue, now: float) -> None:
+        """Queue the lane's next message, if it is its turn; push sends one message of a key at a time."""
+        if not lane.in_flight and (lane.lost or lane.reader is not None):
+            lane.lost = False
+            lane.reader = None
+            if lane.queued is not None:
+                # It may wait where only the reader looks to whom the lane was bound until now.
+                self._put(lane.queued, now)
+        held = lane.next(one_at_a_time=self.rules.push)
+        if held is not None:
+            self._put(held, now)
+
+    def _drop(self, held: HeldMessage, now: float) -> None:
+        """Forget a message that has outlived the retention, delivered or not."""
+        self._counters.dropped += 1
+        self._leases.end(held.ack_id)
+        self._queue.cancel(held)
+        # Its entry goes as well: nobody else may ever look there.
+        self._queue.peek()
+        self._remove(held, now)
+
+    def _send(
+        self, held: HeldMessage, now: float, expires_at: float, holder: Holder | None, reader: Holder | None
+    ) -> Delivery:
+        self._queue.cancel(held)
+        held.attempts += 1
+        held.sent_at = now
+        self._counters.delivered += 1
+        ack_id = self._leases.open(held, expires_at, holder)
+        if held.lane is not None:
+            held.lane.sent += 1
+            held.lane.in_flight += 1
+            held.lane.reader = reader
+            self._advance(held.lane, now)
+        return Delivery(ack_id, held.message, held.attempts)
+
+    def _fail(self, held: HeldMessage, now: float) -> None:
+        """Retry later, or give up where a dead-letter topic takes the message."""
+        if self.rules.push:
+            self.window.failed(held.sent_at, now)
+            self.backoff.failed(held.sent_at, now)
+        dead = self.rules.dead_letter
+        if dead and held.attempts >= dead.max_attempts and self._bury(held.message, held.attempts, now):
+            self._counters.dead_lettered += 1
+            self._remove(held, now)
+        else:
+            self._requeue(
+                held, now + (self.rules.retry.delay(held.attempts) if self.rules.retry else 0.0), now
+            )
+
+    def _requeue(self, held: HeldMessage, due: float, now: float) -> None:
+        """Send again at `due`; with a key, all that went out after it as well, once all before it has ended."""
+        held.not_before = due
+        if held.lane is None:
+            self._put(held, now)
+        else:
+            self._rewind(held.lane, held)
+            held.lane.lost = True
+            self._advance(held.lane, now)
+
+    def _rewind(self, lane: OrderingQueue, first: HeldMessage) -> None:
+        for later in lane.rewind(first):
+            self._leases.end(later.ack_id)
+            self._live += later.acked
+            later.acked = False
+        if lane.queued is not None:
+            self._queue.cancel(lane.queued)
+
+    def _finish(self, held: HeldMessage, now: float) -> None:
+        """Forget an acked message; one of a key waits for those before it."""
+        self._live -= 1
+        if held.lane is None:
+            self._retention.remove(held)
+        else:
+            held.acked = True
+            self._settle(held.lane, now)
+
+    def _remove(self, held: HeldMessage, now: float) -> None:
+        self._live -= 1
+        self._retention.remove(held)
+        if held.lane is not None:
+            held.lane.remove(held)
+            self._settle(held.lane, now)
+
+    def _settle(self, lane: OrderingQueue, now: float) -> None:
+        """Let go of what is acked, and send on what follows."""
+        for held in lane.settle():
+            self._retention.remove(held)
+        self._advance(lane, now)
+        if not lane.held:
+            del self._lanes[lane.key]

@@ -1,0 +1,104 @@
+"""All topics and subscriptions of one broker, as one pure state machine."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+from weakref import ref
+
+from rookery.broker.faults import DeliveryFaults, FaultShares
+from rookery.broker.scheduling.messages import MessageDraft, StoredMessage
+from rookery.broker.scheduling.subscription import Subscription
+from rookery.broker.times import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rookery.broker.scheduling.rules import Rules
+
+
+class TopicRouter:
+    """Fan messages out to subscriptions, and dead ones to their topics.
+
+    `epoch` is what to add to the caller's clock for seconds since 1970; `first_id` begins the message ids,
+    which a restarted broker must not use again. `most_pushes` bounds each push window (None: production's rules).
+    """
+
+    def __init__(
+        self,
+        *,
+        faults: FaultShares | None = None,
+        most_pushes: int | None = None,
+        epoch: float = 0.0,
+        first_id: int = 1,
+    ) -> None:
+        self._faults = faults or FaultShares()
+        self._most_pushes = most_pushes
+        self._epoch = epoch
+        self._ids = count(first_id)
+        self._ack_ids = count(first_id)
+        self._topics: dict[str, dict[str, Subscription]] = {}
+
+    def add_topic(self, topic: str) -> None:
+        """Open a topic; one that is there stays as it is."""
+        self._topics.setdefault(topic, {})
+
+    def remove_topic(self, topic: str) -> None:
+        """Close a topic; its subscriptions keep what they hold and get nothing new."""
+        del self._topics[topic]
+
+    def subscribe(self, name: str, topic: str, rules: Rules) -> Subscription:
+        """Attach a new subscription to a topic; raises KeyError where there is no such topic."""
+
+        def bury(message: StoredMessage, attempts: int, now: float) -> bool:
+            # It holds this function; were it held in turn, only the garbage collector would free it.
+            burying = itself()
+            dead = burying.rules.dead_letter if burying is not None else None
+            return dead is not None and self._bury(name, dead.topic, message, attempts=attempts, now=now)
+
+        subscription = Subscription(
+            rules,
+            faults=DeliveryFaults(self._faults, name),
+            serial=self._ack_ids,
+            most_pushes=self._most_pushes,
+            bury=bury,
+        )
+        itself = ref(subscription)
+        self._topics[topic][name] = subscription
+        return subscription
+
+    def unsubscribe(self, name: str, topic: str) -> None:
+        """Drop a subscription with all that it holds."""
+        self._topics.get(topic, {}).pop(name, None)
+
+    def subscriptions(self, topic: str) -> list[str]:
+        """Name a topic's subscriptions; raises KeyError where there is no such topic."""
+        return sorted(self._topics[topic])
+
+    def publish(self, topic: str, drafts: Iterable[MessageDraft], now: float) -> list[str]:
+        """Give every draft an id and to every subscription; raises KeyError where there is no such topic."""
+        subscriptions = self._topics[topic].values()
+        ids = []
+        for draft in drafts:
+            message = StoredMessage(
+                str(next(self._ids)), draft.data, draft.attributes, draft.ordering_key, now + self._epoch
+            )
+            ids.append(message.message_id)
+            for subscription in subscriptions:
+                subscription.offer(message, now)
+        return ids
+
+    def _bury(self, source: str, topic: str, message: StoredMessage, *, attempts: int, now: float) -> bool:
+        """Publish a dead message with where it came from; False where its topic is gone."""
+        if topic not in self._topics:
+            return False
+        _, project, _, subscription = source.split("/")
+        attributes = {
+            **(message.attributes or {}),
+            "CloudPubSubDeadLetterSourceDeliveryCount": str(attempts),
+            "CloudPubSubDeadLetterSourceSubscription": subscription,
+            "CloudPubSubDeadLetterSourceSubscriptionProject": project,
+            "CloudPubSubDeadLetterSourceTopicPublishTime": rfc3339(message.published_at),
+        }
+        self.publish(topic, [MessageDraft(message.data, attributes, message.ordering_key)], now)
+        return True

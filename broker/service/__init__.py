@@ -1,0 +1,1 @@
+"""Service: Google's Pub/Sub API over gRPC and REST."""

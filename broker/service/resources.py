@@ -1,0 +1,146 @@
+"""What a topic or subscription asks for: honoured or refused, never ignored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rookery.broker.delivery.push import Endpoint, Identity
+from rookery.broker.errors import InvalidArgumentError, UnimplementedError
+from rookery.broker.scheduling.backoff import RetryPolicy
+from rookery.broker.scheduling.rules import DeadLetterRule, Rules
+from rookery.broker.service.admission import check_name
+from rookery.broker.service.push_url import PushUrlError, check_push_url
+
+if TYPE_CHECKING:
+    from rookery.broker.service.proto import Proto
+
+DEFAULT_ACK_DEADLINE_SECONDS: Final = 10
+DEFAULT_DELIVERY_ATTEMPTS: Final = 5
+DEFAULT_RETENTION_SECONDS: Final = 7 * 86_400
+DELETED_TOPIC: Final = "_deleted-topic_"
+
+_TOPIC: Final = frozenset({"name", "labels", "state"})
+_SUBSCRIPTION: Final = frozenset(
+    {
+        "name",
+        "topic",
+        "push_config",
+        "ack_deadline_seconds",
+        "message_retention_duration",
+        "labels",
+        "enable_message_ordering",
+        "expiration_policy",
+        "dead_letter_policy",
+        "retry_policy",
+        # Written by the server alone; a client may send back what it read.
+        "state",
+        "detached",
+        "topic_message_retention_duration",
+    }
+)
+
+
+def check_topic(topic: Proto) -> None:
+    """Raise unless this broker can be true to the topic."""
+    check_name(topic.name, "topics")
+    _only(topic, _TOPIC)
+
+
+def complete(subscription: Proto) -> None:
+    """Fill in the defaults that Google's answers show."""
+    subscription.ack_deadline_seconds = subscription.ack_deadline_seconds or DEFAULT_ACK_DEADLINE_SECONDS
+    if not subscription.HasField("message_retention_duration"):
+        subscription.message_retention_duration.FromSeconds(DEFAULT_RETENTION_SECONDS)
+    subscription.push_config.SetInParent()
+    subscription.state = subscription.ACTIVE
+
+
+def rules(subscription: Proto) -> Rules:
+    """Read the scheduling rules of a completed subscription; raises InvalidArgumentError or UnimplementedError."""
+    _check_kind(subscription)
+    _only(subscription, _SUBSCRIPTION)
+    if subscription.expiration_policy.HasField("ttl"):
+        raise UnimplementedError("This broker lets no subscription expire: leave expiration_policy.ttl out.")
+    dead = subscription.dead_letter_policy
+    return Rules(
+        push=bool(subscription.push_config.push_endpoint),
+        ack_deadline=_within(subscription.ack_deadline_seconds, "ack_deadline_seconds", 10, 600),
+        ordered=subscription.enable_message_ordering,
+        retention=_within(
+            _seconds(subscription.message_retention_duration), "message_retention_duration", 600, 31 * 86_400
+        ),
+        retry=_retry(subscription.retry_policy) if subscription.HasField("retry_policy") else None,
+        dead_letter=_dead_letter(dead) if subscription.HasField("dead_letter_policy") else None,
+    )
+
+
+def endpoint(subscription: Proto) -> Endpoint | None:
+    """Read where a subscription pushes to, and how; None for a pull subscription; raises InvalidArgumentError or UnimplementedError."""
+    push = subscription.push_config
+    if not push.push_endpoint:
+        if push.ListFields():
+            raise InvalidArgumentError("push_config needs a push_endpoint.")
+        return None
+    try:
+        check_push_url(push.push_endpoint)
+    except PushUrlError as reason:
+        raise InvalidArgumentError(f"push_endpoint {reason}") from None
+    if set(push.attributes.items()) - {("x-goog-version", "v1")}:
+        raise UnimplementedError("This broker pushes in format v1 only: leave push_config.attributes out.")
+    if push.HasField("oidc_token") and not push.oidc_token.service_account_email:
+        raise InvalidArgumentError("oidc_token needs a service_account_email.")
+    token = push.oidc_token
+    return Endpoint(
+        url=push.push_endpoint,
+        subscription=subscription.name,
+        wrapped=not push.HasField("no_wrapper"),
+        write_metadata=push.no_wrapper.write_metadata,
+        tells_attempt=subscription.HasField("dead_letter_policy"),
+        timeout=float(subscription.ack_deadline_seconds),
+        identity=Identity(email=token.service_account_email, audience=token.audience or push.push_endpoint)
+        if push.HasField("oidc_token")
+        else None,
+    )
+
+
+def _check_kind(subscription: Proto) -> None:
+    if subscription.enable_exactly_once_delivery and subscription.push_config.push_endpoint:
+        raise InvalidArgumentError("Exactly-once delivery is for pull subscriptions only.")
+
+
+def _only(resource: Proto, honoured: frozenset[str]) -> None:
+    refused = [field.name for field, _ in resource.ListFields() if field.name not in honoured]
+    if refused:
+        kind = type(resource).__name__
+        raise UnimplementedError(f"This broker does not honour {kind} {', '.join(refused)}: leave it out.")
+
+
+def _within(value: float, name: str, lowest: float, highest: float) -> float:
+    if not lowest <= value <= highest:
+        raise InvalidArgumentError(f"{name} is {value:g}, needed is {lowest:g} to {highest:g} seconds.")
+    return value
+
+
+def _seconds(duration: Proto) -> float:
+    return float(duration.seconds + duration.nanos / 1e9)
+
+
+def _retry(policy: Proto) -> RetryPolicy:
+    defaults = RetryPolicy()
+    minimum = _seconds(policy.minimum_backoff) if policy.HasField("minimum_backoff") else defaults.minimum
+    maximum = _seconds(policy.maximum_backoff) if policy.HasField("maximum_backoff") else defaults.maximum
+    _within(minimum, "minimum_backoff", 0, 600)
+    _within(maximum, "maximum_backoff", 0, 600)
+    if minimum > maximum:
+        raise InvalidArgumentError(
+            f"minimum_backoff ({minimum:g} s) is greater than maximum_backoff ({maximum:g} s)."
+        )
+    return RetryPolicy(minimum, maximum)
+
+
+def _dead_letter(policy: Proto) -> DeadLetterRule:
+    check_name(policy.dead_letter_topic, "topics")
+    attempts = policy.max_delivery_attempts or DEFAULT_DELIVERY_ATTEMPTS
+    if not 5 <= attempts <= 100:  # noqa: PLR2004  the sentence below says it
+        raise InvalidArgumentError(f"max_delivery_attempts is {attempts}, needed is 5 to 100.")
+    return DeadLetterRule(policy.dead_letter_topic, attempts)

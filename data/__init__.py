@@ -1,0 +1,1 @@
+"""Data: the penguins that come with Rookery (CC0)."""

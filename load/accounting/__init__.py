@@ -1,0 +1,1 @@
+"""Accounting: the ledger of what was published against what was made durable."""

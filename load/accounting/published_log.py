@@ -1,0 +1,125 @@
+"""PublishedLog: what a swarm published, line by line, and how it enters the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from rookery.load.accounting.ledger import Fate
+from rookery.schemas.identity import stands_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from rookery.load.accounting.ledger import Ledger
+    from rookery.schemas.prediction import Prediction
+    from rookery.schemas.rejection import Rejection
+
+OWN_ID: Final = "load_id"
+"""The attribute by which a spoilt message is known, in which nobody can read an identity."""
+
+_TAKEN: Final = "taken"
+_MESSAGE: Final = "message"
+_DOUBTFUL: Final = "doubtful"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedEntry:
+    """One reading on its way out; `expected` is a species, or a `Fate`. A spoilt one is known by its message's id."""
+
+    reading_id: str
+    expected: str
+    spoilt: bool = False
+
+
+class PublishedLog:
+    """Writes one line a reading; a context manager. Counts as it writes.
+
+    A message is `taken` once Pub/Sub gave it an id; a spoilt one is entered as `message`, by that id. Whatever else
+    became of the request, it is `doubtful`: it may have arrived.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.readings = 0
+        self.messages = 0
+        self.doubtful = 0
+
+    def __enter__(self) -> Self:
+        self._file = self._path.open("w", encoding="utf-8")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def take(self, entries: Sequence[PublishedEntry], message_ids: Sequence[str]) -> None:
+        """Enter what Pub/Sub took; a spoilt reading, alone in its message, under that message's id."""
+        self.messages += len(message_ids)
+        self.readings += len(entries)
+        if entries[0].spoilt:
+            self._write(PublishedEntry(message_ids[0], entries[0].expected), _MESSAGE)
+        else:
+            for each in entries:
+                self._write(each, _TAKEN)
+
+    def doubt(self, entries: Iterable[PublishedEntry]) -> None:
+        """Enter what may or may not have arrived."""
+        for each in entries:
+            self.doubtful += 1
+            self._write(each, _DOUBTFUL)
+
+    def _write(self, entry: PublishedEntry, state: str) -> None:
+        self._file.write(f"{entry.reading_id}\t{entry.expected}\t{state}\n")
+
+
+class Unconfirmed:
+    """The readings that may have arrived; those that did are entered in the ledger when they are found."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._open: dict[str, str] = {}
+        self.arrived = 0
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, reading_id: str, expected: str) -> None:
+        """Remember one."""
+        self._open[reading_id] = expected
+
+    def settle(self, line: Prediction | Rejection) -> None:
+        """Enter a found line's reading, where it was in doubt."""
+        attributes = getattr(line, "attributes", None) or {}
+        expected = self._open.pop(line.reading_id, None) or self._open.pop(attributes.get(OWN_ID, ""), None)
+        if expected is not None:
+            self.arrived += 1
+            enters = self._ledger.publish_message if stands_in(line) else self._ledger.publish
+            _enter(enters, line.message_id if stands_in(line) else line.reading_id, expected)
+
+
+def enter(journal: Path, ledger: Ledger) -> Unconfirmed:
+    """Enter all that was taken in the ledger, and give what is in doubt; raises OSError."""
+    doubts = Unconfirmed(ledger)
+    with journal.open(encoding="utf-8") as lines:
+        for reading_id, expected, state in _fields(lines):
+            if state == _TAKEN:
+                _enter(ledger.publish, reading_id, expected)
+            elif state == _MESSAGE:
+                _enter(ledger.publish_message, reading_id, expected)
+            else:
+                doubts.add(reading_id, expected)
+    return doubts
+
+
+def _fields(lines: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    for line in lines:
+        reading_id, expected, state = line.rstrip("\n").split("\t")
+        yield reading_id, expected, state
+
+
+def _enter(publish: Callable[..., None], known_by: str, expected: str) -> None:
+    if expected in (Fate.PREDICTED, Fate.REJECTED, Fate.EITHER):
+        publish(known_by, fate=Fate(expected))
+    else:
+        publish(known_by, fate=Fate.PREDICTED, answer=expected)

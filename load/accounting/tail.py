@@ -1,0 +1,45 @@
+"""Tail: what was added to a folder of results since the last look, as bytes; nothing is decoded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rookery.schemas.segment import sealed, segments, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Tail:
+    """Follows every segment below a folder, open ones too, up to its last whole line."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[Path, int] = {}
+
+    def each(self) -> Iterator[tuple[Path, bytes]]:
+        """Give each segment that has grown with its whole lines that were not there at the last look."""
+        for segment in segments(self._folder):
+            if content := self._new(segment):
+                yield segment, content
+
+    def fresh(self) -> bytes:
+        """Give all these lines."""
+        return b"".join(content for _, content in self.each())
+
+    def _new(self, segment: Path) -> bytes:
+        known = sealed(segment)
+        begin = self._read.get(known, 0)
+        try:
+            file = segment.open("rb")
+        except FileNotFoundError:
+            # It got its final name between the listing and now.
+            file = known.open("rb")
+        with file:
+            if file.seek(0, 2) == begin:
+                return b""
+            file.seek(begin)
+            content = whole(file.read())
+        self._read[known] = begin + len(content)
+        return content

@@ -1,0 +1,1 @@
+"""Exchanges: whole HTTP requests of every degree of brokenness, heads and encodings included."""

@@ -1,0 +1,1 @@
+"""Report: one run as a page, several as a document."""

@@ -1,0 +1,1 @@
+"""Swarm: the Locust users, their messages and what one process counts of itself."""

@@ -1,0 +1,64 @@
+"""KnownReadings: birds to draw from, as JSON that only lacks its identity, with the species a model says they are."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from rookery.load.accounting.ledger import Fate
+from rookery.load.accounting.published_log import PublishedEntry
+from rookery.schemas.testing import ReadingFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+COUNT: Final = 1000
+
+
+class KnownReadings:
+    """A fixed colony; `species[i]` is the answer to bird i, or Fate.PREDICTED where none is known."""
+
+    def __init__(self, fields: Sequence[dict[str, Any]], species: Sequence[str]) -> None:
+        self.fields = fields
+        self.species = species
+        self._rests = [json.dumps(each, separators=(",", ":"))[1:] for each in fields]
+        self._columns: dict[int, str] = {}
+
+    @classmethod
+    def seeded(cls, seed: int, count: int = COUNT) -> Self:
+        """Birds that nobody asked a model about."""
+        colony = ReadingFactory(seed)
+        return cls([colony.fields() for _ in range(count)], [Fate.PREDICTED.value] * count)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote; raises OSError and ValueError."""
+        known = json.loads(path.read_text())
+        return cls(known["fields"], known["species"])
+
+    def save(self, path: Path) -> None:
+        """Write them down for another process; raises OSError."""
+        path.write_text(json.dumps({"fields": self.fields, "species": self.species}))
+
+    def single(self, number: int, reading_id: str, *, device: str) -> bytes:
+        """One bird, observed by a device now, as the payload of a message."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        known = f'"reading_id":"{reading_id}","device_id":"{device}","observed_at":"{now}"'
+        return f"{{{known},{self._rests[number % len(self._rests)]}".encode()
+
+    def table(self, reading_ids: Sequence[str]) -> bytes:
+        """The first birds, as many as there are identities, as one table; raises ValueError for more than all."""
+        rows = len(reading_ids)
+        if rows > len(self.fields):
+            message = f"a table of {rows} rows: there are only {len(self.fields)} birds"
+            raise ValueError(message)
+        if rows not in self._columns:
+            columns = {name: [bird[name] for bird in self.fields[:rows]] for name in self.fields[0]}
+            self._columns[rows] = json.dumps(columns, separators=(",", ":"))[1:]
+        return f'{{"reading_id":{json.dumps(reading_ids)},{self._columns[rows]}'.encode()
+
+    def entry(self, number: int, reading_id: str) -> PublishedEntry:
+        """What the journal says of a bird."""
+        return PublishedEntry(reading_id, self.species[number % len(self.species)])

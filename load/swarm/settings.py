@@ -1,0 +1,103 @@
+"""SwarmSettings: what a swarm is told by the environment. Every variable is `ROOKERY_LOAD_<NAME>`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX: Final = "ROOKERY_LOAD_"
+KINDS: Final = ("FieldDevice", "BulkUploader", "MalformedDevice", "OpenLoop")
+
+
+class SwarmSettingsError(ValueError):
+    """A variable cannot be understood; names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwarmSettings:
+    """The swarm's parameters, with their defaults."""
+
+    users: str = "FieldDevice,BulkUploader,MalformedDevice"
+    """Kinds of users, with commas; `OpenLoop` must be named."""
+    shape: str = ""
+    """`baseline`, `normal`, `stress`, `spike` or `soak`; none: Locust's own --users and --run-time."""
+    seconds: float = 0.0
+    """How long the shape lasts, where not its own default."""
+    peak: int = 0
+    """Most users of the shape, where not its own default."""
+    door: str = "rest"
+    """`rest`, or `grpc` (this machine only)."""
+    folder: Path | None = None
+    """Where journal and beats go; none: nowhere."""
+    results: Path | None = None
+    """The worker's folder of predictions, to time what becomes durable."""
+    rejects: Path | None = None
+    """The worker's folder of rejections."""
+    birds: Path | None = None
+    """A file of birds with known answers; none: seeded ones."""
+    cap: int = 0
+    """Messages after which the swarm stops; 0: no such bound."""
+    storm_rate: float = 200.0
+    """Messages a second of each OpenLoop."""
+    storm_messages: int = 10
+    """Messages in each of its requests."""
+    table_rows: int = 500
+    """Rows of a BulkUploader's tables, at most 1,000."""
+    spoilt_share: float = 0.2
+    """Share of a MalformedDevice's readings that must be refused."""
+    run: str = field(default_factory=lambda: secrets.token_hex(4))
+    """What every identity of this run begins with."""
+
+
+def wishes(environ: Mapping[str, str] = os.environ) -> SwarmSettings:
+    """Read the environment; raises SwarmSettingsError with every variable that cannot be understood."""
+    given: dict[str, Any] = {}
+    wrong = []
+    for each in fields(SwarmSettings):
+        written = environ.get(f"{PREFIX}{each.name.upper()}")
+        if written:
+            try:
+                given[each.name] = _READ.get(str(each.type), str)(written)
+            except ValueError:
+                wrong.append(f"{PREFIX}{each.name.upper()}={written}: a number of 0 or more is needed")
+    read = SwarmSettings(**given)
+    if unknown := [each for each in kinds(read) if each not in KINDS]:
+        wrong.append(f"{PREFIX}USERS: {', '.join(unknown)} is none of {', '.join(KINDS)}")
+    if read.door not in {"rest", "grpc"}:
+        wrong.append(f"{PREFIX}DOOR={read.door}: rest or grpc is needed")
+    if wrong:
+        raise SwarmSettingsError("; ".join(wrong))
+    return read
+
+
+def kinds(read: SwarmSettings) -> list[str]:
+    """The kinds of users by name."""
+    return [each.strip() for each in read.users.split(",") if each.strip()]
+
+
+def told(**wanted: object) -> dict[str, str]:
+    """Write wishes as variables, for another process."""
+    return {f"{PREFIX}{name.upper()}": str(value) for name, value in wanted.items() if value is not None}
+
+
+def _positive(written: str) -> float:
+    value = float(written)
+    if not 0 <= value < float("inf"):
+        raise ValueError(written)
+    return value
+
+
+def _count(written: str) -> int:
+    value = int(written)
+    if value < 0:
+        raise ValueError(written)
+    return value
+
+
+_READ: Final[Mapping[str, Any]] = {"float": _positive, "int": _count, "Path | None": Path}

@@ -1,0 +1,53 @@
+"""AsyncReadingPublisher: the library's face for asyncio; the loop is never held up."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Self
+
+from rookery.publisher.client import ReadingPublisher
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rookery.publisher.outbox.store import Outbox
+    from rookery.publisher.receipt import Receipt
+    from rookery.publisher.settings import PublisherSettings
+    from rookery.schemas.reading import Reading
+    from rookery.schemas.table import ReadingTable
+
+
+class AsyncReadingPublisher:
+    """A ReadingPublisher whose waiting is awaited; a receipt of it can be awaited too.
+
+    async with AsyncReadingPublisher("projects/p/topics/readings", outbox="readings.db") as publisher:
+        receipt = await publisher.publish(Reading(bill_length_mm=39.1))
+        message_id = await receipt
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        *,
+        settings: PublisherSettings | None = None,
+        outbox: Outbox | Path | str | None = None,
+    ) -> None:
+        self._publisher = ReadingPublisher(topic, settings=settings, outbox=outbox)
+
+    async def publish(self, readings: Reading | ReadingTable, **attributes: str) -> Receipt:
+        """Send, or with an outbox store, a reading or a table; raises as `ReadingPublisher.publish` does."""
+        return await asyncio.to_thread(self._publisher.publish, readings, **attributes)
+
+    async def flush(self) -> None:
+        """Wait as `ReadingPublisher.flush` does."""
+        await asyncio.to_thread(self._publisher.flush)
+
+    async def close(self) -> None:
+        """Close as `ReadingPublisher.close` does."""
+        await asyncio.to_thread(self._publisher.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,1 @@
+"""Commands: `rookery publish` and `rookery outbox`."""

@@ -1,0 +1,175 @@
+"""`rookery publish`: readings from a file, a stream or the command line. Each command fetches what it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003  typer reads the annotations
+from typing import Annotated, Final
+
+import typer
+
+from rookery.publisher.topics import LOCAL_TOPIC
+
+app: Final = typer.Typer(
+    help="Publish readings to a topic.\n\nExample: rookery publish csv data/penguins.csv\n\n"
+    "Exit code 0: every row has a message id, or stands in its file of bad rows. 1: some rows have neither, or a file "
+    "has none that was published. 2: nothing was published, for whatever reason. 130: interrupted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+CsvPaths = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE...", help="Paths, patterns, gs://bucket/name or -; .gz and .zst are fine."),
+]
+Topic = Annotated[str, typer.Option(envvar="ROOKERY_TOPIC", help="Name of the topic, whole or short.")]
+Project = Annotated[str | None, typer.Option(help="Project of a short topic name.")]
+Broker = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="Broker or emulator, before PUBSUB_EMULATOR_HOST.")
+]
+GiveUp = Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How long a message is tried.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what is wrong; publish nothing.")]
+DeviceId = Annotated[str | None, typer.Option(help="The device that the readings are from.")]
+
+DEFAULT_GIVE_UP_S: Final = 15.0
+
+
+@app.command("csv")
+def csv_files(  # noqa: PLR0913  each option is a parameter
+    files: CsvPaths,
+    *,
+    topic: Topic = LOCAL_TOPIC,
+    project: Project = None,
+    broker: Broker = None,
+    tables: Annotated[bool, typer.Option("--tables/--singles", help="Many rows a message, or one.")] = True,
+    table_bytes: Annotated[
+        int, typer.Option(min=1_000, max=9_000_000, help="About how many bytes a table is.")
+    ] = 20_000,
+    rows_per_table: Annotated[
+        int, typer.Option(min=1, max=100_000, help="At most so many rows a table.")
+    ] = 350,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=FIELD", help="What a column is; COLUMN= leaves it out."),
+    ] = None,
+    id_prefix: Annotated[str, typer.Option(help="Put before each reading_id, to send a file twice.")] = "",
+    device_id: DeviceId = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run was ended.")] = False,
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Folder for checkpoints and bad rows, not the file's own."
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    give_up_s: GiveUp = DEFAULT_GIVE_UP_S,
+) -> None:
+    """Publish CSV files. A file sent again counts once: its reading ids come from its content.
+
+    Bad rows go to FILE.rejected.csv, with every reason; mend and publish that file. An interrupted or killed
+    run goes on with --resume. Exit code 0: every row has a message id or stands in that file; 2: nothing was
+    published, nothing was there among others. A dry run has the same codes, and keeps no bad row.
+
+    Example: rookery publish csv data/penguins.csv
+
+    Example: rookery publish csv 'season/*.csv.gz' --map 'Weight=body_mass_g' --resume
+    """
+    from rookery.publisher.commands.csv import CsvCommand, column_map  # noqa: PLC0415  lazy, see above
+    from rookery.publisher.commands.terminal import Destination, Terminal  # noqa: PLC0415  lazy, see above
+
+    command = CsvCommand(
+        files=tuple(files),
+        singles=not tables,
+        table_bytes=table_bytes,
+        most_rows=rows_per_table,
+        mapping=column_map(mapping or []),
+        id_prefix=id_prefix,
+        device_id=device_id,
+        beside=beside,
+    )
+    terminal = Terminal()
+    if dry_run:
+        raise typer.Exit(command.check(terminal))
+    destination = Destination(topic=topic, project=project, broker=broker, give_up_s=give_up_s)
+    raise typer.Exit(command.publish(terminal, destination, resume=resume))
+
+
+@app.command()
+def reading(  # noqa: PLR0913  each option is a parameter
+    *,
+    bill_length_mm: Annotated[float | None, typer.Option(help="Millimetres.")] = None,
+    bill_depth_mm: Annotated[float | None, typer.Option(help="Millimetres.")] = None,
+    flipper_length_mm: Annotated[float | None, typer.Option(help="Millimetres.")] = None,
+    body_mass_g: Annotated[float | None, typer.Option(help="Grams.")] = None,
+    year: Annotated[int | None, typer.Option(help="Of the observation.")] = None,
+    sex: Annotated[str | None, typer.Option(help="female or male.")] = None,
+    island: Annotated[str | None, typer.Option(help="Biscoe, Dream or Torgersen.")] = None,
+    reading_id: Annotated[str | None, typer.Option(help="What makes sending it again harmless.")] = None,
+    device_id: DeviceId = None,
+    topic: Topic = LOCAL_TOPIC,
+    project: Project = None,
+    broker: Broker = None,
+    dry_run: DryRun = False,
+    give_up_s: GiveUp = DEFAULT_GIVE_UP_S,
+) -> None:
+    """Publish one reading; at least one of the four measurements is needed.
+
+    Example: rookery publish reading --bill-length-mm 39.1 --bill-depth-mm 18.7 --body-mass-g 3750
+    """
+    from pydantic import ValidationError  # noqa: PLC0415  lazy, see above
+
+    from rookery.publisher.commands.exit_codes import NONE  # noqa: PLC0415  lazy, see above
+    from rookery.publisher.commands.terminal import Destination, Terminal  # noqa: PLC0415  lazy, see above
+    from rookery.schemas.reading import Reading  # noqa: PLC0415  lazy, see above
+    from rookery.schemas.rejection import reasons  # noqa: PLC0415  lazy, see above
+
+    terminal = Terminal()
+    given = {
+        "bill_length_mm": bill_length_mm,
+        "bill_depth_mm": bill_depth_mm,
+        "flipper_length_mm": flipper_length_mm,
+        "body_mass_g": body_mass_g,
+        "year": year,
+        "sex": sex,
+        "island": island,
+        "reading_id": reading_id,
+        "device_id": device_id,
+    }
+    known = {name: value for name, value in given.items() if value is not None}
+    try:
+        one = Reading.model_validate(known)
+    except ValidationError as error:
+        terminal.refuse(reasons(error))
+        raise typer.Exit(NONE) from None
+    if dry_run:
+        raise typer.Exit(terminal.check([one]))
+    destination = Destination(topic=topic, project=project, broker=broker, give_up_s=give_up_s)
+    raise typer.Exit(terminal.send_one(destination, one))
+
+
+@app.command()
+def stream(  # noqa: PLR0913  each option is a parameter
+    source: Annotated[
+        typer.FileText,
+        typer.Argument(
+            encoding="utf-8", errors="surrogateescape", metavar="FILE|-", help="NDJSON; - is standard input."
+        ),
+    ],
+    *,
+    topic: Topic = LOCAL_TOPIC,
+    project: Project = None,
+    broker: Broker = None,
+    dry_run: DryRun = False,
+    give_up_s: GiveUp = DEFAULT_GIVE_UP_S,
+) -> None:
+    """Publish readings and tables as they come, one JSON object a line, or all in one JSON array.
+
+    Example: my-sensor | rookery publish stream -
+    """
+    from rookery.publisher.commands.terminal import Destination, Terminal  # noqa: PLC0415  lazy, see above
+    from rookery.publisher.files.ndjson import ndjson_readings  # noqa: PLC0415  lazy, see above
+
+    terminal, items = Terminal(), ndjson_readings(source)
+    if dry_run:
+        raise typer.Exit(terminal.check(items))
+    destination = Destination(topic=topic, project=project, broker=broker, give_up_s=give_up_s)
+    raise typer.Exit(terminal.send(destination, items))

@@ -1,0 +1,34 @@
+"""Failure: a reading or table that was not published, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rookery.publisher.errors import PublishError
+
+if TYPE_CHECKING:
+    from rookery.publisher.files.encoded_message import EncodedMessage
+    from rookery.schemas.reading import Reading
+    from rookery.schemas.table import ReadingTable
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What has no message id, and why; a raw payload stays bytes. `size` is the bytes that were handed over."""
+
+    source: Reading | ReadingTable | EncodedMessage | bytes
+    error: PublishError
+    size: int
+
+
+class NotPublishedError(PublishError):
+    """Carries every failure that nobody was told of before, with the readings concerned."""
+
+    def __init__(self, failures: tuple[Failure, ...]) -> None:
+        causes = "; ".join(dict.fromkeys(str(failure.error) for failure in failures))
+        count = len(failures)
+        super().__init__(
+            f"{count} {'message was' if count == 1 else 'messages were'} not published: {causes}"
+        )
+        self.failures = failures

@@ -1,0 +1,1 @@
+"""Files: rows of a file or stream as messages, each with an identity, resumable."""

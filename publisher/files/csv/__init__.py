@@ -1,0 +1,1 @@
+"""CSV: profile, header, cells and rows of a CSV file as messages."""

@@ -1,0 +1,1 @@
+"""Outbox: messages kept on the disk until Pub/Sub has them."""

@@ -1,0 +1,1 @@
+"""Transports: how messages reach Pub/Sub, over gRPC or plain HTTP."""

@@ -1,0 +1,61 @@
+"""`rookery load` as a command: only its words; what it does is fetched when it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003  typer reads it at run time
+from typing import Annotated
+
+import typer
+
+from rookery.load_test.options import LoadOptions, LoadTarget, RemoteTarget
+
+
+def load(  # noqa: PLR0913  each option is a parameter
+    *,
+    shape: Annotated[
+        str, typer.Option(help="baseline, normal, stress (until a second is broken), spike or soak.")
+    ] = "normal",
+    target: Annotated[
+        LoadTarget, typer.Option(help="The embedded broker, Google's emulator (started), or a deployment.")
+    ] = LoadTarget.BROKER,
+    seconds: Annotated[float | None, typer.Option(min=1, help="How long the shape lasts.")] = None,
+    peak: Annotated[int | None, typer.Option(min=1, help="Most users of the shape.")] = None,
+    cap: Annotated[
+        int | None, typer.Option(min=1, help="Messages after which the swarm ends; production needs it.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the report; load/reports/<date>-<shape>-<target>.")
+    ] = None,
+    drop_one_in: Annotated[
+        int | None, typer.Option(min=1, help="Let the worker lose readings, to see the account not close.")
+    ] = None,
+    project: Annotated[str | None, typer.Option(help="Production: the project that pays.")] = None,
+    topic: Annotated[str, typer.Option(help="Production: the topic.")] = "readings",
+    results: Annotated[str | None, typer.Option(help="Production: gs://bucket/predictions.")] = None,
+    rejects: Annotated[str | None, typer.Option(help="Production: gs://bucket/rejections.")] = None,
+) -> None:
+    """Let a Locust swarm publish, account for every reading, and write a report that opens in a browser.
+
+    Everything else about the swarm is told by ROOKERY_LOAD_ variables (load/swarm/settings.py). Exit code 1: the account
+    does not close.
+
+    Example: rookery load --shape spike --target broker
+    """
+    from rookery.load.swarm.stages import SHAPES  # noqa: PLC0415  lazy, see above
+
+    if shape not in SHAPES:
+        raise typer.BadParameter(f"{shape} is none of {', '.join(SHAPES)}", param_hint="--shape")
+    from rookery.load_test.run import run  # noqa: PLC0415  lazy, see above
+
+    wishes = {"seconds": seconds, "peak": peak}
+    remote = RemoteTarget(project=project, topic=topic, results=results, rejects=rejects)
+    order = LoadOptions(
+        shape=shape,
+        target=target,
+        folder=out,
+        cap=cap,
+        remote=remote,
+        drop_one_in=drop_one_in,
+        wishes=wishes,
+    )
+    raise typer.Exit(run(order))

@@ -1,0 +1,148 @@
+"""`rookery rejects`: readings that could not be classified, why, and another chance for them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from rookery.publisher.topics import LOCAL_TOPIC
+from rookery.results.times import moment
+from rookery.schemas.output.printable import printable
+
+if TYPE_CHECKING:
+    from rookery.results.replay import ReplayFilter
+
+app: Final = typer.Typer(
+    help="Look at rejected readings, and send again what would pass now.\n\n"
+    "Example: rookery rejects list results/rejections\n\n"
+    "Exit code 0: all passed, or were shown. 1: some would be rejected again. 2: not done.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Uri = Annotated[
+    str, typer.Argument(metavar="URI", help="Folder, file:///dir or gs://bucket/prefix of rejections.")
+]
+Device = Annotated[str | None, typer.Option(help="Only this device's.")]
+Field = Annotated[str | None, typer.Option(help="Only where this field broke a rule.")]
+Why = Annotated[str | None, typer.Option("--reason", help="Only where a reason has these words.")]
+_TIME: Final = "2026-11-23T12:00:00Z|2026-11-23"
+Since = Annotated[
+    datetime | None,
+    typer.Option(parser=moment, metavar=_TIME, help="Only those rejected from this moment on."),
+]
+Until = Annotated[
+    datetime | None, typer.Option(parser=moment, metavar=_TIME, help="Only those rejected up to this moment.")
+]
+ReadingId = Annotated[str | None, typer.Option("--id", help="Only this reading.")]
+
+
+def _wanted(
+    *,
+    reading_id: str | None = None,
+    device: str | None = None,
+    field: str | None = None,
+    why: str | None = None,
+    between: tuple[datetime | None, datetime | None] = (None, None),
+) -> ReplayFilter:
+    from rookery.results.replay import ReplayFilter  # noqa: PLC0415  lazy, so that help is quick
+
+    since, until = between
+    return ReplayFilter(
+        reading_id=reading_id, device=device, field=field, reason=why, since=since, until=until
+    )
+
+
+@app.command("list")
+def list_rejects(  # noqa: PLR0913  each option is a parameter
+    uri: Uri,
+    *,
+    device: Device = None,
+    field: Field = None,
+    why: Why = None,
+    since: Since = None,
+    until: Until = None,
+) -> None:
+    """One line for each rejected reading: when, which, why.
+
+    Example: rookery rejects list results/rejections --field body_mass_g --since 2026-11-01
+    """
+    from rookery.results.replay import rejected  # noqa: PLC0415  lazy, so that help is quick
+
+    count = 0
+    for one in rejected(uri, _wanted(device=device, field=field, why=why, between=(since, until))):
+        count += 1
+        reasons = "; ".join(f"{each.field}: {each.rule}" for each in one.reasons)
+        typer.echo(printable(f"{one.rejected_at:%Y-%m-%d %H:%M:%S}  {one.reading_id}  {reasons}"))
+    typer.echo(f"{count} readings", err=True)
+
+
+@app.command()
+def show(
+    uri: Uri,
+    reading_id: Annotated[
+        str, typer.Argument(metavar="READING_ID", help="As `rookery rejects list` tells it.")
+    ],
+) -> None:
+    """Everything about one rejected reading, its original text last.
+
+    Example: rookery rejects show results/rejections device-7-1234
+    """
+    from rookery.errors import UserError  # noqa: PLC0415  lazy, so that help is quick
+    from rookery.results.replay import rejected, shown  # noqa: PLC0415  the same
+
+    found = next(rejected(uri, _wanted(reading_id=reading_id)), None)
+    if found is None:
+        raise UserError(f"There is no rejected reading {reading_id} in {uri}.")
+    typer.echo(shown(found))
+
+
+@app.command()
+def replay(  # noqa: PLR0913  each option is a parameter
+    uri: Uri,
+    *,
+    reading_id: ReadingId = None,
+    device: Device = None,
+    field: Field = None,
+    why: Why = None,
+    since: Since = None,
+    until: Until = None,
+    topic: Annotated[
+        str, typer.Option(envvar="ROOKERY_TOPIC", help="Name of the topic, whole or short.")
+    ] = LOCAL_TOPIC,
+    project: Annotated[str | None, typer.Option(help="Project of a short topic name.")] = None,
+    broker: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Broker or emulator, before PUBSUB_EMULATOR_HOST.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only judge; publish nothing.")] = False,
+) -> None:
+    """Judge rejected readings on this machine, and publish those that would pass now.
+
+    They keep their reading id, and the attribute rookery_replay_of names the message they came in.
+
+    Example: rookery rejects replay results/rejections --reason "model failed" --dry-run
+    """
+    from rookery.publisher.commands.terminal import REACH_S, Destination, Terminal  # noqa: PLC0415  lazy, so that help is quick
+    from rookery.results.replay import Replay, rejected  # noqa: PLC0415  the same
+
+    terminal = Terminal()
+    wanted = _wanted(reading_id=reading_id, device=device, field=field, why=why, between=(since, until))
+    if dry_run:
+        done = Replay()
+        for one in rejected(uri, wanted):
+            done.offer(one)
+    else:
+        destination = Destination(topic=topic, project=project, broker=broker)
+        with terminal.explaining(), destination.publisher() as publisher:
+            publisher.reach(REACH_S)
+            done = Replay(publisher)
+            for one in rejected(uri, wanted):
+                done.offer(one)
+    for one, reasons in done.still_bad:
+        why_not = "; ".join(f"{each.field}: {each.rule}" for each in reasons)
+        terminal.note(f"{one.reading_id}: {why_not}")
+    told = "would pass; nothing was sent" if dry_run else "sent again"
+    terminal.say(f"{done.passed} of {done.passed + len(done.still_bad)} readings {told}")
+    raise typer.Exit(1 if done.still_bad else 0)

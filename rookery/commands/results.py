@@ -1,0 +1,120 @@
+"""`rookery results`: what the readings turned out to be."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path  # noqa: TC003  the same
+from typing import Annotated, Final
+
+import typer
+
+from rookery.results.times import day
+
+app: Final = typer.Typer(
+    help="Count, export or compact predictions, in a folder or a bucket.\n\n"
+    "Example: rookery results summary results/predictions",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Uri = Annotated[
+    str, typer.Argument(metavar="URI", help="Folder, file:///dir or gs://bucket/prefix of predictions.")
+]
+Since = Annotated[date | None, typer.Option(parser=day, metavar="2026-11-23", help="First day, UTC.")]
+Until = Annotated[date | None, typer.Option(parser=day, metavar="2026-11-23", help="Last day, UTC.")]
+Species = Annotated[str | None, typer.Option(help="Only birds that were named so.")]
+Device = Annotated[str | None, typer.Option(help="Only this device's readings.")]
+LabelFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--labels", metavar="FILE", help="A published CSV file with a column of species, to score against."
+    ),
+]
+IdPrefix = Annotated[str, typer.Option(help="The --id-prefix that the files were published with.")]
+
+
+@app.command()
+def summary(  # noqa: PLR0913  each option is a parameter
+    uri: Uri,
+    *,
+    since: Since = None,
+    until: Until = None,
+    species: Species = None,
+    device: Device = None,
+    labels: LabelFiles = None,
+    id_prefix: IdPrefix = "",
+) -> None:
+    """Count by day, species, device and model, each reading once; score where the birds are known.
+
+    Example: rookery results summary results/predictions --labels data/penguins.csv
+    """
+    from rookery.results.query import PredictionQuery, SelectedPredictions, labels_of  # noqa: PLC0415  lazy, so that help is quick
+    from rookery.results.summary import PredictionSummary  # noqa: PLC0415  the same
+
+    counted = PredictionSummary(labels_of(labels or [], id_prefix=id_prefix))
+    choice = PredictionQuery(
+        since=since,
+        until=until,
+        species=species,
+        device=device,
+    )
+    chosen = SelectedPredictions(uri, choice)
+    counted.enter(chosen)
+    counted.tell(repeated=chosen.repeated)
+
+
+@app.command()
+def export(  # noqa: PLR0913  each option is a parameter
+    uri: Uri,
+    *,
+    out: Annotated[Path, typer.Option(help="File to write: .csv or .parquet.")],
+    since: Since = None,
+    until: Until = None,
+    species: Species = None,
+    device: Device = None,
+    labels: LabelFiles = None,
+    id_prefix: IdPrefix = "",
+) -> None:
+    """Write predictions to one file, each reading once.
+
+    Example: rookery results export gs://birds/predictions --out birds.parquet --since 2026-11-01
+    """
+    from rookery.results.export import export as write  # noqa: PLC0415  the same
+    from rookery.results.query import PredictionQuery, SelectedPredictions, labels_of  # noqa: PLC0415  lazy, so that help is quick
+
+    choice = PredictionQuery(
+        since=since,
+        until=until,
+        species=species,
+        device=device,
+    )
+    count = write(SelectedPredictions(uri, choice), out, labels=labels_of(labels or [], id_prefix=id_prefix))
+    typer.echo(f"{count} readings in {out}")
+
+
+@app.command()
+def compact(
+    uri: Annotated[
+        str,
+        typer.Argument(
+            metavar="URI", help="Folder, file:///dir or gs://bucket/prefix of predictions or rejections."
+        ),
+    ],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be merged.")] = False,
+) -> None:
+    """Merge the small files of every hour that is over for a quarter of an hour; run one at a time.
+
+    Example: rookery results compact results/predictions
+    """
+    from rookery.results import compaction  # noqa: PLC0415  lazy, so that help is quick
+    from rookery.results.location import BUCKET, folder_of, storage, told  # noqa: PLC0415  the same
+
+    place = (
+        compaction.BucketTarget(uri, storage())
+        if uri.startswith(BUCKET)
+        else compaction.FolderTarget(folder_of(uri))
+    )
+    with told(uri):
+        done = compaction.compact(place, dry_run=dry_run)
+    typer.echo(f"{done.before} files {'would become' if dry_run else 'became'} {done.after}")

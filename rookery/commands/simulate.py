@@ -1,0 +1,65 @@
+"""`rookery simulate`: believable readings from made-up devices, at a rate."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rookery.publisher.topics import LOCAL_TOPIC
+
+
+def simulate(  # noqa: PLR0913  each option is a parameter
+    *,
+    devices: Annotated[int, typer.Option(min=1, help="How many devices.")] = 10,
+    rate: Annotated[float, typer.Option(min=0.001, help="Readings a second, over all devices.")] = 10.0,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="How many readings; for ever where not given.")
+    ] = None,
+    outliers: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of readings unlike any penguin.")
+    ] = 0.0,
+    gaps: Annotated[float, typer.Option(min=0, max=1, help="Share of readings that lack something.")] = 0.0,
+    drift: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MEASUREMENT=PERCENT", help="How much a measurement drifts an hour, in percent."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same birds.")] = 1,
+    topic: Annotated[
+        str, typer.Option(envvar="ROOKERY_TOPIC", help="Name of the topic, whole or short.")
+    ] = LOCAL_TOPIC,
+    project: Annotated[str | None, typer.Option(help="Project of a short topic name.")] = None,
+    broker: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Broker or emulator, before PUBSUB_EMULATOR_HOST.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write the readings to standard output; publish nothing.")
+    ] = False,
+) -> None:
+    """Publish what a field season would: birds like those of the training data, until Ctrl-C.
+
+    Example: rookery simulate --devices 50 --rate 200 --outliers 0.01 --drift body_mass_g=5
+    """
+    from rookery.dataset.season import Colony, Season, drifts, season  # noqa: PLC0415  the same
+    from rookery.publisher.commands.interruption import interruptible  # noqa: PLC0415  lazy, so that help is quick
+    from rookery.publisher.commands.terminal import Destination, Terminal  # noqa: PLC0415  the same
+    from rookery.schemas.codec import encode  # noqa: PLC0415  the same
+    from rookery.worker.models.loader import SHIPPED, load  # noqa: PLC0415  the same
+
+    plan = Season(
+        devices=devices,
+        rate=rate,
+        count=count,
+        seed=seed,
+        outliers=outliers,
+        gaps=gaps,
+        drift=drifts(drift or []),
+    )
+    readings = season(plan, Colony(load(SHIPPED).card, seed))
+    if not dry_run:
+        raise typer.Exit(Terminal().send(Destination(topic=topic, project=project, broker=broker), readings))
+    with interruptible() as interruption:
+        for reading in interruption.until_asked(readings):
+            typer.echo(encode(reading).decode())

@@ -1,0 +1,102 @@
+"""`rookery watch`: its options, and the run behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003  typer reads the annotations
+from typing import Annotated
+
+import typer
+
+from rookery.errors import UserError
+
+
+def watch(  # noqa: PLR0913  each option is a parameter
+    where: Annotated[
+        str,
+        typer.Argument(metavar="FOLDER|gs://BUCKET/PREFIX|pubsub://PROJECT/TOPIC", help="Where results are."),
+    ],
+    *,
+    rejects: Annotated[
+        str | None, typer.Option(help="Where rejections are, unless they are beside the results.")
+    ] = None,
+    worker: Annotated[
+        str | None, typer.Option(envvar="ROOKERY_WORKER", help="A worker's address: backlog, phases, health.")
+    ] = None,
+    broker: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Embedded broker: its backlog too.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Model whose training data drift is told against; the shipped one.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets a phone in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8090,
+    allowed_hosts: Annotated[
+        str,
+        typer.Option(
+            envvar="ROOKERY_ALLOWED_HOSTS",
+            help="Names that the page is asked by beside localhost and addresses, with commas.",
+        ),
+    ] = "",
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    ready_file: Annotated[Path | None, typer.Option(help="File that gets the address once ready.")] = None,
+) -> None:
+    """Serve a live page over results: birds, speed, drift, rejections. Ctrl-C ends it.
+
+    Example: rookery watch ./results --worker http://127.0.0.1:8080
+    """
+    plan = WatchOptions(
+        where, rejects, worker, broker, model, host, port, allowed_hosts, show=show, ready_file=ready_file
+    )
+    asyncio.run(_serve(plan))
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """What the user asked for; see `rookery watch --help`."""
+
+    where: str
+    rejects: str | None
+    worker: str | None
+    broker: str | None
+    model: Path | None
+    host: str
+    port: int
+    allowed_hosts: str
+    show: bool
+    ready_file: Path | None
+
+
+async def _serve(plan: WatchOptions) -> None:
+    """Serve until told to end; raises UserError."""
+    from rookery.watch.server import WatchedResults, WatchServer  # noqa: PLC0415  the same
+    from rookery.watch.source import opened  # noqa: PLC0415  the same
+    from rookery.watch.state import PageState  # noqa: PLC0415  the same
+    from rookery.watch.stats_sources import StatsSources  # noqa: PLC0415  half a second that --help saves
+    from rookery.worker.models.loader import SHIPPED, ModelRefusedError, load  # noqa: PLC0415  the same
+    from rookery.worker.observability.drift import Drift  # noqa: PLC0415  the same
+
+    ending = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ending.set)
+    try:
+        card = load(plan.model or SHIPPED).card
+    except ModelRefusedError as error:
+        raise UserError(f"{error}.") from None
+    with opened(plan.where, plan.rejects, broker=plan.broker) as source:
+        watched = WatchedResults(
+            source, PageState(Drift(1000, lambda: card)), StatsSources(plan.worker, plan.broker)
+        )
+        server = WatchServer(watched, allowed_hosts=plan.allowed_hosts.split(","))
+        async with server.serving(plan.host, plan.port) as address:
+            typer.echo(f"Watching {source.name} at {address} (Ctrl-C ends it)")
+            if plan.ready_file is not None:
+                unfinished = plan.ready_file.with_name(f".{plan.ready_file.name}")
+                unfinished.write_text(address)
+                unfinished.rename(plan.ready_file)
+            if plan.show:
+                await asyncio.to_thread(webbrowser.open, address)
+            await ending.wait()

@@ -1,0 +1,130 @@
+"""Simulation: a field season of made-up devices, with drift and outliers where somebody wants them.
+
+The birds are drawn species by species from the normal distributions of the training birds' measurements, which the
+model carries; the same seed gives the same birds in the same order.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from rookery.errors import UserError
+from rookery.schemas.reading import MEASUREMENTS, Reading
+from rookery.schemas.testing import ReadingFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from rookery.schemas.artifact import ModelCard
+
+OUTLIER: Final = (0.6, 1.6)
+"""By how much one measurement of an outlier is wrong: possible values still, but of no such bird."""
+
+_HOUR_S: Final = 3_600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Season:
+    """What is simulated. `rate` is readings a second over all devices; `count` None never ends.
+
+    `drift` is percent an hour by measurement; `outliers` and `gaps` are shares of the readings.
+    """
+
+    devices: int = 10
+    rate: float = 10.0
+    count: int | None = None
+    seed: int = 1
+    outliers: float = 0.0
+    gaps: float = 0.0
+    drift: Mapping[str, float] = field(default_factory=dict)
+
+
+class Colony:
+    """Birds like those that a model was trained on; `card` is the model's."""
+
+    def __init__(self, card: ModelCard, seed: int) -> None:
+        self._chance = random.Random(seed)  # noqa: S311  believable, not secret
+        self._birds = ReadingFactory(seed)
+        self._labels, self._counts = zip(*card.report.birds.items(), strict=True)
+        self._clusters = {
+            species: (cluster.mean, _root(cluster.covariance))
+            for species, cluster in zip(card.labels, card.outliers.clusters, strict=True)
+        }
+
+    def fields(self) -> dict[str, Any]:
+        """One bird: species as common as in the training data, measurements that go together as theirs do."""
+        (species,) = self._chance.choices(self._labels, self._counts)
+        mean, root = self._clusters[species]
+        free = [self._chance.gauss(0, 1) for _ in MEASUREMENTS]
+        measured = (
+            center + sum(weight * each for weight, each in zip(row, free, strict=True))
+            for center, row in zip(mean, root, strict=True)
+        )
+        return {**self._birds.fields(species), **dict(zip(MEASUREMENTS, measured, strict=True))}
+
+
+def _root(covariance: Sequence[Sequence[float]]) -> list[list[float]]:
+    """The lower triangular matrix whose square the covariance is (Cholesky)."""
+    size = len(covariance)
+    root = [[0.0] * size for _ in range(size)]
+    for row in range(size):
+        for column in range(row + 1):
+            rest = covariance[row][column] - sum(
+                left * right for left, right in zip(root[row], root[column], strict=True)
+            )
+            root[row][column] = math.sqrt(rest) if row == column else rest / root[column][column]
+    return root
+
+
+def season(
+    plan: Season,
+    colony: Colony,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    wait: Callable[[float], None] = time.sleep,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Iterator[Reading]:
+    """Yield readings when they are due; the devices take turns."""
+    chance = random.Random(plan.seed)  # noqa: S311  believable, not secret
+    began, number = clock(), 0
+    while plan.count is None or number < plan.count:
+        due_s = number / plan.rate
+        if (early_s := due_s - (clock() - began)) > 0:
+            wait(early_s)
+        fields = colony.fields()
+        for name, percent in plan.drift.items():
+            fields[name] *= 1 + percent / 100 * due_s / _HOUR_S
+        if chance.random() < plan.outliers:
+            fields[chance.choice(MEASUREMENTS)] *= chance.choice(OUTLIER)
+        if chance.random() < plan.gaps:
+            fields[chance.choice((*MEASUREMENTS, "sex"))] = None
+        device = f"device-{number % plan.devices + 1}"
+        moment = now()
+        name = f"{device}-{moment:%Y%m%dT%H%M%S%f}-{number // plan.devices}"
+        yield Reading(**_rounded(fields), reading_id=name, device_id=device, observed_at=moment)
+        number += 1
+
+
+def _rounded(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: round(each, 1) if isinstance(each, float) else each for name, each in fields.items()}
+
+
+def drifts(options: Sequence[str]) -> dict[str, float]:
+    """Read `MEASUREMENT=PERCENT` options; raises UserError."""
+    read = {}
+    for option in options:
+        name, _, percent = option.partition("=")
+        try:
+            read[name] = float(percent)
+        except ValueError:
+            name = ""
+        if name not in MEASUREMENTS:
+            raise UserError(
+                f"--drift {option}: one of {', '.join(MEASUREMENTS)} and =PERCENT an hour are needed."
+            )
+    return read

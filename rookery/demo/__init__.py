@@ -1,0 +1,1 @@
+"""Demo: real penguins over real processes, from publication to a closed ledger."""

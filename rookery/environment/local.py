@@ -1,0 +1,133 @@
+"""LocalEnvironment: a broker and a worker as real processes, with a route between them, for as long as one run lasts."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rookery.environment import process as child
+from rookery.environment.provision import Provisioner, Route
+from rookery.environment.results_location import opened
+from rookery.errors import UserError
+from rookery.publisher.client import ReadingPublisher
+from rookery.publisher.errors import PublishError
+from rookery.publisher.settings import PublisherSettings
+from rookery.publisher.topics import LOCAL_PROJECT
+from rookery.schemas.output.permissions import make_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from rookery.environment.process import ChildProcess
+    from rookery.environment.results_location import ResultsLocation
+
+_MIN_BACKOFF_S: Final = 0.1
+_MAX_BACKOFF_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where a run's files are."""
+
+    root: Path
+
+    @property
+    def logs(self) -> Path:
+        """What broker and worker said."""
+        return self.root / "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalEnvironment:
+    """Everything in its place; `broker` is HOST:PORT, `worker` the worker's address, `venue` where results go."""
+
+    broker: str
+    worker: str
+    venue: ResultsLocation
+    route: Route
+    publisher: ReadingPublisher
+    children: tuple[ChildProcess, ...]
+
+    def check(self) -> None:
+        """Raise Trouble where a process has ended by itself."""
+        for each in self.children:
+            each.check()
+
+    def end_worker(self) -> None:
+        """Let the worker drain and end: what it wrote then is all that there will ever be."""
+        self.children[0].end()
+
+
+@contextmanager
+def staged(
+    folders: Folders,
+    *,
+    where: str | None = None,
+    emulator: str | None = None,
+    worker: Sequence[str] = child.WORKER,
+) -> Iterator[LocalEnvironment]:
+    """Start what is needed, over the embedded broker or an emulator that is there; raises UserError.
+
+    `where` is an address that takes the results in place of the folders; `worker` names another program than the
+    usual, with its arguments.
+
+    On the way out the worker drains before the broker ends; an emulator gets its topics back as they were.
+    """
+    make_folder(folders.logs)
+    with ExitStack() as stack:
+        # Both start at once: unless results go to a topic, the worker needs nothing of the broker.
+        embedded = None if emulator else _start(stack, child.broker(folders.logs))
+        broker_there = embedded.address if embedded else lambda: str(emulator)
+        venue = stack.enter_context(opened(where, folders.root, broker=broker_there))
+        running = _start(
+            stack,
+            child.worker(
+                folders.logs,
+                results=venue.results,
+                rejects=venue.rejects,
+                settings=venue.settings,
+                command=worker,
+            ),
+        )
+        broker = broker_there()
+        address = running.address()
+        route = _fresh_route(f"{address}/")
+        provisioner = stack.enter_context(Provisioner(broker))
+        provisioner.provide(route)
+        if emulator:
+            stack.callback(provisioner.remove, route)
+        publisher = ReadingPublisher(route.topic, settings=PublisherSettings(broker=broker))
+        children = (running, embedded) if embedded else (running,)
+        with _explained(running), publisher:
+            yield LocalEnvironment(
+                broker=broker,
+                worker=address,
+                venue=venue,
+                route=route,
+                publisher=publisher,
+                children=children,
+            )
+
+
+def _start(stack: ExitStack, started: ChildProcess) -> ChildProcess:
+    """Start a child that will be ended, whatever happens between here and there."""
+    stack.push(started)
+    started.start()
+    return started
+
+
+def _fresh_route(push_to: str) -> Route:
+    """Name a topic that no earlier run has used."""
+    topic = f"projects/{LOCAL_PROJECT}/topics/demo-{secrets.token_hex(4)}"
+    return Route(topic=topic, push_to=push_to, min_backoff_s=_MIN_BACKOFF_S, max_backoff_s=_MAX_BACKOFF_S)
+
+
+@contextmanager
+def _explained(worker: ChildProcess) -> Iterator[None]:
+    try:
+        yield
+    except PublishError as error:
+        raise UserError(str(error), hint=worker.tail()) from error

@@ -1,0 +1,154 @@
+"""ResultsLocation: where a run's results go, how the worker is told, and how they are read back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from rookery.demo.results_tracker import LOOK_EVERY_S
+from rookery.errors import UserError
+from rookery.load.accounting.folder_results import predictions, rejections
+from rookery.schemas.prediction import Prediction
+from rookery.schemas.rejection import Rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from rookery.load.accounting.folder_results import ResultsReader
+
+STORAGE: Final = "STORAGE_EMULATOR_HOST"
+AFAR: Final = ("gs://", "pubsub://")
+"""How an address begins that is no folder."""
+
+_AFAR_LOOK_S: Final = 0.2
+_CALL: Final[dict[str, Any]] = {"timeout": 10.0, "retry": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsLocation:
+    """Where results and rejects go, as the worker's settings name it, and both read back.
+
+    `settings` are what the worker needs in its environment besides; `look_every_s` is how often to look there;
+    `fleeting` says that all of it is gone when the run is over.
+    """
+
+    results: str
+    rejects: str
+    predictions: ResultsReader[Prediction]
+    rejections: ResultsReader[Rejection]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    look_every_s: float = _AFAR_LOOK_S
+    fleeting: bool = False
+
+
+@contextmanager
+def opened(where: str | None, folder: Path, *, broker: Callable[[], str]) -> Iterator[ResultsLocation]:
+    """Open `gs://bucket/prefix` or `pubsub://project/topic`, or else two folders below `folder`; raises UserError.
+
+    `broker` gives the HOST:PORT of the broker on which a topic has to be, once it is there.
+    """
+    if where is None or not where.startswith(AFAR):
+        yield _folders(folder)
+        return
+    with ExitStack() as stack:
+        if where.startswith("gs://"):
+            yield _bucket(stack, where)
+        else:
+            yield _topics(stack, where, broker())
+
+
+def _folders(root: Path) -> ResultsLocation:
+    results, rejects = root / "predictions", root / "rejections"
+    return ResultsLocation(
+        results=results.absolute().as_uri(),
+        rejects=rejects.absolute().as_uri(),
+        predictions=predictions(results),
+        rejections=rejections(rejects),
+        look_every_s=LOOK_EVERY_S,
+    )
+
+
+def _bucket(stack: ExitStack, where: str) -> ResultsLocation:
+    """Use the storage that STORAGE_EMULATOR_HOST names, or start one in memory; make the bucket where it is missing."""
+    try:
+        from google.api_core.exceptions import Conflict, GoogleAPIError  # noqa: PLC0415  only where it is used
+
+        from rookery.load.accounting.bucket_results import ResultsBucket  # noqa: PLC0415  the same
+        from rookery.worker.storage_client import storage_client  # noqa: PLC0415  the same
+        from storage_emulator.server import StorageServer  # noqa: PLC0415  the same
+    except ImportError as error:
+        raise UserError(
+            f"gs:// needs {error.name}.", hint="pip install 'rookery[storage]' brings it."
+        ) from None
+    named = os.environ.get(STORAGE)
+    host = named or stack.enter_context(StorageServer()).url
+    client = storage_client(client_options={"api_endpoint": host}, use_auth_w_custom_endpoint=False)
+    stack.callback(client.close)
+    try:
+        with contextlib.suppress(Conflict):
+            client.create_bucket(urlsplit(where).netloc, **_CALL)
+    except (GoogleAPIError, OSError, ValueError) as error:
+        raise UserError(f"{where} cannot be used at {host}: {error}") from error
+    results, rejects = f"{where.rstrip('/')}/predictions", f"{where.rstrip('/')}/rejections"
+    return ResultsLocation(
+        results=results,
+        rejects=rejects,
+        predictions=ResultsBucket(results, Prediction, client=client),
+        rejections=ResultsBucket(rejects, Rejection, client=client),
+        settings={STORAGE: host},
+        fleeting=not named,
+    )
+
+
+def _topics(stack: ExitStack, where: str, broker: str) -> ResultsLocation:
+    """Make a topic for predictions and one for rejections, each with a subscription; both go when the run is over."""
+    from rookery.environment.provision import clients  # noqa: PLC0415  the same
+    from rookery.load.accounting.topic_results import ResultsTopic  # noqa: PLC0415  only where it is used
+
+    publisher, subscriber = clients(broker)
+    stack.callback(publisher.transport.close)
+    stack.callback(subscriber.transport.close)
+    project, name = urlsplit(where).netloc, urlsplit(where).path.strip("/")
+    subscriptions = []
+    for each in (name, f"{name}-rejections"):
+        topic, subscription = (
+            f"projects/{project}/topics/{each}",
+            f"projects/{project}/subscriptions/{each}-demo",
+        )
+        _provide(stack, publisher, "topic", name=topic)
+        _provide(stack, subscriber, "subscription", name=subscription, topic=topic)
+        subscriptions.append(subscription)
+    return ResultsLocation(
+        results=where,
+        rejects=f"{where}-rejections",
+        predictions=ResultsTopic(subscriptions[0], Prediction, client=subscriber),
+        rejections=ResultsTopic(subscriptions[1], Rejection, client=subscriber),
+        settings={"PUBSUB_EMULATOR_HOST": broker},
+        fleeting=True,
+    )
+
+
+def _provide(stack: ExitStack, client: Any, kind: str, *, name: str, **fields: str) -> None:
+    """Make a topic or a subscription that is not there yet, and take away again what was made; raises UserError."""
+    from google.api_core.exceptions import AlreadyExists, GoogleAPIError  # noqa: PLC0415  only where it is used
+
+    try:
+        getattr(client, f"create_{kind}")(name=name, **fields, **_CALL)
+    except AlreadyExists:
+        return
+    except GoogleAPIError as error:
+        raise UserError(f"{name} cannot be made: {error}") from error
+    stack.callback(_forgotten, getattr(client, f"delete_{kind}"), {kind: name})
+
+
+def _forgotten(delete: Callable[..., None], which: Mapping[str, str]) -> None:
+    from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415  only where it is used
+
+    # A broker that went first took its topics along.
+    with contextlib.suppress(GoogleAPIError):
+        delete(**which, **_CALL)

@@ -1,0 +1,41 @@
+"""`python -m rookery.load_test.dropping_worker`: a worker that loses readings, to see that the ledger says so.
+
+It refuses to start unless it is told how often: `... dropping_worker 10000` loses one in 10,000. Nothing of the worker is replaced but the one
+method that writes into a folder; the worker itself knows nothing of this.
+"""
+
+from __future__ import annotations
+
+import itertools
+import runpy
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rookery.worker.sinks.folder import FolderSink
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from rookery.worker.sinks.protocol import LineBlock
+
+    Write = Callable[[Any, LineBlock], Awaitable[None]]
+
+
+def dropping(write: Write, every: int) -> Write:
+    """Make a write that leaves out every so-manieth line, and says nothing."""
+    serial = itertools.count(1)
+
+    async def _write(sink: Any, block: LineBlock) -> None:
+        kept = [line for line in block.lines if next(serial) % every]
+        await write(sink, replace(block, lines=kept))
+
+    return _write
+
+
+if __name__ == "__main__":
+    written = sys.argv.pop() if len(sys.argv) > 1 else ""
+    if not written.isdecimal() or int(written) < 1:
+        sys.exit("it must be said which line is lost: 10000 loses one in 10,000")
+    FolderSink.write = dropping(FolderSink.write, int(written))  # type: ignore[assignment, method-assign]  # the one fault
+    runpy.run_module("rookery.worker", run_name="__main__")

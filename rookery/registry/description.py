@@ -1,0 +1,88 @@
+"""What `rookery model` says of a model."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rookery.errors import NOT_GOOD, UserError
+from rookery.registry.choose import registry_of
+from rookery.registry.promotion import formers
+from rookery.schemas.output.printable import printable
+from rookery.worker.models.choose import source_of
+from rookery.worker.models.loader import SHIPPED, ModelRefusedError, load
+from rookery.worker.models.source import ModelAddressError, ModelUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rookery.schemas.artifact import ModelCard
+    from rookery.worker.inference.xgboost_classifier import XGBoostClassifier
+
+
+def tell(address: str) -> None:
+    """Print the card and the history of a model, the shipped one where no address is given; raises UserError."""
+    uri = address or str(SHIPPED)
+    classifier, version, size = _proven(uri)
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row(
+        "model", Text.assemble((printable(classifier.model), "bold"), f" {printable(classifier.digest[12:])}")
+    )
+    table.add_row("stands at", Text(f"{uri}, version {version}, {size:,} bytes"))
+    for name, value in _lines(classifier.card).items():
+        table.add_row(name, Text(printable(value)))
+    if "#" not in uri:
+        behind = [each.digest for each in reversed(formers(registry_of(uri)))]
+        table.add_row("before it", Text(printable(", ".join(behind) or "none kept")))
+    Console(highlight=False, soft_wrap=True).print(table)
+
+
+def tell_good(address: str) -> None:
+    """Prove a model and print that it is good; raises UserError with every reason where it is not."""
+    uri = address or str(SHIPPED)
+    classifier, version, size = _proven(uri)
+    golden = len(classifier.card.golden.rows)
+    Console(highlight=False, soft_wrap=True).print(
+        f"{uri} is good: model {classifier.model}, version {version}, {size:,} bytes, checksum and contract hold,"
+        f" {golden} golden readings to the last bit"
+    )
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what a worker would say of an address or a model into what a user is told."""
+    try:
+        yield
+    except ModelAddressError as error:
+        raise UserError(f"{error}.") from None
+    except ModelUnreachableError as error:
+        raise UserError(f"{error}.") from None
+
+
+def _proven(uri: str) -> tuple[XGBoostClassifier, str, int]:
+    with told():
+        fetched = source_of(uri).fetch()
+    try:
+        return load(fetched.artifact), fetched.version, len(fetched.artifact)
+    except ModelRefusedError as error:
+        raise UserError(
+            f"{uri} is refused: {'; '.join(error.reasons)}.",
+            hint="A worker would go on with the last good model, and say so.",
+            code=NOT_GOOD,
+        ) from None
+
+
+def _lines(card: ModelCard) -> dict[str, str]:
+    scores = card.report.cross_validated
+    return {
+        "trained on": f"{sum(card.report.birds.values())} birds of data {card.data_sha256[:12]}, seed {card.seed}",
+        "size": f"{card.rounds} rounds of depth {card.parameters['max_depth']}, xgboost {card.xgboost_version}",
+        "features": ", ".join(card.features),
+        "species": ", ".join(card.labels),
+        "unseen birds": f"{scores.accuracy:.1%} named rightly, log loss {scores.log_loss:.3f}",
+        "lacking": "; ".join(f"{names}: {share:.1%}" for names, share in card.report.hidden.items()),
+    }

@@ -1,0 +1,85 @@
+"""Names: reading ids by the million, in little memory.
+
+The readings of a file are called `<stem>-<row>`: of those a bit or a byte a row is kept, of others the name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rookery.schemas.reading import SPECIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_PAGE: Final = 1_024
+_DIGITS: Final = 12
+
+
+def _split(name: str) -> tuple[str, int] | None:
+    """The stem and the row of a name that has them; the name can be put together again."""
+    stem, dash, row = name.rpartition("-")
+    if (
+        not dash
+        or not row.isascii()
+        or not row.isdigit()
+        or len(row) > _DIGITS
+        or (row[0] == "0" and row != "0")
+    ):
+        return None
+    return stem, int(row)
+
+
+class IdSet:
+    """A set of names that only grows."""
+
+    def __init__(self) -> None:
+        self._pages: dict[tuple[str, int], bytearray] = {}
+        self._others: set[str] = set()
+
+    def add(self, name: str) -> bool:
+        """Enter a name; returns whether it is new."""
+        found = _split(name)
+        if found is None:
+            if name in self._others:
+                return False
+            self._others.add(name)
+            return True
+        stem, row = found
+        page = self._pages.setdefault((stem, row // _PAGE), bytearray(_PAGE // 8))
+        place, bit = divmod(row % _PAGE, 8)
+        if page[place] >> bit & 1:
+            return False
+        page[place] |= 1 << bit
+        return True
+
+
+class Labels:
+    """What observers called each bird, by its reading's name."""
+
+    def __init__(self, known: Iterable[tuple[str, str]] = ()) -> None:
+        self._pages: dict[tuple[str, int], bytearray] = {}
+        self._others: dict[str, str] = {}
+        for name, species in known:
+            self._add(name, species)
+
+    def __getitem__(self, name: str) -> str | None:
+        found = _split(name)
+        if found is not None:
+            stem, row = found
+            page = self._pages.get((stem, row // _PAGE))
+            if page is not None and page[row % _PAGE]:
+                return SPECIES[page[row % _PAGE] - 1]
+        return self._others.get(name)
+
+    def __bool__(self) -> bool:
+        return bool(self._pages or self._others)
+
+    def _add(self, name: str, species: str) -> None:
+        found = _split(name)
+        if found is None or species not in SPECIES:
+            self._others[name] = species
+            return
+        stem, row = found
+        page = self._pages.setdefault((stem, row // _PAGE), bytearray(_PAGE))
+        page[row % _PAGE] = SPECIES.index(species) + 1

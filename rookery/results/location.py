@@ -1,0 +1,85 @@
+"""The place of results: a folder or a bucket, opened for reading."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from rookery.errors import UserError
+from rookery.load.accounting.folder_results import BrokenResultsError, ResultsFolder, local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rookery.load.accounting.bucket_results import ResultsBucket
+    from rookery.load.accounting.folder_results import Line
+
+BUCKET: Final = "gs://"
+
+
+def opened(uri: str, kind: type[Line]) -> ResultsFolder[Line] | ResultsBucket[Line]:
+    """Open a path, `file:///dir` or `gs://bucket/prefix`; raises UserError where there is no such place."""
+    if uri.startswith(BUCKET):
+        from rookery.load.accounting.bucket_results import ResultsBucket  # noqa: PLC0415  half a second that folders save
+
+        return ResultsBucket(uri, kind, client=storage())
+    folder: ResultsFolder[Line] = ResultsFolder(folder_of(uri), kind)
+    return folder
+
+
+def folder_of(uri: str) -> Any:
+    """The folder that an address means; raises UserError where there is none."""
+    try:
+        path = local_path(uri)
+    except ValueError:
+        raise UserError(f"{uri}: a path, file:///dir or gs://bucket/prefix is needed.") from None
+    if not path.is_dir():
+        raise UserError(
+            f"There is no folder {path}.", hint="ROOKERY_RESULTS and ROOKERY_REJECTS name the worker's."
+        )
+    return path
+
+
+def storage() -> Any:
+    """A client of Cloud Storage; raises UserError."""
+    try:
+        from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  half a second that folders save
+
+        from rookery.worker.storage_client import storage_client  # noqa: PLC0415  the same
+    except ImportError as error:
+        raise UserError(
+            f"gs:// needs {error.name}.", hint="pip install 'rookery[storage]' brings it."
+        ) from None
+    try:
+        return storage_client()
+    except GoogleAuthError as error:
+        raise UserError(
+            f"Cloud Storage cannot be reached: {error}",
+            hint="`gcloud auth application-default login` brings credentials.",
+        ) from error
+
+
+def lines(uri: str, kind: type[Line]) -> Iterator[Line]:
+    """Every line of a place, repetitions included; raises UserError where a line or the place cannot be read."""
+    place = opened(uri, kind)
+    with told(uri):
+        yield from place.every()
+
+
+@contextmanager
+def told(uri: str) -> Iterator[None]:
+    """Say what went wrong in a sentence."""
+    try:
+        yield
+    except (BrokenResultsError, OSError) as error:
+        raise UserError(f"{error}") from error
+    except Exception as error:
+        if not type(error).__module__.startswith("google."):
+            raise
+        raise UserError(f"{uri} cannot be read: {' '.join(str(error).split())}") from error
+
+
+def every(places: Iterable[str], kind: type[Line]) -> Iterator[Line]:
+    """The lines of several places, one after the other."""
+    for uri in places:
+        yield from lines(uri, kind)

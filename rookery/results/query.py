@@ -1,0 +1,71 @@
+"""SelectedPredictions: the predictions of a place that somebody asked for, each reading once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rookery.errors import UserError
+from rookery.publisher.errors import BadFileError
+from rookery.publisher.files.csv.rows import CsvFile
+from rookery.publisher.files.source import sources
+from rookery.results.id_set import IdSet, Labels
+from rookery.results.location import lines
+from rookery.schemas.identity import known_as
+from rookery.schemas.prediction import Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionQuery:
+    """Which predictions; None is any. The day is that of the prediction, in UTC."""
+
+    since: date | None = None
+    until: date | None = None
+    species: str | None = None
+    device: str | None = None
+
+    def takes(self, one: Prediction) -> bool:
+        """Whether this one was asked for."""
+        day = one.predicted_at.date()
+        return (
+            (self.since is None or day >= self.since)
+            and (self.until is None or day <= self.until)
+            and self.species in (None, one.species)
+            and self.device in (None, one.device_id)
+        )
+
+
+@dataclass(slots=True)
+class SelectedPredictions:
+    """Iterates over each reading's first prediction; `repeated` counts the lines that said it again."""
+
+    uri: str
+    choice: PredictionQuery = field(default_factory=PredictionQuery)
+    repeated: int = 0
+
+    def __iter__(self) -> Iterator[Prediction]:
+        seen = IdSet()
+        for line in lines(self.uri, Prediction):
+            if not seen.add(known_as(line)):
+                self.repeated += 1
+            elif self.choice.takes(line):
+                yield line
+
+
+def labels_of(files: Iterable[str], *, id_prefix: str = "") -> Labels:
+    """What the files that were published call each bird; raises UserError."""
+
+    def known() -> Iterator[tuple[str, str]]:
+        with sources(list(files)) as found:
+            for source in found:
+                for label in CsvFile(source, id_prefix=id_prefix).labels():
+                    yield label.reading_id, label.species
+
+    try:
+        return Labels(known())
+    except (BadFileError, OSError) as error:
+        raise UserError(f"The labels cannot be read: {error}") from error

@@ -1,0 +1,88 @@
+"""PredictionSummary: predictions counted by day, species and device, and scored where the birds are known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rookery.schemas.output.printable import printable
+from rookery.schemas.reading import SPECIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rookery.results.id_set import Labels
+    from rookery.schemas.prediction import Prediction
+
+
+class PredictionSummary:
+    """Counts each prediction that is entered; whoever enters sees to it that each reading comes once."""
+
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
+        self.readings = 0
+        self.unlike = 0
+        self.days: Counter[str] = Counter()
+        self.species: Counter[str] = Counter()
+        self.devices: Counter[str] = Counter()
+        self.models: Counter[str] = Counter()
+        self.confusion: Counter[tuple[str, str]] = Counter()
+
+    def enter(self, predictions: Iterable[Prediction]) -> None:
+        """Count predictions."""
+        for one in predictions:
+            self.readings += 1
+            self.unlike += one.out_of_distribution
+            self.days[one.predicted_at.date().isoformat()] += 1
+            self.species[one.species] += 1
+            self.devices[one.device_id or "-"] += 1
+            self.models[one.model] += 1
+            known = self._labels[one.reading_id]
+            if known is not None:
+                self.confusion[known, one.species] += 1
+
+    @property
+    def scored(self) -> int:
+        """How many of the birds are known."""
+        return self.confusion.total()
+
+    @property
+    def right(self) -> int:
+        """How many of those were named rightly."""
+        return sum(count for (known, told), count in self.confusion.items() if known == told)
+
+    def tell(self, *, repeated: int, devices: int = 20) -> None:
+        """Print it all, of the devices only the busiest."""
+        console = Console(highlight=False)
+        console.print(f"{self.readings} readings, each once ({repeated} lines repeated one)")
+        if not self.readings:
+            return
+        console.print(f"{self.unlike} unlike the training birds ({self.unlike / self.readings:.2%})")
+        console.print(_counted("day", dict(sorted(self.days.items())), self.readings))
+        console.print(_counted("species", self.species, self.readings))
+        console.print(_counted("device", dict(self.devices.most_common(devices)), self.readings))
+        if len(self.devices) > devices:
+            console.print(f"... and {len(self.devices) - devices} more devices")
+        console.print(_counted("model", self.models, self.readings))
+        if self.scored:
+            console.print(
+                f"{self.right} of {self.scored} known birds named rightly: {self.right / self.scored:.2%}"
+            )
+            console.print(self._confused())
+
+    def _confused(self) -> Table:
+        table = Table("known as", *(f"named {each}" for each in SPECIES))
+        for known in sorted({known for known, _ in self.confusion}):
+            table.add_row(Text(printable(known)), *(str(self.confusion[known, told]) for told in SPECIES))
+        return table
+
+
+def _counted(what: str, counts: Mapping[str, int], total: int) -> Table:
+    table = Table(what, "readings", "share")
+    for name, count in counts.items():
+        table.add_row(Text(printable(name)), str(count), f"{count / total:.1%}")
+    return table

@@ -1,0 +1,33 @@
+"""Beside: the page as a process of its own beside a run, which may outlast it."""
+
+from __future__ import annotations
+
+import webbrowser
+from typing import TYPE_CHECKING
+
+from rookery.environment.process import ChildProcess
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rookery.environment.local import LocalEnvironment
+
+
+def shown(stage: LocalEnvironment, root: Path, logs: Path) -> ChildProcess:
+    """Start the page over a stage's results and open it in the browser; the caller ends it. Raises Trouble."""
+    venue = stage.venue
+    where = str(root) if venue.results.startswith("file:") else venue.results.removesuffix("/predictions")
+    arguments = [where, "--worker", stage.worker, "--broker", stage.broker, "--port", "0"]
+    page = ChildProcess(
+        "rookery.watch",
+        logs,
+        arguments=[*arguments, "--ready-file", str(logs / "watch.ready")],
+        settings=venue.settings,
+    )
+    page.start()
+    try:
+        webbrowser.open(page.address())
+    except BaseException:
+        page.end()
+        raise
+    return page

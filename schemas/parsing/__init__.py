@@ -1,0 +1,1 @@
+"""Parsing: fields of untrusted payloads read strictly, and what is wrong with them."""

@@ -1,0 +1,159 @@
+"""The benchmark's arithmetic: spreads, ratios by round, promises, and the document that shows them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.report.document import render, table
+from benchmarks.report.figures import Figures
+from benchmarks.report.picture import draw
+from benchmarks.report.promise import ORIGINAL, SpeedBound, promises
+from benchmarks.report.spread import Spread, ratio, shown, spread
+from benchmarks.servers.server_spec import AIOHTTP_NOOP, PEER_SERVERS, request_bodies
+from benchmarks.servers.worker import AIOHTTP, FAST
+from rookery.load.report.provenance import provenance
+from rookery.schemas.testing import ReadingFactory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def section(*records: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "provenance": asdict(provenance()),
+        "records": list(records),
+        "absent": {"BentoML": "it ended with 1"},
+        "notes": {"Rookery": "folder sink"},
+    }
+
+
+def single(who: str, round_: int, cpu_us: float, **figures: float | str) -> dict[str, Any]:
+    known = {
+        "family": who.split(",", maxsplit=1)[0],
+        "connections": 64,
+        "per_second": 1e6 / cpu_us,
+        "p50_ms": 1.0,
+    }
+    measured = {"p99_ms": cpu_us / 10, "server_busy": 0.97, "generator_busy": 0.5}
+    held = {"pss_mb": 66.0, "start_seconds": 1.0}
+    return {"round": round_, "who": who, "cpu_us": cpu_us, **known, **measured, **held, **figures}
+
+
+@pytest.fixture
+def figures() -> dict[str, Any]:
+    records = [
+        single(who, round_, cpu * factor)
+        for round_, factor in enumerate((1.0, 3.0, 1.1))
+        for who, cpu in (
+            (FAST.name, 20.0),
+            ("mosec, batch 64", 40.0),
+            ("mosec, batch 8", 80.0),
+            (AIOHTTP.name, 60.0),
+            (AIOHTTP_NOOP.name, 40.0),
+            (ORIGINAL, 1400.0),
+        )
+    ]
+    return {"singles": section(*records)}
+
+
+def by_name(figures: dict[str, Any]) -> dict[str, SpeedBound]:
+    return {each.said: each for each in promises(figures)}
+
+
+def test_a_spread_is_the_median_between_its_extremes() -> None:
+    """One slow round moves the extreme and not the figure."""
+    assert spread([3.0, 100.0, 1.0]) == Spread(median=3.0, low=1.0, high=100.0)
+
+
+def test_nothing_measured_is_no_figure() -> None:
+    """A spread of no rounds is an error, never a zero."""
+    with pytest.raises(ValueError, match="no round"):
+        spread([])
+
+
+def test_a_ratio_is_formed_within_each_round() -> None:
+    """Noise that slows both in one round leaves their ratio alone; a round that only one has does not count."""
+    assert ratio({0: 10.0, 1: 30.0, 2: 99.0}, {0: 20.0, 1: 60.0}) == Spread(0.5, 0.5, 0.5)
+
+
+def test_ratios_of_no_common_round_are_refused() -> None:
+    """What was never measured side by side is not compared."""
+    with pytest.raises(ValueError, match="no round"):
+        ratio({0: 1.0}, {1: 1.0})
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(123_456.7, "123,457"), (45.67, "45.7"), (1.234, "1.23"), (0.0123, "0.012")]
+)
+def test_figures_show_what_they_can_mean(value: float, said: str) -> None:
+    """Three digits or so, thousands apart."""
+    assert shown(value) == said
+
+
+def test_a_peers_best_setting_counts(figures: dict[str, Any]) -> None:
+    """Rookery is held against that setting of mosec whose median is best, not against a convenient one."""
+    found = Figures(figures["singles"])
+    assert found.best("mosec", "cpu_us", connections=64) == "mosec, batch 64"
+    assert by_name(figures)["CPU a reading, against mosec, at 64 connections"].found == Spread(0.5, 0.5, 0.5)
+
+
+def test_promises_are_judged_by_the_median_and_their_direction(figures: dict[str, Any]) -> None:
+    """A bound that is kept is held, one that is not is named so, one without figures is neither."""
+    found = by_name(figures)
+    assert found["CPU a reading, against mosec, at 64 connections"].held is True
+    lane = found["CPU a reading, aiohttp lane alone, against aiohttp's own no-op, at 64 connections"]
+    assert (lane.held, lane.verdict) == (False, "NOT HELD")
+    assert found["CPU a reading, against mosec, at 256 connections"].held is None
+    assert SpeedBound("pushes", 3.0, Spread(2.9, 1.0, 9.0), at_most=False).held is False
+
+
+def test_an_hour_cut_short_promises_nothing() -> None:
+    """Memory that was flat over less than an hour's worth of requests is not called flat."""
+    hour = [
+        {"round": 0, "who": "over an hour's worth", "requests": count, "rss_mb": 100.0} for count in (10, 20)
+    ]
+    said = "resident memory at the end of an hour's worth of requests, against its middle"
+    assert by_name({"footprint": section(*hour)})[said].found is None
+    hour[-1]["requests"] = 720_000
+    assert by_name({"footprint": section(*hour)})[said].found == Spread(1.0, 1.0, 1.0)
+
+
+def test_the_document_says_who_was_absent_and_where_figures_come_from(figures: dict[str, Any]) -> None:
+    """Every table has its date, commit and command; an absent peer is named with its reason; a broken promise is loud."""
+    said = render(figures)
+    origin = figures["singles"]["provenance"]
+    for part in ("Left out: BentoML, for it ended with 1.", origin["date"], origin["commit"], "`make bench"):
+        assert part in said
+    assert "| **NOT HELD** |" in said
+    assert "| Rookery | 22.0 (20.0 to 60.0) |" in said
+
+
+def test_a_document_of_nothing_promises_nothing() -> None:
+    """Without figures every promise is there, and none is called held."""
+    assert "| held |" not in render({})
+    assert "**not measured**" in render({})
+
+
+def test_tables_are_markdown() -> None:
+    """Head, rule, rows."""
+    assert table(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | --- |\n| 1 | 2 |\n"
+
+
+def test_the_picture_is_drawn(figures: dict[str, Any], tmp_path: Path) -> None:
+    """A PNG of some size, and none where there is nothing to draw."""
+    draw(figures, tmp_path / "figures.png")
+    assert (tmp_path / "figures.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    draw({}, tmp_path / "nothing.png")
+    assert not (tmp_path / "nothing.png").exists()
+
+
+def test_each_peer_is_asked_for_the_same_reading() -> None:
+    """Every request body holds the reading, as a push in base64 or encoded for the peer's own protocol."""
+    reading = ReadingFactory(1).reading()
+    for peer in PEER_SERVERS:
+        (body,) = request_bodies(peer, [reading])
+        assert b'"data":' in body
+        assert len(body) > 100

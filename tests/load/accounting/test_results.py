@@ -1,0 +1,120 @@
+"""Results folders: finished files only, each reading once, a broken line said clearly."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from rookery.load.accounting.folder_results import BrokenResultsError, local_path, predictions, rejections
+from rookery.schemas.prediction import Prediction
+from rookery.schemas.rejection import Reason, Rejection
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def prediction(reading_id: str, species: str = "Gentoo") -> Prediction:
+    return Prediction(
+        reading_id=reading_id,
+        message_id="m",
+        species=species,
+        probability=1.0,
+        probabilities={species: 1.0},
+        out_of_distribution=False,
+        model="d1",
+        predicted_at=NOON,
+    )
+
+
+def write(folder: Path, name: str, *lines: Prediction | Rejection) -> None:
+    file = folder / "date=2026-11-23" / "hour=12" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(line.model_dump_json() + "\n" for line in lines))
+
+
+def test_each_reading_is_given_once(tmp_path: Path) -> None:
+    """A reading that was delivered and written twice is read once, the first time it was written."""
+    write(tmp_path, "a.ndjson", prediction("1"), prediction("2", "Adelie"))
+    write(tmp_path, "b.ndjson", prediction("2"), prediction("3"))
+    results = predictions(tmp_path)
+    assert [(one.reading_id, one.species) for one in results] == [
+        ("1", "Gentoo"),
+        ("2", "Adelie"),
+        ("3", "Gentoo"),
+    ]
+    assert len(list(results.every())) == 4
+
+
+def test_unfinished_files_are_left_alone(tmp_path: Path) -> None:
+    """A file that starts with a dot is being written; its lines do not exist yet."""
+    write(tmp_path, "a.ndjson", prediction("1"))
+    write(tmp_path, ".b.ndjson", prediction("2"))
+    assert [one.reading_id for one in predictions(tmp_path)] == ["1"]
+
+
+def test_a_folder_below_a_dot_folder_is_read(tmp_path: Path) -> None:
+    """Only what lies below the results folder is judged by its dot, not where the folder itself stands."""
+    write(tmp_path / ".cache" / "results", "a.ndjson", prediction("1"))
+    assert [one.reading_id for one in predictions(tmp_path / ".cache" / "results")] == ["1"]
+
+
+def test_fresh_gives_only_what_was_added(tmp_path: Path) -> None:
+    """Who waits for results reads each finished file once."""
+    results = predictions(tmp_path / "not" / "yet")
+    assert list(results.fresh()) == []
+    write(results.path, "a.ndjson", prediction("1"))
+    assert [one.reading_id for one in results.fresh()] == ["1"]
+    write(results.path, "b.ndjson", prediction("2"))
+    assert [one.reading_id for one in results.fresh()] == ["2"]
+    assert list(results.fresh()) == []
+
+
+def test_rejections_are_read_with_their_reasons(tmp_path: Path) -> None:
+    """A rejection comes back as it was written."""
+    written = Rejection(
+        reasons=(Reason(field="sex", rule="'female' or 'male'", value='"f"'),),
+        original="e30=",
+        reading_id="1",
+        message_id="m",
+        rejected_at=NOON,
+        revision="r1",
+    )
+    write(tmp_path, "a.ndjson", written)
+    assert list(rejections(tmp_path)) == [written]
+
+
+def test_a_broken_line_is_named(tmp_path: Path) -> None:
+    """A finished file with a torn line is a defect: file, line and field are said."""
+    write(tmp_path, "a.ndjson", prediction("1"))
+    file = next(tmp_path.rglob("*.ndjson"))
+    file.write_text(file.read_text() + '{"reading_id": "2"}\n')
+    with pytest.raises(
+        BrokenResultsError, match=r"a\.ndjson, line 2, is no prediction: .*species: Field required"
+    ):
+        list(predictions(tmp_path))
+
+
+def test_addresses_are_paths_or_files() -> None:
+    """`file:` addresses and paths are read; any other address is refused by name."""
+    assert local_path("file:///var/my%20results") == Path("/var/my results")
+    assert local_path("file://localhost/var/results") == Path("/var/results")
+    assert local_path("file://./results") == Path("results")
+    assert local_path("results") == local_path(Path("results")) == Path("results")
+    with pytest.raises(ValueError, match="gs://bucket/results: a path or file:///"):
+        local_path("gs://bucket/results")
+
+
+def test_an_open_segment_is_read_up_to_its_last_whole_line_and_never_twice(tmp_path: Path) -> None:
+    """What is durable is readable at once; a torn line was answered for to nobody; a new name changes nothing."""
+    results = predictions(tmp_path)
+    write(tmp_path, ".open-a.ndjson", prediction("1"))
+    hour = tmp_path / "date=2026-11-23" / "hour=12"
+    with (hour / ".open-a.ndjson").open("a") as file:
+        file.write('{"torn')
+    assert [one.reading_id for one in results.fresh()] == ["1"]
+    write(tmp_path, ".open-a.ndjson", prediction("1"), prediction("2"))
+    assert [one.reading_id for one in results.fresh()] == ["2"]
+    (hour / ".open-a.ndjson").rename(hour / "a.ndjson")
+    assert list(results.fresh()) == []
+    assert [one.reading_id for one in results] == ["1", "2"]

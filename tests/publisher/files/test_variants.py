@@ -1,0 +1,137 @@
+"""The files people have: every published form of the penguins is understood with no flag but the path."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING
+
+import pytest
+import zstandard
+
+from rookery.publisher.errors import BadFileError
+from rookery.publisher.files.bad_row import BadRow
+from rookery.publisher.files.csv.messages import CsvMessages
+from rookery.publisher.files.csv.rows import CsvFile, CsvRow
+from rookery.schemas.codec import DecodedTable, decode, row_of
+from rookery.schemas.features import matrix
+from rookery.worker.models.loader import SHIPPED, load
+from tests.publisher.files.variants import PENGUINS, VARIANTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rookery.schemas.reading import Reading
+
+WITHOUT_YEAR = {"Kaggle", "OpenML"}
+
+
+def features(reading: Reading, *, year: bool) -> dict[str, object]:
+    return reading.model_dump(exclude={"reading_id"} if year else {"reading_id", "year"})
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_is_the_same_birds(name: str, tmp_path: Path) -> None:
+    """Row for row the same readings and species as the original, as rows and as tables; two are unmeasured."""
+    path = tmp_path / "birds.csv"
+    path.write_bytes(VARIANTS[name]())
+    year = name not in WITHOUT_YEAR
+    original = [each for each in CsvFile(PENGUINS).rows() if isinstance(each, CsvRow)]
+    file = CsvFile(path)
+    every = list(file.rows())
+    rows = [each for each in every if isinstance(each, CsvRow)]
+    assert [features(each.reading, year=year) for each in rows] == [
+        features(each.reading, year=year) for each in original
+    ]
+    assert [each.label for each in rows] == [each.label for each in original]
+    assert len(every) - len(rows) == 2
+    tables = [each for each in CsvMessages(file).tables() if not isinstance(each, BadRow) and each.rows]
+    decoded = [decode(each.payload) for each in tables]
+    readings = [
+        row_of(each.table, row)
+        for each in decoded
+        if isinstance(each, DecodedTable)
+        for row in range(each.table.rows)
+    ]
+    assert readings == [each.reading for each in rows]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_packing_a_file_changes_no_reading(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    """A packed file has the very reading ids of the plain one, whatever its name ends with."""
+    path = tmp_path / "birds"
+    path.write_bytes(pack(PENGUINS.read_bytes()))
+    assert list(CsvFile(path).rows()) == list(CsvFile(PENGUINS).rows())
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_damaged_packed_file_is_a_sentence(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    """A file that was cut short is refused before a row of it is sent."""
+    path = tmp_path / "birds.csv.gz"
+    packed = pack(PENGUINS.read_bytes())
+    path.write_bytes(packed[: len(packed) // 2] + b"\x00" * 50)
+    with pytest.raises(BadFileError, match="damaged"):
+        _ = CsvFile(path).survey
+
+
+def test_utf_16_is_named(tmp_path: Path) -> None:
+    """A file in an alphabet that we do not read says so, and names those that we do."""
+    path = tmp_path / "birds.csv"
+    path.write_bytes(PENGUINS.read_text().encode("utf-16"))
+    with pytest.raises(BadFileError, match="UTF-8 or Latin-1 is needed, not UTF-16"):
+        _ = CsvFile(path).survey
+
+
+def test_every_variant_classifies_with_the_same_accuracy(tmp_path: Path) -> None:
+    """The shipped model names as many birds rightly from any of the files as from the original."""
+    classifier = load(SHIPPED)
+    right = {}
+    for name, written in VARIANTS.items():
+        path = tmp_path / "birds.csv"
+        path.write_bytes(written())
+        rows = [each for each in CsvFile(path).rows() if isinstance(each, CsvRow)]
+        asked = classifier.classify(matrix(each.reading for each in rows))
+        answers = [asked.labels[winner] for winner in asked.winners]
+        right[name] = sum(answer == each.label for answer, each in zip(answers, rows, strict=True))
+    assert set(right.values()) == {right["palmerpenguins"]}, right
+    assert right["palmerpenguins"] / 342 > 0.98
+
+
+@pytest.mark.parametrize(
+    ("header", "mapping", "found"),
+    [
+        ("Weight,sex", {"Weight": "body_mass_g"}, {"body_mass_g": 0, "sex": 1}),
+        ("bill_length_mm,culmen_length_mm", {"culmen_length_mm": ""}, {"bill_length_mm": 0}),
+        ("bill_length_mm,when", {"when": "date"}, {"bill_length_mm": 0, "date": 1}),
+        ("bill_length_mm,kind", {"kind": "species"}, {"bill_length_mm": 0, "species": 1}),
+    ],
+)
+def test_what_is_ambiguous_is_told_by_the_user(
+    header: str, mapping: dict[str, str], found: dict[str, int], tmp_path: Path
+) -> None:
+    """A mapping says what a column is, or that it is nothing."""
+    path = tmp_path / "birds.csv"
+    path.write_text(f"{header}\n")
+    assert dict(CsvFile(path, mapping=mapping).places) == found
+
+
+@pytest.mark.parametrize(
+    ("header", "mapping", "told"),
+    [
+        ("bill_length_mm,Weight", {}, "--map 'Weight=body_mass_g'"),
+        ("bill_length_mm,Body Mass (kg)", {}, "--map 'Body Mass (kg)=body_mass_g'"),
+        ("bill_length_mm,observed date", {}, "--map 'observed date=year'"),
+        ("bill_length_mm,bill_len", {}, "only one column can be bill_length_mm"),
+        ("bill_length_mm", {"x": "sex"}, "no such column"),
+        ("bill_length_mm", {"bill_length_mm": "beak"}, "one of bill_length_mm"),
+    ],
+)
+def test_what_is_ambiguous_is_asked_for(
+    header: str, mapping: dict[str, str], told: str, tmp_path: Path
+) -> None:
+    """A column that may be a feature is never guessed and never silently left out."""
+    path = tmp_path / "birds.csv"
+    path.write_text(f"{header}\n")
+    with pytest.raises(BadFileError) as caught:
+        _ = CsvFile(path, mapping=mapping).survey
+    assert told in str(caught.value)

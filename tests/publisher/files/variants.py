@@ -1,0 +1,145 @@
+"""The known penguins as they were published elsewhere: the same birds under other names, spellings and signs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PENGUINS: Final = Path(__file__).parents[3] / "data" / "penguins.csv"
+Bird = dict[str, str]
+
+_FULL: Final = {
+    "Adelie": "Adelie Penguin (Pygoscelis adeliae)",
+    "Chinstrap": "Chinstrap penguin (Pygoscelis antarctica)",
+    "Gentoo": "Gentoo penguin (Pygoscelis papua)",
+}
+
+
+def birds() -> list[Bird]:
+    with PENGUINS.open() as file:
+        return list(csv.DictReader(file))
+
+
+def _written(rows: list[Bird], delimiter: str = ",", end: str = "\n") -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), delimiter=delimiter, lineterminator=end)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _renamed(**names: str) -> list[Bird]:
+    return [{names.get(name, name): cell for name, cell in bird.items()} for bird in birds()]
+
+
+def _culmen(bird: Bird) -> Bird:
+    return {name.replace("bill_", "culmen_"): cell for name, cell in bird.items() if name != "year"}
+
+
+def _raw(bird: Bird, number: int, date: str) -> Bird:
+    return {
+        "studyName": "PAL0708",
+        "Sample Number": str(number),
+        "Species": _FULL[bird["species"]],
+        "Region": "Anvers",
+        "Island": bird["island"],
+        "Stage": "Adult, 1 Egg Stage",
+        "Individual ID": f"N{number}A1",
+        "Clutch Completion": "Yes",
+        "Date Egg": date.format(year=bird["year"], short=bird["year"][2:]),
+        "Culmen Length (mm)": bird["bill_length_mm"],
+        "Culmen Depth (mm)": bird["bill_depth_mm"],
+        "Flipper Length (mm)": bird["flipper_length_mm"],
+        "Body Mass (g)": bird["body_mass_g"],
+        "Sex": bird["sex"].upper(),
+        "Delta 15 N (o/oo)": "8.94956",
+        "Delta 13 C (o/oo)": "-24.69454",
+        "Comments": 'Not enough blood, "isotopes" missing.',
+    }
+
+
+def _raw_file(date: str) -> bytes:
+    return _written([_raw(bird, number, date) for number, bird in enumerate(birds(), 1)]).encode()
+
+
+def _r_builtin() -> bytes:
+    names = {"bill_length_mm": "bill_len", "bill_depth_mm": "bill_dep",
+             "flipper_length_mm": "flipper_len", "body_mass_g": "body_mass"}  # fmt: skip
+    rows = [{"": str(number), **bird} for number, bird in enumerate(_renamed(**names), 1)]
+    return _written(rows).encode()
+
+
+def _r_write_table(delimiter: str) -> bytes:
+    """As `write.table(penguins, "birds.csv", sep=",")` writes it: rows have names, and their column has none."""
+    numbers = {"bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "year"}
+    lines = [delimiter.join(f'"{name}"' for name in birds()[0])]
+    for number, bird in enumerate(birds(), 1):
+        cells = [cell if name in numbers or cell == "NA" else f'"{cell}"' for name, cell in bird.items()]
+        lines.append(delimiter.join([f'"{number}"', *cells]))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _r_unquoted() -> bytes:
+    return _r_write_table(",").replace(b'"', b"")
+
+
+def _kaggle(gap: str) -> bytes:
+    rows = [
+        {
+            name: gap if cell == "NA" else cell.upper() if name == "sex" else cell
+            for name, cell in _culmen(bird).items()
+        }
+        for bird in birds()
+    ]
+    return _written(rows).encode()
+
+
+def _pandas() -> bytes:
+    rows = [
+        {name: "" if cell == "NA" else f"{cell}.0" if cell.isdigit() else cell for name, cell in bird.items()}
+        for bird in birds()
+    ]
+    return _written(rows).encode()
+
+
+def _spreadsheet() -> bytes:
+    rows = [{name: cell.replace(".", ",") for name, cell in bird.items()} for bird in birds()]
+    return b"\xef\xbb\xbf" + _written(rows, delimiter=";", end="\r\n").encode()
+
+
+def _latin_1() -> bytes:
+    rows = [
+        {**bird, "species": bird["species"].replace("Adelie", "Adélie"), "Zähler": "ø"} for bird in birds()
+    ]
+    return _written(rows, delimiter="\t").encode("latin-1")
+
+
+def _shouted() -> bytes:
+    rows = [
+        {f" {name.upper()} ": f" {cell.upper()} " for name, cell in reversed(bird.items())}
+        for bird in birds()
+    ]
+    return _written(rows).encode()
+
+
+VARIANTS: Final[dict[str, Callable[[], bytes]]] = {
+    "palmerpenguins": PENGUINS.read_bytes,
+    "penguins-raw": lambda: _raw_file("{year}-11-11"),
+    "penguins_lter, American days": lambda: _raw_file("11/16/{short}"),
+    "R's own penguins": _r_builtin,
+    "R's write.table with commas": lambda: _r_write_table(","),
+    "R's write.table with tabs": lambda: _r_write_table("\t"),
+    "R's write.table without quotes": _r_unquoted,
+    "Kaggle": lambda: _kaggle("."),
+    "OpenML": lambda: _kaggle("?"),
+    "written by pandas": _pandas,
+    "spreadsheet: BOM, semicolons, decimal commas, CRLF": _spreadsheet,
+    "Latin-1 with tabs": _latin_1,
+    "capitals, spaces, another order": _shouted,
+    "nan": lambda: PENGUINS.read_bytes().replace(b"NA", b"nan"),
+}

@@ -1,0 +1,245 @@
+"""`rookery model`: shown, proven, pushed and taken back, the same in a folder and in a bucket."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from gcp_storage_emulator.server import create_server
+from typer.testing import CliRunner
+
+from rookery.__main__ import main
+from rookery.cli import app
+from rookery.errors import NOT_GOOD, UserError
+from rookery.registry.bucket_registry import BucketRegistry
+from rookery.registry.choose import registry_of
+from rookery.registry.promotion import digest, formers, push, rollback
+from rookery.registry.registry import ConflictError, FolderRegistry
+from rookery.training.testing import variant
+from rookery.worker.models.choose import source_of
+from rookery.worker.models.loader import SHIPPED, load
+from rookery.worker.models.source import ModelObject
+from storage_emulator.faults import StorageFault
+from storage_emulator.server import StorageServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from click.testing import Result
+
+    from rookery.registry.registry import ModelRegistry
+
+FIRST, SECOND, THIRD = (variant(SHIPPED.read_bytes(), rounds=count) for count in (5, 10, 15))
+
+
+@pytest.fixture
+def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[StorageServer]:
+    with StorageServer("models") as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        yield server
+
+
+@pytest.fixture
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The storage emulator of everyday use; it ignores preconditions."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = create_server("127.0.0.1", port, in_memory=True, default_bucket="models")
+    server.start()
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    yield
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "folder":
+        return str(tmp_path / "live" / "penguins.ubj")
+    request.getfixturevalue("storage")
+    return "gs://models/live/penguins.ubj"
+
+
+@pytest.fixture
+def shelf(uri: str) -> ModelRegistry:
+    return registry_of(uri)
+
+
+def live(shelf: ModelRegistry) -> bytes | None:
+    standing = shelf.live()
+    return standing.artifact if standing else None
+
+
+def test_a_rollback_leads_to_what_was_live_before_and_never_to_what_was_withdrawn(
+    shelf: ModelRegistry,
+) -> None:
+    """After push, push, rollback, push, the way back is the first model, not the second."""
+    assert (push(shelf, FIRST).before, live(shelf)) == (None, FIRST)
+    assert push(shelf, SECOND).before == digest(FIRST)
+    assert (rollback(shelf).now, live(shelf)) == (digest(FIRST), FIRST)
+    push(shelf, THIRD)
+    assert (rollback(shelf).now, live(shelf)) == (digest(FIRST), FIRST)
+    with pytest.raises(UserError, match="has no former model"):
+        rollback(shelf)
+    assert live(shelf) == FIRST
+    assert {name for name in shelf.names() if name.startswith("withdrawn")} == {
+        f"withdrawn-{digest(each)}.ubj" for each in (SECOND, THIRD)
+    }
+
+
+def test_many_pushes_are_many_steps_back(shelf: ModelRegistry) -> None:
+    """The history is a stack."""
+    for each in (FIRST, SECOND, THIRD):
+        push(shelf, each)
+    assert [each.digest for each in formers(shelf)] == [digest(FIRST), digest(SECOND)]
+    assert [rollback(shelf).now, rollback(shelf).now] == [digest(SECOND), digest(FIRST)]
+    assert formers(shelf) == []
+
+
+@pytest.mark.usefixtures("emulator")
+def test_the_way_back_is_the_same_on_the_emulator() -> None:
+    """A server that sends fewer headers than Google's serves too."""
+    shelf = registry_of("gs://models/live/penguins.ubj")
+    push(shelf, FIRST)
+    push(shelf, SECOND)
+    assert (rollback(shelf).now, live(shelf)) == (digest(FIRST), FIRST)
+
+
+def test_the_same_model_pushed_again_changes_nothing(shelf: ModelRegistry) -> None:
+    """A release that is run twice is no second release."""
+    push(shelf, FIRST)
+    push(shelf, SECOND)
+    change = push(shelf, SECOND)
+    assert change.before == change.now
+    assert [each.digest for each in formers(shelf)] == [digest(FIRST)]
+
+
+def test_a_bad_model_is_not_pushed(shelf: ModelRegistry) -> None:
+    """Nothing is changed, and the exit code says that the model is at fault."""
+    push(shelf, FIRST)
+    with pytest.raises(UserError, match="the header promises") as refused:
+        push(shelf, SECOND[:-1])
+    assert refused.value.code == NOT_GOOD
+    assert (live(shelf), shelf.names()) == (FIRST, [])
+
+
+def test_a_damaged_former_model_is_not_brought_back(shelf: ModelRegistry) -> None:
+    """The live one stays, and both are still there to look at."""
+    shelf.add("000001-aaaaaaaaaaaa.ubj", SECOND[:-1])
+    push(shelf, FIRST)
+    with pytest.raises(UserError, match="No worker would take the former model"):
+        rollback(shelf)
+    assert (live(shelf), shelf.names()) == (FIRST, ["000001-aaaaaaaaaaaa.ubj"])
+
+
+def test_of_two_who_push_at_once_one_is_told(shelf: ModelRegistry) -> None:
+    """What was read is what is replaced, or nothing is."""
+    push(shelf, FIRST)
+    seen = shelf.live()
+    push(shelf, SECOND)
+    with pytest.raises(ConflictError):
+        shelf.replace(THIRD, before=seen)
+    with pytest.raises(ConflictError):
+        shelf.replace(THIRD, before=None)
+    with pytest.raises(ConflictError):
+        shelf.add(formers(shelf)[0].name, THIRD)
+    assert live(shelf) == SECOND
+
+
+def test_a_push_that_broke_off_half_way_is_made_good_by_the_next(shelf: ModelRegistry) -> None:
+    """The live model is then on its own history: neither push nor rollback is misled."""
+    push(shelf, FIRST)
+    push(shelf, SECOND)
+    shelf.add(f"000002-{digest(SECOND)}.ubj", SECOND)
+    push(shelf, THIRD)
+    assert [each.digest for each in formers(shelf)] == [digest(FIRST), digest(SECOND)]
+    shelf.add(f"000003-{digest(THIRD)}.ubj", THIRD)
+    assert rollback(shelf).now == digest(SECOND)
+
+
+def test_an_upload_whose_answer_was_lost_is_no_conflict(storage: StorageServer) -> None:
+    """The retry finds its own object under the precondition, and knows it."""
+    shelf = BucketRegistry(ModelObject("models", "penguins.ubj"))
+    storage.faults.inject("insert", StorageFault(status=503, carried_out=True))
+    shelf.add("a", FIRST)
+    assert (shelf.names(), shelf.read("a")) == (["a"], FIRST)
+    assert storage.operations["insert"] > 1
+
+
+def test_a_worker_reads_what_was_pushed(uri: str, shelf: ModelRegistry) -> None:
+    """The version changes with every push, so that a running worker sees it."""
+    push(shelf, FIRST)
+    source = source_of(uri)
+    before = source.version()
+    push(shelf, SECOND)
+    fetched = source.fetch()
+    assert before != fetched.version == source.version()
+    assert fetched.artifact == SECOND
+    if uri.startswith("gs://"):
+        pinned = source_of(f"{uri}#{fetched.version}")
+        assert pinned.fetch() == fetched
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """The path is in the sentence."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot be written"):
+        push(FolderRegistry(tmp_path / "file" / "model.ubj"), FIRST)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["model", *arguments])
+
+
+def test_the_commands_tell_the_whole_story(uri: str, tmp_path: Path) -> None:
+    """Push, push, show, verify, rollback, each with what it did."""
+    files = {name: tmp_path / f"{name}.ubj" for name in ("first", "second")}
+    files["first"].write_bytes(FIRST)
+    files["second"].write_bytes(SECOND)
+    assert run("push", str(files["first"]), uri).output == f"{uri}: nothing -> {digest(FIRST)}\n"
+    assert run("push", str(files["second"]), uri).output == f"{uri}: {digest(FIRST)} -> {digest(SECOND)}\n"
+    shown = run("show", uri).output
+    assert digest(SECOND) in shown
+    assert "named rightly" in shown
+    assert digest(FIRST) in shown.splitlines()[-1]
+    assert f"{uri} is good: model {digest(SECOND)}" in run("verify", uri).output
+    assert run("rollback", uri).output == f"{uri}: {digest(SECOND)} -> {digest(FIRST)}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["verify", "{bad}"], (1, "is refused: the file does not start with a rookery-model/1 header")),
+        (["verify", "{folder}/nothing.ubj"], (2, "cannot be read: No such file or directory")),
+        (["show", "s3://bucket/model"], (2, "a path or gs://bucket/object[#generation] is needed")),
+        (["push", "{bad}", "{folder}/live.ubj"], (1, "No worker would take what is pushed")),
+        (["push", "{bad}", "gs://bucket"], (2, "is needed")),
+        (["rollback", "gs://bucket/model#7"], (2, "is one generation, which never changes")),
+        (["rollback", "{folder}/nothing.ubj"], (2, "has no former model")),
+    ],
+)
+def test_what_cannot_be_done_is_said_without_a_traceback(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    expected: tuple[int, str],
+) -> None:
+    """One sentence, and an exit code that tells a bad model from a bad request."""
+    bad = tmp_path / "bad.ubj"
+    bad.write_text("hello")
+    filled = [each.format(bad=bad, folder=tmp_path) for each in arguments]
+    monkeypatch.setattr(sys, "argv", ["rookery", "model", *filled])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    code, said = expected
+    assert (ended.value.code, said in told, "Traceback" in told) == (code, True, False), told
+
+
+def test_the_shipped_model_is_shown_where_no_address_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first thing that somebody tries works."""
+    monkeypatch.delenv("ROOKERY_MODEL", raising=False)
+    assert load(SHIPPED).model in run("show").output

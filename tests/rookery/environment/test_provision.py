@@ -1,0 +1,77 @@
+"""Provisioning: made once, found ever after, mended where it differs, and clear where it cannot be."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rookery.environment.provision import Provisioner, Route
+from rookery.errors import UserError
+from rookery.worker.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def provisioner(broker: str) -> Iterator[Provisioner]:
+    with Provisioner(broker) as provisioner:
+        yield provisioner
+
+
+@pytest.fixture
+def route(request: pytest.FixtureRequest) -> Route:
+    return Route(topic=f"projects/p/topics/{request.node.name}", push_to="http://127.0.0.1:9/")
+
+
+def test_a_route_is_made_once(provisioner: Provisioner, route: Route) -> None:
+    """The first time all is made, dead letters before what can produce them; then all is found."""
+    made = provisioner.provide(route)
+    assert [(step.kind, step.name, step.outcome) for step in made] == [
+        ("topic", route.dead_letters, "made"),
+        ("subscription", route.dead_letters_kept, "made"),
+        ("topic", route.topic, "made"),
+        ("subscription", route.subscription, "made"),
+    ]
+    assert {step.outcome for step in provisioner.provide(route)} == {"found"}
+
+
+def test_what_differs_is_changed(provisioner: Provisioner, route: Route) -> None:
+    """Another endpoint and another deadline reach the subscription that is there, and are named."""
+    provisioner.provide(route)
+    other = dataclasses.replace(route, push_to="http://127.0.0.1:10/", ack_deadline_s=30)
+    *_, pushed = provisioner.provide(other)
+    assert pushed.outcome == "changed (ack_deadline_seconds, push_config)"
+    assert {step.outcome for step in provisioner.provide(other)} == {"found"}
+
+
+def test_what_was_provided_can_be_removed(provisioner: Provisioner, route: Route) -> None:
+    """Removing takes everything away, twice is no error, and then all is made anew."""
+    provisioner.provide(route)
+    provisioner.remove(route)
+    provisioner.remove(route)
+    assert {step.outcome for step in provisioner.provide(route)} == {"made"}
+
+
+def test_nobody_listening_is_said(route: Route) -> None:
+    """An address where nobody answers is named, with what to do, at once."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        silent = f"127.0.0.1:{taken.getsockname()[1]}"
+        with Provisioner(silent) as provisioner, pytest.raises(UserError, match=silent) as told:
+            provisioner.provide(route)
+    assert "rookery broker" in told.value.hint
+
+
+def test_a_bad_name_is_said(provisioner: Provisioner) -> None:
+    """What Pub/Sub refuses is told in its own words."""
+    with pytest.raises(UserError, match="Pub/Sub answered"):
+        provisioner.provide(Route(topic="projects/p/topics/x", push_to="http://127.0.0.1:9/"))
+
+
+def test_worker_and_subscription_agree_on_the_deadline() -> None:
+    """What the worker refuses as too late is late by the very deadline that the subscription is made with."""
+    assert Route(topic="projects/p/topics/t", push_to="").ack_deadline_s == Settings().ack_deadline_seconds

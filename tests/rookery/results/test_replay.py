@@ -1,0 +1,70 @@
+"""Replaying rejections: this machine's verdict is the worker's, in its words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from rookery.commands.rejects import app
+from rookery.load.fuzz.bodies import Bodies
+from rookery.results.replay import judged
+from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, wrapped
+from rookery.schemas.identity import identity
+from rookery.schemas.rejection import Rejection
+from rookery.worker.decoding.message import read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def rejections(envelope: Envelope) -> Iterator[Rejection]:
+    """What a worker records of a message."""
+    for each in read(envelope).refused:
+        yield Rejection(
+            reasons=each.reasons,
+            original=each.original,
+            reading_id=identity(each.reading_id, envelope.identity, each.row),
+            message_id=envelope.message_id,
+            row=each.row,
+            rejected_at=datetime(2026, 11, 26, tzinfo=UTC),
+            revision="r",
+            attributes=dict(envelope.attributes),
+        )
+
+
+def envelopes(seed: int, count: int) -> Iterator[Envelope]:
+    for body in islice(Bodies(seed), count):
+        try:
+            yield wrapped(body.content)
+        except InvalidEnvelopeError:
+            continue
+
+
+def test_a_replay_names_the_reasons_that_were_recorded() -> None:
+    """Whatever a worker refuses, judging the rejection gives each reason again, with field, rule and value."""
+    seen = [one for envelope in envelopes(11, 4_000) for one in rejections(envelope)]
+    assert len(seen) > 1_000
+    assert {one.row is None for one in seen} == {True, False}
+    assert [(judged(one), one.original) for one in seen] == [(one.reasons, one.original) for one in seen]
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ("%%%", "message.data: base64 is needed"),
+        ("e30", "message.data: base64 is needed"),
+        ("eyJiaWxsX2xlbmd0aF9tbSI6WzQwLFsxXV19", "bill_length_mm: a number is needed"),
+    ],
+)
+def test_a_dry_replay_tells_what_was_recorded(tmp_path: Path, data: str, why: str) -> None:
+    """Broken base64 is told as such, and an array in a table's cell as a wrong cell; both can be shown."""
+    (one,) = rejections(Envelope("m", data, subscription="s"))
+    (tmp_path / "a.ndjson").write_text(one.model_dump_json() + "\n")
+    replayed = CliRunner().invoke(app, ["replay", str(tmp_path), "--dry-run"])
+    assert f"{one.reading_id}: {why}" in replayed.stderr
+    assert CliRunner().invoke(app, ["show", str(tmp_path), one.reading_id]).exit_code == 0

@@ -1,0 +1,282 @@
+"""The page in a real browser: what it says, that it says it quietly, and that hostile readings stay text."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from rookery.environment.process import ChildProcess
+from rookery.schemas.testing import ReadingFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = shutil.which("chromium")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HOSTILE = '<img src="/nowhere" onerror="document.title=1">'
+BYTES = b'{"sex": "f", \xff <script>'
+NOW = datetime.now(UTC)
+
+
+def write(root: Path, kind: str, name: str, lines: list[dict[str, Any]]) -> None:
+    hour = root / kind / "date=2026-11-23" / "hour=12"
+    hour.mkdir(parents=True, exist_ok=True)
+    (hour / f".{name}").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (hour / f".{name}").rename(hour / f"{name}.ndjson")
+
+
+def prediction(nth: int, *, strange: bool = False) -> dict[str, Any]:
+    features = ReadingFactory(nth).fields("Gentoo" if nth % 2 else "Adelie")
+    return {
+        "reading_id": f"bird-{nth}",
+        "message_id": f"m{nth}",
+        "species": "Gentoo" if nth % 2 else "Adelie",
+        "probability": 0.99,
+        "probabilities": {"Adelie": 0.99},
+        "out_of_distribution": strange,
+        "model": "b49f64372fef",
+        "published_at": (NOW - timedelta(milliseconds=50)).isoformat(),
+        "predicted_at": NOW.isoformat(),
+        "features": features,
+    }
+
+
+def rejection() -> dict[str, Any]:
+    return {
+        "reasons": [{"field": HOSTILE, "rule": "unknown field", "value": HOSTILE}],
+        "original": base64.b64encode(BYTES).decode(),
+        "reading_id": HOSTILE,
+        "message_id": "m",
+        "rejected_at": NOW.isoformat(),
+        "revision": "r",
+    }
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("results")
+    write(root, "predictions", "a", [prediction(nth, strange=nth == 7) for nth in range(300)])
+    write(root, "rejections", "a", [rejection()])
+    return root
+
+
+@pytest.fixture(scope="module")
+def address(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    logs = tmp_path_factory.mktemp("logs")
+    arguments = [str(root), "--port", "0", "--ready-file", str(logs / "watch.ready")]
+    with ChildProcess("rookery.watch", logs, arguments=arguments) as page:
+        yield page.address()
+        assert page.end() == 0, page.tail()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("Debian's chromium is not on this machine: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def visited(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+    """A page that is drawn; on the way out nothing may have been said on the console or asked for elsewhere."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on(
+        "request",
+        lambda request: (
+            None if request.url.startswith((address, "data:", "blob:")) else said.append(request.url)
+        ),
+    )
+    page.goto(address, wait_until="domcontentloaded")
+    page.wait_for_selector("body[data-shown]", timeout=30_000)
+    yield page
+    assert said == []
+    context.close()
+
+
+def test_the_page_says_what_the_results_hold(browser: Browser, address: str) -> None:
+    """Totals, species, the unlike one, drift per feature, model, and the newest rejection."""
+    with visited(browser, address) as page:
+        expect(page.locator("#predicted")).to_have_text("300")
+        expect(page.locator("#rejected")).to_have_text("1")
+        expect(page.locator("#strange")).to_have_text("1")
+        expect(page.locator("#say-bills")).to_contain_text("Adelie 150, Chinstrap 0, Gentoo 150")
+        expect(page.locator("#say-drift")).to_contain_text("Another population than in training: ")
+        expect(page.locator("#drift li")).to_have_count(8)
+        expect(page.locator("#facts")).to_contain_text("b49f64372fef")
+        # Every chart has drawn something: three species and the unlike ones in the first.
+        for chart in ("bills", "rates", "latencies", "batches", "days"):
+            expect(page.locator(f"#{chart} .main-svg").first).to_be_visible()
+        assert page.evaluate("document.getElementById('bills').data.map((trace) => trace.x.length)") == [
+            150,
+            0,
+            149,
+            1,
+        ]
+
+
+def test_hostile_readings_stay_text(browser: Browser, address: str) -> None:
+    """What a sender wrote is shown as it was written; nothing of it runs."""
+    with visited(browser, address) as page:
+        expect(page.locator("#rejections td code").first).to_have_text(HOSTILE)
+        assert page.locator("#rejections img").count() == 0
+        assert page.title() == "Rookery"
+
+
+def test_the_original_bytes_can_be_saved_and_never_run(browser: Browser, address: str) -> None:
+    """The link leads to just what came, as a download."""
+    with visited(browser, address) as page:
+        with page.expect_download() as started:
+            page.get_by_role("link", name="Original bytes of").first.click()
+        assert Path(started.value.path()).read_bytes() == BYTES
+
+
+def test_news_reach_an_open_page_and_a_paused_one_waits(browser: Browser, address: str, root: Path) -> None:
+    """Live without a reload; who reads in peace presses one key."""
+    with visited(browser, address) as page:
+        pause = page.get_by_role("button", name="Pause")
+        pause.focus()
+        page.keyboard.press("Enter")
+        expect(pause).to_have_attribute("aria-pressed", "true")
+        shown = page.locator("#rejected").text_content()
+        write(root, "rejections", "b", [{**rejection(), "reading_id": "later"}])
+        with page.expect_response("**/state"):
+            page.evaluate("fetch('state')")
+        page.wait_for_timeout(1500)  # that nothing happens can only be waited for
+        expect(page.locator("#rejected")).to_have_text(str(shown))
+        page.keyboard.press("Enter")
+        expect(page.locator("#rejected")).to_have_text("2", timeout=10_000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_their_ground(browser: Browser, address: str, scheme: Any) -> None:
+    """Light and dark, every colour of words has a contrast of 4.5 against its card, as WCAG AA asks."""
+    with visited(browser, address, color_scheme=scheme) as page:
+        colours = page.evaluate(
+            "Object.fromEntries(['card', 'ink', 'soft', 'alarm', 'good', 'notable', 'gentoo'].map((name) => [name,"
+            " getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim()]))"
+        )
+    card = colours.pop("card")
+    assert {
+        name: contrast(card, colour) for name, colour in colours.items() if contrast(card, colour) < 4.5
+    } == {}
+
+
+def test_a_phone_needs_no_sideways_scrolling(browser: Browser, address: str) -> None:
+    """Everything fits a narrow screen, and what is touched is large enough."""
+    phone = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+    with visited(browser, address, **phone) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        assert (
+            page.get_by_role("button", name="Pause").evaluate("(it) => it.getBoundingClientRect().height")
+            >= 36
+        )
+
+
+def test_keyboard_and_screen_reader_find_everything(browser: Browser, address: str) -> None:
+    """Landmarks, a heading a card, a name and a description in words for each chart, and a way past the header."""
+    with visited(browser, address) as page:
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to the charts")).to_be_focused()
+        assert page.get_by_role("heading", level=2).count() == page.locator("section").count() == 9
+        for chart in page.locator(".chart[role=img]").all():
+            described = page.locator(f"#{chart.get_attribute('aria-describedby')}")
+            assert (described.text_content() or "").strip()
+        expect(page.get_by_role("status")).not_to_have_text("")
+
+
+def test_every_answer_forbids_what_is_not_needed(address: str) -> None:
+    """No script but the page's own files, no frame around it, no guessing of types."""
+    for path in ("", "page.js", "plotly.min.js", "state", "rejections/1"):
+        with urllib.request.urlopen(f"{address}{path}", timeout=10) as answer:  # noqa: S310  loopback
+            policy = answer.headers["Content-Security-Policy"]
+            assert "default-src 'self'" in policy
+            assert "script-src" not in policy
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{address}rejections/999", timeout=10)  # noqa: S310  loopback
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG's contrast of two colours `#rrggbb`."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:8090"}, 200),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "watch"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+    ],
+    ids=str,
+)
+def test_results_are_shown_to_no_other_host_or_origin(
+    address: str, headers: dict[str, str], status: int
+) -> None:
+    """A page elsewhere reads nothing here, not even where its owner points a name of theirs at this machine."""
+    for path in ("", "state", "events", "rejections/1", "page.js"):
+        request = urllib.request.Request(address + path, headers=headers)  # noqa: S310  the page's own
+        try:
+            with urllib.request.urlopen(request) as answer:  # noqa: S310  the same
+                found = answer.status
+        except urllib.error.HTTPError as error:
+            found = error.code
+            error.close()
+        assert found == status, path
+
+
+def test_a_page_for_other_machines_is_served_by_the_names_that_are_allowed(
+    root: Path, tmp_path: Path
+) -> None:
+    """By address always, by name where `--allowed-hosts` or ROOKERY_ALLOWED_HOSTS has it."""
+    found = {}
+    arguments = [str(root), "--host", "0.0.0.0", "--port", "0", "--allowed-hosts", "laptop.local"]  # noqa: S104
+    arguments += ["--ready-file", str(tmp_path / "watch.ready")]
+    with ChildProcess("rookery.watch", tmp_path, arguments=arguments) as page:
+        port = urlsplit(page.address()).port
+        for host in ("laptop.local", "192.168.1.7:8090", "evil.example"):
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/state", headers={"Host": host})
+            try:
+                with urllib.request.urlopen(request) as answer:  # noqa: S310  the same
+                    found[host] = answer.status
+            except urllib.error.HTTPError as error:
+                found[host] = error.code
+                error.close()
+    assert found == {"laptop.local": 200, "192.168.1.7:8090": 200, "evil.example": 403}

@@ -1,0 +1,304 @@
+"""Group commit: what waits goes together, what leaves harms nobody, what is too much is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rookery.worker.batching.batcher import Batcher, QueueLimits
+from rookery.worker.errors import DeadlineError, DrainingError, QueueFullError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from rookery.worker.batching.ticket import Ticket
+
+BOUNDS = QueueLimits(batch_rows=8, queue_rows=100, queue_bytes=1000)
+
+
+class Echo:
+    """Answers each item with itself; each batch waits for the gate."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.started = asyncio.Event()
+
+    async def __call__(self, tickets: Sequence[Ticket[str]]) -> None:
+        self.batches.append([ticket.item for ticket in tickets])
+        self.started.set()
+        await self.gate.wait()
+        for ticket in tickets:
+            ticket.resolve(ticket.item)
+
+
+def submit(batcher: Batcher[str], *items: str) -> list[Ticket[str]]:
+    return [batcher.submit(item, rows=1, size=1) for item in items]
+
+
+async def test_an_idle_batcher_runs_at_once_what_arrived_in_one_turn_of_the_loop() -> None:
+    """No timer delays an idle worker: one turn's arrivals are one batch."""
+    echo = Echo()
+    tickets = submit(Batcher(echo, bounds=BOUNDS), "a", "b", "c")
+    assert [await ticket for ticket in tickets] == ["a", "b", "c"]
+    assert echo.batches == [["a", "b", "c"]]
+
+
+async def test_while_a_batch_runs_the_next_one_gathers() -> None:
+    """A busy worker batches by itself: all that came during a batch goes in the next."""
+    echo = Echo()
+    echo.gate.clear()
+    batcher = Batcher(echo, bounds=BOUNDS)
+    first = submit(batcher, "a")
+    await echo.started.wait()
+    others = submit(batcher, "b", "c", "d")
+    echo.gate.set()
+    assert [await ticket for ticket in first + others] == ["a", "b", "c", "d"]
+    assert echo.batches == [["a"], ["b", "c", "d"]]
+
+
+async def test_a_batch_holds_no_more_rows_than_its_bound_unless_one_item_alone_does() -> None:
+    """Batches are bounded by rows; a larger table is a batch of its own."""
+    echo = Echo()
+    batcher = Batcher(echo, bounds=BOUNDS)
+    weights = {"a": 5, "b": 4, "c": 20, "d": 1}
+    tickets = [batcher.submit(item, rows=rows, size=1) for item, rows in weights.items()]
+    assert [await ticket for ticket in tickets] == list(weights)
+    assert echo.batches == [["a"], ["b"], ["c"], ["d"]]
+
+
+async def test_a_full_intake_is_refused_and_taken_again_when_it_emptied() -> None:
+    """The worker is no queue: beyond its bound it says so, and recovers."""
+    echo = Echo()
+    echo.gate.clear()
+    batcher = Batcher(echo, bounds=QueueLimits(batch_rows=8, queue_rows=3, queue_bytes=1000))
+    tickets = submit(batcher, "a", "b", "c")
+    with pytest.raises(QueueFullError, match="3 readings"):
+        submit(batcher, "d")
+    echo.gate.set()
+    assert [await ticket for ticket in tickets] == ["a", "b", "c"]
+    assert batcher.rows == 0
+    assert await submit(batcher, "d")[0] == "d"
+
+
+async def test_the_intake_is_bounded_by_bytes_too_but_never_refuses_an_item_alone() -> None:
+    """A large message on an idle worker is served, a second one beside it is not."""
+    batcher = Batcher(Echo(), bounds=BOUNDS)
+    large = batcher.submit("large", rows=1, size=5000)
+    with pytest.raises(QueueFullError, match="5000 bytes"):
+        batcher.submit("next", rows=1, size=1)
+    assert await large == "large"
+
+
+@pytest.mark.parametrize("position", range(5))
+async def test_a_caller_who_leaves_never_harms_its_neighbours(position: int) -> None:
+    """Cancelling any one caller while its batch runs leaves all the others answered."""
+    echo = Echo()
+    echo.gate.clear()
+    batcher = Batcher(echo, bounds=BOUNDS)
+    callers = [asyncio.ensure_future(_awaited(ticket)) for ticket in submit(batcher, *"abcde")]
+    await echo.started.wait()
+    callers[position].cancel()
+    echo.gate.set()
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    for place, (letter, answer) in enumerate(zip("abcde", answers, strict=True)):
+        assert isinstance(answer, asyncio.CancelledError) if place == position else answer == letter
+    assert batcher.rows == 0
+
+
+async def _awaited(ticket: Ticket[str]) -> str:
+    answer: str = await ticket
+    return answer
+
+
+async def test_what_a_batch_leaves_unanswered_is_told_to_come_again() -> None:
+    """As many answers as questions: a forgotten caller is never left hanging."""
+
+    async def forgets(tickets: Sequence[Ticket[str]]) -> None:
+        tickets[0].resolve("answered")
+
+    answered, forgotten = submit(Batcher(forgets, bounds=BOUNDS), "a", "b")
+    assert await answered == "answered"
+    with pytest.raises(UnavailableError, match="without an answer"):
+        await forgotten
+
+
+async def test_a_failing_batch_fails_its_own_callers_only() -> None:
+    """The batch after a failed one is served."""
+
+    async def fails_first(tickets: Sequence[Ticket[str]]) -> None:
+        if tickets[0].item == "a":
+            raise UnavailableError("not now")
+        tickets[0].resolve("served")
+
+    batcher = Batcher(fails_first, bounds=QueueLimits(batch_rows=1, queue_rows=10, queue_bytes=10))
+    failed, served = submit(batcher, "a", "b")
+    with pytest.raises(UnavailableError, match="not now"):
+        await failed
+    assert await served == "served"
+
+
+async def test_a_broken_batch_does_not_stop_the_batcher() -> None:
+    """An unforeseen error fails its batch as retry, and is raised for nobody else."""
+
+    async def breaks_first(tickets: Sequence[Ticket[str]]) -> None:
+        if tickets[0].item == "a":
+            raise ZeroDivisionError
+        tickets[0].resolve("served")
+
+    batcher = Batcher(breaks_first, bounds=QueueLimits(batch_rows=1, queue_rows=10, queue_bytes=10))
+    failed, served = submit(batcher, "a", "b")
+    with pytest.raises(UnavailableError):
+        await failed
+    assert await served == "served"
+
+
+async def test_draining_answers_what_was_taken_and_refuses_what_comes() -> None:
+    """After drain nothing waits, and nothing new is taken."""
+    echo = Echo()
+    batcher = Batcher(echo, bounds=BOUNDS)
+    tickets = submit(batcher, "a", "b")
+    await batcher.drain()
+    assert all(ticket.settled for ticket in tickets)
+    with pytest.raises(DrainingError):
+        submit(batcher, "c")
+
+
+class Clock:
+    """Time that passes when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def slow(clock: Clock, seconds: list[float]) -> Batcher[str]:
+    """A batcher of one row a batch, whose batches take these seconds one after the other."""
+
+    async def takes_time(tickets: Sequence[Ticket[str]]) -> None:
+        await asyncio.sleep(0)
+        clock.now += seconds.pop(0) if seconds else 0.0
+        for ticket in tickets:
+            ticket.resolve(ticket.item)
+
+    bounds = QueueLimits(batch_rows=1, queue_rows=1000, queue_bytes=1000, deadline_seconds=10)
+    return Batcher(takes_time, bounds=bounds, clock=clock)
+
+
+async def test_the_slower_the_sink_the_smaller_the_intake() -> None:
+    """As much is taken as can be answered before the deadline at the pace of the last batches; the rest is refused."""
+    clock = Clock()
+    batcher = slow(clock, [10.0])
+    await submit(batcher, "makes the pace 3 s")[0]
+    taken = submit(batcher, "a", "b", "c")
+    with pytest.raises(DeadlineError, match=r"about 12\.0 s"):
+        submit(batcher, "d")
+    assert [await ticket for ticket in taken] == ["a", "b", "c"]
+    # Three quick batches later the pace is 1 s.
+    assert len(submit(batcher, *map(str, range(9)))) == 9
+    await batcher.drain()
+
+
+async def test_an_idle_worker_takes_one_item_however_slow_the_last_one_was() -> None:
+    """A sink that was slow once is not thought slow for ever: somebody is let in to see."""
+    clock = Clock()
+    batcher = slow(clock, [1000.0])
+    await submit(batcher, "very slow")[0]
+    assert await submit(batcher, "a")[0] == "a"
+
+
+async def test_a_batch_that_hangs_closes_the_intake_before_it_ends() -> None:
+    """The batch under way counts by the time that it has taken already."""
+    clock, echo = Clock(), Echo()
+    echo.gate.clear()
+    bounds = QueueLimits(batch_rows=8, queue_rows=100, queue_bytes=1000, deadline_seconds=10)
+    batcher = Batcher(echo, bounds=bounds, clock=clock)
+    hanging = submit(batcher, "hangs")
+    await echo.started.wait()
+    clock.now = 6.0
+    with pytest.raises(DeadlineError):
+        submit(batcher, "b")
+    echo.gate.set()
+    assert await hanging[0] == "hangs"
+
+
+async def test_a_rest_that_hangs_closes_the_intake_before_it_ends() -> None:
+    """Where batches do not wait for the sink, what the sink has taken already counts, too."""
+    clock, gate, resting = Clock(), asyncio.Event(), asyncio.Event()
+
+    async def rest(tickets: Sequence[Ticket[str]]) -> None:
+        resting.set()
+        await gate.wait()
+        for ticket in tickets:
+            ticket.resolve(ticket.item)
+
+    async def leaves_a_rest(tickets: Sequence[Ticket[str]]) -> Awaitable[None]:
+        return rest(tickets)
+
+    bounds = QueueLimits(batch_rows=8, queue_rows=100, queue_bytes=1000, deadline_seconds=10)
+    batcher = Batcher(leaves_a_rest, bounds=bounds, clock=clock)
+    hanging = submit(batcher, "hangs")
+    await resting.wait()
+    clock.now = 11.0
+    with pytest.raises(DeadlineError):
+        submit(batcher, "too late")
+    gate.set()
+    assert await hanging[0] == "hangs"
+    await batcher.drain()
+    assert batcher.rows == 0
+
+
+async def test_what_waited_too_long_is_refused_and_not_worked_on() -> None:
+    """Nobody waits for its answer any more, and it will come again anyway."""
+    clock, echo = Clock(), Echo()
+    echo.gate.clear()
+    bounds = QueueLimits(batch_rows=8, queue_rows=100, queue_bytes=1000, deadline_seconds=10)
+    batcher = Batcher(echo, bounds=bounds, clock=clock)
+    first = submit(batcher, "a")
+    await echo.started.wait()
+    late = submit(batcher, "b")
+    clock.now = 4.0
+    near = submit(batcher, "c")
+    clock.now = 9.0
+    echo.gate.set()
+    assert await first[0] == "a"
+    with pytest.raises(DeadlineError, match=r"waited 9\.0 s"):
+        await late[0]
+    assert await near[0] == "c"
+    assert echo.batches == [["a"], ["c"]]
+    assert batcher.rows == 0
+
+
+@pytest.mark.parametrize("position", range(3))
+async def test_a_caller_who_shares_a_ticket_leaves_alone(position: int) -> None:
+    """Several wait for one answer; each may leave without the others' losing it."""
+    echo = Echo()
+    echo.gate.clear()
+    (ticket,) = submit(Batcher(echo, bounds=BOUNDS), "a")
+    callers = [ticket.join() for _ in range(3)]
+    await echo.started.wait()
+    callers[position].cancel()
+    echo.gate.set()
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    assert answers.count("a") == 2
+    assert await ticket == "a"
+
+
+async def test_what_everybody_left_before_its_batch_is_not_run() -> None:
+    """An answer that nobody waits for costs no work."""
+    echo = Echo()
+    echo.gate.clear()
+    batcher = Batcher(echo, bounds=BOUNDS)
+    (first,) = submit(batcher, "a")
+    await echo.started.wait()
+    (second,) = submit(batcher, "b")
+    second.join().cancel()
+    echo.gate.set()
+    await first
+    await batcher.drain()
+    assert echo.batches == [["a"]]

@@ -1,0 +1,110 @@
+"""Whatever the bytes, the words and the pipeline answer: hypothesis looks for those that break them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rookery.schemas.codec import DecodedTable, decode
+from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, unwrapped, wrapped
+from rookery.schemas.prediction import Prediction
+from rookery.schemas.reading import Reading
+from rookery.schemas.rejection import Reason, Rejection, UnusableReadingError
+from rookery.worker.decoding.message import read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.worker.conftest import House
+
+NAMES = st.sampled_from([*Reading.model_fields, "wings", ""])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["male", "Dream"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+OBJECTS = st.dictionaries(NAMES, VALUES, max_size=8).map(
+    lambda fields: json.dumps(fields).encode(errors="replace")
+)
+TABLES = st.dictionaries(
+    NAMES, st.lists(st.none() | st.floats(5, 60) | VALUES, min_size=2, max_size=2), min_size=1, max_size=8
+).map(lambda columns: json.dumps(columns).encode(errors="replace"))
+PAYLOADS = st.binary() | OBJECTS | TABLES
+
+
+@given(PAYLOADS | VALUES.map(lambda value: json.dumps({"message": value}).encode(errors="replace")))
+def test_any_body_is_an_envelope_or_is_refused_as_none(body: bytes) -> None:
+    """Nothing else ever comes out of reading one."""
+    with contextlib.suppress(InvalidEnvelopeError):
+        assert wrapped(body).message_id
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["x-goog-pubsub-message-id", "x-goog-pubsub-publish-time", "a"]), st.text()
+    )
+)
+def test_any_headers_are_an_envelope_or_are_refused_as_none(headers: dict[str, str]) -> None:
+    """The same for the unwrapped form."""
+    with contextlib.suppress(InvalidEnvelopeError):
+        assert unwrapped(b"{}", headers).message_id
+
+
+def decoded_or_reasons(payload: bytes) -> Reading | DecodedTable | tuple[Reason, ...]:
+    try:
+        return decode(payload)
+    except UnusableReadingError as unusable:
+        return unusable.reasons
+
+
+@given(PAYLOADS)
+@settings(max_examples=200)
+def test_any_payload_is_readings_or_says_every_reason_why_not(payload: bytes) -> None:
+    """Decoding gives a reading, a table whose rows are all accounted for, or reasons."""
+    decoded = decoded_or_reasons(payload)
+    assert decoded
+    if isinstance(decoded, DecodedTable):
+        rows = [*decoded.positions, *(one.row for one in decoded.refused)]
+        assert sorted(rows, key=lambda row: row or 0) == list(range(len(rows)))
+
+
+@given(st.lists(PAYLOADS, min_size=1, max_size=8))
+# The fixture only makes houses, a new one for each example.
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_accepted_ends_as_predictions_and_rejections(
+    build: Callable[..., House], payloads: list[bytes]
+) -> None:
+    """One line for each reading of each message, every line in the words of the schema, whatever came together."""
+
+    async def accepted() -> tuple[House, int]:
+        house = build()
+        envelopes = [
+            Envelope(message_id=f"m{nth}", data=base64.b64encode(payload).decode())
+            for nth, payload in enumerate(payloads)
+        ]
+        await asyncio.gather(*map(house.pipeline.accept, envelopes))
+        works = [read(each, kept=True) for each in envelopes]
+        return house, len({key for work in works for key in work.identities()})
+
+    house, readings = asyncio.run(accepted())
+    predictions = [Prediction.model_validate_json(line) for line in house.results.lines]
+    rejections = [Rejection.model_validate_json(line) for line in house.rejects.lines]
+    assert len(predictions) + len(rejections) == readings
+    assert all(each.reasons for each in rejections)
+
+
+@given(VALUES)
+def test_any_attribute_survives_into_the_rejection(value: Any) -> None:
+    """What cannot be an attribute is no envelope; what can be one is kept."""
+    body = {"message": {"messageId": "m", "attributes": {"a": value}}, "subscription": "s"}
+    try:
+        envelope = wrapped(json.dumps(body).encode(errors="replace"))
+    except InvalidEnvelopeError:
+        return
+    assert isinstance(envelope.attributes.get("a"), str)

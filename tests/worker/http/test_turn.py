@@ -1,0 +1,105 @@
+"""A turn: pushes that arrive together are read together, and each is told its own."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rookery.schemas.codec import encode
+from rookery.schemas.envelope import Envelope, wrapped
+from rookery.schemas.testing import ReadingFactory
+from rookery.worker.http.handlers import PushHandler
+
+if TYPE_CHECKING:
+    from tests.worker.conftest import House
+
+ODD = b'{"odd": true}'
+
+
+def push(nth: int, payload: bytes | None = None) -> bytes:
+    data = base64.b64encode(encode(ReadingFactory(nth).reading()) if payload is None else payload).decode()
+    return json.dumps({"message": {"messageId": f"m{nth}", "data": data}, "subscription": "s"}).encode()
+
+
+class Asked:
+    """One sender's place: the first answer counts, as on a connection."""
+
+    def __init__(self) -> None:
+        self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.last = False
+
+    def __call__(self, status: int, _: str = "", *, last: bool = False) -> None:
+        if not self.status.done():
+            self.status.set_result(status)
+            self.last = last
+
+
+async def told(handler: PushHandler, *bodies: bytes) -> list[int]:
+    """Begin pushes in one turn of the loop; gives the status that each is told, once all are."""
+    asked = [Asked() for _ in bodies]
+    for body, answer in zip(bodies, asked, strict=True):
+        handler.begin(body, answer)
+    statuses = await asyncio.gather(*(answer.status for answer in asked))
+    assert [answer.last for answer in asked] == [status == 503 for status in statuses]
+    return statuses
+
+
+async def test_every_push_of_a_turn_is_told_its_own(house: House) -> None:
+    """Durable is 204, no envelope is 400, whatever came beside it."""
+    handler = PushHandler(house.pipeline, house.metrics)
+    assert await told(handler, push(1), b"garbage", push(2), push(1)) == [204, 400, 204, 204]
+    assert [line["message_id"] for line in house.predictions] == ["m1", "m2"]
+
+
+async def test_a_push_that_breaks_its_reading_takes_nothing_from_its_turn(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A defect that one body finds is that one's alone: it is told to come again."""
+
+    def breaks(body: bytes) -> Envelope:
+        if body == ODD:
+            raise ZeroDivisionError
+        return wrapped(body)
+
+    monkeypatch.setattr("rookery.worker.http.handlers.wrapped", breaks)
+    handler = PushHandler(house.pipeline, house.metrics)
+    assert await told(handler, push(1), ODD, push(2)) == [204, 503, 204]
+
+
+BROKEN = {
+    "the pipeline's first step": ("rookery.worker.pipeline.Pipeline.begin", [push(1), push(2)]),
+    "the size of a message": ("rookery.worker.pipeline.is_large", [push(1), push(2)]),
+    "the decoder": ("rookery.worker.pipeline.read_inline", [push(1), push(2)]),
+    "the window's clock": ("rookery.worker.batching.deduplication.DeduplicationWindow.move_on", [push(1), push(2)]),
+    "the window's look at one": ("rookery.worker.batching.deduplication.DeduplicationWindow.all_new", [push(1), push(2)]),
+    "the window's look at duplicates": ("rookery.worker.batching.deduplication.DeduplicationWindow.sift", [push(1), push(1)]),
+    "the window's claim of many": ("rookery.worker.batching.deduplication.DeduplicationWindow.claim_each", [push(1), push(2)]),
+    "the reader of large messages": ("rookery.worker.decoding.offload.MessageDecoder.read", [push(1, b" " * 300_000)]),
+    "the queue": ("rookery.worker.batching.batcher.Batcher.submit", [push(1), push(1)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+async def test_no_push_is_left_without_an_answer(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """Whatever breaks between a push and its batch, its sender is told to retry, and the log says why."""
+    handler = PushHandler(house.pipeline, house.metrics)
+    broken, bodies = BROKEN[name]
+
+    def breaks(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError
+
+    if "sift" in broken:
+        assert await told(handler, push(1)) == [204]
+    with monkeypatch.context() as patched:
+        patched.setattr(broken, breaks)
+        statuses = await told(handler, *bodies)
+    assert set(statuses) <= {204, 503}
+    assert 503 in statuses
+    assert 1 <= sum(record.exc_info is not None for record in caplog.records) <= len(bodies) + 1
+    assert await told(handler, push(7)) == [204]

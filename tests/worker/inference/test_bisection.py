@@ -1,0 +1,53 @@
+"""Poison isolation: a failing batch is bisected until only the guilty rows fail."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rookery.schemas.features import FEATURES
+from rookery.worker.inference.bisection import ModelUnavailableError, classify
+from rookery.worker.testing import RuleClassifier
+
+
+def rows(count: int, *guilty: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    matrix = np.ones((count, len(FEATURES)), dtype=np.float32)
+    matrix[list(guilty), 0] = -1
+    return matrix
+
+
+@pytest.mark.parametrize("guilty", [0, 1, 255, 256, 300, 511])
+def test_one_bad_reading_in_512_costs_at_most_19_calls(guilty: int) -> None:
+    """511 are answered and one is guilty, within 19 predict calls."""
+    classifier = RuleClassifier(lambda row: bool(row[0] < 0))
+    isolated = classify(classifier, rows(512, guilty))
+    assert list(isolated.guilty) == [guilty]
+    answered = [first + nth for first, run in isolated.runs for nth in range(len(run.winners))]
+    assert answered == [row for row in range(512) if row != guilty]
+    assert len(classifier.calls) <= 19
+
+
+def test_a_batch_without_fault_is_one_call() -> None:
+    """The good case costs nothing extra."""
+    classifier = RuleClassifier()
+    assert [first for first, _ in classify(classifier, rows(100)).runs] == [0]
+    assert classifier.calls == [100]
+
+
+def test_a_healthy_model_that_refuses_every_reading_of_a_batch_blames_the_readings() -> None:
+    """All of a batch may be guilty, if the model still answers its known readings."""
+    isolated = classify(RuleClassifier(lambda _: True), rows(3))
+    assert sorted(isolated.guilty) == [0, 1, 2]
+
+
+def test_a_broken_model_blames_no_reading() -> None:
+    """Where the model fails its own known readings too, nothing is rejected: all come again."""
+    with pytest.raises(ModelUnavailableError, match="a guilty row"):
+        classify(RuleClassifier(lambda _: True, healthy=False), rows(3))
+
+
+def test_nothing_to_classify_calls_nothing() -> None:
+    """A batch of refused messages only does not touch the model."""
+    classifier = RuleClassifier()
+    assert classify(classifier, rows(0)).runs == []
+    assert classifier.calls == []

@@ -1,0 +1,361 @@
+"""The model store: what is new and good is swapped in, whatever is not leaves the last good one answering."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from rookery.training.testing import damaged, variant
+from rookery.worker.models.cache import ModelCache
+from rookery.worker.models.choose import source_of
+from rookery.worker.models.loader import SHIPPED, ModelRefusedError, load
+from rookery.worker.models.refresher import ModelRefresher
+from rookery.worker.models.source import (
+    FetchedModel,
+    FileModelSource,
+    ModelAddressError,
+    ModelObject,
+    ModelUnreachableError,
+)
+from rookery.worker.observability.metrics import Metrics
+
+if TYPE_CHECKING:
+    from rookery.worker.models.source import ModelSource
+
+GOOD = SHIPPED.read_bytes()
+OTHER = variant(GOOD, rounds=10)
+THIRD = variant(GOOD, rounds=20)
+NAME = {artifact: load(artifact).model for artifact in (GOOD, OTHER, THIRD)}
+
+
+class Shelf:
+    """A source whose bytes a test lays down; None is a place that cannot be reached."""
+
+    address = "gs://bucket/model"
+
+    def __init__(self, artifact: bytes | None) -> None:
+        self.generation = 0
+        self.read = 0
+        self.lay(artifact)
+
+    def lay(self, artifact: bytes | None) -> None:
+        self.artifact = artifact
+        self.generation += 1
+
+    def version(self) -> str:
+        if self.artifact is None:
+            raise ModelUnreachableError("model gs://bucket/model cannot be read: no route to host")
+        return str(self.generation)
+
+    def fetch(self) -> FetchedModel:
+        version = self.version()
+        self.read += 1
+        return FetchedModel(self.artifact or b"", version)
+
+
+def store(source: ModelSource, cache: Path | None = None) -> ModelRefresher:
+    kept = ModelCache(cache, source.address) if cache else None
+    return ModelRefresher(source, cache=kept, metrics=Metrics())
+
+
+def told(models: ModelRefresher, name: str) -> float:
+    for line in models._metrics.render().decode().splitlines():
+        if line.startswith(f"{name} "):
+            return float(line.split()[1])
+    raise AssertionError(name)
+
+
+async def test_the_model_of_the_source_answers_under_its_digest() -> None:
+    """All is well: no reason, no degradation."""
+    models = store(Shelf(OTHER))
+    current = await models.open()
+    assert (current.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
+    assert told(models, "rookery_model_degraded") == 0
+    assert told(models, f'rookery_model_info{{model="{NAME[OTHER]}"}}') == 1
+
+
+async def test_a_new_version_is_swapped_in_and_read_once_only() -> None:
+    """Looking for news costs one question; the bytes are read when the version changes."""
+    shelf = Shelf(GOOD)
+    models = store(shelf)
+    current = await models.open()
+    for _ in range(3):
+        await models.refresh()
+    assert (current.model, shelf.read) == (NAME[GOOD], 1)
+    shelf.lay(OTHER)
+    await models.refresh()
+    assert (current.model, models.reason, shelf.read) == (NAME[OTHER], None, 2)
+
+
+async def test_a_batch_that_pinned_a_model_keeps_it() -> None:
+    """A swap falls between batches: a batch under way, bisected or not, is answered by one artifact."""
+    shelf = Shelf(GOOD)
+    models = store(shelf)
+    current = await models.open()
+    pinned = current.pinned()
+    shelf.lay(OTHER)
+    await models.refresh()
+    rows = np.array([[39.1, 18.7, 181, 3750, 2007, 1, 2]], dtype=np.float32)
+    assert pinned.classify(rows).model == NAME[GOOD]
+    assert current.classify(rows).model == NAME[OTHER]
+
+
+async def test_1000_damaged_models_are_never_served_and_each_is_told() -> None:
+    """Flipped bits, cut ends, exchanged blocks, swapped contents: the last good one answers and says why."""
+    chance = random.Random(20261123)  # noqa: S311  damage needs no secrecy
+    shelf = Shelf(GOOD)
+    models = store(shelf)
+    current = await models.open()
+    rows = np.array([[39.1, 18.7, 181, 3750, 2007, 1, 2]], dtype=np.float32)
+    for nth in range(1000):
+        shelf.lay(damaged(OTHER, THIRD, chance))
+        await models.refresh()
+        assert current.classify(rows).model == NAME[GOOD], nth
+        assert models.reason is not None
+        assert models.reason.startswith("model gs://bucket/model is refused: ")
+    assert told(models, "rookery_model_degraded") == 1
+    assert told(models, 'rookery_model_loads_total{outcome="refused"}') == 1000
+    shelf.lay(OTHER)
+    await models.refresh()
+    assert (current.model, models.reason) == (NAME[OTHER], None)
+    assert told(models, "rookery_model_degraded") == 0
+
+
+async def test_damage_at_the_start_falls_back_to_the_cache_and_then_to_the_shipped_copy(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Last good one of this address first; the copy in the package where there is none, or it is damaged too."""
+    chance = random.Random(7)  # noqa: S311  damage needs no secrecy
+    await store(Shelf(OTHER), tmp_path).open()
+    for _ in range(20):
+        models = store(Shelf(damaged(THIRD, GOOD, chance)), tmp_path)
+        assert ((await models.open()).model, models.origin) == (NAME[OTHER], "cache")
+        assert models.reason
+    assert "is refused" in caplog.text
+    (kept,) = tmp_path.iterdir()
+    for _ in range(20):
+        kept.write_bytes(damaged(OTHER, GOOD, chance))
+        models = store(Shelf(damaged(THIRD, GOOD, chance)), tmp_path)
+        assert ((await models.open()).model, models.origin) == (NAME[GOOD], "shipped")
+
+
+async def test_an_unreachable_source_is_tried_again_and_recovers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An outage at the start costs nothing but the news; it is said once at ERROR, not each time."""
+    shelf = Shelf(None)
+    models = store(shelf, tmp_path)
+    current = await models.open()
+    await models.refresh()
+    assert (current.model, models.origin) == (NAME[GOOD], "shipped")
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [record.getMessage() for record in errors] == [
+        "model gs://bucket/model cannot be read: no route to host"
+    ]
+    shelf.lay(OTHER)
+    await models.refresh()
+    assert (current.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
+    shelf.lay(None)
+    await models.refresh()
+    assert (current.model, models.reason is None) == (NAME[OTHER], False)
+
+
+async def test_a_refused_version_stays_refused_through_an_outage() -> None:
+    """Coming back with the same bad version is no recovery."""
+    shelf = Shelf(GOOD)
+    models = store(shelf)
+    await models.open()
+    shelf.lay(OTHER[:-1])
+    await models.refresh()
+    refusal, bad = models.reason, shelf.artifact
+    shelf.artifact = None
+    await models.refresh()
+    assert models.reason != refusal
+    shelf.artifact = bad
+    await models.refresh()
+    assert (models.reason, shelf.read) == (refusal, 2)
+
+
+async def test_a_sealed_artifact_that_breaks_the_loader_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a bad model raises, the worker lives and the fallback answers."""
+
+    def broken(source: object) -> object:
+        if source == OTHER:
+            raise IndexError("nobody thought of that")
+        return load(source)  # type: ignore[arg-type]  # as the store calls it
+
+    monkeypatch.setattr("rookery.worker.models.refresher.load", broken)
+    models = store(Shelf(OTHER))
+    assert (await models.open()).model == NAME[GOOD]
+    assert models.reason == "model gs://bucket/model is refused: IndexError: nobody thought of that"
+
+
+async def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    """Replaced, rewritten in place, damaged and mended: each is noticed while the worker runs."""
+    path = tmp_path / "model.ubj"
+    path.write_bytes(GOOD)
+    models = store(FileModelSource(path))
+    current = await models.open()
+    fresh = tmp_path / "fresh.ubj"
+    fresh.write_bytes(OTHER)
+    fresh.replace(path)
+    await models.refresh()
+    assert current.model == NAME[OTHER]
+    path.write_bytes(THIRD[:1000])
+    await models.refresh()
+    assert current.model == NAME[OTHER]
+    assert "the header promises" in str(models.reason)
+    path.write_bytes(THIRD)
+    os.utime(path, ns=(1, 1))
+    await models.refresh()
+    assert (current.model, models.reason) == (NAME[THIRD], None)
+
+
+async def test_a_path_that_is_no_regular_file_is_told_and_its_successor_is_swapped_in(tmp_path: Path) -> None:
+    """A FIFO, a socket, a device and a folder are not read, not even opened to wait for somebody who writes."""
+    path = tmp_path / "model.ubj"
+    path.write_bytes(GOOD)
+    models = store(FileModelSource(path))
+    current = await models.open()
+    for make in (os.mkfifo, os.mkdir, lambda each: each.symlink_to("/dev/zero")):
+        path.rmdir() if path.is_dir() else path.unlink()
+        make(path)
+        async with asyncio.timeout(10):
+            await models.refresh()
+        assert models.reason is not None
+        assert f"model {path} cannot be read: " in models.reason
+    path.unlink()
+    path.write_bytes(OTHER)
+    await models.refresh()
+    assert (current.model, models.reason) == (NAME[OTHER], None)
+
+
+async def test_a_start_over_a_path_that_is_no_regular_file_uses_the_last_good_model(tmp_path: Path) -> None:
+    """Not the model, not its cache: whichever of them is a FIFO, the worker starts."""
+    path, cache = tmp_path / "model.ubj", tmp_path / "cache"
+    path.write_bytes(OTHER)
+    await store(FileModelSource(path), cache).open()
+    path.unlink()
+    os.mkfifo(path)
+    models = store(FileModelSource(path), cache)
+    assert ((await models.open()).model, models.origin) == (NAME[OTHER], "cache")
+    (kept,) = cache.iterdir()
+    kept.unlink()
+    os.mkfifo(kept)
+    models = store(FileModelSource(path), cache)
+    assert ((await models.open()).model, models.origin) == (NAME[GOOD], "shipped")
+    with pytest.raises(ModelRefusedError, match="not a regular file"):
+        load(path)
+
+
+class Hung(Shelf):
+    """A source whose calls hang while `gate` is closed, as those of a mount whose server is gone."""
+
+    def __init__(self, artifact: bytes) -> None:
+        super().__init__(artifact)
+        self.gate = threading.Event()
+        self.calls = 0
+
+    def version(self) -> str:
+        self.calls += 1
+        self.gate.wait()
+        return super().version()
+
+
+async def test_a_source_that_hangs_is_told_and_what_it_brings_in_the_end_is_swapped_in() -> None:
+    """However often it is looked at, one thread waits for it; its late answer is not lost, nor are later ones."""
+    shelf = Hung(OTHER)
+    models = ModelRefresher(shelf, cache=None, metrics=Metrics(), look_seconds=0.05)
+    current = await models.open()
+    for _ in range(3):
+        await models.refresh()
+    assert (current.model, models.origin, shelf.calls) == (NAME[GOOD], "shipped", 1)
+    assert models.reason == "model gs://bucket/model cannot be read: no answer within 0.05 s"
+    assert told(models, "rookery_model_degraded") == 1
+    assert models._looking is not None
+    shelf.gate.set()
+    await models._looking
+    await models.refresh()
+    assert (current.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
+    shelf.lay(THIRD)
+    # A busy machine may need longer than the patience of a test to load a model.
+    models._look_seconds = 60
+    await models.refresh()
+    assert current.model == NAME[THIRD]
+
+
+async def test_a_cache_that_hangs_does_not_keep_a_worker_from_its_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The copy in the package answers."""
+    gate = threading.Event()
+    cache = ModelCache(Path("nowhere"), "x")
+    monkeypatch.setattr(cache, "read", lambda: gate.wait() and None)
+    models = ModelRefresher(Shelf(None), cache=cache, metrics=Metrics(), look_seconds=0.05)
+    assert ((await models.open()).model, models.origin) == (NAME[GOOD], "shipped")
+    gate.set()
+
+
+async def test_watching_looks_for_news_by_itself_and_ends_with_its_context() -> None:
+    """No task is left behind; the same model under a new version is not swapped."""
+    shelf = Shelf(GOOD)
+    models = store(shelf)
+    current = await models.open()
+    async with models.watched(0.001):
+        shelf.lay(OTHER)
+        async with asyncio.timeout(10):
+            while current.model != NAME[OTHER]:  # noqa: ASYNC110  news come by the clock, no event says so
+                # The same.
+                await asyncio.sleep(0.001)
+    assert {task.get_name() for task in asyncio.all_tasks()}.isdisjoint({"model watch"})
+
+
+async def test_a_cache_that_cannot_be_written_costs_a_warning_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The disk is a convenience."""
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    models = store(Shelf(OTHER), blocked)
+    assert (await models.open()).model == NAME[OTHER]
+    assert models.reason is None
+    assert "cannot be kept" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("address", "meant"),
+    [
+        ("gs://bucket/a/model.ubj", ModelObject("bucket", "a/model.ubj")),
+        (
+            "gs://bucket/model.ubj#1700000000000000",
+            ModelObject("bucket", "model.ubj", 1_700_000_000_000_000),
+        ),
+    ],
+)
+def test_bucket_addresses_are_understood(address: str, meant: ModelObject) -> None:
+    """With and without a generation, and written back as they were."""
+    assert ModelObject.read(address) == meant
+    assert source_of(address).address == address
+
+
+@pytest.mark.parametrize(
+    "address", ["", "s3://bucket/model", "gs://bucket", "gs://bucket/", "gs://b/m#0", "gs://b/m#x"]
+)
+def test_other_addresses_are_refused_in_words(address: str) -> None:
+    """The operator learns what an address looks like."""
+    with pytest.raises(ModelAddressError, match="is needed"):
+        source_of(address)
+
+
+def test_file_addresses_are_paths(tmp_path: Path) -> None:
+    """A plain path and a file:// address are the same file."""
+    assert source_of(f"file://{tmp_path}/a%20b") == FileModelSource(tmp_path / "a b")
+    assert source_of("models/a.ubj").address == "models/a.ubj"

@@ -1,0 +1,1 @@
+"""Tools for developers: generators of documents and trials; not in the wheel."""

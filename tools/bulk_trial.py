@@ -1,0 +1,175 @@
+"""A trial of bulk publishing: a large file to results, its publisher killed on the way, every row accounted for.
+
+python -m tools.bulk_trial --rows 5000000 --kills 5
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from rookery.environment.local import Folders, staged
+from rookery.errors import DEFECT, NOT_GOOD, UserError
+from rookery.publisher.files.csv.rows import CsvFile
+from rookery.publisher.files.resume.checkpoint import checkpoint_path
+from rookery.publisher.files.source import FileSource
+from rookery.results.id_set import IdSet
+from rookery.schemas.testing import ReadingFactory
+
+if TYPE_CHECKING:
+    from rookery.environment.local import LocalEnvironment
+
+BAD_EVERY: Final = 10_007
+"""One row of so many has an impossible mass; no power of two, so that it falls anywhere in a block."""
+
+MOST_RESIDENT_MB: Final = 300
+"""What the publisher may hold in memory."""
+
+_QUIET_S: Final = 60.0
+"""How long no further result may come before the trial gives up."""
+
+_LOOK_EVERY_S: Final = 0.02
+
+
+def write(path: Path, rows: int) -> int:
+    """Write a file of seeded birds; returns how many of its rows are bad."""
+    birds, bad = ReadingFactory(seed=5), 0
+    names = ("island", "bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "sex", "year")
+    flock = [",".join(str(bird[name]) for name in names) for bird in (birds.fields() for _ in range(10_000))]
+    with path.open("w") as file:
+        file.write(",".join(names) + "\n")
+        for row in range(rows):
+            if row % BAD_EVERY == BAD_EVERY - 1:
+                file.write("Biscoe,39.1,18.7,181,3,male,2007\n")
+                bad += 1
+            else:
+                file.write(flock[row % len(flock)] + "\n")
+    return bad
+
+
+@dataclass(slots=True)
+class PublisherRuns:
+    """What was seen of the publisher, run after run."""
+
+    kills: int = 0
+    peak_mb: int = 0
+    seconds: float = 0.0
+
+
+def publish(path: Path, stage: LocalEnvironment, *, kills: int, seed: int = 3) -> PublisherRuns:
+    """Publish with --resume, again and again, killed -9 so often at moments of chance; raises UserError."""
+    moments, runs = random.Random(seed), PublisherRuns()  # noqa: S311  any moment will do
+    command = [sys.executable, "-m", "rookery", "publish", "csv", str(path), "--resume",
+               "--topic", stage.route.topic, "--broker", stage.broker]  # fmt: skip
+    checkpoint = checkpoint_path(FileSource.of(path))
+    while True:
+        before = checkpoint.read_bytes() if checkpoint.exists() else b""
+        kill_at = None
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:  # noqa: S603  our own
+            began = time.monotonic()
+            while process.poll() is None:
+                runs.peak_mb = max(runs.peak_mb, _peak_mb(process.pid))
+                moved = checkpoint.exists() and checkpoint.read_bytes() != before
+                if kill_at is None and moved and runs.kills < kills:
+                    kill_at = time.monotonic() + moments.uniform(0, 1.5)
+                if kill_at is not None and time.monotonic() >= kill_at:
+                    process.kill()
+                time.sleep(_LOOK_EVERY_S)
+            runs.seconds += time.monotonic() - began
+            told = process.stdout.read().decode() if process.stdout else ""
+        if process.returncode == 0:
+            return runs
+        if process.returncode > 0:
+            raise UserError(f"The publisher ended with {process.returncode}.", hint=told)
+        runs.kills += 1
+
+
+def _peak_mb(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), 0)
+
+
+@dataclass(slots=True)
+class TrialOutcome:
+    """What the reader returned: readings of the file, each once; other ones; lines that said one again."""
+
+    readings: int = 0
+    others: int = 0
+    repeated: int = 0
+
+
+def read(stage: LocalEnvironment, stem: str, *, rows: int, expected: int) -> TrialOutcome:
+    """Read results as they come, until as many readings as expected are there or nothing comes any more."""
+    seen, found = IdSet(), TrialOutcome()
+    last = time.monotonic()
+    while found.readings < expected and time.monotonic() - last < _QUIET_S:
+        for line in stage.venue.predictions.fresh():
+            last = time.monotonic()
+            name, _, row = line.reading_id.rpartition("-")
+            if not seen.add(line.reading_id):
+                found.repeated += 1
+            elif name == stem and 0 <= int(row) < rows:
+                found.readings += 1
+            else:
+                found.others += 1
+        stage.check()
+        time.sleep(_LOOK_EVERY_S)
+    return found
+
+
+def main(
+    *,
+    rows: Annotated[int, typer.Option(min=1)] = 5_000_000,
+    kills: Annotated[int, typer.Option(min=0)] = 5,
+    keep: Annotated[Path | None, typer.Option(help="Folder to work in and to keep.")] = None,
+) -> None:
+    """Publish so many rows through broker and worker on this machine; exit code 0 where all are accounted for."""
+    root = keep or Path(tempfile.mkdtemp(prefix="rookery-trial-"))
+    try:
+        path = root / "birds.csv"
+        bad = write(path, rows)
+        with staged(Folders(root)) as stage:
+            began = time.monotonic()
+            runs = publish(path, stage, kills=kills)
+            found = read(stage, CsvFile(path).survey.digest12, rows=rows, expected=rows - bad)
+            took_s = time.monotonic() - began
+            memory = {child.room: _peak_mb(child.pid) for child in stage.children}
+        rejected = path.with_name("birds.csv.rejected.csv")
+        kept = len(rejected.read_text().splitlines()) - 1 if rejected.exists() else 0
+    except UserError as trouble:
+        typer.echo(f"rookery: {trouble}\n  {trouble.hint}", err=True)
+        raise typer.Exit(DEFECT) from None
+    finally:
+        if keep is None:
+            shutil.rmtree(root)
+    typer.echo(
+        f"{rows} rows: {found.readings} readings predicted, each once, and {kept} bad rows kept, of {bad};"
+        f" {found.others} others, {found.repeated} lines repeated one\n"
+        f"{runs.kills} kills; {runs.seconds:.1f} s of publishing, {took_s:.1f} s until the last result was read\n"
+        f"peak resident: publisher {runs.peak_mb} MB, "
+        + ", ".join(f"{room} {peak} MB" for room, peak in memory.items())
+    )
+    good = (
+        found.readings + kept == rows
+        and kept == bad
+        and not found.others
+        and runs.kills == kills
+        and runs.peak_mb < MOST_RESIDENT_MB
+    )
+    raise typer.Exit(0 if good else NOT_GOOD)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,63 @@
+"""The settings as a table of Markdown, written into README.md by `make readme`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rookery.worker.settings import Settings, variables
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+BEGIN: Final = "<!-- settings: written by `make readme` from worker/settings.py -->\n"
+END: Final = "<!-- end of settings -->\n"
+_ROOT: Final = Path(__file__).parents[1]
+
+
+def table() -> str:
+    """One row a setting: its variables, its default, what it does."""
+    words = _words()
+    rows = [
+        f"| {', '.join(f'`{each}`' for each in variables(name, field))} | {_default(field)} | {words[name]} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| variable | default | |", "|---|---|---|", *rows]) + "\n"
+
+
+def renewed(text: str) -> str:
+    """Put the table between its marks; raises ValueError where they are missing."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        message = f"the marks of the settings table are missing: {BEGIN.strip()} and {END.strip()}"
+        raise ValueError(message)
+    return f"{before}{begin}\n{table()}\n{end}{after}"
+
+
+def _words() -> dict[str, str]:
+    """Give the text under each setting; pydantic would read it too, but each time that a worker starts."""
+    (kind,) = ast.parse(inspect.getsource(Settings)).body
+    return {
+        ast.unparse(field.target): " ".join(str(text.value.value).split())
+        for field, text in pairwise(kind.body if isinstance(kind, ast.ClassDef) else ())
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default in {None, ""}:
+        return "none"
+    return f"`{re.sub(f'^{re.escape(str(_ROOT))}/', '', str(field.default))}`"
+
+
+if __name__ == "__main__":
+    readme = Path(sys.argv[1])
+    readme.write_text(renewed(readme.read_text()))

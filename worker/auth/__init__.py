@@ -1,0 +1,1 @@
+"""Authentication: who may push a message to the worker."""

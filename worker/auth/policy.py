@@ -1,0 +1,113 @@
+"""Authenticator: who may hand messages in, decided before a byte of the body is looked at."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
+
+from rookery.worker.errors import UnavailableError
+from rookery.worker.http.responses import LATER, UNKNOWN
+
+if TYPE_CHECKING:
+    from rookery.worker.observability.metrics import Metrics
+    from rookery.worker.settings import Settings
+
+log: Final = logging.getLogger(__name__)
+
+
+class PermissionDeniedError(Exception):
+    """The sender may not hand messages in; `cause` is a word for the metrics."""
+
+    def __init__(self, cause: str, sentence: str, *, status: int = UNKNOWN) -> None:
+        super().__init__(sentence)
+        self.cause = cause
+        self.status = status
+
+
+class KeysUnavailableError(UnavailableError):
+    """The keys that tokens are verified with cannot be had, so nothing can be said of the token."""
+
+    cause = "keys"
+
+
+class Authenticator(Protocol):
+    """Decides by the `Authorization` header."""
+
+    def known(self, authorization: str | None) -> bool:
+        """Whether an earlier verdict admits it still; costs next to nothing."""
+
+    async def admit(self, authorization: str | None) -> None:
+        """Return where the sender is admitted; raises PermissionDeniedError, or KeysUnavailableError (try again)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationFailure:
+    """What a sender is told who is not admitted: a status and a sentence."""
+
+    status: int
+    text: str
+
+
+async def judged(
+    guard: Authenticator, authorization: str | None, metrics: Metrics
+) -> AuthenticationFailure | None:
+    """Ask the guard; returns what the sender is told, or None where it is admitted."""
+    try:
+        await guard.admit(authorization)
+    except PermissionDeniedError as denied:
+        metrics.denied(denied.cause)
+        log.warning("refused a request: %s", denied)
+        return AuthenticationFailure(denied.status, f"{denied}\n")
+    except KeysUnavailableError as error:
+        metrics.retry(error.cause)
+        log.error("%s", error)  # noqa: TRY400  the sentence is all
+        return AuthenticationFailure(LATER, f"{error}\n")
+    except Exception:
+        # A defect: without an answer the connection would stay open for ever, and the message in flight.
+        metrics.retry("authentication")
+        log.exception("authentication failed")
+        return AuthenticationFailure(LATER, "authentication failed\n")
+    return None
+
+
+def unsafe(settings: Settings) -> list[str]:
+    """Say what the settings leave open to anybody, or leave out; nothing where all is well."""
+    if settings.push_auth == "none":
+        if loopback(settings.host) or settings.emulator:
+            return []
+        open_door = f"ROOKERY_PUSH_AUTH=none would let anybody who reaches {settings.host} hand in readings"
+        return [f"{open_door}: oidc verifies Pub/Sub's tokens here, cloud-run-iam leaves it to Cloud Run"]
+    if settings.push_auth == "cloud-run-iam":
+        return []
+    missing = [
+        f"ROOKERY_PUSH_AUTH=oidc needs {name}, {meaning}"
+        for name, meaning, value in (
+            ("ROOKERY_PUSH_AUDIENCE", "the audience of the subscription's tokens", settings.push_audience),
+            (
+                "ROOKERY_PUSH_SERVICE_ACCOUNT",
+                "the e-mail of the account that pushes",
+                settings.push_service_account,
+            ),
+        )
+        if not value
+    ]
+    keys = urlsplit(settings.push_jwks_url)
+    if keys.scheme != "https" and not (keys.scheme == "http" and loopback(keys.hostname or "")):
+        missing.append(
+            f"ROOKERY_PUSH_JWKS_URL={settings.push_jwks_url}: who can change the keys can forge any token;"
+            " an https:// address is needed"
+        )
+    return missing
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""Batching: group commit of messages, and the deduplication window."""

@@ -1,0 +1,1 @@
+"""Decoding: the bytes of a message as checked readings, or the reasons why they are none."""

@@ -1,0 +1,1 @@
+"""Encoding: predictions and rejections as the lines that sinks write."""

@@ -1,0 +1,66 @@
+"""Blocks: the lines of a batch's answers as the sinks take them, one block for each sink."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import repeat
+from typing import TYPE_CHECKING
+
+from rookery.worker.encoding.fixed_width import chained
+from rookery.worker.sinks.protocol import LineBlock, block_key, trace_context
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from rookery.worker.batching.ticket import Ticket
+    from rookery.worker.decoding.message import DecodedMessage
+    from rookery.worker.encoding.lines import EncodedLines
+
+    Kept = Sequence[tuple[Ticket[DecodedMessage], EncodedLines]]
+    """What a batch answers for: its tickets with their lines."""
+
+
+def blocks(kept: Kept, at: datetime, *, named: bool) -> tuple[LineBlock, LineBlock]:
+    """Gather the predictions and the rejections of a batch; `named` where a sink addresses blocks by their key."""
+    results = LineBlock(key="", lines=chained([lines.predictions for _, lines in kept]), written_at=at)
+    rejects = LineBlock(key="", lines=chained([lines.rejections for _, lines in kept]), written_at=at)
+    return _named(results, rejects, kept) if named else (results, rejects)
+
+
+def _named(results: LineBlock, rejects: LineBlock, kept: Kept) -> tuple[LineBlock, LineBlock]:
+    """Give both blocks of a batch what sinks afar name and address them by."""
+    works = [ticket.item for ticket, _ in kept]
+    # A message's second delivery may bring other rows than its first: its block must not have the same name.
+    parts = [key for work in works if work.partial for key in work.keys]
+    # Nor must it where the model failed on a reading that it answers the next time.
+    parts += [
+        f"{nth}:{len(lines.predictions)}"
+        for nth, (ticket, lines) in enumerate(kept)
+        if len(lines.predictions) < ticket.item.usable
+    ]
+    key = block_key((work.envelope for work in works), parts=parts)
+    first = min((moment for work in works if (moment := work.envelope.published_at)), default=None)
+    predicted = _traces(works, [len(lines.predictions) for _, lines in kept])
+    rejected = _traces(works, [len(lines.rejections) for _, lines in kept])
+    return (
+        replace(results, key=key, published_at=first, traces=predicted),
+        replace(rejects, key=key, published_at=first, traces=rejected),
+    )
+
+
+def _traces(works: Sequence[DecodedMessage], counts: Sequence[int]) -> Sequence[Mapping[str, str]]:
+    """The trace context of each line, `counts` of them from each work; nothing where no message has any."""
+    traces = [trace_context(work.envelope.attributes) for work in works]
+    if not any(traces):
+        return ()
+    return [
+        each
+        for trace, count in zip(traces, counts, strict=True)
+        for each in (repeat(_parent(trace), count) if count > 1 else (trace,) * count)
+    ]
+
+
+def _parent(trace: Mapping[str, str]) -> Mapping[str, str]:
+    """What of a trace context a table's many lines repeat: the span, not what every vendor adds to it."""
+    return {name: value for name, value in trace.items() if name.endswith("parent")}

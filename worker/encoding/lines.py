@@ -1,0 +1,251 @@
+"""Rendering: answers as the lines of predictions and rejections."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import orjson
+
+from rookery.schemas.features import FEATURES
+from rookery.schemas.identity import identity
+from rookery.worker.encoding.rejection_lines import failed, rejections
+from rookery.worker.encoding.table_lines import (
+    LEAST_ROWS,
+    Message,
+    TablePredictions,
+    UnevenWidthError,
+    table_lines,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from rookery.schemas.envelope import Envelope
+    from rookery.schemas.reading import Fields
+    from rookery.worker.decoding.message import DecodedMessage
+    from rookery.worker.encoding.rejection_lines import Reasons
+    from rookery.worker.inference.bisection import BatchResult
+    from rookery.worker.inference.classifier import Predictions
+
+DIGITS: Final = 6
+"""Digits of a probability; a float32 holds about seven."""
+
+_BITS: Final = 1 << np.arange(len(FEATURES))
+
+
+@dataclass(slots=True)
+class EncodedLines:
+    """What one message's readings became: each a line of JSON with its newline."""
+
+    predictions: Sequence[bytes] = ()
+    rejections: Sequence[bytes] = ()
+    reasons: Reasons = ()
+    """How often the rejections name each field and rule, without a sender's own words."""
+
+
+def render(
+    works: Sequence[DecodedMessage],
+    rows: NDArray[np.float32],
+    isolated: BatchResult,
+    *,
+    at: datetime,
+    revision: str,
+) -> list[EncodedLines]:
+    """Write every answer, message by message; what the model fails on becomes a rejection."""
+    stamp = _Stamp(at, revision, f',"predicted_at":{_json(at)}}}\n')
+    even = _even(works, rows, isolated, stamp)
+    if len(even) == len(works):
+        return [*even.values()]
+    middles = _middles(rows, isolated)
+    plain = not isolated.guilty
+    rendered = []
+    first = 0
+    for nth, work in enumerate(works):
+        readings = work.readings
+        if type(readings) is dict and plain and not work.refused:
+            rendered.append(EncodedLines((_single(work.envelope, readings, middles[first], stamp),)))
+            first += 1
+            continue
+        end = first + work.usable
+        if nth in even:
+            rendered.append(even[nth])
+        else:
+            guilty = {row - first: why for row, why in isolated.guilty.items() if first <= row < end}
+            rendered.append(_many(work, middles[first:end], guilty, stamp))
+        first = end
+    return rendered
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    """What all lines of a batch have in common: when, by whom, and the end of a prediction's line."""
+
+    at: datetime
+    revision: str
+    end: str
+
+
+def _even(
+    works: Sequence[DecodedMessage], rows: NDArray[np.float32], isolated: BatchResult, stamp: _Stamp
+) -> dict[int, EncodedLines]:
+    """Write the large tables of a batch by columns, by their places in it; the others are written line by line."""
+    if len(rows) < LEAST_ROWS or isolated.guilty or len(isolated.runs) != 1:
+        return {}
+    run = isolated.runs[0][1]
+    written = {}
+    first = 0
+    for nth, work in enumerate(works):
+        end = first + work.usable
+        if end - first >= LEAST_ROWS and (
+            lines := _table(work, rows[first:end], run.some(slice(first, end)), stamp)
+        ):
+            written[nth] = lines
+        first = end
+    return written
+
+
+def _table(
+    work: DecodedMessage, rows: NDArray[np.float32], run: Predictions, stamp: _Stamp
+) -> EncodedLines | None:
+    readings = work.readings
+    if readings is None or isinstance(readings, dict):
+        return None
+    envelope = work.envelope
+    end = f',"published_at":{_json(envelope.published_at)}{stamp.end}'.encode()
+    message = Message(envelope.message_id, envelope.identity)
+    try:
+        lines = table_lines(
+            readings, work.positions, TablePredictions(run, np.isnan(rows)), message=message, end=end
+        )
+    except UnevenWidthError:
+        return None
+    return EncodedLines(lines, *rejections(work, work.refused, at=stamp.at, revision=stamp.revision))
+
+
+def _many(
+    work: DecodedMessage, middles: Sequence[str], guilty: Mapping[int, str], stamp: _Stamp
+) -> EncodedLines:
+    """Write the answers of a table, or of whatever is refused in part; `guilty` are places among its readings."""
+    chosen: Sequence[int] = range(len(middles))
+    if guilty:
+        chosen = [nth for nth in chosen if nth not in guilty]
+        middles = [middles[nth] for nth in chosen]
+    refused = (*work.refused, *failed(work, guilty))
+    end = f',"published_at":{_json(work.envelope.published_at)}{stamp.end}'
+    return EncodedLines(
+        [f"{who}{middle}{end}".encode() for who, middle in zip(_whos(work, chosen), middles, strict=True)],
+        *rejections(work, refused, at=stamp.at, revision=stamp.revision),
+    )
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value, None, orjson.OPT_UTC_Z).decode()
+
+
+def _text(value: str) -> str:
+    """Write a text; letters and digits, as Pub/Sub's own ids are, need no look at each."""
+    return f'"{value}"' if value.isalnum() else _json(value)
+
+
+def _middles(rows: NDArray[np.float32], isolated: BatchResult) -> list[str]:
+    """What the model said of each row, as the middle of its line, from `species` to `model`; empty where it failed."""
+    if len(isolated.runs) == 1 and not isolated.guilty:
+        return _run_middles(rows, isolated.runs[0][1])
+    middles = [""] * len(rows)
+    for first, run in isolated.runs:
+        end = first + len(run.winners)
+        middles[first:end] = _run_middles(rows[first:end], run)
+    return middles
+
+
+def _run_middles(rows: NDArray[np.float32], run: Predictions) -> list[str]:
+    """Write all rows' numbers in one go and share them out; each row is then one format."""
+    formats = _formats(run.labels)
+    numbers = orjson.dumps(
+        run.probabilities.astype(np.float64).round(DIGITS), option=orjson.OPT_SERIALIZE_NUMPY
+    )
+    shares = [row.split(",") for row in numbers[2:-2].decode().split("],[")]
+    return [
+        formats[winner] % (share[winner], *share, tail)
+        for winner, share, tail in zip(run.winners.tolist(), shares, _tails(rows, run), strict=True)
+    ]
+
+
+@lru_cache(maxsize=4)
+def _formats(labels: tuple[str, ...]) -> list[str]:
+    """The middle of a line for each species as the likeliest."""
+    names = [_json(label) for label in labels]
+    among = ",".join(f"{name}:%s" for name in names)
+    return [f'"species":{name},"probability":%s,"probabilities":{{{among}}},%s' for name in names]
+
+
+def _tails(rows: NDArray[np.float32], run: Predictions) -> list[str]:
+    """Write `out_of_distribution`, `missing` and `model`: few different ones, so each is written once a batch."""
+    # Where anything is missing, the sum of all is NaN.
+    if not math.isnan(np.add.reduce(rows, axis=None)):
+        tails = [_tail(0, run.model)] * len(rows)
+        for nth in run.unlike:
+            tails[nth] = _tail(1, run.model)
+        return tails
+    codes: list[int] = (np.isnan(rows) @ _BITS * 2 + run.out_of_distribution).tolist()
+    written = {code: _tail(code, run.model) for code in set(codes)}
+    return [written[code] for code in codes]
+
+
+def _tail(code: int, model: str) -> str:
+    unlike, missing = "true" if code & 1 else "false", _json(_missing(code >> 1))
+    return f'"out_of_distribution":{unlike},"missing":{missing},"model":{_json(model)}'
+
+
+def _missing(pattern: int) -> list[str]:
+    return [name for nth, name in enumerate(FEATURES) if pattern >> nth & 1]
+
+
+def _single(envelope: Envelope, reading: Fields, middle: str, stamp: _Stamp) -> bytes:
+    """Write the line of a reading that came alone."""
+    message = _text(envelope.message_id)
+    own, device, observed = reading.get("reading_id"), reading.get("device_id"), reading.get("observed_at")
+    # What the message's identity adds to its id is of letters and digits.
+    named = _json(own) if own else f'{message[:-1]}{envelope.identity[len(envelope.message_id) :]}"'
+    return (
+        f'{{"reading_id":{named},"message_id":{message},"row":null,'
+        f'"device_id":{_json(device) if device else "null"},"observed_at":{_json(observed) if observed else "null"},'
+        f'{middle},"published_at":{_json(envelope.published_at)}{stamp.end}'
+    ).encode()
+
+
+def _whos(work: DecodedMessage, chosen: Sequence[int]) -> list[str]:
+    """Write the beginnings of the lines of some of a work's readings, from `reading_id` to `observed_at`."""
+    readings = work.readings
+    if readings is None or not chosen:
+        return []
+    identified = work.envelope.identity
+    message = _json(work.envelope.message_id)
+    rows: Sequence[int | None] = [None]
+    if isinstance(readings, dict):
+        columns = [[readings.get(name)] for name in _WHO]
+    else:
+        rows = [work.positions[nth] for nth in chosen]
+        columns = [_chosen(getattr(readings, name), chosen) for name in _WHO]
+    return [
+        f'{{"reading_id":{_json(own or identity(None, identified, row))},"message_id":{message},'
+        f'"row":{"null" if row is None else row},'
+        f'"device_id":{_json(device) if device else "null"},"observed_at":{_json(time) if time else "null"},'
+        for row, own, device, time in zip(rows, *columns, strict=True)
+    ]
+
+
+_WHO: Final = ("reading_id", "device_id", "observed_at")
+
+
+def _chosen(column: list[Any] | None, chosen: Sequence[int]) -> list[Any]:
+    if column is None:
+        return [None] * len(chosen)
+    return column if len(column) == len(chosen) else [column[nth] for nth in chosen]

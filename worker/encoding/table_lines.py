@@ -1,0 +1,196 @@
+"""TableLines: the predictions of a whole table, written column by column into one block of lines of one width.
+
+The lines say what `rendering` would say of each reading; they differ in blanks between words, and in zeros at the end
+of numbers, which make them equally wide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import orjson
+
+from rookery.schemas.features import FEATURES
+from rookery.worker.encoding.fixed_width import FixedWidthLines
+from rookery.worker.runtime.thread_priority import step_aside
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from rookery.schemas.table import ReadingTable
+    from rookery.worker.decoding.table import DecodedColumns
+    from rookery.worker.inference.classifier import Predictions
+
+    # Constant bytes, or (n,) of any type of fixed width.
+    Piece = bytes | NDArray[Any]
+
+LEAST_ROWS: Final = 128
+"""Fewer lines are written one by one before numpy has begun."""
+
+_AT_ONCE: Final = 2_048
+"""Lines that are written without stepping aside: less than a millisecond's work."""
+
+_MILLION: Final = 1_000_000
+_UNEVEN: Final = 2
+"""How much wider than the average the widest text of a column may be: all lines are as wide as the widest."""
+
+
+class UnevenWidthError(Exception):
+    """The lines would be blanks for the most part, or a number is none that a probability can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class TablePredictions:
+    """What the model said of n readings, and which features each of them lacked, (n, 7)."""
+
+    answers: Predictions
+    lacking: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The message that the table came in: its id, and what a row without an id is known by, before its number."""
+
+    message_id: str
+    identity: str
+
+
+def table_lines(
+    readings: ReadingTable | DecodedColumns,
+    positions: Sequence[int],
+    said: TablePredictions,
+    *,
+    message: Message,
+    end: bytes,
+) -> FixedWidthLines:
+    """Write a table's lines; `end` is how each line ends; raises UnevenWidthError."""
+    run = said.answers
+    where = np.arange(len(positions)) if isinstance(positions, range) else np.asarray(positions)
+    numbers = _numbers(run.probabilities)
+    winning = numbers[np.arange(len(where)), run.winners]
+    shares: list[Piece] = []
+    for label, column in zip(run.labels, numbers.T, strict=True):
+        shares += (b",%b:" % orjson.dumps(label), column)
+    shares[0] = bytes(shares[0])[1:]
+    return _even(
+        [
+            *_identity(readings, where, message.identity),
+            b'"message_id":%b,"row":' % orjson.dumps(message.message_id),
+            _rows(len(str(int(where[-1]))), ",").take(where),
+            b'"device_id":',
+            _texts(readings.device_id),
+            b'"observed_at":',
+            _texts(readings.observed_at),
+            b'"species":',
+            _padded([b"%b," % orjson.dumps(label) for label in run.labels]).take(run.winners),
+            b'"probability":',
+            winning,
+            b',"probabilities":{',
+            *shares,
+            b'},"out_of_distribution":',
+            _flags(said.lacking, run.out_of_distribution),
+            b',"model":%b%b' % (orjson.dumps(run.model), end),
+        ],
+        len(where),
+    )
+
+
+def _even(pieces: Sequence[Piece], rows: int) -> FixedWidthLines:
+    """Put pieces side by side, constant ones in every line."""
+    template = b"".join(
+        piece if isinstance(piece, bytes) else bytes(piece.dtype.itemsize) for piece in pieces
+    )
+    width = len(template)
+    block = np.empty((rows, width), dtype=np.uint8)
+    block[:] = np.frombuffer(template, dtype=np.uint8)
+    at = 0
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            at += len(piece)
+        else:
+            np.ndarray((rows,), piece.dtype, block.data, at, (width,))[:] = piece
+            at += piece.dtype.itemsize
+            if rows > _AT_ONCE:
+                step_aside()
+    return FixedWidthLines(block.data.cast("B"), width)
+
+
+def _identity(readings: ReadingTable | DecodedColumns, where: NDArray[np.intp], message: str) -> list[Piece]:
+    own = readings.reading_id
+    if own is None:
+        return [
+            b'{"reading_id":%b/' % orjson.dumps(message)[:-1],
+            _rows(len(str(int(where[-1]))), '",').take(where),
+        ]
+    if None in own:
+        own = [
+            f"{message}/{row}" if name is None else name
+            for name, row in zip(own, where.tolist(), strict=True)
+        ]
+    return [b'{"reading_id":', _texts(own)]
+
+
+@cache
+def _rows(digits: int, behind: str) -> NDArray[np.void]:
+    """All rows of so many digits at most, each with something behind it and blanks up to one width."""
+    return _padded([f"{row}{behind}".encode() for row in range(10**digits)])
+
+
+def _texts(column: Sequence[object] | None) -> Piece:
+    """Write a column's texts or times in JSON, a comma behind each."""
+    if column is None:
+        return b"null,"
+    written = orjson.dumps(column, option=orjson.OPT_UTC_Z)[1:-1]
+    if b"\\" in written or None in column:
+        return _padded([b"%b," % orjson.dumps(each, option=orjson.OPT_UTC_Z) for each in column])
+    # Without escapes a quote only ends a text; and no text holds a raw newline.
+    return _padded((written + b",").replace(b'","', b'",\n"').split(b"\n"))
+
+
+def _padded(texts: Sequence[bytes]) -> NDArray[np.void]:
+    """Make texts equally wide with blanks behind them; raises UnevenWidthError where these would be most of it."""
+    width = max(map(len, texts))
+    if width * len(texts) > _UNEVEN * sum(map(len, texts)) + 1_024:
+        raise UnevenWidthError
+    return np.frombuffer(b"".join([each.ljust(width) for each in texts]), dtype=f"V{width}")
+
+
+def _numbers(probabilities: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """Write probabilities with six digits, eight characters each as one number of eight bytes."""
+    millionths = np.rint(probabilities.astype(np.float64) * _MILLION)
+    if not (millionths.min() >= 0 and millionths.max() <= _MILLION):
+        raise UnevenWidthError
+    whole = millionths.astype(np.int32)
+    thousands = whole // 1_000
+    rest = whole - thousands * 1_000
+    found: NDArray[np.uint64] = _THOUSANDTHS.take(thousands) | _MILLIONTHS.take(rest)
+    return found
+
+
+_THOUSANDTHS: Final = np.frombuffer(
+    b"".join(b"%d.%03d\0\0\0" % divmod(each, 1_000) for each in range(1_001)), dtype="<u8"
+)
+_MILLIONTHS: Final = np.frombuffer(b"".join(b"\0\0\0\0\0%03d" % each for each in range(1_000)), dtype="<u8")
+
+
+def _flags(nan: NDArray[np.bool_], strange: NDArray[np.bool_]) -> NDArray[np.void]:
+    """Write `out_of_distribution` and `missing`: few different ones, so each is written once."""
+    if not nan.any():
+        return _padded([_flag(0), _flag(1)]).take(strange)
+    codes = nan @ _BITS + strange
+    every = np.flatnonzero(np.bincount(codes))
+    return _padded([_flag(code) for code in every.tolist()]).take(np.searchsorted(every, codes))
+
+
+_BITS: Final = 2 << np.arange(len(FEATURES))
+
+
+def _flag(code: int) -> bytes:
+    missing = [name for nth, name in enumerate(FEATURES) if code >> nth & 2]
+    return b'%b,"missing":%b' % (b"true" if code & 1 else b"false", orjson.dumps(missing))

@@ -1,0 +1,1 @@
+"""HTTP: the push and predict endpoints, on a fast path of our own and on aiohttp's server."""

@@ -1,0 +1,149 @@
+"""The HTTP face: push and predict, and the one place that maps what happened to a status."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import orjson
+from aiohttp import web
+
+from rookery.schemas.envelope import MESSAGE_ID_HEADER, Envelope, InvalidEnvelopeError, unwrapped, wrapped
+from rookery.worker.auth.policy import AuthenticationFailure
+from rookery.worker.encoding.fixed_width import size_of
+from rookery.worker.errors import DefectError, QueueFullError, RetryError
+from rookery.worker.http.responses import FULL, LATER, advice
+from rookery.worker.http.wire.refused_request import RefusedRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rookery.worker.encoding.lines import EncodedLines
+    from rookery.worker.http.endpoints import Answer
+    from rookery.worker.observability.health import Health
+    from rookery.worker.observability.metrics import Metrics
+    from rookery.worker.pipeline import Pipeline
+
+log: Final = logging.getLogger(__name__)
+
+DONE: Final = 204
+"""Durable, so acknowledged: predictions and rejections alike. Only 102, 200, 201, 202 and 204 acknowledge."""
+
+NOT_AN_ENVELOPE: Final = 400
+NOTHING_USABLE: Final = 422
+
+_LARGE_ANSWER: Final = 1024 * 1024
+"""Bytes of an answer to `/predict` that are put together off the event loop."""
+
+
+class PushHandler:
+    """`POST /`: one Pub/Sub message a request; `POST /predict`: a payload alone, answered and not stored."""
+
+    def __init__(self, pipeline: Pipeline, metrics: Metrics, *, health: Health | None = None) -> None:
+        """Store where messages go, and who is told of the worker's defects.
+
+        Senders were admitted before, and bodies came whole.
+        """
+        self._pipeline = pipeline
+        self._metrics = metrics
+        self._health = health
+        self._turn: list[tuple[bytes, Answer]] = []
+
+    async def push(self, request: web.BaseRequest) -> web.Response:
+        """Answer 204 once everything in the message is durable."""
+        try:
+            await self._pipeline.accept(_envelope(request, request.content.read_nowait()))
+        except (InvalidEnvelopeError, RetryError) as error:
+            refusal = self.refusal(error)
+            return web.Response(status=refusal.status, text=refusal.text, headers=advice(refusal.status))
+        return web.Response(status=DONE)
+
+    async def predict(self, request: web.BaseRequest) -> web.Response:
+        """Answer a reading or a table with its predictions and rejections; 422 where nothing could be classified."""
+        body = request.content.read_nowait()
+        try:
+            lines = await self._pipeline.predict(Envelope(message_id=f"predict-{uuid.uuid4()}", body=body))
+        except RetryError as error:
+            refusal = self.refusal(error)
+            return web.Response(status=refusal.status, text=refusal.text, headers=advice(refusal.status))
+        status = web.HTTPOk.status_code if lines.predictions else NOTHING_USABLE
+        large = size_of(lines.predictions) + size_of(lines.rejections) > _LARGE_ANSWER
+        answer = await asyncio.to_thread(_answer, lines) if large else _answer(lines)
+        return web.Response(status=status, body=answer, content_type="application/json")
+
+    def begin(self, body: bytes, answer: Answer) -> None:
+        """Take a push from the fast path; `answer` is called with its status, the first time counts."""
+        turn = self._turn
+        if not turn:
+            # What arrives in one turn of the loop is begun together, at its end.
+            asyncio.get_running_loop().call_soon(self._begin)
+        turn.append((body, answer))
+
+    def _begin(self) -> None:
+        turn, self._turn = self._turn, []
+        try:
+            self._take(turn)
+        except Exception:
+            # A defect: without an answer the connections would stay open for ever, and the messages in flight.
+            log.exception("taking %d pushes failed", len(turn))
+            for _, answer in turn:
+                self._tell(answer, DefectError("taking this push failed"))
+
+    def _take(self, turn: Iterable[tuple[bytes, Answer]]) -> None:
+        messages = []
+        for body, answer in turn:
+            try:
+                messages.append((wrapped(body), partial(self._tell, answer)))
+            except InvalidEnvelopeError as error:
+                self._tell(answer, error)
+            except Exception:
+                log.exception("reading a push broke")
+                self._tell(answer, DefectError("reading this push broke"))
+        self._pipeline.begin(messages)
+
+    def _tell(self, answer: Answer, error: InvalidEnvelopeError | RetryError | None) -> None:
+        if error is None:
+            answer(DONE)
+        else:
+            refusal = self.refusal(error)
+            # What else comes of a message that met a defect must not answer the connection's next one.
+            answer(refusal.status, refusal.text, last=isinstance(error, DefectError))
+
+    def refusal(self, error: BaseException) -> AuthenticationFailure:
+        """Count and log what kept a request from being served: the one place that maps errors to statuses."""
+        match error:
+            case InvalidEnvelopeError():
+                self._metrics.not_an_envelope()
+                log.warning("refused a body that is no push envelope: %s", error)
+                return AuthenticationFailure(NOT_AN_ENVELOPE, f"{error}\n")
+            case RefusedRequestError():
+                self._metrics.refused_request(error.cause)
+                log.warning("refused a request: %s", error)
+                return AuthenticationFailure(error.status, f"{error}\n")
+            case RetryError():
+                self._metrics.retry(error.cause)
+                if self._health is not None and isinstance(error, DefectError):
+                    self._health.defect()
+                return AuthenticationFailure(
+                    FULL if isinstance(error, QueueFullError) else LATER, f"{error}\n"
+                )
+        log.error("serving a request failed", exc_info=error)
+        return self.refusal(DefectError("serving this request failed"))
+
+
+def _envelope(request: web.BaseRequest, body: bytes) -> Envelope:
+    if MESSAGE_ID_HEADER in request.headers:
+        return unwrapped(body, {name.lower(): value for name, value in request.headers.items()})
+    return wrapped(body)
+
+
+def _answer(lines: EncodedLines) -> bytes:
+    return orjson.dumps(
+        {
+            "predictions": [orjson.Fragment(line.rstrip()) for line in lines.predictions],
+            "rejections": [orjson.Fragment(line.rstrip()) for line in lines.rejections],
+        }
+    )

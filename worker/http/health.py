@@ -1,0 +1,90 @@
+"""HealthEndpoints: is the process alive, does it take messages, and what does it count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from rookery.worker.observability.health import Health
+    from rookery.worker.observability.metrics import Metrics
+
+
+_UNAVAILABLE: Final = web.HTTPServiceUnavailable.status_code
+
+
+class ModelStatus(Protocol):
+    """What can be told of the model: which one answers, where it came from, and why it is not the right one."""
+
+    @property
+    def model(self) -> str:
+        """The name of the artifact that answers now."""
+
+    @property
+    def origin(self) -> str:
+        """`source`, `cache` or `shipped`."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why another model answers than was asked for; None where all is well."""
+
+
+class SinksTold(Protocol):
+    """What can be told of the sinks."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why results cannot become durable; None where they can."""
+
+
+class HealthEndpoints:
+    """`/livez`, `/readyz` and `/metrics`."""
+
+    def __init__(
+        self, metrics: Metrics, *, model: ModelStatus, health: Health, sinks: SinksTold | None = None
+    ) -> None:
+        """Store what to tell; not ready until told so."""
+        self._metrics = metrics
+        self._model = model
+        self._health = health
+        self._sinks = sinks
+        self._status = "starting"
+        metrics.ready(lambda: self.ready)
+
+    @property
+    def ready(self) -> bool:
+        """Whether messages should be sent here."""
+        return self._status == "ready" and self._failing is None
+
+    @property
+    def _failing(self) -> str | None:
+        """Why messages would be sent here in vain; None where they would not."""
+        return self._health.reason or (None if self._sinks is None else self._sinks.reason)
+
+    def say(self, status: str) -> None:
+        """Set the status that `/readyz` tells: `ready` or `draining`."""
+        self._status = status
+
+    async def livez(self, _: web.BaseRequest) -> web.Response:
+        """200 while the process serves; 503 once it has answered nothing but its own defects for long."""
+        if self._health.alive:
+            return web.Response(text="alive\n")
+        return web.Response(status=_UNAVAILABLE, text=f"failing: {self._health.reason}\n")
+
+    async def readyz(self, _: web.BaseRequest) -> web.Response:
+        """200 while messages are taken, 503 before and after; `degraded` is 200 too: a good model answers."""
+        model, reason = self._model, self._model.reason
+        answer = {"status": self._status, "model": model.model}
+        if reason is not None:
+            answer |= {"reason": reason, "origin": model.origin}
+        if self._status == "ready":
+            if (failing := self._failing) is not None:
+                answer |= {"status": "failing", "reason": failing}
+            elif reason is not None:
+                answer["status"] = "degraded"
+        return web.json_response(answer, status=web.HTTPOk.status_code if self.ready else _UNAVAILABLE)
+
+    async def metrics(self, _: web.BaseRequest) -> web.Response:
+        """Everything counted, for Prometheus."""
+        return web.Response(body=self._metrics.render(), content_type="text/plain", charset="utf-8")

@@ -1,0 +1,1 @@
+"""Inference: from encoded rows to probabilities, by an XGBoost booster held in memory."""

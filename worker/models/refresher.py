@@ -1,0 +1,197 @@
+"""ModelRefresher: the model that the settings name, or the last good one, and news of it while the worker runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from rookery.worker.models.current import CurrentModel
+from rookery.worker.models.loader import SHIPPED, ModelRefusedError, load
+from rookery.worker.models.source import ModelUnreachableError
+from rookery.worker.runtime.daemon_call import in_daemon
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from rookery.schemas.artifact import ModelCard
+    from rookery.worker.inference.xgboost_classifier import XGBoostClassifier
+    from rookery.worker.models.cache import ModelCache
+    from rookery.worker.models.source import ModelSource
+    from rookery.worker.observability.metrics import Metrics
+
+log: Final = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 20.0
+"""How long a look at the source is waited for: as long as a model of the largest size takes over a slow line."""
+
+_SOON_SECONDS: Final = 5.0
+"""When an unreachable source is tried again, where news are not looked for more often anyway."""
+
+
+class ModelRefresher:
+    """Loads the model of a source, falls back where it must, and swaps in what is new and good.
+
+    `reason` says why another model answers than the source names, or why that cannot be known; None if all is
+    well. `origin` says where the one that answers came from: `source`, `cache` or `shipped`; `card` is its card.
+    """
+
+    current: CurrentModel
+    card: ModelCard
+
+    def __init__(
+        self,
+        source: ModelSource,
+        *,
+        cache: ModelCache | None,
+        metrics: Metrics,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        """Store where the model comes from, where good ones are kept, and for how long to wait; `open` loads it."""
+        self.reason: str | None = None
+        self.origin = "source"
+        self._source = source
+        self._cache = cache
+        self._metrics = metrics
+        # The version that was judged last, so that it is read once only; and what was said of it if it is bad.
+        self._judged: str | None = None
+        self._refusal: str | None = None
+        self._digest = ""
+        self._look_seconds = look_seconds
+        # A look that hangs (a mount without its server) is not begun again, but waited for again.
+        self._looking: asyncio.Future[XGBoostClassifier | None] | None = None
+
+    @property
+    def model(self) -> str:
+        """The name of the artifact that answers now."""
+        return self.current.model
+
+    async def open(self) -> CurrentModel:
+        """Load the model, else the last good one, else the shipped one; raises ModelRefusedError where all fail."""
+        found = await self._look() or await self._last_good()
+        self.current = CurrentModel(found)
+        self._note(found)
+        return self.current
+
+    async def refresh(self) -> None:
+        """Look for a new version: swap it in where it is good, else keep what answers and say why."""
+        found = await self._look()
+        if found is None:
+            return
+        self.origin = "source"
+        if found.digest != self._digest:
+            log.info("model swapped", extra={"model": found.model, "before": self.model})
+            self.current.swap(found)
+            self._note(found)
+
+    @asynccontextmanager
+    async def watched(self, seconds: float) -> AsyncIterator[None]:
+        """Look for news every so many seconds while the context is open; never where they are 0."""
+        if not seconds:
+            yield
+            return
+        watching = asyncio.create_task(self._watch(seconds), name="model watch")
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+
+    async def _watch(self, seconds: float) -> None:
+        while True:
+            unreachable = self.reason is not None and self.reason != self._refusal
+            await asyncio.sleep(min(seconds, _SOON_SECONDS) if unreachable else seconds)
+            try:
+                await self.refresh()
+            except Exception:
+                # What answers goes on answering; the next look may succeed.
+                log.exception("looking for a new model broke")
+
+    def _news(self) -> XGBoostClassifier | None:
+        """Return what stands at the source if it is good and was not judged before; blocks."""
+        try:
+            if self._judged is not None and self._source.version() == self._judged:
+                self._say(self._refusal)
+                return None
+            fetched = self._source.fetch()
+        except ModelUnreachableError as error:
+            self._metrics.model_loaded("unreachable")
+            self._say(str(error))
+            return None
+        try:
+            found = _proven(fetched.artifact)
+        except ModelRefusedError as error:
+            self._refusal = f"model {self._source.address} is refused: {'; '.join(error.reasons)}"
+            self._metrics.model_loaded("refused")
+        else:
+            self._refusal = None
+            self._metrics.model_loaded("good")
+            if self._cache is not None:
+                self._cache.keep(fetched.artifact)
+        self._judged = fetched.version
+        self._say(self._refusal)
+        return None if self._refusal else found
+
+    async def _look(self) -> XGBoostClassifier | None:
+        """Return what `_news` does, unless it takes too long; a later look gets it then."""
+        looking = self._looking = self._looking or in_daemon(self._news, "model look")
+        if not await self._in_time(looking):
+            self._metrics.model_loaded("unreachable")
+            self._say(
+                f"model {self._source.address} cannot be read: no answer within {self._look_seconds:g} s"
+            )
+            return None
+        self._looking = None
+        return looking.result()
+
+    async def _in_time(self, call: asyncio.Future[Any]) -> bool:
+        done, _ = await asyncio.wait({call}, timeout=self._look_seconds)
+        return bool(done)
+
+    async def _last_good(self) -> XGBoostClassifier:
+        if self._cache is not None:
+            reading = in_daemon(self._cached, "model cache")
+            if await self._in_time(reading) and (found := reading.result()) is not None:
+                self.origin = "cache"
+                return found
+        self.origin = "shipped"
+        return await in_daemon(lambda: _proven(SHIPPED), "shipped model")
+
+    def _cached(self) -> XGBoostClassifier | None:
+        kept = self._cache.read() if self._cache is not None else None
+        if kept is None:
+            return None
+        try:
+            return _proven(kept)
+        except ModelRefusedError as error:
+            log.error("the model in the cache is refused: %s", "; ".join(error.reasons))  # noqa: TRY400  the reasons are all
+            return None
+
+    def _say(self, reason: str | None) -> None:
+        """Tell a change of state once, in the log and to whoever scrapes."""
+        if reason and reason != self.reason:
+            log.error("%s", reason)
+        if self.reason and not reason:
+            log.info("the model is as the settings say again")
+        self.reason = reason
+        self._metrics.model_degraded(value=reason is not None)
+
+    def _note(self, found: XGBoostClassifier) -> None:
+        self._digest = found.digest
+        self.card = found.card
+        self._metrics.model(found.model)
+
+
+def _proven(source: Path | bytes) -> XGBoostClassifier:
+    """Load an artifact; whatever goes wrong with it is a refusal, for a bad model must not stop the worker."""
+    try:
+        return load(source)
+    except ModelRefusedError:
+        raise
+    except Exception as error:
+        log.exception("a model broke while it was loaded")
+        raise ModelRefusedError("", f"{type(error).__name__}: {error}") from error

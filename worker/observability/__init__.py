@@ -1,0 +1,1 @@
+"""Observability: metrics, logs, traces and drift; nothing here decides over an answer."""

@@ -1,0 +1,1 @@
+"""Runtime: imports, threads and CPUs of the worker's process."""

@@ -1,0 +1,220 @@
+"""Segment: one file that blocks are appended to, each synced before it is answered for."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+from typing import TYPE_CHECKING, Final, Self
+
+from rookery.schemas.output.permissions import PRIVATE, create, make_folder
+from rookery.schemas.segment import FILLER, OPEN, SUFFIX, hour_of, sealed, segments, whole
+from rookery.worker.encoding.fixed_width import Pieces
+from rookery.worker.runtime.thread_priority import step_aside
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+
+LEAST_AHEAD: Final = 64 * 1024
+MOST_AHEAD: Final = 1024 * 1024
+"""How far ahead a segment is prepared, in bytes: so much holds ten more like the last lines, between these."""
+
+PIECE: Final = 448 * 1024
+"""Bytes that are written and synced at once, up to twice as many at the end: a disk that is busy with more would keep
+other segments waiting."""
+
+_PREPARED_FOR: Final = 256 * 1024
+"""Bytes from which on a block is not prepared for: to write them twice costs more than to make the file longer."""
+
+_NO_LINE: Final = (b"", FILLER)
+"""What is read where a line should end, beyond the end of a file and in a hole of it."""
+
+_MORE_LIKE_IT: Final = 10
+"""Fewer would be prepared more often than they save; for more, every hundredth batch or so would wait twice as long."""
+
+
+class SegmentLostError(OSError):
+    """The file is no longer under its name, or no longer holds its lines: somebody removed, moved or cut it."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ESTALE, "the open segment is no longer there as it was written")
+
+
+class Segment:
+    """An open file under a hidden name, locked as long as its worker lives; it blocks while the disk works.
+
+    Every method raises OSError. After a failed append the segment takes nothing more: seal it and start another;
+    after SegmentLostError abandon it.
+    A segment that goes on being appended to is prepared ahead with filler: to overwrite what has its place on the
+    disk takes half of the CPU that it takes to make a file longer, and less time.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        """Store an open file; `start` makes one."""
+        self.path = path
+        self.size = 0
+        self._name = str(path)
+        self._descriptor = descriptor
+        self._prepared = 0
+        self._identity = _identity(os.fstat(descriptor))
+
+    @classmethod
+    def start(cls, root: Path, moment: datetime, mode: int = PRIVATE) -> Self:
+        """Make an empty segment in its hour's folder; its name is on the disk when this returns."""
+        folder = make(root / hour_of(moment), mode)
+        while True:
+            path = folder / f"{OPEN}{moment:%H%M%S}-{secrets.token_hex(8)}{SUFFIX}"
+            descriptor = create(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+            # The lock dies with the process: whoever can take it knows that nobody appends here any more.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Another worker that started between these two lines took it for abandoned, and removed it.
+            if os.fstat(descriptor).st_nlink:
+                break
+            os.close(descriptor)
+        sync(folder)
+        return cls(path, descriptor)
+
+    def append(self, content: bytes | memoryview | Pieces) -> None:
+        """Append lines and return when they are on the disk, under the segment's name.
+
+        Where the disk fails, none of them is left behind.
+        """
+        end = self.size + len(content)
+        try:
+            self._write_pieces(content)
+            # Not with its first lines: a segment that gets no more needs no room.
+            if self.size and end > self._prepared and len(content) < _PREPARED_FOR:
+                self._prepare(end, len(content))
+            os.fdatasync(self._descriptor)
+        except OSError:
+            # Nobody was answered for these lines; where they cannot be cut off, the readings come twice, not never.
+            with contextlib.suppress(OSError):
+                self._cut()
+            raise
+        self._hold(self.size, end)
+        self.size = end
+
+    def seal(self) -> None:
+        """Give the segment its final name (an empty one is removed) and let go of it."""
+        try:
+            self._hold(0, self.size)
+        except OSError:
+            self.abandon()
+            raise
+        try:
+            if self._prepared > self.size:
+                self._cut()
+                os.fsync(self._descriptor)
+            _finish(self.path, self._descriptor)
+        finally:
+            os.close(self._descriptor)
+
+    def abandon(self) -> None:
+        """Let go of a segment that was lost; whole lines that are left under its name are sealed."""
+        os.close(self._descriptor)
+        with contextlib.suppress(OSError):
+            _recovered(self.path)
+
+    def _hold(self, begin: int, end: int) -> None:
+        """Raise SegmentLostError unless the name still leads to this file and the lines between two places are in it.
+
+        A file that was removed, moved or unmounted is written and synced without an error. So is one that was cut,
+        which has a hole then, and ends with it for its readers.
+        """
+        try:
+            there = _identity(os.stat(self._name))  # noqa: PTH116  a Path takes half as long again, for every batch
+        except (FileNotFoundError, NotADirectoryError):
+            raise SegmentLostError from None
+        if there != self._identity:
+            raise SegmentLostError
+        for place in (begin, end):
+            if place and os.pread(self._descriptor, 1, place - 1) in _NO_LINE:
+                raise SegmentLostError
+
+    def _write_pieces(self, content: bytes | memoryview | Pieces) -> None:
+        """Write behind the last lines, all but the last piece synced."""
+        place = unsynced = self.size
+        for piece in content if isinstance(content, Pieces) else (content,):
+            if place - unsynced > PIECE:
+                self._sync_piece()
+                unsynced = place
+            view = memoryview(piece)
+            while len(view) > 2 * PIECE:
+                self._write(view[:PIECE], place)
+                self._sync_piece()
+                view, place = view[PIECE:], place + PIECE
+                unsynced = place
+            self._write(view, place)
+            place += len(view)
+
+    def _sync_piece(self) -> None:
+        os.fdatasync(self._descriptor)
+        step_aside()
+
+    def _write(self, content: bytes | memoryview, place: int) -> None:
+        view = memoryview(content)
+        while view:
+            written = os.pwrite(self._descriptor, view, place)
+            view, place = view[written:], place + written
+
+    def _prepare(self, end: int, latest: int) -> None:
+        """Write filler behind the end of the lines, for more like the latest; on a disk without room there is none."""
+        ahead = min(MOST_AHEAD, max(LEAST_AHEAD, _MORE_LIKE_IT * latest))
+        self._prepared = end + ahead
+        with contextlib.suppress(OSError):
+            self._write(FILLER * ahead, end)
+
+    def _cut(self) -> None:
+        """Cut off all that nobody was answered for."""
+        os.ftruncate(self._descriptor, self.size)
+        self._prepared = 0
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def recover(root: Path) -> int:
+    """Seal what killed workers left open below a folder, without its torn last line; returns how many there were."""
+    # A FIFO of such a name would be read for ever.
+    left = [path for path in segments(root) if path.name.startswith(OPEN) and path.is_file()]
+    return sum(_recovered(path) for path in left)
+
+
+def _recovered(path: Path) -> bool:
+    # Another worker may be sealing it, or append to it still.
+    with contextlib.suppress(FileNotFoundError, BlockingIOError), path.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.truncate(len(whole(file.read())))
+        os.fsync(file.fileno())
+        _finish(path, file.fileno())
+        return True
+    return False
+
+
+def _finish(path: Path, descriptor: int) -> None:
+    if os.fstat(descriptor).st_size:
+        path.rename(sealed(path))
+    else:
+        path.unlink()
+    sync(path.parent)
+
+
+def make(folder: Path, mode: int = PRIVATE) -> Path:
+    """Make a folder and every parent that is missing, each name synced into its own parent."""
+    for each in make_folder(folder, mode):
+        sync(each.parent)
+    return folder
+
+
+def sync(folder: Path) -> None:
+    """Bring a folder's names to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
