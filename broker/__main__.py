@@ -27,7 +27,7 @@ _EXAMPLE: Final = """example:
   export PUBSUB_EMULATOR_HOST=127.0.0.1:8085
   curl -X PUT http://127.0.0.1:8085/v1/projects/demo/topics/readings
 
-Trouble on purpose, the same each time: --seed 7 --duplicate 0.01 --reorder 0.05 --lost-ack 0.01
+Fault injection, the same each time: --seed 7 --duplicate 0.01 --reorder 0.05 --lost-ack 0.01
 Exit codes: 0 ended by a signal, 2 bad options or the address cannot be had."""
 _MOST_NAMED: Final = 5
 
@@ -42,7 +42,7 @@ def main() -> int:
         )
         return _run(_serve(options, faults))
     except (ValueError, OSError) as error:
-        print(f"broker: {error}", file=sys.stderr)  # noqa: T201  the answer to whoever started it
+        print(f"broker: {error}", file=sys.stderr)  # noqa: T201  the one line of the command
         return 2
 
 
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_count,
         default=MOST_PUSHES,
         metavar="N",
-        help="pushes under way at once, for each subscription (default: %(default)s)",
+        help="pushes in flight at once, for each subscription (default: %(default)s)",
     )
     faults = parser.add_argument_group("faults", "what at-least-once delivery allows, seeded")
     faults.add_argument("--seed", type=int, default=0, help="the same seed gives the same faults")
@@ -162,7 +162,7 @@ def _stop_signals() -> Iterator[asyncio.Future[None]]:
 
 
 def _announce(path: Path, address: str) -> None:
-    """Write the address in one step, so that whoever waits never reads half of it."""
+    """Write the address atomically, so that no reader sees half of it."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text(address)
     unfinished.replace(path)

@@ -1,11 +1,11 @@
-"""What the API answers instead of a result.
+"""Errors of the API, with their gRPC and HTTP status.
 
-Refused
-  Invalid         INVALID_ARGUMENT      400
-  Missing         NOT_FOUND             404
-  AlreadyExistsError    ALREADY_EXISTS        409
-  FailedPreconditionError      FAILED_PRECONDITION   400
-  UnimplementedError      UNIMPLEMENTED         501
+ApiError
+  InvalidArgumentError      INVALID_ARGUMENT      400
+  NotFoundError             NOT_FOUND             404
+  AlreadyExistsError        ALREADY_EXISTS        409
+  FailedPreconditionError   FAILED_PRECONDITION   400
+  UnimplementedError        UNIMPLEMENTED         501
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MOST_LETTERS: Final = 2_000
 
 
 class ApiError(Exception):
-    """A request that the broker does not fulfil; the message says why, for whoever sent it."""
+    """A request that the broker does not fulfil; the message gives the reason to the client."""
 
     status: ClassVar[grpc.StatusCode]
     http: ClassVar[int]

@@ -1,4 +1,4 @@
-"""Seeded trouble, of the kinds that at-least-once delivery allows: duplicates, delays, reordering, lost acks."""
+"""Seeded faults of the kinds that at-least-once delivery allows: duplicates, delays, reordering, lost acks."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _BOUNDS: Final = [_FINEST_SECONDS * _GROWTH**bucket for bucket in range(_BUCKETS
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Durations in seconds, each within a tenth of the truth."""
+    """Durations in seconds, each within a tenth of the exact value."""
 
     count: int
     p50: float

@@ -1,4 +1,4 @@
-"""Log records in one line each: a traceback helps nobody who sent a malformed request, or reads what came of it."""
+"""Log records in one line each: a traceback does not help the sender of a malformed request, nor the operator."""
 
 from __future__ import annotations
 

@@ -93,6 +93,6 @@ class Splice(asyncio.Protocol):
             self._peer.pause_reading()
 
     def resume_writing(self) -> None:
-        """This side has room again."""
+        """Resume reading from the peer."""
         if not self._peer.is_closing():
             self._peer.resume_reading()

@@ -31,14 +31,14 @@ log: Final = logging.getLogger(__name__)
 log.addFilter(OneLine())
 
 _GRACE_SECONDS: Final = 0.5
-"""How long requests under way may take when the broker closes."""
+"""Grace period of requests in progress when the broker closes."""
 _GRPC_OPTIONS: Final = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 
 
 class EmbeddedBroker:
     """Pub/Sub on `host`:`port` while the context is open (port 0: any free one); all in memory.
 
-    `most_pushes` bounds what each push subscription has under way, since each takes a connection of this machine.
+    `most_pushes` bounds the pushes in flight of each subscription, since each takes a connection of this machine.
     Raises OSError on entering where the port cannot be had. Once it is closed, `unacknowledged` has what went
     with it: the number of messages by subscription.
     """
@@ -79,16 +79,16 @@ class EmbeddedBroker:
         pusher = await stack.enter_async_context(Pusher(signer))
         now = time.time()
         # Message ids begin at the microsecond of the start, so that a restarted broker repeats none.
-        exchange = TopicRouter(
+        router = TopicRouter(
             faults=self._faults,
             most_pushes=self._most_pushes,
             epoch=now - time.monotonic(),
             first_id=int(now * 1e6),
         )
-        self.catalogue = Catalogue(exchange, pusher=pusher, clock=time.monotonic)
+        self.catalogue = Catalogue(router, pusher=pusher, clock=time.monotonic)
         stack.push_async_callback(self._forget)
         grpc_port = await self._serve_grpc(stack)
-        # Who pulls and leaves must not take a message along: the handler hears of it by cancellation.
+        # A puller that disconnects must not take a message along: cancellation of its handler gives it back.
         rest = web.AppRunner(
             RestApi(self.catalogue, signer).app(self._host),
             access_log=None,

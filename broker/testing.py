@@ -1,4 +1,4 @@
-"""Push endpoints for tests and load: they answer as told and remember what they were sent."""
+"""Push endpoints for tests and load: they give configured answers and record every request."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class RecordingEndpoint:
         self.received: list[Received] = []
         self.gate = asyncio.Event()
         self.gate.set()
-        self.under_way = 0
-        self.most_under_way = 0
+        self.in_flight = 0
+        self.most_in_flight = 0
         self.url = ""
         self._statuses = iter(statuses)
         self._arrived = asyncio.Condition()
@@ -70,8 +70,8 @@ class RecordingEndpoint:
         return self.received
 
     async def _answer(self, request: web.Request) -> web.Response:
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             body = await request.read()
             async with self._arrived:
@@ -81,7 +81,7 @@ class RecordingEndpoint:
             await self.gate.wait()
             return web.Response(status=status)
         finally:
-            self.under_way -= 1
+            self.in_flight -= 1
 
 
 class RawEndpoint:

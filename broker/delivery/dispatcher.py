@@ -1,4 +1,4 @@
-"""One subscription at work: its pushes sent, its pulls answered, its clock watched."""
+"""Dispatcher of one subscription: sends its pushes, answers its pulls and runs its timers."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 MAX_PULL_BYTES: Final = 10_000_000
-"""What one answer to a pull carries at most; a single larger message goes alone."""
+"""Most bytes in one pull response; a single larger message is sent alone."""
 _DEFECT_PAUSE_SECONDS: Final = 1.0
-"""How long a feed rests after a defect, so that one that stays fills no log and no CPU."""
+"""How long a dispatcher rests after a defect, so that one that stays fills no log and no CPU."""
 
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """What a puller takes at once: messages, within its flow control, for `deadline` seconds (None: default)."""
+    """One pull: at most `limit` messages, within the flow control of `holder`, for `deadline` seconds (None: default)."""
 
     limit: int
     holder: Holder | None = None
@@ -45,7 +45,7 @@ class _WaitingPull:
 class Dispatcher:
     """Drive one subscription's state machine; `endpoint` is None for pull and may change at any time.
 
-    A defect costs the push or the moment that it happens in, and a line in the log; the feed goes on.
+    A defect costs the push or the moment that it happens in, and a line in the log; the dispatcher goes on.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class Dispatcher:
         self._senders: set[asyncio.Task[None]] = set()
         self._driver: asyncio.Task[None] | None = None
         self._closed = False
-        subscription.changed = self._bell.set
 
     def start(self) -> None:
-        """Begin."""
-        self._driver = asyncio.create_task(self._drive(), name=f"feed {self.name}")
+        """Begin to push and to answer pulls."""
+        self.subscription.changed = self._bell.set
+        self._driver = asyncio.create_task(self._drive(), name=f"dispatcher {self.name}")
 
     async def close(self) -> None:
-        """Stop at once and let go of every message; whoever still pulls hears that the subscription is gone."""
+        """Stop at once and release every message; pulls in progress end with NOT_FOUND."""
         self._closed = True
         self._refuse_pulls()
         tasks = [*self._senders, *([self._driver] if self._driver else [])]
@@ -87,13 +87,13 @@ class Dispatcher:
         self.subscription.close()
 
     def turn(self, rules: Rules, endpoint: Endpoint | None) -> None:
-        """Go on by other rules; whoever pulls what is pushed from now on hears that it cannot be pulled."""
+        """Apply new rules and a new endpoint; when the subscription becomes push, waiting pulls are refused."""
         self.subscription.rules, self.endpoint = rules, endpoint
         self._refuse_pulls()
         self._bell.set()
 
     def check_pullable(self) -> None:
-        """Raise Missing or FailedPreconditionError where there is nothing to pull from."""
+        """Raise NotFoundError or FailedPreconditionError where there is nothing to pull from."""
         if (refusal := self._refusal()) is not None:
             raise refusal
 
@@ -107,7 +107,7 @@ class Dispatcher:
         return None
 
     def _refuse_pulls(self) -> None:
-        """Answer whoever waits in vain, each with an exception of its own."""
+        """Refuse every waiting pull, each with an exception of its own."""
         for waiting in list(self._pulls):
             refusal = self._refusal()
             if refusal is not None:
@@ -183,12 +183,12 @@ class Dispatcher:
                 self._answer_pulls(now)
             times = (self.subscription.wake_at(now), self.subscription.outdated_at())
         except Exception:  # a defect of one subscription is not the end of the others
-            log.exception("subscription %s failed, and is looked at again", self.name)
+            log.exception("subscription %s failed, retrying", self.name)
             return now + _DEFECT_PAUSE_SECONDS
         return min((time for time in times if time is not None), default=None)
 
     def _answer_pulls(self, now: float) -> None:
-        """Answer who waits, first come, first served; who has no room left waits on."""
+        """Answer waiting pulls in order of arrival; a stream at its flow-control limit waits on."""
         for _ in range(len(self._pulls)):
             waiting = self._pulls.popleft()
             if waiting.answer.done():
@@ -212,11 +212,11 @@ class Dispatcher:
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._senders.discard(task)
         if not task.cancelled() and (defect := task.exception()) is not None:
-            # What it had in hand expires with its lease and is pushed again.
+            # Its delivery expires with its lease and is pushed again.
             log.error("a push of subscription %s failed", self.name, exc_info=defect)
 
     async def _send(self, delivery: Delivery) -> None:
-        """Push one delivery, and on this way whatever its end makes room for."""
+        """Push one delivery, then the deliveries that its end admits to the push window."""
         following = [delivery]
         while following:
             first, *others = following

@@ -1,7 +1,7 @@
-"""Plain HTTP/1.1 to one address, for pushes alone: POSTs over kept-alive connections, one at a time on each.
+"""Plain HTTP/1.1 client for pushes to one address: POSTs over keep-alive connections, one request at a time on each.
 
-What a general client does for every request (request, response and header objects, a timer each) costs several
-times what the push itself does. Anything but plain HTTP to this machine or to an address in figures is not for it.
+A general client (request, response and header objects, one timer for each request) costs several times the CPU of
+the push itself. Only plain HTTP to localhost or to a numeric address is supported here.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class HttpClient:
     async def post(self, request: bytes, timeout: float) -> int:  # noqa: ASYNC109  one timer serves all requests
         """Send one request, head and body, and give the status of its answer, which is read to its end.
 
-        Raises TimeoutError after `timeout` seconds, and OSError for every other trouble; nothing is sent twice.
+        Raises TimeoutError after `timeout` seconds, and OSError for every other failure; requests are never retried.
         """
         until = self._loop.time() + timeout
         connection = self._idle.pop() if self._idle else await self._connect(min(timeout, CONNECT_SECONDS))
@@ -90,7 +90,7 @@ class HttpClient:
         """Drop every connection; who waits hears a ConnectionError."""
         self._cancel_alarm()
         for each in list(self._open):
-            each.give_up(ConnectionAbortedError("the caller is closed"))
+            each.give_up(ConnectionAbortedError("the client is closed"))
 
     async def _connect(self, seconds: float) -> _HttpConnection:
         self._connecting += 1
@@ -144,7 +144,7 @@ class _HttpConnection(asyncio.Protocol):
 
     __slots__ = (
         "_answer",
-        "_caller",
+        "_client",
         "_framed",
         "_headed",
         "_keeps",
@@ -155,9 +155,9 @@ class _HttpConnection(asyncio.Protocol):
         "until",
     )
 
-    def __init__(self, caller: HttpClient, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, client: HttpClient, loop: asyncio.AbstractEventLoop) -> None:
         self.until = float("inf")
-        self._caller = caller
+        self._client = client
         self._loop = loop
         self._answer: asyncio.Future[int] | None = None
         self._begin()
@@ -173,7 +173,7 @@ class _HttpConnection(asyncio.Protocol):
         self._parser.set_dangerous_leniencies(
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
         )
-        self._caller.opened(self)
+        self._client.opened(self)
 
     def ask(self, request: bytes, until: float) -> asyncio.Future[int]:
         """Send a request; the answer's status, or why there is none."""
@@ -184,21 +184,21 @@ class _HttpConnection(asyncio.Protocol):
         return answer
 
     def leave(self, answer: asyncio.Future[int]) -> None:
-        """Close where nobody waits for this answer any more; it may be another's turn already."""
+        """Close the connection of an abandoned request, unless another request has the connection by now."""
         if self._answer is answer:
-            self.give_up(ConnectionAbortedError("nobody waits for the answer"))
+            self.give_up(ConnectionAbortedError("the request was cancelled"))
 
     def give_up(self, why: OSError) -> None:
         """Close at once; who waits for an answer hears why there is none."""
         answer, self._answer = self._answer, None
         if answer is not None and not answer.done():
             answer.set_exception(why)
-        self._caller.lost(self)
+        self._client.lost(self)
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._answer is None:
-            self.give_up(ConnectionAbortedError("an answer that nobody asked for"))
+            self.give_up(ConnectionAbortedError("an answer without a request"))
             return
         try:
             self._parser.feed_data(data)
@@ -210,9 +210,9 @@ class _HttpConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note whether the answer says where it ends."""
-        told = name.lower()
-        self._framed |= told == b"content-length" or (
-            told == b"transfer-encoding" and b"chunked" in value.lower()
+        header = name.lower()
+        self._framed |= header == b"content-length" or (
+            header == b"transfer-encoding" and b"chunked" in value.lower()
         )
 
     def on_headers_complete(self) -> None:
@@ -244,9 +244,9 @@ class _HttpConnection(asyncio.Protocol):
     def _end(self, status: int) -> None:
         answer, self._answer = self._answer, None
         if self._keeps and not self._transport.is_closing() and not self._transport.get_write_buffer_size():
-            self._caller.freed(self)
+            self._client.freed(self)
         else:
-            self._caller.lost(self)
+            self._client.lost(self)
             self._transport.abort()
         if answer is not None and not answer.done():
             answer.set_result(status)

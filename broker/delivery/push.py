@@ -45,7 +45,7 @@ _PLAIN_HEADERS: Final = frozenset(
 """Headers that mean nothing to HTTP itself. Attributes may be named as any, and are left to aiohttp to send."""
 _SENDER: Final = {"User-Agent": "CloudPubSub-Google", "From": "noreply@google.com"}
 _SENDER_LINES: Final = "".join(f"{name}: {value}\r\n" for name, value in _SENDER.items()).encode()
-_MOST_CALLERS: Final = 100
+_MOST_CLIENTS: Final = 100
 """Addresses that are kept in mind; beyond them, those without a connection are let go."""
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
@@ -53,7 +53,7 @@ _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a push's token names, and for whom it is."""
+    """Service account and audience of a push's token."""
 
     email: str
     audience: str
@@ -67,13 +67,13 @@ class Endpoint:
     subscription: str
     wrapped: bool = True
     write_metadata: bool = False
-    tells_attempt: bool = False
+    with_attempt: bool = False
     timeout: float = 10.0
     identity: Identity | None = None
 
 
 class PushSigner(Protocol):
-    """Whoever signs the tokens of pushes."""
+    """Sign the tokens of pushes."""
 
     def token(self, identity: Identity) -> str:
         """Give a JWT that is good for a while."""
@@ -89,7 +89,7 @@ class Pusher:
     def __init__(self, signer: PushSigner) -> None:
         self._signer = signer
         self._session: aiohttp.ClientSession | None = None
-        self._callers: dict[tuple[str, int], HttpClient] = {}
+        self._clients: dict[tuple[str, int], HttpClient] = {}
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -104,9 +104,9 @@ class Pusher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for each in self._callers.values():
+        for each in self._clients.values():
             each.close()
-        self._callers.clear()
+        self._clients.clear()
         if self._session is not None:
             await self._session.close()
 
@@ -115,31 +115,31 @@ class Pusher:
         if self._session is None:
             raise RuntimeError("the pusher is not open")
         try:
-            headers, told = self._headers(delivery, endpoint), body(delivery, endpoint)
+            headers, payload = self._headers(delivery, endpoint), body(delivery, endpoint)
             to = place(endpoint.url)
             if to is None or not _PLAIN_HEADERS.issuperset(headers):
-                return await self._post(self._session, endpoint, headers, told) in ACKS
-            return await self._caller(to).post(_request(to, headers, told), endpoint.timeout) in ACKS
+                return await self._post(self._session, endpoint, headers, payload) in ACKS
+            return await self._client(to).post(_request(to, headers, payload), endpoint.timeout) in ACKS
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
         except Exception:  # a push that cannot be made has failed like any other, and is tried again
             log.exception("a push to %a failed", endpoint.url)
             return False
 
-    def _caller(self, to: HttpAddress) -> HttpClient:
-        caller = self._callers.get(to.address)
-        if caller is None:
-            if len(self._callers) >= _MOST_CALLERS:
-                self._callers = {address: each for address, each in self._callers.items() if each.in_use}
-            caller = self._callers[to.address] = HttpClient(*to.address)
-        return caller
+    def _client(self, to: HttpAddress) -> HttpClient:
+        client = self._clients.get(to.address)
+        if client is None:
+            if len(self._clients) >= _MOST_CLIENTS:
+                self._clients = {address: each for address, each in self._clients.items() if each.in_use}
+            client = self._clients[to.address] = HttpClient(*to.address)
+        return client
 
     async def _post(
-        self, session: aiohttp.ClientSession, endpoint: Endpoint, headers: dict[str, str], told: bytes
+        self, session: aiohttp.ClientSession, endpoint: Endpoint, headers: dict[str, str], payload: bytes
     ) -> int:
         async with session.post(
             URL(endpoint.url, encoded=True),
-            data=told,
+            data=payload,
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=endpoint.timeout, sock_connect=CONNECT_SECONDS),
             allow_redirects=False,
@@ -158,10 +158,16 @@ class Pusher:
         return headers
 
 
-def _request(to: HttpAddress, headers: dict[str, str], told: bytes) -> bytes:
+def _request(to: HttpAddress, headers: dict[str, str], payload: bytes) -> bytes:
     """Write a request for the short way: the same headers as aiohttp's client sends."""
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    return b"%b%b%bContent-Length: %d\r\n\r\n%b" % (to.start, _SENDER_LINES, lines.encode(), len(told), told)
+    return b"%b%b%bContent-Length: %d\r\n\r\n%b" % (
+        to.start,
+        _SENDER_LINES,
+        lines.encode(),
+        len(payload),
+        payload,
+    )
 
 
 def body(delivery: Delivery, endpoint: Endpoint) -> bytes:
@@ -176,7 +182,7 @@ def _wrapped(delivery: Delivery, endpoint: Endpoint) -> bytes:
     data = binascii.b2a_base64(message.data, newline=False).decode("ascii")
     attributes = f',"attributes":{_json(dict(message.attributes))}' if message.attributes else ""
     key = f',"orderingKey":{_json(message.ordering_key)}' if message.ordering_key else ""
-    attempt = f',"deliveryAttempt":{delivery.attempt}' if endpoint.tells_attempt else ""
+    attempt = f',"deliveryAttempt":{delivery.attempt}' if endpoint.with_attempt else ""
     return (
         f'{{"message":{{"data":"{data}","messageId":"{message.message_id}","message_id":"{message.message_id}"'
         f',"publishTime":"{published}","publish_time":"{published}"{attributes}{key}}}'
@@ -228,7 +234,7 @@ _OURS: Final = frozenset(
         "upgrade",
     }
 )
-"""What says how this one request travels: as an attribute it would break it, or have it wait in vain."""
+"""Headers that frame or route the request itself: attributes of these names would break it or stall it."""
 _METADATA: Final = "x-goog-pubsub-"
 
 

@@ -8,13 +8,13 @@ from typing import Final
 SHORTEST_SECONDS: Final = 0.1
 LONGEST_SECONDS: Final = 60.0
 _RELIEF: Final = 0.8
-"""What an ack leaves of the delay: the other four of five acks undo the doubling of one nack."""
+"""Factor of the delay after each ack: about three acks undo the doubling of one nack."""
 
 
 class PushBackoff:
     """Hold back every push of a subscription after a nack or an expired deadline: 100 ms to 60 s, doubling.
 
-    Failures of pushes that were sent before the last rise belong to the same trouble and do not add to it.
+    Failures of pushes that were sent before the last rise count once and do not raise it further.
     """
 
     __slots__ = ("_raised_at", "delay", "until")

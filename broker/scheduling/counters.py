@@ -1,4 +1,4 @@
-"""What one subscription did so far, and how it stands."""
+"""Totals and current state of one subscription."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The deliveries under way: who has which message, and until when."""
+"""Deliveries in flight: the reader of each message and its deadline."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class Leases:
         if held.holder is not None:
             held.holder.messages -= 1
             held.holder.bytes -= held.message.size
-        if held.lane is not None:
-            held.lane.in_flight -= 1
+        if held.key_queue is not None:
+            held.key_queue.in_flight -= 1
         return held
 
     def expire(self, now: float) -> HeldMessage | None:

@@ -1,4 +1,4 @@
-"""What goes through the broker: a draft becomes a message, a message becomes deliveries."""
+"""Messages of the broker: a draft becomes a stored message, a stored message becomes deliveries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MessageDraft:
-    """What a publisher hands in."""
+    """A message as the publisher sent it."""
 
     data: bytes = b""
     attributes: Mapping[str, str] | None = None

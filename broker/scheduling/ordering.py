@@ -1,4 +1,4 @@
-"""A message on its way through one subscription, and the lane that keeps the messages of a key in order."""
+"""Messages held by one subscription, and the queue that keeps the messages of an ordering key in order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Holder:
     bytes: int = 0
     ready: list[tuple[int, int, HeldMessage]] = field(default_factory=list, repr=False)
 
-    def has_room(self) -> bool:
+    def has_capacity(self) -> bool:
         """Whether the next message may go out: the bound on bytes is overstepped by at most one message."""
         return (not self.max_messages or self.messages < self.max_messages) and (
             not self.max_bytes or self.bytes < self.max_bytes
@@ -41,7 +41,7 @@ class HeldMessage:
     rank: int
     offered_at: float
     not_before: float
-    lane: OrderingQueue | None = None
+    key_queue: OrderingQueue | None = None
     attempts: int = 0
     entry: int = 0
     """Number of its valid entry in the queues; 0: it has none."""
@@ -101,6 +101,6 @@ class OrderingQueue:
         self.held.remove(held)
 
     def clear(self) -> None:
-        """Let go of every message; a lane and its messages hold each other, and would wait for the collector."""
+        """Drop every message; the queue and its messages are a reference cycle, which only the collector would free."""
         self.held.clear()
         self.queued = self.reader = None

@@ -1,4 +1,4 @@
-"""How many pushes of one subscription may be under way at once.
+"""Push window: the number of pushes that one subscription may have in flight.
 
 Google documents the shape (a slow start from a small number, exponential growth on success, shrinking on
 failure, linear growth beyond 3,000 while more than 99 % are acked within a mean of one second) and not the
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 START: Final = 5.0
-FLOOR: Final = 1.0
+SMALLEST: Final = 1.0
 CAP: Final = 3_000.0
 """Where exponential growth ends, and what a window beyond it falls back to."""
 LINEAR_STEP: Final = 100.0
@@ -63,8 +63,8 @@ class PushWindow:
             self._size = min(self._most, self._size + LINEAR_STEP / self._size)
 
     def failed(self, sent_at: float, now: float) -> None:
-        """Note a failure; those sent before the last shrinking belong to the same trouble."""
+        """Note a failure; failures of pushes sent before the last shrinking count once."""
         self._share -= self._share * _MEMORY
         if sent_at >= self._shrunk_at:
-            self._size = max(FLOOR, min(CAP, self._size / 2))
+            self._size = max(SMALLEST, min(CAP, self._size / 2))
             self._shrunk_at = now

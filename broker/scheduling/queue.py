@@ -21,10 +21,10 @@ class MessageQueue:
         self._waiting: list[tuple[float, int, HeldMessage]] = []
 
     def put(self, held: HeldMessage, now: float) -> None:
-        """Queue a message for when it is due; one of a key becomes its lane's queued one."""
+        """Queue a message for when it is due; a message of a key becomes the queued one of its key."""
         held.entry = next(self._entries)
-        if held.lane is not None:
-            held.lane.queued = held
+        if held.key_queue is not None:
+            held.key_queue.queued = held
         if held.not_before <= now:
             self._make_ready(held)
         else:
@@ -33,8 +33,8 @@ class MessageQueue:
     def cancel(self, held: HeldMessage) -> None:
         """Take a message out, wherever it waits."""
         held.entry = 0
-        if held.lane is not None and held.lane.queued is held:
-            held.lane.queued = None
+        if held.key_queue is not None and held.key_queue.queued is held:
+            held.key_queue.queued = None
 
     def promote(self, now: float) -> None:
         """Make ready what is due."""
@@ -59,7 +59,7 @@ class MessageQueue:
         return self._waiting[0][0] if self._waiting else None
 
     def _make_ready(self, held: HeldMessage) -> None:
-        reader = held.lane.reader if held.lane is not None else None
+        reader = held.key_queue.reader if held.key_queue is not None else None
         heappush(self._ready if reader is None else reader.ready, (held.rank, held.entry, held))
 
 

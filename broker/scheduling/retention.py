@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Retention:
     """Keep the held messages in view; O(1) each, which a plain dictionary is not once its first ones were removed.
 
-    No message is older than `since`, in seconds of the caller's clock: until that one is outdated, nobody looks.
+    No message is older than `since`, in seconds of the caller's clock: until that one is outdated, no check is needed.
     """
 
     __slots__ = ("_held", "since")

@@ -1,4 +1,4 @@
-"""What one subscription promises, as its scheduler needs it."""
+"""Scheduling rules of one subscription."""
 
 from __future__ import annotations
 

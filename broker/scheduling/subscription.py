@@ -1,6 +1,6 @@
 """One subscription as a pure state machine: which message goes out now, and when to look again.
 
-No clock, no I/O: every method is told `now` in seconds of any clock that never goes back.
+No clock, no I/O: every method takes `now` in seconds of any clock that never goes back.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Subscription:
     """Hold every message until it is acked; hand out what the rules, the window and the backoff allow.
 
     `most_pushes` bounds the push window beyond production's rules (None: no such bound).
-    `bury(message, attempts, now)` takes a message to its dead-letter topic and says whether it could.
+    `dead_letter(message, attempts, now)` takes a message to its dead-letter topic and says whether it could.
     `changed()` is called when there may be something new to take or an earlier time to wake at.
     """
 
@@ -39,7 +39,7 @@ class Subscription:
         faults: DeliveryFaults | None = None,
         most_pushes: int | None = None,
         serial: Iterator[int] | None = None,
-        bury: Callable[[StoredMessage, int, float], bool] = lambda *_: False,
+        dead_letter: Callable[[StoredMessage, int, float], bool] = lambda *_: False,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.rules = rules
@@ -47,13 +47,13 @@ class Subscription:
         self.window = PushWindow(most_pushes)
         self.backoff = PushBackoff()
         self._faults = faults or DeliveryFaults(FaultShares())
-        self._bury = bury
+        self._dead_letter = dead_letter
         self._counters = Counters()
         self._ranks = count(1)
         self._live = 0
         self._queue = MessageQueue()
         self._leases = Leases(serial or count(1))
-        self._lanes: dict[str, OrderingQueue] = {}
+        self._key_queues: dict[str, OrderingQueue] = {}
         self._retention = Retention()
 
     @property
@@ -69,17 +69,17 @@ class Subscription:
     def offer(self, message: StoredMessage, now: float) -> None:
         """Take a newly published message in."""
         key = message.ordering_key
-        lane = self._lanes.setdefault(key, OrderingQueue(key)) if self.rules.ordered and key else None
+        queue = self._key_queues.setdefault(key, OrderingQueue(key)) if self.rules.ordered and key else None
         self._counters.published += 1
-        for delay in self._faults.delays(ordered=lane is not None):
-            held = HeldMessage(message, next(self._ranks), now, now + delay, lane)
+        for delay in self._faults.delays(ordered=queue is not None):
+            held = HeldMessage(message, next(self._ranks), now, now + delay, queue)
             self._live += 1
             self._retention.add(held)
-            if lane is None:
+            if queue is None:
                 self._put(held, now)
             else:
-                lane.held.append(held)
-                self._advance(lane, now)
+                queue.held.append(held)
+                self._advance(queue, now)
 
     def take(
         self,
@@ -98,13 +98,13 @@ class Subscription:
         """
         self.tick(now)
         reader = holder or (Holder() if self.rules.ordered and not self.rules.push else None)
-        room = self._room(now) if limit is None else min(limit, self._room(now))
+        capacity = self._capacity(now) if limit is None else min(limit, self._capacity(now))
         lasting = deadline or self.rules.ack_deadline
         taken: list[Delivery] = []
         size = 0
         while (
-            len(taken) < room
-            and (holder is None or holder.has_room())
+            len(taken) < capacity
+            and (holder is None or holder.has_capacity())
             and (held := self._queue.peek(reader)) is not None
         ):
             if max_bytes:
@@ -173,14 +173,14 @@ class Subscription:
         return min((time for time in times if time is not None), default=None)
 
     def outdated_at(self) -> float | None:
-        """When to tick at the latest, so that what nobody takes is not kept beyond its retention; None: never."""
+        """When to tick at the latest, so that messages without a reader are dropped at their retention; None: never."""
         return self._retention.since + self.rules.retention if self._live else None
 
     def close(self) -> None:
         """Let go of every message at once; what a reader still does with one finds it ended."""
-        for lane in self._lanes.values():
-            lane.clear()
-        self._lanes.clear()
+        for queue in self._key_queues.values():
+            queue.clear()
+        self._key_queues.clear()
         self._queue = MessageQueue()
         self._leases = Leases(count(1))
         self._retention = Retention()
@@ -195,7 +195,7 @@ class Subscription:
             backoff_seconds=self.backoff.delay if self.rules.push else None,
         )
 
-    def _room(self, now: float) -> int:
+    def _capacity(self, now: float) -> int:
         if not self.rules.push:
             return self._live
         return 0 if now < self.backoff.until else self.window.size - len(self._leases)
@@ -204,15 +204,15 @@ class Subscription:
         self._queue.put(held, now)
         self.changed()
 
-    def _advance(self, lane: OrderingQueue, now: float) -> None:
-        """Queue the lane's next message, if it is its turn; push sends one message of a key at a time."""
-        if not lane.in_flight and (lane.lost or lane.reader is not None):
-            lane.lost = False
-            lane.reader = None
-            if lane.queued is not None:
-                # It may wait where only the reader looks to whom the lane was bound until now.
-                self._put(lane.queued, now)
-        held = lane.next(one_at_a_time=self.rules.push)
+    def _advance(self, queue: OrderingQueue, now: float) -> None:
+        """Queue the key's next message, if it is its turn; push sends one message of a key at a time."""
+        if not queue.in_flight and (queue.lost or queue.reader is not None):
+            queue.lost = False
+            queue.reader = None
+            if queue.queued is not None:
+                # Its entry may lie in the heap of the reader that had the key until now, which no other reader checks.
+                self._put(queue.queued, now)
+        held = queue.next(one_at_a_time=self.rules.push)
         if held is not None:
             self._put(held, now)
 
@@ -221,7 +221,7 @@ class Subscription:
         self._counters.dropped += 1
         self._leases.end(held.ack_id)
         self._queue.cancel(held)
-        # Its entry goes as well: nobody else may ever look there.
+        # Its queue entry goes as well: no later call may ever check that heap.
         self._queue.peek()
         self._remove(held, now)
 
@@ -233,11 +233,11 @@ class Subscription:
         held.sent_at = now
         self._counters.delivered += 1
         ack_id = self._leases.open(held, expires_at, holder)
-        if held.lane is not None:
-            held.lane.sent += 1
-            held.lane.in_flight += 1
-            held.lane.reader = reader
-            self._advance(held.lane, now)
+        if held.key_queue is not None:
+            held.key_queue.sent += 1
+            held.key_queue.in_flight += 1
+            held.key_queue.reader = reader
+            self._advance(held.key_queue, now)
         return Delivery(ack_id, held.message, held.attempts)
 
     def _fail(self, held: HeldMessage, now: float) -> None:
@@ -246,7 +246,11 @@ class Subscription:
             self.window.failed(held.sent_at, now)
             self.backoff.failed(held.sent_at, now)
         dead = self.rules.dead_letter
-        if dead and held.attempts >= dead.max_attempts and self._bury(held.message, held.attempts, now):
+        if (
+            dead
+            and held.attempts >= dead.max_attempts
+            and self._dead_letter(held.message, held.attempts, now)
+        ):
             self._counters.dead_lettered += 1
             self._remove(held, now)
         else:
@@ -257,41 +261,41 @@ class Subscription:
     def _requeue(self, held: HeldMessage, due: float, now: float) -> None:
         """Send again at `due`; with a key, all that went out after it as well, once all before it has ended."""
         held.not_before = due
-        if held.lane is None:
+        if held.key_queue is None:
             self._put(held, now)
         else:
-            self._rewind(held.lane, held)
-            held.lane.lost = True
-            self._advance(held.lane, now)
+            self._rewind(held.key_queue, held)
+            held.key_queue.lost = True
+            self._advance(held.key_queue, now)
 
-    def _rewind(self, lane: OrderingQueue, first: HeldMessage) -> None:
-        for later in lane.rewind(first):
+    def _rewind(self, queue: OrderingQueue, first: HeldMessage) -> None:
+        for later in queue.rewind(first):
             self._leases.end(later.ack_id)
             self._live += later.acked
             later.acked = False
-        if lane.queued is not None:
-            self._queue.cancel(lane.queued)
+        if queue.queued is not None:
+            self._queue.cancel(queue.queued)
 
     def _finish(self, held: HeldMessage, now: float) -> None:
         """Forget an acked message; one of a key waits for those before it."""
         self._live -= 1
-        if held.lane is None:
+        if held.key_queue is None:
             self._retention.remove(held)
         else:
             held.acked = True
-            self._settle(held.lane, now)
+            self._settle(held.key_queue, now)
 
     def _remove(self, held: HeldMessage, now: float) -> None:
         self._live -= 1
         self._retention.remove(held)
-        if held.lane is not None:
-            held.lane.remove(held)
-            self._settle(held.lane, now)
+        if held.key_queue is not None:
+            held.key_queue.remove(held)
+            self._settle(held.key_queue, now)
 
-    def _settle(self, lane: OrderingQueue, now: float) -> None:
+    def _settle(self, queue: OrderingQueue, now: float) -> None:
         """Let go of what is acked, and send on what follows."""
-        for held in lane.settle():
+        for held in queue.settle():
             self._retention.remove(held)
-        self._advance(lane, now)
-        if not lane.held:
-            del self._lanes[lane.key]
+        self._advance(queue, now)
+        if not queue.held:
+            del self._key_queues[queue.key]

@@ -50,18 +50,20 @@ class TopicRouter:
     def subscribe(self, name: str, topic: str, rules: Rules) -> Subscription:
         """Attach a new subscription to a topic; raises KeyError where there is no such topic."""
 
-        def bury(message: StoredMessage, attempts: int, now: float) -> bool:
-            # It holds this function; were it held in turn, only the garbage collector would free it.
-            burying = itself()
-            dead = burying.rules.dead_letter if burying is not None else None
-            return dead is not None and self._bury(name, dead.topic, message, attempts=attempts, now=now)
+        def dead_letter(message: StoredMessage, attempts: int, now: float) -> bool:
+            # The subscription holds this function; a strong reference back would leave it to the garbage collector.
+            source_subscription = itself()
+            dead = source_subscription.rules.dead_letter if source_subscription is not None else None
+            return dead is not None and self._dead_letter(
+                name, dead.topic, message, attempts=attempts, now=now
+            )
 
         subscription = Subscription(
             rules,
             faults=DeliveryFaults(self._faults, name),
             serial=self._ack_ids,
             most_pushes=self._most_pushes,
-            bury=bury,
+            dead_letter=dead_letter,
         )
         itself = ref(subscription)
         self._topics[topic][name] = subscription
@@ -88,7 +90,9 @@ class TopicRouter:
                 subscription.offer(message, now)
         return ids
 
-    def _bury(self, source: str, topic: str, message: StoredMessage, *, attempts: int, now: float) -> bool:
+    def _dead_letter(
+        self, source: str, topic: str, message: StoredMessage, *, attempts: int, now: float
+    ) -> bool:
         """Publish a dead message with where it came from; False where its topic is gone."""
         if topic not in self._topics:
             return False

@@ -23,7 +23,7 @@ _NAME: Final = re.compile(
 
 
 def check_name(name: str, collection: str) -> None:
-    """Raise Invalid unless `name` is projects/P/`collection`/ID with an ID that Google allows."""
+    """Raise InvalidArgumentError unless `name` is projects/P/`collection`/ID with an ID that Google allows."""
     match = _NAME.fullmatch(name)
     if match is None or match[1] != collection:
         raise InvalidArgumentError(
@@ -33,7 +33,7 @@ def check_name(name: str, collection: str) -> None:
 
 
 def check_drafts(drafts: Sequence[MessageDraft]) -> None:
-    """Raise Invalid with every reason why production would refuse this publish request; texts are Unicode already."""
+    """Raise InvalidArgumentError with every reason why production would refuse this publish request; texts are Unicode already."""
     wrong = []
     if not drafts:
         wrong.append("The request has no messages.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
 
 _OWN_SITES: Final = (None, "same-origin", "none")
-"""What browsers say of requests that no other origin made; other clients say nothing."""
+"""Values of Sec-Fetch-Site that no other origin causes; clients other than browsers send none."""
 
 
 def no_browsers(listening: str) -> Middleware:

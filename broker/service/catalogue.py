@@ -36,15 +36,15 @@ _MUTABLE_TOPIC: Final = frozenset({"labels"})
 
 
 class Catalogue:
-    """Hold the resources, keep the exchange in step with them, and a feed for every subscription."""
+    """Hold the resources, keep the topic router in step with them, and a dispatcher for every subscription."""
 
-    def __init__(self, exchange: TopicRouter, *, pusher: Pusher, clock: Callable[[], float]) -> None:
+    def __init__(self, router: TopicRouter, *, pusher: Pusher, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self._exchange = exchange
+        self._router = router
         self._pusher = pusher
         self._topics: dict[str, Proto] = {}
         self._subscriptions: dict[str, Proto] = {}
-        self._feeds: dict[str, Dispatcher] = {}
+        self._dispatchers: dict[str, Dispatcher] = {}
 
     def create_topic(self, topic: Proto) -> Proto:
         """Create a topic."""
@@ -53,7 +53,7 @@ class Catalogue:
             raise AlreadyExistsError(f"Topic already exists (resource={topic.name}).")
         stored = proto.Topic(name=topic.name, labels=topic.labels, state=proto.Topic.ACTIVE)
         self._topics[topic.name] = stored
-        self._exchange.add_topic(topic.name)
+        self._router.add_topic(topic.name)
         return stored
 
     def topic(self, name: str) -> Proto:
@@ -77,22 +77,22 @@ class Catalogue:
     def delete_topic(self, name: str) -> None:
         """Delete a topic; its subscriptions live on without one."""
         self.topic(name)
-        for subscription in self._exchange.subscriptions(name):
+        for subscription in self._router.subscriptions(name):
             self._subscriptions[subscription].topic = resources.DELETED_TOPIC
-        self._exchange.remove_topic(name)
+        self._router.remove_topic(name)
         del self._topics[name]
 
     def topic_subscriptions(self, topic: str) -> list[str]:
         """Name the subscriptions of a topic."""
-        return self._exchange.subscriptions(self.topic(topic).name)
+        return self._router.subscriptions(self.topic(topic).name)
 
     def publish(self, topic: str, drafts: Sequence[MessageDraft]) -> list[str]:
         """Publish within production's limits; gives the message ids."""
         check_drafts(drafts)
-        return self._exchange.publish(self.topic(topic).name, drafts, self.clock())
+        return self._router.publish(self.topic(topic).name, drafts, self.clock())
 
     def create_subscription(self, subscription: Proto) -> Proto:
-        """Create a subscription and begin to feed it."""
+        """Create a subscription and start its dispatcher."""
         check_name(subscription.name, "subscriptions")
         if subscription.name in self._subscriptions:
             raise AlreadyExistsError(f"Subscription already exists (resource={subscription.name}).")
@@ -103,10 +103,12 @@ class Catalogue:
         rules, endpoint = resources.rules(stored), resources.endpoint(stored)
         if rules.dead_letter:
             self.topic(rules.dead_letter.topic)
-        machine = self._exchange.subscribe(stored.name, stored.topic, rules)
-        feed = Dispatcher(stored.name, machine, endpoint=endpoint, pusher=self._pusher, clock=self.clock)
-        feed.start()
-        self._subscriptions[stored.name], self._feeds[stored.name] = stored, feed
+        machine = self._router.subscribe(stored.name, stored.topic, rules)
+        dispatcher = Dispatcher(
+            stored.name, machine, endpoint=endpoint, pusher=self._pusher, clock=self.clock
+        )
+        dispatcher.start()
+        self._subscriptions[stored.name], self._dispatchers[stored.name] = stored, dispatcher
         return stored
 
     def subscription(self, name: str) -> Proto:
@@ -138,17 +140,19 @@ class Catalogue:
         await self._remove(self.subscription(name)).close()
 
     def _remove(self, subscription: Proto) -> Dispatcher:
-        self._exchange.unsubscribe(subscription.name, subscription.topic)
+        self._router.unsubscribe(subscription.name, subscription.topic)
         del self._subscriptions[subscription.name]
-        return self._feeds.pop(subscription.name)
+        return self._dispatchers.pop(subscription.name)
 
-    def feed(self, name: str) -> Dispatcher:
-        """Find the feed of a subscription."""
-        return self._feeds[self.subscription(name).name]
+    def dispatcher(self, name: str) -> Dispatcher:
+        """Find the dispatcher of a subscription."""
+        return self._dispatchers[self.subscription(name).name]
 
     def standings(self) -> dict[str, SubscriptionStats]:
         """Say how every subscription stands."""
-        return {name: feed.subscription.standing() for name, feed in sorted(self._feeds.items())}
+        return {
+            name: dispatcher.subscription.standing() for name, dispatcher in sorted(self._dispatchers.items())
+        }
 
     def unacknowledged(self) -> dict[str, int]:
         """Count the messages that each subscription holds, where it holds any."""
@@ -157,17 +161,17 @@ class Catalogue:
 
     async def reset(self) -> None:
         """Forget everything."""
-        feeds = [self._remove(subscription) for subscription in list(self._subscriptions.values())]
+        dispatchers = [self._remove(subscription) for subscription in list(self._subscriptions.values())]
         for name in list(self._topics):
             self.delete_topic(name)
-        await asyncio.gather(*(feed.close() for feed in feeds))
+        await asyncio.gather(*(dispatcher.close() for dispatcher in dispatchers))
 
     def _change(self, changed: Proto) -> Proto:
         resources.complete(changed)
         rules, endpoint = resources.rules(changed), resources.endpoint(changed)
         if rules.dead_letter:
             self.topic(rules.dead_letter.topic)
-        self._feeds[changed.name].turn(rules, endpoint)
+        self._dispatchers[changed.name].turn(rules, endpoint)
         self._subscriptions[changed.name] = changed
         return changed
 

@@ -110,7 +110,7 @@ class GrpcApi(grpc.GenericRpcHandler):
             (
                 "Subscriber/Acknowledge",
                 _unary(
-                    lambda request: catalogue.feed(request.subscription).acknowledge(request.ack_ids),
+                    lambda request: catalogue.dispatcher(request.subscription).acknowledge(request.ack_ids),
                     proto.AcknowledgeRequest,
                 ),
             ),

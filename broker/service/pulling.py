@@ -29,19 +29,19 @@ async def pull(catalogue: Catalogue, request: Proto) -> Proto:
     """Answer one unary pull."""
     if request.max_messages < 1:
         raise InvalidArgumentError(f"max_messages is {request.max_messages}, needed is 1 or more.")
-    feed = _pullable(catalogue, request.subscription)
+    dispatcher = _pullable(catalogue, request.subscription)
     order = PullRequest(min(request.max_messages, MAX_PULL_MESSAGES))
     deliveries = (
-        feed.pull_now(order)
+        dispatcher.pull_now(order)
         if request.return_immediately
-        else await feed.pull(order, timeout=PULL_WAIT_SECONDS)
+        else await dispatcher.pull(order, timeout=PULL_WAIT_SECONDS)
     )
-    return proto.PullResponse(received_messages=received(feed, deliveries))
+    return proto.PullResponse(received_messages=received(dispatcher, deliveries))
 
 
 def modify_ack_deadline(catalogue: Catalogue, request: Proto) -> None:
     """Extend or fail deliveries."""
-    _extend(catalogue.feed(request.subscription), request.ack_ids, request.ack_deadline_seconds)
+    _extend(catalogue.dispatcher(request.subscription), request.ack_ids, request.ack_deadline_seconds)
 
 
 async def stream(
@@ -49,20 +49,20 @@ async def stream(
 ) -> None:
     """Answer one StreamingPull until the client closes it.
 
-    Raises Missing when the subscription goes, WrongState when it is turned to push.
+    Raises NotFoundError when the subscription is deleted, FailedPreconditionError when it is turned to push.
     """
     first = await anext(requests, None)
     if first is None:
         return
-    feed = _pullable(catalogue, first.subscription)
+    dispatcher = _pullable(catalogue, first.subscription)
     seconds = first.stream_ack_deadline_seconds
     if not _SHORTEST_STREAM_DEADLINE <= seconds <= _LONGEST_DEADLINE:
         raise InvalidArgumentError(f"stream_ack_deadline_seconds is {seconds}, needed is 10 to 600.")
     holder = Holder(max(0, first.max_outstanding_messages), max(0, first.max_outstanding_bytes))
-    _apply(feed, first)
-    reader = asyncio.create_task(_read(feed, requests), name=f"stream acks {feed.name}")
+    _apply(dispatcher, first)
+    reader = asyncio.create_task(_read(dispatcher, requests), name=f"stream acks {dispatcher.name}")
     order = PullRequest(MAX_PULL_MESSAGES, holder, float(seconds))
-    writer = asyncio.create_task(_write(feed, order, write), name=f"stream {feed.name}")
+    writer = asyncio.create_task(_write(dispatcher, order, write), name=f"stream {dispatcher.name}")
     await _first_of(reader, writer)
 
 
@@ -78,54 +78,56 @@ async def _first_of(*tasks: asyncio.Task[None]) -> None:
         task.result()
 
 
-async def _read(feed: Dispatcher, requests: AsyncIterator[Proto]) -> None:
+async def _read(dispatcher: Dispatcher, requests: AsyncIterator[Proto]) -> None:
     async for request in requests:
         if request.subscription:
             raise InvalidArgumentError("Only the first request of a stream names the subscription.")
-        _apply(feed, request)
+        _apply(dispatcher, request)
 
 
-def _apply(feed: Dispatcher, request: Proto) -> None:
+def _apply(dispatcher: Dispatcher, request: Proto) -> None:
     if len(request.modify_deadline_ack_ids) != len(request.modify_deadline_seconds):
         raise InvalidArgumentError("modify_deadline_ack_ids and modify_deadline_seconds differ in length.")
-    feed.acknowledge(request.ack_ids)
+    dispatcher.acknowledge(request.ack_ids)
     for ack_id, seconds in zip(request.modify_deadline_ack_ids, request.modify_deadline_seconds, strict=True):
-        _extend(feed, [ack_id], seconds)
+        _extend(dispatcher, [ack_id], seconds)
 
 
-async def _write(feed: Dispatcher, order: PullRequest, write: Callable[[Proto], Awaitable[None]]) -> None:
+async def _write(
+    dispatcher: Dispatcher, order: PullRequest, write: Callable[[Proto], Awaitable[None]]
+) -> None:
     properties = proto.StreamingPullResponse.SubscriptionProperties(
-        message_ordering_enabled=feed.subscription.rules.ordered
+        message_ordering_enabled=dispatcher.subscription.rules.ordered
     )
     while True:
-        deliveries = await feed.pull(order, timeout=None)
+        deliveries = await dispatcher.pull(order, timeout=None)
         await write(
             proto.StreamingPullResponse(
-                received_messages=received(feed, deliveries), subscription_properties=properties
+                received_messages=received(dispatcher, deliveries), subscription_properties=properties
             )
         )
 
 
-def _extend(feed: Dispatcher, ack_ids: list[str], seconds: int) -> None:
+def _extend(dispatcher: Dispatcher, ack_ids: list[str], seconds: int) -> None:
     if not 0 <= seconds <= _LONGEST_DEADLINE:
         raise InvalidArgumentError(f"ack_deadline_seconds is {seconds}, needed is 0 to 600.")
-    feed.extend(ack_ids, seconds)
+    dispatcher.extend(ack_ids, seconds)
 
 
 def _pullable(catalogue: Catalogue, name: str) -> Dispatcher:
-    feed = catalogue.feed(name)
-    feed.check_pullable()
-    return feed
+    dispatcher = catalogue.dispatcher(name)
+    dispatcher.check_pullable()
+    return dispatcher
 
 
-def received(feed: Dispatcher, deliveries: list[Delivery]) -> list[Proto]:
+def received(dispatcher: Dispatcher, deliveries: list[Delivery]) -> list[Proto]:
     """Write deliveries as ReceivedMessage; the attempt only where there is a dead-letter policy."""
-    tells_attempt = feed.subscription.rules.dead_letter is not None
+    with_attempt = dispatcher.subscription.rules.dead_letter is not None
     return [
         proto.ReceivedMessage(
             ack_id=delivery.ack_id,
             message=_message(delivery),
-            delivery_attempt=delivery.attempt if tells_attempt else 0,
+            delivery_attempt=delivery.attempt if with_attempt else 0,
         )
         for delivery in deliveries
     ]

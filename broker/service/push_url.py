@@ -15,7 +15,7 @@ _SHOWN: Final = 100
 
 
 class PushUrlError(ValueError):
-    """A URL that nothing can be posted to; the sentence says why, for whoever wrote it."""
+    """A URL that cannot be posted to; the sentence gives the reason to its author."""
 
 
 def check_push_url(url: str) -> None:

@@ -1,4 +1,4 @@
-"""What a topic or subscription asks for: honoured or refused, never ignored."""
+"""Fields of topics and subscriptions: honoured or refused, never ignored."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def endpoint(subscription: Proto) -> Endpoint | None:
         subscription=subscription.name,
         wrapped=not push.HasField("no_wrapper"),
         write_metadata=push.no_wrapper.write_metadata,
-        tells_attempt=subscription.HasField("dead_letter_policy"),
+        with_attempt=subscription.HasField("dead_letter_policy"),
         timeout=float(subscription.ack_deadline_seconds),
         identity=Identity(email=token.service_account_email, audience=token.audience or push.push_endpoint)
         if push.HasField("oidc_token")

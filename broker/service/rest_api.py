@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 _MAX_MAX_REQUEST_BYTES: Final = 2 * MAX_PUBLISH_BYTES
-"""The largest publish request in base64, and room to refuse a larger one in Google's words."""
+"""The largest publish request in base64, doubled so that a slightly larger one gets Google's own refusal."""
 _TOPIC: Final = "/v1/{topic:projects/[^/]+/topics/[^/:]+}"
 _SUBSCRIPTION: Final = "/v1/{subscription:projects/[^/]+/subscriptions/[^/:]+}"
 _PAGE_SIZE: Final = re.compile(r"[0-9]{1,9}")
@@ -154,7 +154,7 @@ class RestApi:
 
     async def _acknowledge(self, request: web.Request) -> web.Response:
         asked = await _subscription_request(request, proto.AcknowledgeRequest())
-        self._catalogue.feed(asked.subscription).acknowledge(asked.ack_ids)
+        self._catalogue.dispatcher(asked.subscription).acknowledge(asked.ack_ids)
         return web.json_response({})
 
     async def _modify_ack_deadline(self, request: web.Request) -> web.Response:

@@ -22,7 +22,7 @@ COMMAND = [sys.executable, "-m", "rookery.broker"]
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_starts_says_where_and_ends_cleanly(tmp_path: Path, ending: signal.Signals) -> None:
-    """It says in one line where it listens and that it forgets, and a signal ends it with 0, whoever still talks to it."""
+    """It says in one line where it listens and that it forgets, and a signal ends it with 0, clients connected or not."""
     ready = tmp_path / "ready"
     with subprocess.Popen(
         [*COMMAND, "--port", "0", "--ready-file", ready], stderr=subprocess.PIPE, text=True
@@ -31,7 +31,7 @@ def test_starts_says_where_and_ends_cleanly(tmp_path: Path, ending: signal.Signa
             assert process.stderr is not None
             line = process.stderr.readline()
             while not ready.exists():
-                time.sleep(0.01)  # a file tells nobody that it is there
+                time.sleep(0.01)  # a file sends no event when it appears
             address = ready.read_text()
             assert address in line
             assert "memory" in line
@@ -59,7 +59,7 @@ def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
             assert process.stderr is not None
             process.stderr.readline()
             while not ready.exists():
-                time.sleep(0.01)  # a file tells nobody that it is there
+                time.sleep(0.01)  # a file sends no event when it appears
             yield process, f"http://{ready.read_text()}"
         finally:
             process.kill()
@@ -71,7 +71,7 @@ def publish(door: str, topic: str, count: int) -> None:
 
 
 def test_a_signal_says_what_goes_with_the_broker(tmp_path: Path) -> None:
-    """The last line counts the messages that nobody acknowledged, pulled or not, and names their subscriptions."""
+    """The last line counts the unacknowledged messages, pulled or not, and names their subscriptions."""
     with running(tmp_path) as (process, door):
         requests.put(f"{door}/v1/projects/p/topics/work", json={}, timeout=5).raise_for_status()
         for name in ("one", "two", "three"):
@@ -125,7 +125,7 @@ def test_port_in_use_is_one_line() -> None:
     assert "in use" in ended.stderr
 
 
-def test_every_bad_fault_is_told() -> None:
+def test_every_invalid_fault_is_reported() -> None:
     """Shares that make no sense are refused, all at once, with exit code 2."""
     options = ["--duplicate", "2", "--lost-ack", "1", "--delay", "-1"]
     ended = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=20, check=False)

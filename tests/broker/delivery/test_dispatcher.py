@@ -95,7 +95,7 @@ async def test_unwrapped_body_is_the_payload(
     assert "broken" not in headers
 
 
-async def test_unwrapped_without_metadata_tells_nothing(
+async def test_unwrapped_without_metadata_has_no_headers_of_the_message(
     rest: aiohttp.ClientSession, endpoint: RecordingEndpoint
 ) -> None:
     """Without write_metadata neither metadata nor attributes travel."""
@@ -120,7 +120,7 @@ async def test_ack_codes(rest: aiohttp.ClientSession, status: int) -> None:
 
 @pytest.mark.parametrize("status", [203, 206, 301, 400, 404, 429, 500, 503])
 async def test_all_other_codes_nack(rest: aiohttp.ClientSession, status: int) -> None:
-    """Any other code is a nack: the same message comes again after the push backoff of 100 ms."""
+    """Any other code is a nack: the message is redelivered after the push backoff of 100 ms."""
     async with RecordingEndpoint([status]) as endpoint:
         await wire(rest, endpoint.url)
         (message_id,) = await publish(rest, {"data": data(b"1")})
@@ -142,23 +142,23 @@ async def test_backoff_doubles_for_a_failing_endpoint(rest: aiohttp.ClientSessio
 async def test_window_bounds_concurrent_pushes(
     rest: aiohttp.ClientSession, endpoint: RecordingEndpoint
 ) -> None:
-    """While the endpoint hangs, no more pushes are under way than the small first window."""
+    """While the endpoint hangs, no more pushes are in flight than the small first window."""
     endpoint.gate.clear()
     await wire(rest, endpoint.url)
     await publish(rest, *({"data": data(b"x")} for _ in range(200)))
     await endpoint.wait_for(5)
     standing = await stats(rest)
-    assert standing["outstanding"] == standing["window"] == endpoint.under_way == 5
+    assert standing["outstanding"] == standing["window"] == endpoint.in_flight == 5
     assert standing["backlog"] == 195
     endpoint.gate.set()
     await endpoint.wait_for(100)
     endpoint.gate.clear()
     await endpoint.wait_for(120)
-    assert 5 < endpoint.most_under_way <= (await stats(rest))["window"]
+    assert 5 < endpoint.most_in_flight <= (await stats(rest))["window"]
 
 
 async def test_endpoint_that_comes_late_gets_everything(rest: aiohttp.ClientSession) -> None:
-    """Messages for an endpoint that nobody listens on wait, and go to the one that the subscription is turned to."""
+    """Messages for an unreachable endpoint wait, and go to the one that the subscription is turned to."""
     await wire(rest, "http://127.0.0.1:9/push")
     ids = await publish(rest, *({"data": data(b"x")} for _ in range(3)))
     async with RecordingEndpoint() as endpoint:
@@ -170,13 +170,13 @@ async def test_endpoint_that_comes_late_gets_everything(rest: aiohttp.ClientSess
 
 
 async def test_dead_letter_by_push(rest: aiohttp.ClientSession) -> None:
-    """With a dead-letter policy each push tells its attempt, and the fifth failure moves the message."""
+    """With a dead-letter policy each push carries its attempt, and the fifth failure moves the message."""
     async with rest.put("/v1/projects/p/topics/dead", json={}), RecordingEndpoint([500] * 5) as endpoint:
         body = {"topic": "projects/p/topics/dead"}
         async with rest.put("/v1/projects/p/subscriptions/grave", json=body):
             policy = {"deadLetterTopic": "projects/p/topics/dead", "maxDeliveryAttempts": 5}
             await wire(rest, endpoint.url, deadLetterPolicy=policy)
-        await publish(rest, {"data": data(b"bird")})
+        await publish(rest, {"data": data(b"reading")})
         received = await endpoint.wait_for(5)
         assert [each.push()["deliveryAttempt"] for each in received] == [1, 2, 3, 4, 5]
         async with rest.post("/v1/projects/p/subscriptions/grave:pull", json={"maxMessages": 1}) as answer:
@@ -186,14 +186,14 @@ async def test_dead_letter_by_push(rest: aiohttp.ClientSession) -> None:
 
 
 async def test_order_of_a_key_holds_over_a_failure(rest: aiohttp.ClientSession) -> None:
-    """A key's messages arrive in order, one at a time, and a failed one comes again before the next."""
+    """A key's messages arrive in order, one at a time, and a failed one is redelivered before the next."""
     async with RecordingEndpoint([204, 503]) as endpoint:
         await wire(rest, endpoint.url, enableMessageOrdering=True)
         ids = await publish(rest, *({"data": data(b"x"), "orderingKey": "k"} for _ in range(4)))
         received = await endpoint.wait_for(5)
         came = [each.push()["message"]["messageId"] for each in received]
         assert came == [ids[0], ids[1], ids[1], ids[2], ids[3]]
-        assert endpoint.most_under_way == 1
+        assert endpoint.most_in_flight == 1
 
 
 async def test_token_names_account_and_audience(

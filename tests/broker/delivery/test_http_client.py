@@ -19,7 +19,7 @@ REQUEST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}"
 
 
 @asynccontextmanager
-async def caller(at: RawEndpoint) -> AsyncIterator[HttpClient]:
+async def connected_client(at: RawEndpoint) -> AsyncIterator[HttpClient]:
     opened = HttpClient("127.0.0.1", at.port)
     yield opened
     opened.close()
@@ -40,7 +40,7 @@ WHOLE = [
 @pytest.mark.parametrize(("answer", "status"), WHOLE)
 async def test_connection_is_used_again(answer: bytes, status: int) -> None:
     """The status of the final answer counts, and a connection whose answer was read to its end serves the next push."""
-    async with RawEndpoint(answer, DONE) as served, caller(served) as calls:
+    async with RawEndpoint(answer, DONE) as served, connected_client(served) as calls:
         assert await calls.post(REQUEST, 10) == status
         assert await calls.post(REQUEST, 10) == 204
         assert served.requests == [(1, REQUEST), (1, REQUEST)]
@@ -49,7 +49,7 @@ async def test_connection_is_used_again(answer: bytes, status: int) -> None:
 async def test_pieces_make_one_answer() -> None:
     """An answer may arrive byte by byte; nothing counts before its end."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-    async with RawEndpoint(None) as served, caller(served) as calls:
+    async with RawEndpoint(None) as served, connected_client(served) as calls:
         call = asyncio.create_task(calls.post(REQUEST, 10))
         await served.asked.wait()
         for position in range(len(answer)):
@@ -70,7 +70,7 @@ async def test_pieces_make_one_answer() -> None:
 )
 async def test_connection_that_ends_is_not_used_again(answer: bytes) -> None:
     """After an answer that says close, of HTTP/1.0 or with more behind it the next push takes a new connection."""
-    async with RawEndpoint(answer, DONE) as served, caller(served) as calls:
+    async with RawEndpoint(answer, DONE) as served, connected_client(served) as calls:
         assert await calls.post(REQUEST, 10) in {200, 204}
         assert await calls.post(REQUEST, 10) == 204
         assert [connection for connection, _ in served.requests] == [1, 2]
@@ -80,7 +80,7 @@ async def test_end_of_connection_ends_an_answer_without_length() -> None:
     """An answer that does not say where it ends counts when its connection ends."""
     async with (
         RawEndpoint(b"HTTP/1.1 200 OK\r\n\r\nas long as it takes", ends=True) as served,
-        caller(served) as calls,
+        connected_client(served) as calls,
     ):
         assert await calls.post(REQUEST, 10) == 200
 
@@ -97,8 +97,8 @@ async def test_end_of_connection_ends_an_answer_without_length() -> None:
     ],
 )
 async def test_broken_answer_is_none_and_nothing_is_sent_twice(answer: bytes) -> None:
-    """A connection that ends before the answer is whole, or speaks no HTTP, is a failure; the caller does not try again."""
-    async with RawEndpoint(answer, DONE, ends=True) as served, caller(served) as calls:
+    """A connection that ends before the answer is whole, or speaks no HTTP, is a failure; the client does not retry."""
+    async with RawEndpoint(answer, DONE, ends=True) as served, connected_client(served) as calls:
         with pytest.raises(OSError, match=r"closed before|no answer in HTTP|lost"):
             await calls.post(REQUEST, 10)
         assert len(served.requests) == 1
@@ -108,14 +108,14 @@ async def test_broken_answer_is_none_and_nothing_is_sent_twice(answer: bytes) ->
 async def test_switching_protocols_is_no_ack() -> None:
     """An answer that would leave HTTP is a failure."""
     answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
-    async with RawEndpoint(answer) as served, caller(served) as calls:
+    async with RawEndpoint(answer) as served, connected_client(served) as calls:
         with pytest.raises(OSError, match="no answer in HTTP"):
             await calls.post(REQUEST, 10)
 
 
 async def test_silent_endpoint_is_given_up() -> None:
     """A push that is not answered within its time fails, and its connection is closed; an answered one is not touched."""
-    async with RawEndpoint(DONE, None) as served, caller(served) as calls:
+    async with RawEndpoint(DONE, None) as served, connected_client(served) as calls:
         assert await calls.post(REQUEST, 10) == 204
         with pytest.raises(TimeoutError):
             await calls.post(REQUEST, 0.05)
@@ -123,8 +123,8 @@ async def test_silent_endpoint_is_given_up() -> None:
 
 
 async def test_who_leaves_closes_the_connection() -> None:
-    """A push that is cancelled under way closes its connection, so that its answer can be nobody else's."""
-    async with RawEndpoint(None, DONE) as served, caller(served) as calls:
+    """A push that is cancelled in flight closes its connection, so that no other push gets its answer."""
+    async with RawEndpoint(None, DONE) as served, connected_client(served) as calls:
         call = asyncio.create_task(calls.post(REQUEST, 10))
         await served.asked.wait()
         call.cancel()
@@ -136,8 +136,8 @@ async def test_who_leaves_closes_the_connection() -> None:
 
 
 async def test_answered_and_cancelled_at_once_leaves_the_next_alone() -> None:
-    """Who leaves in the very moment of the answer takes nothing from whoever has the connection by then."""
-    async with RawEndpoint(DONE, DONE, DONE) as served, caller(served) as calls:
+    """A push that is cancelled at the moment of its answer leaves the connection to the next push."""
+    async with RawEndpoint(DONE, DONE, DONE) as served, connected_client(served) as calls:
         assert await calls.post(REQUEST, 10) == 204
         (connection,) = calls._idle
         first = asyncio.create_task(calls.post(REQUEST, 10))
@@ -152,7 +152,7 @@ async def test_answered_and_cancelled_at_once_leaves_the_next_alone() -> None:
 
 async def test_talk_out_of_turn_costs_the_connection() -> None:
     """Bytes on an idle connection answer nothing: it is closed, and the next push takes another."""
-    async with RawEndpoint(DONE, DONE) as served, caller(served) as calls:
+    async with RawEndpoint(DONE, DONE) as served, connected_client(served) as calls:
         assert await calls.post(REQUEST, 10) == 204
         served.writers[0].write(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
         await served.left.wait()
@@ -161,8 +161,8 @@ async def test_talk_out_of_turn_costs_the_connection() -> None:
 
 
 async def test_closing_fails_who_waits() -> None:
-    """Closing drops every connection; pushes under way fail."""
-    async with RawEndpoint(None) as served, caller(served) as calls:
+    """Closing drops every connection; pushes in flight fail."""
+    async with RawEndpoint(None) as served, connected_client(served) as calls:
         call = asyncio.create_task(calls.post(REQUEST, 10))
         await served.asked.wait()
         calls.close()

@@ -50,26 +50,26 @@ def _message(number: int) -> StoredMessage:
 async def test_a_push_that_cannot_be_made_is_a_failed_push(
     endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is nacked with a line in the log, and the feed pushes on to where its subscription is turned."""
+    """It is nacked with a line in the log, and the dispatcher pushes on to where its subscription is turned."""
     loop = asyncio.get_running_loop()
     async with RecordingEndpoint() as served, Pusher(_BrokenSigner()) as pusher:
         machine = Subscription(Rules(push=True))
-        feed = Dispatcher("s", machine, endpoint=endpoint, pusher=pusher, clock=loop.time)
-        feed.start()
+        dispatcher = Dispatcher("s", machine, endpoint=endpoint, pusher=pusher, clock=loop.time)
+        dispatcher.start()
         for number in range(3):
             machine.offer(_message(number), loop.time())
         while not machine.standing().nacked:  # noqa: ASYNC110  no event says that a push has failed
             await asyncio.sleep(0.005)  # no event, see above
-        feed.turn(Rules(push=True), Endpoint(url=served.url, subscription="s"))
+        dispatcher.turn(Rules(push=True), Endpoint(url=served.url, subscription="s"))
         await served.wait_for(3)
-        await feed.close()
+        await dispatcher.close()
     assert "failed" in caplog.text
 
 
 async def test_a_defect_of_the_scheduler_is_the_end_of_one_look_alone(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A feed whose subscription raises says so in the log, and looks again."""
+    """A dispatcher whose subscription raises says so in the log, and retries."""
     monkeypatch.setattr("rookery.broker.delivery.dispatcher._DEFECT_PAUSE_SECONDS", 0.0)
     machine = Subscription(Rules())
     tick, failures = machine.tick, iter([ValueError("a defect"), ZeroDivisionError("another one")])
@@ -81,11 +81,13 @@ async def test_a_defect_of_the_scheduler_is_the_end_of_one_look_alone(
 
     monkeypatch.setattr(machine, "tick", failing)
     async with Pusher(_BrokenSigner()) as pusher:
-        feed = Dispatcher("s", machine, endpoint=None, pusher=pusher, clock=asyncio.get_running_loop().time)
-        feed.start()
+        dispatcher = Dispatcher(
+            "s", machine, endpoint=None, pusher=pusher, clock=asyncio.get_running_loop().time
+        )
+        dispatcher.start()
         machine.offer(_message(1), 0.0)
-        (delivery,) = await feed.pull(PullRequest(1), timeout=20)
-        await feed.close()
+        (delivery,) = await dispatcher.pull(PullRequest(1), timeout=20)
+        await dispatcher.close()
     assert delivery.message.message_id == "1"
     assert caplog.text.count("subscription s failed") == 2
 
@@ -231,7 +233,7 @@ async def test_a_page_that_cannot_be_is_refused(
 async def test_malformed_http_is_a_line_in_the_log(
     broker: EmbeddedBroker, rest: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture, raw: bytes
 ) -> None:
-    """What is no HTTP is refused without a traceback, and the next request is served."""
+    """Bytes that are no HTTP are refused without a traceback, and the next request is served."""
     host, _, port = broker.address.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(raw)

@@ -1,4 +1,4 @@
-"""What a push is on the wire: the same by the short way as by aiohttp's client, and JSON whatever it carries."""
+"""Pushes on the wire: the same bytes from the short client as from aiohttp's, and valid JSON for every message."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ async def test_both_ways_send_the_same(wrapped: bool) -> None:  # noqa: FBT001  
             assert await pusher.post(_delivery(key="Möwe"), endpoint)
         (short, first), (long, second) = served.requests
         assert short != long
-        head, _, told = first.partition(b"\r\n\r\n")
+        head, _, payload = first.partition(b"\r\n\r\n")
         other, _, same = second.partition(b"\r\n\r\n")
         assert sorted(head.split(b"\r\n")) == sorted(other.split(b"\r\n"))
-        assert told == same
+        assert payload == same
 
 
 async def test_attributes_as_headers_are_left_to_aiohttp() -> None:
@@ -54,10 +54,10 @@ async def test_attributes_as_headers_are_left_to_aiohttp() -> None:
     async with RawEndpoint(DONE) as served, Pusher(_NoSigner()) as pusher:
         url = f"http://127.0.0.1:{served.port}/"
         endpoint = Endpoint(url=url, subscription="s", wrapped=False, write_metadata=True)
-        assert await pusher.post(_delivery({"User-Agent": "bird", "a": "b"}), endpoint)
+        assert await pusher.post(_delivery({"User-Agent": "reading", "a": "b"}), endpoint)
         ((_, request),) = served.requests
         assert request.count(b"User-Agent:") == 1
-        assert b"\r\nUser-Agent: bird\r\n" in request
+        assert b"\r\nUser-Agent: reading\r\n" in request
 
 
 async def test_key_that_no_header_can_carry_is_left_out() -> None:
@@ -113,13 +113,13 @@ _TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
 @given(st.binary(max_size=50), st.dictionaries(_TEXT, _TEXT, max_size=3), _TEXT, st.booleans())
-def test_wrapped_body_is_json(data: bytes, attributes: dict[str, str], key: str, tells: bool) -> None:  # noqa: FBT001  drawn
-    """Whatever a message holds, its push is JSON that says exactly this."""
+def test_wrapped_body_is_json(data: bytes, attributes: dict[str, str], key: str, with_attempt: bool) -> None:  # noqa: FBT001  drawn
+    """Every message is pushed as JSON that decodes to exactly the same fields."""
     message = StoredMessage("7", data, attributes or None, key, 1_700_000_000.5)
-    endpoint = Endpoint(url="", subscription='projects/"p/subscriptions/s', tells_attempt=tells)
+    endpoint = Endpoint(url="", subscription='projects/"p/subscriptions/s', with_attempt=with_attempt)
     push = json.loads(body(Delivery("1", message, 3), endpoint))
     assert push["subscription"] == 'projects/"p/subscriptions/s'
-    assert push.get("deliveryAttempt") == (3 if tells else None)
+    assert push.get("deliveryAttempt") == (3 if with_attempt else None)
     assert push["message"].get("attributes", {}) == attributes
     assert push["message"].get("orderingKey", "") == key
     assert push["message"]["messageId"] == push["message"]["message_id"] == "7"
@@ -133,10 +133,10 @@ async def test_unanswered_push_expires_with_its_lease() -> None:
         machine = Subscription(Rules(push=True, ack_deadline=0.05))
         url = f"http://127.0.0.1:{served.port}/"
         endpoint = Endpoint(url=url, subscription="s", timeout=0.05)
-        feed = Dispatcher("s", machine, endpoint=endpoint, pusher=pusher, clock=loop.time)
-        feed.start()
+        dispatcher = Dispatcher("s", machine, endpoint=endpoint, pusher=pusher, clock=loop.time)
+        dispatcher.start()
         machine.offer(_delivery().message, loop.time())
         await served.left.wait()
         standing = machine.standing()
         assert (standing.expired, standing.nacked) == (1, 0)
-        await feed.close()
+        await dispatcher.close()

@@ -1,4 +1,4 @@
-"""The order of a key, whoever reads: one reader at a time while anything is outstanding, and no gap after a loss."""
+"""The order of a key with any readers: one reader at a time while anything is outstanding, and no gap after a loss."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ SUBSCRIPTION = "projects/p/subscriptions/work"
 
 @dataclass(slots=True)
 class _Key:
-    """What a key's readers may see: a model of the promise, not of the code."""
+    """Model of the promise to the readers of a key, not of the code."""
 
     messages: list[str] = field(default_factory=list)
     ended: set[int] = field(default_factory=set)
     out: dict[int, tuple[str, object]] = field(default_factory=dict)
-    """The positions that are outstanding: by which ack id, and with whom."""
+    """The outstanding positions: ack id and reader of each."""
     following: int = 0
     lost: bool = False
 
     def delivered(self, delivery: Delivery, reader: object) -> None:
         position = self.messages.index(delivery.message.message_id)
         if self.out:
-            assert {with_whom for _, with_whom in self.out.values()} == {reader}, "went to another reader"
+            assert {held_by for _, held_by in self.out.values()} == {reader}, "went to another reader"
             assert not self.lost, "went out before what is outstanding had ended, after a loss"
         assert position == self.following, "left its order"
         self.out[position] = (delivery.ack_id, reader)
@@ -60,7 +60,7 @@ class _Key:
         self._rest()
 
     def failed(self, delivery: Delivery) -> None:
-        """Begin again with this one: what was delivered after it comes again, acked or not."""
+        """Begin again with this one: later deliveries are redelivered, acked or not."""
         position = self.messages.index(delivery.message.message_id)
         for later in range(position, len(self.messages)):
             self.out.pop(later, None)
@@ -180,7 +180,7 @@ class Readers(RuleBasedStateMachine):
             self.key_of(delivery).delivered(delivery, object() if self.subscription.rules.push else reader)
 
     def teardown(self) -> None:
-        """Whatever happened: one reader who acks everything gets all that is left, in order."""
+        """After any history, one reader that acks everything gets all that is left, in order."""
         if not hasattr(self, "subscription"):
             return
         for _ in range(40 * next(self.ids) + 200):
@@ -198,7 +198,7 @@ class Readers(RuleBasedStateMachine):
                 self.wait(max(0.0, wake_at - self.now))
         assert self.subscription.backlog == self.subscription.outstanding == 0
         assert all(len(self.keys[name].ended) == len(self.keys[name].messages) for name in ("a", "b"))
-        assert self.subscription._lanes == {}
+        assert self.subscription._key_queues == {}
 
 
 Readers.TestCase.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
@@ -240,7 +240,7 @@ def test_a_key_stays_with_its_stream_until_all_of_it_has_ended() -> None:
 
 
 def test_a_key_of_a_closed_stream_begins_again_with_what_was_not_acked() -> None:
-    """Who replaces a stream waits until its deliveries end, and then gets them again from the first one on."""
+    """A stream that replaces another waits until its deliveries end, and then gets them from the first one on."""
     subscription = offered(4, Rules(ordered=True))
     first, *_ = subscription.take(0, 3, holder=Holder(), deadline=10)
     subscription.ack(first.ack_id, 1)
@@ -250,7 +250,7 @@ def test_a_key_of_a_closed_stream_begins_again_with_what_was_not_acked() -> None
 
 
 def test_after_a_loss_a_key_waits_for_what_is_outstanding_before_it() -> None:
-    """A nacked message comes again only when those before it have ended, so that one of them can still come first."""
+    """A nacked message is redelivered only when those before it have ended, so that one of them can still be first."""
     subscription = offered(3, Rules(ordered=True))
     reader = Holder()
     first, second, _ = subscription.take(0, holder=reader)
@@ -261,7 +261,7 @@ def test_after_a_loss_a_key_waits_for_what_is_outstanding_before_it() -> None:
 
 
 def test_a_key_that_is_turned_from_push_to_pull_waits_for_the_push() -> None:
-    """A puller gets nothing of a key of which a push is under way."""
+    """A puller gets nothing of a key of which a push is in flight."""
     subscription = offered(1, Rules(ordered=True, push=True))
     (pushed,) = subscription.take(0)
     subscription.rules = Rules(ordered=True)
@@ -272,7 +272,7 @@ def test_a_key_that_is_turned_from_push_to_pull_waits_for_the_push() -> None:
 
 
 class _Book:
-    """What the subscribers of a test saw, in the order of their callbacks."""
+    """Messages seen by the subscribers of a test, in the order of their callbacks."""
 
     def __init__(self, messages: int) -> None:
         self.seen: defaultdict[str, list[int]] = defaultdict(list)
@@ -328,7 +328,7 @@ async def test_messages_over_two_streams_of_googles_client_keep_their_order(
 
 
 async def test_a_replaced_reader_goes_on_in_order(publisher: pubsub_v1.PublisherClient) -> None:
-    """A reader that is closed in the middle leaves no gap for the next one: a message may come twice, none too early."""
+    """A reader that is closed in the middle leaves no gap for the next one: a message may be redelivered, none too early."""
     first, second = _Book(50), _Book(1)
 
     def story() -> None:

@@ -1,4 +1,4 @@
-"""What is deleted or outdated is given back, without waiting for the garbage collector."""
+"""Deleted and outdated messages are freed without waiting for the garbage collector."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SUBSCRIPTION = "projects/p/subscriptions/work"
 
 
 class _Attributes(dict[str, str]):
-    """Attributes that can be watched; a message itself has no room for a weak reference."""
+    """Attributes that can be watched; a message itself has no slot for a weak reference."""
 
 
 @pytest.fixture
@@ -45,13 +45,13 @@ def no_collector() -> Iterator[None]:
     gc.enable()
 
 
-def _offered(exchange: TopicRouter, subscription: Subscription, count: int) -> list[weakref.ref[Any]]:
+def _offered(router: TopicRouter, subscription: Subscription, count: int) -> list[weakref.ref[Any]]:
     """Publish messages, half of them with a key; gives weak references to them and to their subscription."""
     watched: list[weakref.ref[Any]] = [weakref.ref(subscription)]
     for number in range(count):
         attributes = _Attributes(number=str(number))
         watched.append(weakref.ref(attributes))
-        exchange.publish(TOPIC, [MessageDraft(b"x", attributes, "k" if number % 2 else "")], 0.0)
+        router.publish(TOPIC, [MessageDraft(b"x", attributes, "k" if number % 2 else "")], 0.0)
     return watched
 
 
@@ -61,13 +61,13 @@ def _alive(watched: list[weakref.ref[Any]]) -> list[object]:
 
 @pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("ends", ["acked", "left", "dropped"])
-def test_a_subscription_that_nobody_holds_is_gone_at_once(ends: str) -> None:
+def test_an_unreferenced_subscription_is_gone_at_once(ends: str) -> None:
     """Acked, left lying, or outdated: neither the subscription nor a message of it waits for the collector."""
-    exchange = TopicRouter()
-    exchange.add_topic(TOPIC)
+    router = TopicRouter()
+    router.add_topic(TOPIC)
     rules = Rules(ordered=True, retention=600, dead_letter=DeadLetterRule(TOPIC))
-    subscription = exchange.subscribe(SUBSCRIPTION, TOPIC, rules)
-    watched = _offered(exchange, subscription, 20)
+    subscription = router.subscribe(SUBSCRIPTION, TOPIC, rules)
+    watched = _offered(router, subscription, 20)
     taken = subscription.take(1, 7, holder=Holder())
     subscription.nack(taken[2].ack_id, 1)
     if ends == "acked":
@@ -78,7 +78,7 @@ def test_a_subscription_that_nobody_holds_is_gone_at_once(ends: str) -> None:
     taken.clear()
     if ends != "left":
         assert _alive(watched[1:]) == []
-    exchange.unsubscribe(SUBSCRIPTION, TOPIC)
+    router.unsubscribe(SUBSCRIPTION, TOPIC)
     subscription.close()
     del subscription
     assert _alive(watched) == []
@@ -108,8 +108,8 @@ async def test_a_deleted_subscription_is_gone_at_once(
     async with rest.put(f"/v1/{SUBSCRIPTION}", json=body) as answer:
         assert answer.status == 200
     endpoint.gate.clear()
-    machine = broker.catalogue.feed(SUBSCRIPTION).subscription
-    watched = _offered(broker.catalogue._exchange, machine, 50)
+    machine = broker.catalogue.dispatcher(SUBSCRIPTION).subscription
+    watched = _offered(broker.catalogue._router, machine, 50)
     async with grpc.aio.insecure_channel(broker.address) as channel:
         if reader == "push":
             await endpoint.wait_for(3)
@@ -120,7 +120,7 @@ async def test_a_deleted_subscription_is_gone_at_once(
             async with rest.post(f"/v1/{SUBSCRIPTION}:pull", json={"maxMessages": 100}) as answer:
                 assert len((await answer.json())["receivedMessages"]) == 50
             waiting = asyncio.create_task(_status(rest, f"/v1/{SUBSCRIPTION}:pull"))
-            while not broker.catalogue.feed(SUBSCRIPTION)._pulls:  # noqa: ASYNC110  no event says that a request has come
+            while not broker.catalogue.dispatcher(SUBSCRIPTION)._pulls:  # noqa: ASYNC110  no event says that a request has come
                 await asyncio.sleep(0.001)  # no event, see above
         if reader == "stream":
             call = channel.stream_stream("/google.pubsub.v1.Subscriber/StreamingPull")(
@@ -137,37 +137,37 @@ async def test_a_deleted_subscription_is_gone_at_once(
         if reader == "stream":
             assert await call.code() is grpc.StatusCode.NOT_FOUND
         async with asyncio.timeout(10):
-            # The loop's next rounds, and gRPC's thread, let go of what was under way.
+            # The loop's next rounds, and gRPC's thread, let go of the requests in progress.
             while _alive(watched):  # noqa: ASYNC110  no event says that something is freed
                 await asyncio.sleep(0.001)  # no event, see above
 
 
-async def test_outdated_messages_leave_where_nobody_pulls() -> None:
+async def test_outdated_messages_are_dropped_without_a_pull() -> None:
     """A subscription without a reader lets go of its messages when their retention is over, by its own clock."""
-    exchange = TopicRouter()
-    exchange.add_topic(TOPIC)
-    machine = exchange.subscribe(SUBSCRIPTION, TOPIC, Rules(retention=0.05))
+    router = TopicRouter()
+    router.add_topic(TOPIC)
+    machine = router.subscribe(SUBSCRIPTION, TOPIC, Rules(retention=0.05))
     clock = asyncio.get_running_loop().time
     async with Pusher(TokenSigner(clock)) as pusher:
-        feed = Dispatcher(SUBSCRIPTION, machine, endpoint=None, pusher=pusher, clock=clock)
-        feed.start()
-        exchange.publish(TOPIC, [MessageDraft(b"x")] * 10, clock())
+        dispatcher = Dispatcher(SUBSCRIPTION, machine, endpoint=None, pusher=pusher, clock=clock)
+        dispatcher.start()
+        router.publish(TOPIC, [MessageDraft(b"x")] * 10, clock())
         async with asyncio.timeout(20):
             while machine.backlog:  # noqa: ASYNC110  no event says that a message is dropped
                 await asyncio.sleep(0.01)  # no event, see above
-        await feed.close()
+        await dispatcher.close()
     assert machine.standing().dropped == 10
 
 
 def test_outdated_messages_leave_out_of_the_hands_of_a_reader_too() -> None:
-    """What outlives its retention while it is delivered, or waits behind such a message of its key, is dropped."""
-    exchange = TopicRouter()
-    exchange.add_topic(TOPIC)
-    machine = exchange.subscribe(SUBSCRIPTION, TOPIC, Rules(ordered=True, retention=600))
-    exchange.publish(TOPIC, [MessageDraft(b"x", None, "k")] * 4, 0.0)
+    """Messages that outlive their retention while delivered, or behind such a message of their key, are dropped."""
+    router = TopicRouter()
+    router.add_topic(TOPIC)
+    machine = router.subscribe(SUBSCRIPTION, TOPIC, Rules(ordered=True, retention=600))
+    router.publish(TOPIC, [MessageDraft(b"x", None, "k")] * 4, 0.0)
     first, second, *_ = machine.take(0, 3, deadline=10_000)
     machine.ack(second.ack_id, 1)
-    exchange.publish(TOPIC, [MessageDraft(b"y", None, "k"), MessageDraft(b"z")], 300.0)
+    router.publish(TOPIC, [MessageDraft(b"y", None, "k"), MessageDraft(b"z")], 300.0)
     machine.tick(600)
     assert machine.standing().dropped == 3
     assert not machine.ack(first.ack_id, 601)
@@ -187,4 +187,4 @@ async def test_tokens_and_connections_of_endpoints_gone_by_are_let_go() -> None:
         for number in range(1, 255):
             await pusher.post(delivery, Endpoint(url=f"http://127.0.0.{number}:9/", subscription="s"))
         assert await pusher.post(delivery, Endpoint(url=endpoint.url, subscription="s"))
-        assert len(pusher._callers) <= 100
+        assert len(pusher._clients) <= 100

@@ -1,4 +1,4 @@
-"""The scheduler under random histories: nothing is lost, order holds, nothing comes twice without a cause."""
+"""The scheduler under random histories: nothing is lost, order holds, nothing is redelivered without a cause."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Scheduler(RuleBasedStateMachine):
             if faulty
             else FaultShares()
         )
-        self.subscription = Subscription(rules, faults=DeliveryFaults(shares), bury=self.bury)
+        self.subscription = Subscription(rules, faults=DeliveryFaults(shares), dead_letter=self.dead_letter)
         self.faulty = faulty
         self.now = 100.0
         self.published: list[StoredMessage] = []
@@ -50,7 +50,7 @@ class Scheduler(RuleBasedStateMachine):
         self.failures = 0
         self.last: dict[str, int] = {}
 
-    def bury(self, message: StoredMessage, attempts: int, now: float) -> bool:
+    def dead_letter(self, message: StoredMessage, attempts: int, now: float) -> bool:
         """Take a dead message, never too early."""
         assert attempts >= 5
         assert now == self.now
@@ -129,7 +129,7 @@ class Scheduler(RuleBasedStateMachine):
             assert all(count == 1 for count in self.delivered.values())
 
     def teardown(self) -> None:
-        """Whatever happened: serve on, and every message is acked or dead in the end; none is lost."""
+        """After any history, every message is acked or dead-lettered in the end; none is lost."""
         if not hasattr(self, "subscription"):
             return
         for _ in range(40 * len(self.published) + 200):

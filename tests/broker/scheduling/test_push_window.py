@@ -43,7 +43,7 @@ def test_idle_window_stays() -> None:
 
 
 def test_halves_once_a_round_trip() -> None:
-    """Many failures of one round trip are one trouble: the window halves once."""
+    """Many failures of one round trip count once: the window halves once."""
     window = PushWindow()
     at = 0.0
     for _ in range(5):
@@ -77,7 +77,7 @@ def test_falls_back_to_the_cap_when_slow() -> None:
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 5)), max_size=300), st.integers(1, 500))
 def test_window_keeps_its_bounds(results: list[tuple[bool, float]], most: int) -> None:
-    """Whatever happens, one push may go and the machine's bound holds."""
+    """After any history, one push may be sent and the machine's bound holds."""
     window, now = PushWindow(most), 0.0
     for acked, latency in results:
         now += latency

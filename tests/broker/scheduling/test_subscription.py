@@ -113,7 +113,7 @@ def test_key_goes_one_at_a_time_by_push() -> None:
 
 
 def test_nack_redelivers_all_later_of_the_key() -> None:
-    """When a message of a key fails, all after it come again in order, even acked ones."""
+    """When a message of a key fails, all after it are redelivered in order, even acked ones."""
     subscription = Subscription(Rules(ordered=True))
     offered(subscription, 4, key="a")
     taken = subscription.take(0, 3)
@@ -142,20 +142,20 @@ def test_waiting_key_blocks_no_other() -> None:
 
 def test_dead_letter_says_where_it_came_from() -> None:
     """After the last attempt a message moves to the dead-letter topic with Google's four attributes."""
-    exchange = TopicRouter(epoch=1_700_000_000)
+    router = TopicRouter(epoch=1_700_000_000)
     for topic in ("work", "dead"):
-        exchange.add_topic(f"projects/p/topics/{topic}")
-    grave = exchange.subscribe("projects/p/subscriptions/grave", "projects/p/topics/dead", Rules())
+        router.add_topic(f"projects/p/topics/{topic}")
+    grave = router.subscribe("projects/p/subscriptions/grave", "projects/p/topics/dead", Rules())
     rules = Rules(dead_letter=DeadLetterRule("projects/p/topics/dead", 5))
-    work = exchange.subscribe("projects/p/subscriptions/work", "projects/p/topics/work", rules)
-    exchange.publish("projects/p/topics/work", [MessageDraft(b"bird", {"kind": "gull"})], 0.5)
+    work = router.subscribe("projects/p/subscriptions/work", "projects/p/topics/work", rules)
+    router.publish("projects/p/topics/work", [MessageDraft(b"reading", {"kind": "gull"})], 0.5)
     for attempt in range(1, 6):
         (delivery,) = work.take(attempt)
         assert delivery.attempt == attempt
         work.nack(delivery.ack_id, attempt)
     assert work.backlog == work.outstanding == 0
     (dead,) = grave.take(6)
-    assert dead.message.data == b"bird"
+    assert dead.message.data == b"reading"
     assert dead.message.attributes == {
         "kind": "gull",
         "CloudPubSubDeadLetterSourceDeliveryCount": "5",
@@ -167,11 +167,11 @@ def test_dead_letter_says_where_it_came_from() -> None:
 
 def test_keeps_what_the_dead_letter_topic_cannot_take() -> None:
     """Where the dead-letter topic is gone, a message is tried on rather than lost."""
-    exchange = TopicRouter()
-    exchange.add_topic("projects/p/topics/work")
+    router = TopicRouter()
+    router.add_topic("projects/p/topics/work")
     rules = Rules(dead_letter=DeadLetterRule("projects/p/topics/gone", 5))
-    work = exchange.subscribe("projects/p/subscriptions/work", "projects/p/topics/work", rules)
-    exchange.publish("projects/p/topics/work", [MessageDraft(b"bird")], 0)
+    work = router.subscribe("projects/p/subscriptions/work", "projects/p/topics/work", rules)
+    router.publish("projects/p/topics/work", [MessageDraft(b"reading")], 0)
     for attempt in range(1, 9):
         (delivery,) = work.take(0)
         assert delivery.attempt == attempt
@@ -181,7 +181,8 @@ def test_keeps_what_the_dead_letter_topic_cannot_take() -> None:
 def test_dead_letter_of_a_key_lets_the_next_go() -> None:
     """A dead message of a key makes way for the key's next one."""
     subscription = Subscription(
-        Rules(ordered=True, dead_letter=DeadLetterRule("projects/p/topics/dead", 5)), bury=lambda *_: True
+        Rules(ordered=True, dead_letter=DeadLetterRule("projects/p/topics/dead", 5)),
+        dead_letter=lambda *_: True,
     )
     offered(subscription, 2, key="a")
     for _ in range(5):
@@ -237,7 +238,7 @@ def serve(shares: FaultShares, count: int) -> list[str]:
 
 
 def test_faults_come_in_their_shares() -> None:
-    """Duplicates and lost acks make about their share of messages come again, reordering changes the order only."""
+    """Duplicates and lost acks cause about their share of redeliveries, reordering changes the order only."""
     assert serve(FaultShares(), 2_000) == [str(number) for number in range(2_000)]
     again = Counter(serve(FaultShares(duplicate=0.1), 2_000))
     assert 140 < sum(count == 2 for count in again.values()) < 260

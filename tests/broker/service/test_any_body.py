@@ -1,4 +1,4 @@
-"""Whatever is said to the broker, it answers in Pub/Sub's words and lives on."""
+"""Any request to the broker gets an answer of Pub/Sub, and the broker serves on."""
 
 from __future__ import annotations
 

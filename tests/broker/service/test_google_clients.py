@@ -34,14 +34,14 @@ def make(
 async def test_publish_pull_ack(
     publisher: pubsub_v1.PublisherClient, subscriber: pubsub_v1.SubscriberClient
 ) -> None:
-    """What the client publishes is pulled with data, attributes, time and key, and stays gone after its ack."""
+    """A published message is pulled with data, attributes, time and key, and not redelivered after its ack."""
 
     def story() -> None:
         make(publisher, subscriber)
-        message_id = publisher.publish(TOPIC, b"bird", kind="gull", ordering_key="k").result(10)
+        message_id = publisher.publish(TOPIC, b"reading", kind="gull", ordering_key="k").result(10)
         (received,) = subscriber.pull(subscription=SUBSCRIPTION, max_messages=10).received_messages
         assert received.message.message_id == message_id
-        assert received.message.data == b"bird"
+        assert received.message.data == b"reading"
         assert dict(received.message.attributes) == {"kind": "gull"}
         assert received.message.ordering_key == "k"
         assert received.message.publish_time.year >= 2026
@@ -59,12 +59,12 @@ async def test_publish_pull_ack(
 async def test_nack_gives_the_message_back(
     publisher: pubsub_v1.PublisherClient, subscriber: pubsub_v1.SubscriberClient
 ) -> None:
-    """A deadline set to 0 gives the message back; the attempt is told where there is a dead-letter policy."""
+    """A deadline set to 0 gives the message back; the attempt is reported where there is a dead-letter policy."""
 
     def story() -> None:
         publisher.create_topic(name="projects/p/topics/dead")
         make(publisher, subscriber, dead_letter_policy={"dead_letter_topic": "projects/p/topics/dead"})
-        publisher.publish(TOPIC, b"bird").result(10)
+        publisher.publish(TOPIC, b"reading").result(10)
         for attempt in (1, 2):
             (received,) = subscriber.pull(subscription=SUBSCRIPTION, max_messages=1).received_messages
             assert received.delivery_attempt == attempt
@@ -78,7 +78,7 @@ async def test_nack_gives_the_message_back(
 async def test_streaming_pull_delivers_everything(
     publisher: pubsub_v1.PublisherClient, subscriber: pubsub_v1.SubscriberClient, broker: EmbeddedBroker
 ) -> None:
-    """A streaming subscriber with tight flow control gets every message and acks it; a nacked one comes again."""
+    """A streaming subscriber with tight flow control gets every message and acks it; a nacked one is redelivered."""
     seen: dict[bytes, int] = {}
     done = threading.Event()
 
@@ -156,7 +156,7 @@ async def test_turning_to_push_ends_a_stream(
     def story() -> None:
         make(publisher, subscriber)
         streaming = subscriber.subscribe(SUBSCRIPTION, lambda message: message.ack())
-        publisher.publish(TOPIC, b"bird").result(10)
+        publisher.publish(TOPIC, b"reading").result(10)
         push = types.PushConfig(push_endpoint="http://127.0.0.1:9/")
         subscriber.modify_push_config(subscription=SUBSCRIPTION, push_config=push)
         with pytest.raises(exceptions.FailedPrecondition, match="pushes"):
@@ -323,7 +323,7 @@ async def test_honours_or_refuses(
     fields: dict[str, object],
     error: type[Exception],
 ) -> None:
-    """What the broker does not honour, or Google would refuse, is refused and leaves nothing behind."""
+    """Fields that the broker does not honour, or Google would refuse, are refused and leave nothing behind."""
 
     def story() -> None:
         publisher.create_topic(name=TOPIC)

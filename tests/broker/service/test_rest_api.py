@@ -25,7 +25,7 @@ async def make(rest: aiohttp.ClientSession, **fields: Any) -> None:
 
 
 async def test_root_answers_ok(rest: aiohttp.ClientSession) -> None:
-    """`GET /` answers Ok, as whoever waits for Google's emulator expects."""
+    """`GET /` answers Ok, as clients that wait for Google's emulator expect."""
     async with rest.get("/") as answer:
         assert (await answer.text()).strip() == "Ok"
 
@@ -73,19 +73,21 @@ async def test_pull_waits_for_a_message(rest: aiohttp.ClientSession) -> None:
     assert len(answer["receivedMessages"]) == 1
 
 
-async def test_puller_who_leaves_harms_nobody(rest: aiohttp.ClientSession, broker: EmbeddedBroker) -> None:
+async def test_a_puller_that_disconnects_loses_no_message(
+    rest: aiohttp.ClientSession, broker: EmbeddedBroker
+) -> None:
     """Of three waiting pulls each may leave; the message goes to one who stayed, as its first attempt."""
     await make(rest)
-    feed = broker.catalogue.feed("projects/p/subscriptions/work")
+    dispatcher = broker.catalogue.dispatcher("projects/p/subscriptions/work")
     for leaver in range(3):
         pulls = [
             asyncio.create_task(ask(rest, "POST", f"{SUBSCRIPTION}:pull", {"maxMessages": 1}))
             for _ in range(3)
         ]
-        while len(feed._pulls) < 3:  # noqa: ASYNC110  no event says that a request has come
+        while len(dispatcher._pulls) < 3:  # noqa: ASYNC110  no event says that a request has come
             await asyncio.sleep(0)
         pulls.pop(leaver).cancel()
-        while len(feed._pulls) > 2:  # noqa: ASYNC110  no event says that a client has left
+        while len(dispatcher._pulls) > 2:  # noqa: ASYNC110  no event says that a client has left
             await asyncio.sleep(0.001)  # the same
         await ask(rest, "POST", f"{TOPIC}:publish", {"messages": [{"data": "YQ=="}, {"data": "Yg=="}]})
         answers = [(await pull)[1]["receivedMessages"] for pull in pulls]
@@ -149,7 +151,7 @@ async def test_errors_in_googles_shape(
     assert error["error"]["message"]
 
 
-async def test_every_reason_is_told(rest: aiohttp.ClientSession) -> None:
+async def test_every_reason_is_reported(rest: aiohttp.ClientSession) -> None:
     """A publish request with two faults is answered with both."""
     await make(rest)
     attributes = {"googx": "1", "long": "x" * 1_025}
