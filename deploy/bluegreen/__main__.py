@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from bluegreen.errors import Interrupted, Stopped
+from bluegreen.errors import InterruptedReleaseError, ReleaseError
 from bluegreen.gcloud import Gcloud
-from bluegreen.rollout import ROOT, Plan, Rollout, roll_back
+from bluegreen.rollout import ROOT, ReleasePlan, Rollout, roll_back
 from bluegreen.service import Service
 from bluegreen.watch import Limits
 
@@ -22,9 +22,9 @@ STOPPED = 1
 _SHIPPED = ROOT / "worker" / "shipped" / "penguins.ubj"
 _EPILOG = """\
 examples:
-  deploy/release deploy --project birds --push-service-account rookery-push@birds.iam.gserviceaccount.com
-  deploy/release rollback --project birds
-  deploy/release deploy --project birds --dry-run
+  deploy/release deploy --project my-project --push-service-account rookery-push@my-project.iam.gserviceaccount.com
+  deploy/release rollback --project my-project
+  deploy/release deploy --project my-project --dry-run
 
 Exit codes: 0 released (or rolled back), 1 stopped, traffic is as it was before, 2 bad options.
 """
@@ -41,7 +41,7 @@ def main() -> int:
             roll_back(service)
         else:
             Rollout(service, _plan(options)).run()
-    except Stopped as error:
+    except ReleaseError as error:
         print(f"release: {error}", file=sys.stderr)  # noqa: T201  the last words
         return STOPPED
     except Exception as error:  # noqa: BLE001  the last frame; whatever it is, traffic went back before it came here
@@ -50,10 +50,10 @@ def main() -> int:
     return 0
 
 
-def _plan(options: argparse.Namespace) -> Plan:
+def _plan(options: argparse.Namespace) -> ReleasePlan:
     commit = _commit()
     built = f"{options.region}-docker.pkg.dev/{options.project}/{options.repository}/worker:{commit}"
-    return Plan(
+    return ReleasePlan(
         image=options.image or built,
         commit=commit,
         build=options.image is None,
@@ -71,15 +71,15 @@ def _name_of(model: Path) -> str:
     try:
         return hashlib.sha256(model.read_bytes()).hexdigest()[:12]
     except OSError as error:
-        raise Stopped(f"{model} cannot be read: {error.strerror}") from None
+        raise ReleaseError(f"{model} cannot be read: {error.strerror}") from None
 
 
 def _commit() -> str:
-    """Name the commit that is released; raises Stopped where there is none."""
+    """Name the commit that is released; raises ReleaseError where there is none."""
     command = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  no shell
     if found.returncode:
-        raise Stopped(f"the commit is not known: {found.stderr.strip()}")
+        raise ReleaseError(f"the commit is not known: {found.stderr.strip()}")
     return found.stdout.strip()
 
 
@@ -87,7 +87,7 @@ def _interrupted(number: int, _: object) -> NoReturn:
     # A second signal would end the way back.
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_IGN)
-    raise Interrupted(f"interrupted by {signal.Signals(number).name}")
+    raise InterruptedReleaseError(f"interrupted by {signal.Signals(number).name}")
 
 
 def _shares(text: str) -> list[int]:

@@ -1,25 +1,25 @@
-"""What ends a release.
+"""Errors that end a release.
 
-Stopped
-├── Unfit        the green revision fails a test or a limit: roll back
-├── CommandFailed gcloud refused or failed
-└── Interrupted  somebody ended the release
+ReleaseError
+├── UnhealthyRevisionError   the green revision fails a test or a limit: roll back
+├── GcloudError              gcloud refused or failed
+└── InterruptedReleaseError  a signal ended the release
 """
 
 from __future__ import annotations
 
 
-class Stopped(Exception):  # noqa: N818  it names what became of the release
+class ReleaseError(Exception):
     """The release does not go on; the sentence says why."""
 
 
-class Unfit(Stopped):
+class UnhealthyRevisionError(ReleaseError):
     """The green revision must not get traffic."""
 
 
-class CommandFailed(Stopped):
+class GcloudError(ReleaseError):
     """A command of gcloud ended with another exit code than 0."""
 
 
-class Interrupted(Stopped):
+class InterruptedReleaseError(ReleaseError):
     """A signal ended the release."""

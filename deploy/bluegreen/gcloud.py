@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bluegreen.errors import CommandFailed
+from bluegreen.errors import GcloudError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,40 +20,40 @@ class Gcloud:
     dry: bool = False
 
     def run(self, *words: str) -> str:
-        """Run a command to its end and give what it printed, nothing in a dry run; raises CommandFailed."""
+        """Run a command to its end and give what it printed, nothing in a dry run; raises GcloudError."""
         command = ["gcloud", *words, f"--project={self.project}", "--quiet"]
         print("+", shlex.join(command), flush=True)  # noqa: T201  a release says what it does
         if self.dry:
             return ""
         code, said = _ended(command)
         if code:
-            raise CommandFailed(f"`{shlex.join(command[:4])} ...` ended with exit code {code}")
+            raise GcloudError(f"`{shlex.join(command[:4])} ...` ended with exit code {code}")
         return said.strip()
 
     def ask(self, *words: str) -> Any:
-        """Run a command that answers in JSON; an empty object in a dry run. Raises CommandFailed."""
+        """Run a command that answers in JSON; an empty object in a dry run. Raises GcloudError."""
         said = self.run(*words, "--format=json")
         try:
             return json.loads(said or "{}")
         except ValueError as error:
-            raise CommandFailed(f"`gcloud {words[0]} {words[1]}` answered no JSON: {error}") from None
+            raise GcloudError(f"`gcloud {words[0]} {words[1]}` answered no JSON: {error}") from None
 
 
 def _ended(command: list[str]) -> tuple[int, str]:
-    """Run a command to its end, whatever happens to the release meanwhile; raises CommandFailed."""
+    """Run a command to its end, whatever happens to the release meanwhile; raises GcloudError."""
     early: list[int] = []
     handlers = {each: signal.signal(each, lambda number, _: early.append(number)) for each in _SIGNALS}
     try:
         # In a session of its own: Ctrl-C is for the release, which then takes back what the command did.
         running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603  no shell
     except OSError as error:
-        raise CommandFailed(f"gcloud cannot be run: {error.strerror}") from None
+        raise GcloudError(f"gcloud cannot be run: {error.strerror}") from None
     finally:
         for each, handler in handlers.items():
             signal.signal(each, handler)
     with running:
         try:
-            # What came while the command was started would else have left it running with nobody to wait for it.
+            # A signal that arrives while the command starts must not leave it running without a parent that waits for it.
             for each in early:
                 signal.raise_signal(each)
             said, _ = running.communicate()

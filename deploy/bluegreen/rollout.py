@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bluegreen.errors import CommandFailed, Stopped
+from bluegreen.errors import GcloudError, ReleaseError
 from bluegreen.service import ALL, BLUE, GREEN
 from bluegreen.smoke import Smoke
 from bluegreen.watch import Monitoring
@@ -16,7 +16,7 @@ from bluegreen.watch import Monitoring
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bluegreen.service import Green, Service, Standing
+    from bluegreen.service import Service, ServiceState, TaggedRevision
     from bluegreen.watch import Limits
 
 ROOT: Final = Path(__file__).parents[2]
@@ -26,8 +26,8 @@ _BETWEEN_PUSHES_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What to release and how carefully; shares are in percent, `watch_s` is the time at each.
+class ReleasePlan:
+    """One release: the image, the shares of traffic in percent, and the time `watch_s` at each share.
 
     `settle_s` passes between the smoke test and the first share: Cloud Run's metrics are sampled once a minute.
     """
@@ -46,15 +46,15 @@ class Plan:
 class Rollout:
     """Releases one plan to one service."""
 
-    def __init__(self, service: Service, plan: Plan) -> None:
+    def __init__(self, service: Service, plan: ReleasePlan) -> None:
         """Store what to do; nothing is asked or changed before `run`."""
         self._service = service
         self._gcloud = service.gcloud
         self._plan = plan
 
     def run(self) -> None:
-        """Release; raises Stopped after everything is as it was before."""
-        before = self._service.standing()
+        """Release; raises ReleaseError after everything is as it was before."""
+        before = self._service.state()
         blue = before.serving
         image = self._built() if self._plan.build else self._plan.image
         try:
@@ -72,16 +72,18 @@ class Rollout:
             raise
         _say(f"{green.revision} serves; `deploy/release rollback` goes back to {blue}")
 
-    def _back(self, before: Standing, error: BaseException) -> None:
-        """Take the green revision out of traffic; raises Stopped with both reasons where even that fails."""
+    def _back(self, before: ServiceState, error: BaseException) -> None:
+        """Take the green revision out of traffic; raises ReleaseError with both reasons where even that fails."""
         _say(f"rolling back: {str(error) or type(error).__name__}")
         try:
             self._service.withdraw(before.shares)
-        except Stopped as failed:
-            raise Stopped(f"{error}; and rolling back failed: {failed}; look at the service now") from error
+        except ReleaseError as failed:
+            raise ReleaseError(
+                f"{error}; and rolling back failed: {failed}; look at the service now"
+            ) from error
 
     def _built(self) -> str:
-        """Build and push the image; give its name by digest: what was tested is what runs. Raises CommandFailed."""
+        """Build and push the image; give its name by digest: what was tested is what runs. Raises GcloudError."""
         image = self._plan.image
         self._gcloud.run(
             *("builds", "submit", str(ROOT), f"--config={ROOT / 'deploy' / 'cloudbuild.yaml'}"),
@@ -92,10 +94,10 @@ class Rollout:
             "--format=value(image_summary.digest)",
         )
         if not digest and not self._gcloud.dry:
-            raise CommandFailed(f"the registry does not tell the digest of {image}")
+            raise GcloudError(f"the registry does not tell the digest of {image}")
         return f"{image.rpartition(':')[0]}@{digest or 'sha256:DIGEST'}"
 
-    def _smoke(self, green: Green, *, audience: str) -> Smoke:
+    def _smoke(self, green: TaggedRevision, *, audience: str) -> Smoke:
         token = None
         if self._plan.pusher:
             # The audience of a tagged address is still the service's own.
@@ -110,16 +112,16 @@ class Rollout:
             _say(f"POST push envelopes and /predict to {smoke.url}, model {smoke.model or 'any'}")
         else:
             smoke.run()
-            # What was refused on purpose must not be counted in the first step.
+            # Requests that were refused on purpose must not be counted in the first step.
             time.sleep(self._plan.settle_s)
 
-    def _watch(self, green: Green, smoke: Smoke, share: int) -> None:
+    def _watch(self, green: TaggedRevision, smoke: Smoke, share: int) -> None:
         """Push now and then for the time of a step, then hold what Monitoring saw against the limits."""
         monitoring = Monitoring(self._gcloud, self._service.name, green.revision)
         since, ends = datetime.now(UTC), time.monotonic() + self._plan.watch_s
         if self._gcloud.dry:
             _say(f"push and watch for {self._plan.watch_s:g} s")
-            monitoring.seen(since)
+            monitoring.stats(since)
             return
         number = 0
         while (left := ends - time.monotonic()) > 0:
@@ -127,17 +129,19 @@ class Rollout:
             smoke.pushes(f"{share}-{number}")
             time.sleep(min(_BETWEEN_PUSHES_S, left))
         smoke.answers()
-        seen = monitoring.seen(since)
-        _say(str(seen))
-        seen.hold(self._plan.limits)
+        stats = monitoring.stats(since)
+        _say(str(stats))
+        stats.check(self._plan.limits)
 
 
 def roll_back(service: Service) -> None:
-    """Give all traffic to the revision that served before; raises Stopped where none is known."""
-    standing = service.standing()
-    if BLUE not in standing.tags:
-        raise Stopped(f"no revision is tagged {BLUE}: `gcloud run revisions list` names all that there are")
-    blue = standing.tags[BLUE].revision
+    """Give all traffic to the revision that served before; raises ReleaseError where none is known."""
+    state = service.state()
+    if BLUE not in state.tags:
+        raise ReleaseError(
+            f"no revision is tagged {BLUE}: `gcloud run revisions list` names all that there are"
+        )
+    blue = state.tags[BLUE].revision
     service.share({blue: ALL})
     _say(f"{blue} serves again")
 

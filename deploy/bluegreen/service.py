@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from bluegreen.errors import Stopped
+from bluegreen.errors import ReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ ALL: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Green:
+class TaggedRevision:
     """The revision under test: its name, and the address that only its tag has."""
 
     revision: str
@@ -30,18 +30,20 @@ class Green:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How a service stands: its address, each revision's share in percent, each tag's revision and address."""
+class ServiceState:
+    """The address of a service, each revision's share of traffic in percent, each tag's revision and address."""
 
     url: str
     shares: Mapping[str, int]
-    tags: Mapping[str, Green]
+    tags: Mapping[str, TaggedRevision]
 
     @property
     def serving(self) -> str:
-        """The revision with the most traffic; raises Stopped where none has any."""
+        """The revision with the most traffic; raises ReleaseError where none has any."""
         if not self.shares:
-            raise Stopped("no revision gets traffic, so there is nothing to go back to: see deploy/terraform")
+            raise ReleaseError(
+                "no revision gets traffic, so there is nothing to go back to: see deploy/terraform"
+            )
         return max(self.shares, key=lambda revision: self.shares[revision])
 
 
@@ -53,31 +55,31 @@ class Service:
     name: str
     region: str
 
-    def standing(self) -> Standing:
-        """Look how it stands; raises CommandFailed."""
+    def state(self) -> ServiceState:
+        """Describe the service; raises GcloudError."""
         if self.gcloud.dry:
             self._run("describe")
-            return _standing(_EXAMPLE)
+            return _state(_EXAMPLE)
         words = ("run", "services", "describe", self.name, f"--region={self.region}")
-        return _standing(self.gcloud.ask(*words)["status"])
+        return _state(self.gcloud.ask(*words)["status"])
 
-    def deploy(self, image: str) -> Green:
-        """Deploy an image as the green revision, which gets no traffic; raises CommandFailed."""
+    def deploy(self, image: str) -> TaggedRevision:
+        """Deploy an image as the green revision, which gets no traffic; raises GcloudError."""
         self.gcloud.run(
             *("run", "deploy", self.name, f"--image={image}", f"--region={self.region}"),
             *("--no-traffic", f"--tag={GREEN}"),
         )
-        return self.standing().tags[GREEN]
+        return self.state().tags[GREEN]
 
     def share(self, shares: Mapping[str, int], **tags: str) -> None:
-        """Give each revision its percentage, and names by tag where some are given; raises CommandFailed."""
+        """Give each revision its percentage, and names by tag where some are given; raises GcloudError."""
         words = [f"--to-revisions={_listed({name: share for name, share in shares.items() if share})}"]
         if tags:
             words.append(f"--update-tags={_listed(tags)}")
         self._run("update-traffic", *words)
 
     def withdraw(self, shares: Mapping[str, int]) -> None:
-        """Go back to these percentages and take the green tag away; raises CommandFailed."""
+        """Go back to these percentages and take the green tag away; raises GcloudError."""
         self._run("update-traffic", f"--to-revisions={_listed(shares)}", f"--remove-tags={GREEN}")
 
     def _run(self, verb: str, *words: str) -> None:
@@ -92,19 +94,19 @@ _EXAMPLE: Final[dict[str, Any]] = {
         {"revisionName": "GREEN", "tag": GREEN, "url": "https://green---SERVICE"},
     ],
 }
-"""What a dry run pretends to have found."""
+"""The state that a dry run works with."""
 
 
-def _standing(status: Mapping[str, Any]) -> Standing:
+def _state(status: Mapping[str, Any]) -> ServiceState:
     shares: dict[str, int] = {}
-    tags: dict[str, Green] = {}
+    tags: dict[str, TaggedRevision] = {}
     for each in status.get("traffic", ()):
         revision = each["revisionName"]
         if each.get("percent"):
             shares[revision] = shares.get(revision, 0) + each["percent"]
         if "tag" in each:
-            tags[each["tag"]] = Green(revision, each["url"])
-    return Standing(status["url"], shares, tags)
+            tags[each["tag"]] = TaggedRevision(revision, each["url"])
+    return ServiceState(status["url"], shares, tags)
 
 
 def _listed(values: Mapping[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""Smoke: real push envelopes with known birds, sent to the green revision alone through its own tag."""
+"""Smoke: real push envelopes with known readings, sent to the green revision alone through its own tag."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bluegreen.errors import Unfit
+from bluegreen.errors import UnhealthyRevisionError
 from bluegreen.web import ask
 
 DEVICE: Final = "release-smoke"
@@ -20,7 +20,7 @@ NO_ENVELOPE: Final = 400
 DENIED: Final = (401, 403)
 _OK: Final = 200
 
-_BIRDS: Final[list[dict[str, Any]]] = json.loads((Path(__file__).parent / "birds.json").read_text())
+_PENGUINS: Final[list[dict[str, Any]]] = json.loads((Path(__file__).parent / "penguins.json").read_text())
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,32 +33,37 @@ class Smoke:
     token: str | None = None
 
     def run(self) -> None:
-        """Try everything once; raises Unfit with the first thing that is wrong."""
+        """Try everything once; raises UnhealthyRevisionError with the first thing that is wrong."""
         self.answers()
         self.pushes("first")
         self._expect("a push that is no envelope", self._post("/", b"{}").status, NO_ENVELOPE)
         if self.token:
-            status = ask("POST", f"{self.url}/", body=self._envelope(_BIRDS[0]["reading"], "denied")).status
+            status = ask(
+                "POST", f"{self.url}/", body=self._envelope(_PENGUINS[0]["reading"], "denied")
+            ).status
             self._expect("a push without a token", status, *DENIED)
 
     def answers(self) -> None:
-        """Ask for the species of known birds; raises Unfit where one is wrong, or another model answers."""
-        for bird in _BIRDS:
-            answer = self._post("/predict", json.dumps(bird["reading"]).encode())
-            self._expect(f"asked for an {bird['species']}", answer.status, _OK)
+        """Classify known readings; raises UnhealthyRevisionError for a wrong species or another model."""
+        for penguin in _PENGUINS:
+            answer = self._post("/predict", json.dumps(penguin["reading"]).encode())
+            self._expect(f"asked for an {penguin['species']}", answer.status, _OK)
             (prediction,) = answer.json()["predictions"]
-            self._same("species", prediction["species"], bird["species"])
+            self._same("species", prediction["species"], penguin["species"])
             if self.model:
                 self._same("model", prediction["model"], self.model)
 
     def pushes(self, name: str) -> None:
-        """Push each bird, one of them twice, a table and an impossible one; raises Unfit unless all are acknowledged."""
-        readings = [bird["reading"] for bird in _BIRDS]
+        """Push each reading, one of them twice, a table and an invalid one.
+
+        Raises UnhealthyRevisionError unless all are acknowledged.
+        """
+        readings = [penguin["reading"] for penguin in _PENGUINS]
         table = {feature: [reading[feature] for reading in readings] for feature in readings[0]}
         sent = {
-            **{f"bird-{number}": reading for number, reading in enumerate(readings)},
-            "bird-0-again": readings[0],
-            "impossible": {"body_mass_g": -1},
+            **{f"penguin-{number}": reading for number, reading in enumerate(readings)},
+            "penguin-0-again": readings[0],
+            "invalid": {"body_mass_g": -1},
         }
         for what, reading in sent.items():
             answer = self._post("/", self._envelope(reading, f"{name}-{what.removesuffix('-again')}"))
@@ -87,8 +92,8 @@ class Smoke:
     def _expect(self, what: str, status: int, *right: int) -> None:
         if status not in right:
             wanted = " or ".join(map(str, right))
-            raise Unfit(f"{self.revision}: {what}: HTTP {status} where {wanted} is right")
+            raise UnhealthyRevisionError(f"{self.revision}: {what}: HTTP {status} where {wanted} is right")
 
     def _same(self, what: str, found: str, right: str) -> None:
         if found != right:
-            raise Unfit(f"{self.revision}: {what} {found} where {right} is right")
+            raise UnhealthyRevisionError(f"{self.revision}: {what} {found} where {right} is right")

@@ -1,4 +1,4 @@
-"""Watch: what Cloud Monitoring counted of one revision, held against the limits of the push window."""
+"""Watch: the request metrics of one revision in Cloud Monitoring, checked against the limits of the push window."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from bluegreen.errors import Unfit
+from bluegreen.errors import UnhealthyRevisionError
 from bluegreen.web import ask
 
 if TYPE_CHECKING:
@@ -31,24 +31,28 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RequestStats:
     """Requests of a window, how many of them were not acknowledged (any status but 2xx), and the p99 latency."""
 
     requests: int
     refused: int
     p99_s: float
 
-    def hold(self, limits: Limits) -> None:
-        """Raise Unfit where a limit is broken, or where nothing was seen at all."""
+    def check(self, limits: Limits) -> None:
+        """Raise UnhealthyRevisionError where a limit is broken, or where Monitoring counted no request."""
         if not self.requests:
-            raise Unfit("Monitoring saw no request of the green revision, so nothing can be said of it")
+            raise UnhealthyRevisionError(
+                "Monitoring saw no request of the green revision, so nothing can be said of it"
+            )
         share = self.refused / self.requests
         if share > limits.refused_share:
-            raise Unfit(
+            raise UnhealthyRevisionError(
                 f"{self.refused} of {self.requests} requests were refused ({share:.1%}); {limits.refused_share:.1%} is the limit"
             )
         if self.p99_s > limits.latency_s:
-            raise Unfit(f"p99 latency is {self.p99_s:.2f} s; {limits.latency_s:.2f} s is the limit")
+            raise UnhealthyRevisionError(
+                f"p99 latency is {self.p99_s:.2f} s; {limits.latency_s:.2f} s is the limit"
+            )
 
     def __str__(self) -> str:
         return f"{self.requests} requests, {self.refused} refused, p99 {self.p99_s:.2f} s"
@@ -62,8 +66,8 @@ class Monitoring:
     service: str
     revision: str
 
-    def seen(self, since: datetime) -> Seen:
-        """Ask what happened since then; raises Unfit where Monitoring does not tell."""
+    def stats(self, since: datetime) -> RequestStats:
+        """Ask Monitoring for the requests since then; raises UnhealthyRevisionError where it does not answer."""
         token = self.gcloud.run("auth", "print-access-token")
         now = datetime.now(UTC)
         window = f"{max(_FINEST_S, int((now - since).total_seconds()))}s"
@@ -81,7 +85,7 @@ class Monitoring:
         classes = self._ask("request_count", {**query, **counted}, token)
         latency = self._ask("request_latencies", {**query, **slow}, token)
         requests = {_code_class(series): int(sum(_points(series))) for series in classes}
-        return Seen(
+        return RequestStats(
             requests=sum(requests.values()),
             refused=sum(count for code_class, count in requests.items() if code_class != "2xx"),
             p99_s=max((point for series in latency for point in _points(series)), default=0.0) / 1000,
@@ -102,7 +106,7 @@ class Monitoring:
             return []
         answer = ask("GET", url, token=token)
         if answer.status != _OK:
-            raise Unfit(f"Monitoring answered HTTP {answer.status}: {answer.body[:200]!r}")
+            raise UnhealthyRevisionError(f"Monitoring answered HTTP {answer.status}: {answer.body[:200]!r}")
         series: list[dict[str, Any]] = answer.json().get("timeSeries", [])
         return series
 

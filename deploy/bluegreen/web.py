@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from bluegreen.errors import Unfit
+from bluegreen.errors import UnhealthyRevisionError
 
 TIMEOUT_S: Final = 30.0
 """How long an answer may take; a revision without an instance has to start one first."""
@@ -22,15 +22,15 @@ class Answer:
     body: bytes
 
     def json(self) -> Any:
-        """Read the body; raises Unfit where it is no JSON."""
+        """Read the body; raises UnhealthyRevisionError where it is no JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
-            raise Unfit(f"JSON was expected, not {self.body[:200]!r}") from None
+            raise UnhealthyRevisionError(f"JSON was expected, not {self.body[:200]!r}") from None
 
 
 def ask(method: str, url: str, *, body: bytes | None = None, token: str | None = None) -> Answer:
-    """Send one request; raises Unfit where nobody answers."""
+    """Send one request; raises UnhealthyRevisionError where no server answers."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.netloc, timeout=TIMEOUT_S)
@@ -47,6 +47,8 @@ def ask(method: str, url: str, *, body: bytes | None = None, token: str | None =
         answer = connection.getresponse()
         return Answer(answer.status, answer.read())
     except (OSError, http.client.HTTPException) as error:
-        raise Unfit(f"{method} {parts.scheme}://{parts.netloc}{parts.path} got no answer: {error}") from None
+        raise UnhealthyRevisionError(
+            f"{method} {parts.scheme}://{parts.netloc}{parts.path} got no answer: {error}"
+        ) from None
     finally:
         connection.close()

@@ -1,5 +1,5 @@
 # noqa: INP001  a program of its own, run by its path in the image
-"""Slim: take out of a folder of packages what a running worker never reads, and compile what it does.
+"""Slim: remove from a folder of packages the files that a running worker never reads, and compile the others.
 
 Run while the image is built: `python3 slim.py FOLDER`.
 """
@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Final
 
 NEVER_READ: Final = ("*.pyi", "*.pyx", "*.pxd", "*.h", "*.hpp", "*.c", "*.cpp", "*.a")
-"""What only compilers, editors and type checkers read."""
+"""Files that only compilers, editors and type checkers read."""
 
 NEVER_IMPORTED: Final = (
     # The lock holds what builds a wheel and what a terminal shows; an image needs neither.
     *("markdown_it", "mdurl", "pkg_resources", "pygments", "rich", "setuptools", "shellingham", "typer"),
-    # What xgboost may ask of scipy is scipy.sparse, and with it scipy.special; these are three fifths of scipy.
+    # xgboost imports only scipy.sparse, and with it scipy.special; these are three fifths of scipy.
     *(f"scipy/{name}" for name in ("cluster", "datasets", "differentiate", "fft", "fftpack", "integrate")),
     *(f"scipy/{name}" for name in ("interpolate", "io", "ndimage", "odr", "optimize", "signal", "spatial")),
     "scipy/stats",

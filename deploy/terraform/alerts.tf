@@ -1,4 +1,4 @@
-# One policy a line of docs/operations.md; what it means and what to do stands there under the alert's own name.
+# One policy per section of docs/operations.md, which says under the alert's name what it means and what to do.
 
 locals {
   push    = "monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.worker.name}\""
@@ -8,14 +8,14 @@ locals {
   alerts = {
     backlog_age = {
       title    = "Backlog age"
-      says     = "The oldest reading has waited for more than five minutes."
+      says     = "The oldest reading has been unacknowledged for more than five minutes."
       severity = "CRITICAL"
       lasts    = "300s"
       query    = "max(pubsub_googleapis_com:subscription_oldest_unacked_message_age{${local.push}}) > 300"
     }
     dead_letters = {
       title    = "Dead letters"
-      says     = "A message was given up: it waits in ${google_pubsub_subscription.dead_letters_kept.name}."
+      says     = "A message used up its delivery attempts: it is kept in ${google_pubsub_subscription.dead_letters_kept.name}."
       severity = "ERROR"
       lasts    = "0s"
       query    = "max(pubsub_googleapis_com:subscription_num_undelivered_messages{${local.kept}}) > 0"
@@ -43,14 +43,14 @@ locals {
     }
     model_degraded = {
       title    = "Model degraded"
-      says     = "Another model answers than the one that was asked for."
+      says     = "The worker serves another model than the configured one."
       severity = "ERROR"
       lasts    = "300s"
       query    = "max(rookery_model_degraded) > 0"
     }
     drift = {
       title    = "Drift"
-      says     = "The latest readings are another population than the training data (stability index above 0.25)."
+      says     = "The distribution of recent readings differs from the training data (population stability index above 0.25)."
       severity = "WARNING"
       lasts    = "1800s"
       query    = "max by (feature) (rookery_drift_index{feature!=\"year\"}) > 0.25"

@@ -33,14 +33,14 @@ resource "google_pubsub_subscription" "bigquery" {
   name  = "${var.topic}-results-bigquery"
   topic = google_pubsub_topic.results[0].id
 
-  # No metadata: its message_id would take the place of the reading's own.
+  # No metadata: its message_id would overwrite the reading's own.
   bigquery_config {
     table               = "${var.project}.${google_bigquery_table.predictions[0].dataset_id}.${google_bigquery_table.predictions[0].table_id}"
     use_table_schema    = true
     drop_unknown_fields = true
   }
 
-  # What does not fit the table is kept, not dropped.
+  # A message that does not fit the table becomes a dead letter.
   dead_letter_policy {
     dead_letter_topic     = google_pubsub_topic.dead_letters.id
     max_delivery_attempts = 10

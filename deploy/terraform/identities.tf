@@ -1,4 +1,4 @@
-# Two accounts, each with what it needs and no more: the worker writes, the push knocks.
+# Two accounts, each with the permissions that it needs and no more: the worker writes, the push account invokes it.
 
 resource "google_service_account" "worker" {
   account_id   = "${var.name}-worker"
@@ -19,8 +19,8 @@ resource "google_cloud_run_v2_service_iam_member" "push_invokes" {
   member   = google_service_account.push.member
 }
 
-# Objects are named after their content and written with the precondition that none exists. Storage asks for the right
-# to delete before it looks at the precondition: without it, a second delivery would be told 403 for ever, not 412.
+# Objects are named after their content and written with the precondition that none exists. Storage checks the permission
+# to delete before the precondition: without it, every redelivery would get 403, not 412.
 resource "google_project_iam_custom_role" "object_writer" {
   role_id     = replace("${var.name}_object_writer", "-", "_")
   title       = "Rookery object writer"
@@ -33,7 +33,7 @@ resource "google_storage_bucket_iam_member" "worker_writes" {
   member = google_service_account.worker.member
 }
 
-# The model is looked at again and again, by generation.
+# The worker polls the model's generation, and reads the model when it changes.
 resource "google_storage_bucket_iam_member" "worker_reads_models" {
   bucket = google_storage_bucket.models.name
   role   = "roles/storage.objectViewer"

@@ -1,5 +1,5 @@
 output "topic" {
-  description = "Where readings are published: rookery publish csv FILE --topic ..."
+  description = "Topic of the readings: rookery publish csv FILE --topic ..."
   value       = google_pubsub_topic.readings.id
 }
 
@@ -9,22 +9,22 @@ output "worker" {
 }
 
 output "repository" {
-  description = "Where images are pushed."
+  description = "Artifact Registry repository of the images."
   value       = "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.images.repository_id}"
 }
 
 output "push_service_account" {
-  description = "Whose token pushes carry: deploy/release deploy --push-service-account ..."
+  description = "Account whose token the pushes carry: deploy/release deploy --push-service-account ..."
   value       = google_service_account.push.email
 }
 
 output "results" {
-  description = "Where predictions are."
+  description = "Address of the predictions."
   value       = local.results
 }
 
 output "rejects" {
-  description = "Where rejections are."
+  description = "Address of the rejections."
   value       = local.rejects
 }
 

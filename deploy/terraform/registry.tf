@@ -10,7 +10,7 @@ resource "google_artifact_registry_repository" "images" {
     immutable_tags = true
   }
 
-  # What no revision uses any more costs only space; the last ten are the way back.
+  # Images that no revision uses cost only storage; the last ten are kept for rollbacks.
   cleanup_policies {
     id     = "keep-ten"
     action = "KEEP"

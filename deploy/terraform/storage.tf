@@ -5,7 +5,7 @@ locals {
 
 resource "google_storage_bucket" "results" {
   #checkov:skip=CKV_GCP_62:Cloud Audit Logs say who reads; usage logs would cost an object an hour and tell less
-  #checkov:skip=CKV_GCP_78:objects are written once under their content's name; soft delete keeps what was deleted for a month
+  #checkov:skip=CKV_GCP_78:objects are written once under their content's name; soft delete keeps deleted objects for a month
   name                        = "${var.project}-${var.name}-results"
   location                    = var.region
   storage_class               = "STANDARD"
@@ -13,7 +13,7 @@ resource "google_storage_bucket" "results" {
   public_access_prevention    = "enforced"
   force_destroy               = !var.deletion_protection
 
-  # What was deleted by mistake can be had back for a month.
+  # A deleted object can be restored for a month.
   soft_delete_policy {
     retention_duration_seconds = 2592000
   }
@@ -51,7 +51,7 @@ resource "google_storage_bucket" "models" {
   public_access_prevention    = "enforced"
   force_destroy               = !var.deletion_protection
 
-  # The way back to the model before this one.
+  # Rollback restores an archived version of the model.
   versioning {
     enabled = true
   }

@@ -30,7 +30,7 @@ resource "google_pubsub_subscription" "worker" {
     ttl = ""
   }
 
-  # Pub/Sub refuses to push before it may knock.
+  # Pub/Sub can push only with the invoker role and the right to create the push account's token.
   depends_on = [
     google_cloud_run_v2_service_iam_member.push_invokes,
     google_service_account_iam_member.agent_signs,

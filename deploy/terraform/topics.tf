@@ -11,7 +11,7 @@ resource "google_pubsub_topic" "readings" {
   #checkov:skip=CKV_GCP_83:penguin measurements are public; Google's own keys encrypt them, and a key of one's own is one more thing to lose them by
   name = var.topic
 
-  # Readings can be sent again from here for a week, whatever became of them behind the subscription.
+  # A subscription can be sought back a week, even to messages that it has acknowledged.
   message_retention_duration = "604800s"
 
   message_storage_policy {
@@ -36,7 +36,7 @@ resource "google_pubsub_topic" "dead_letters" {
   depends_on = [google_project_service.needed]
 }
 
-# A topic that nobody subscribes to forgets: this keeps dead letters until somebody looks.
+# A topic without a subscription drops its messages: this one keeps dead letters for 31 days.
 resource "google_pubsub_subscription" "dead_letters_kept" {
   name                       = "${var.topic}-dead-letter-kept"
   topic                      = google_pubsub_topic.dead_letters.id

@@ -38,13 +38,13 @@ variable "topic" {
 }
 
 variable "publishers" {
-  description = "Who may publish readings, such as serviceAccount:mast@birds.iam.gserviceaccount.com."
+  description = "Members that may publish readings, such as serviceAccount:mast@PROJECT.iam.gserviceaccount.com."
   type        = set(string)
   default     = []
 }
 
 variable "enforce_schema" {
-  description = "Let Pub/Sub refuse what is no whole single reading. Off: Avro's JSON knows neither tables nor values left out, and the worker explains what it rejects, which Pub/Sub does not."
+  description = "Let Pub/Sub refuse every message that is not one complete reading. Off: Avro's JSON knows neither tables nor values left out, and the worker explains what it rejects, which Pub/Sub does not."
   type        = bool
   default     = false
 }
@@ -78,13 +78,13 @@ variable "ack_deadline_seconds" {
 }
 
 variable "max_delivery_attempts" {
-  description = "Attempts before a message becomes a dead letter, 5 to 100. 100: the worker refuses only what a later try may mend; at a minute's backoff they last longer than an hour's outage."
+  description = "Attempts before a message becomes a dead letter, 5 to 100. 100: the worker nacks only what a later attempt may deliver; at a minute's backoff they last longer than an hour's outage."
   type        = number
   default     = 100
 }
 
 variable "concurrency" {
-  description = "Pushes under way at once in one instance. 250: a push waits about 0.3 s for its object, so that one instance takes some 800 a second, with no more than 64 MiB of payload inside (ROOKERY_QUEUE_BYTES)."
+  description = "Pushes in flight at once in one instance. 250: a push waits about 0.3 s for its object, so that one instance takes some 800 a second, with no more than 64 MiB of payload inside (ROOKERY_QUEUE_BYTES)."
   type        = number
   default     = 250
 }
@@ -96,7 +96,7 @@ variable "cpu" {
 }
 
 variable "memory" {
-  description = "Memory of an instance. 1Gi: about 170 MB at rest, the intake's 64 MiB, and a large table being read."
+  description = "Memory of an instance. 1Gi: about 170 MB idle, 64 MiB of queued payload, and a large table being decoded."
   type        = string
   default     = "1Gi"
 }
@@ -108,7 +108,7 @@ variable "min_instances" {
 }
 
 variable "max_instances" {
-  description = "Instances at most; the bound of what a storm of readings can cost."
+  description = "Instances at most; it bounds the cost of a burst of readings."
   type        = number
   default     = 20
 }
@@ -126,7 +126,7 @@ variable "deletion_protection" {
 }
 
 variable "alert_emails" {
-  description = "Who is told when an alert opens."
+  description = "E-mail addresses that are notified when an alert opens."
   type        = set(string)
   default     = []
 }
@@ -138,7 +138,7 @@ variable "billing_account" {
 }
 
 variable "monthly_budget" {
-  description = "Whole units of the billing account's currency a month; told at 50, 90 and 100 %, and when the forecast is above it."
+  description = "Whole units of the billing account's currency a month; notifications at 50, 90 and 100 %, and when the forecast is above it."
   type        = number
   default     = 50
 }

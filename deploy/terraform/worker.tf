@@ -14,7 +14,7 @@ resource "google_cloud_run_v2_service" "worker" {
   name     = "${var.name}-worker"
   location = var.region
 
-  # Everybody reaches the door, only the push account may enter: see identities.tf.
+  # Every caller reaches Cloud Run, only the push account may invoke the worker: see identities.tf.
   ingress             = "INGRESS_TRAFFIC_ALL"
   deletion_protection = var.deletion_protection
 
@@ -57,7 +57,7 @@ resource "google_cloud_run_v2_service" "worker" {
         }
       }
 
-      # Only a worker whose model has answered its golden readings gets pushes.
+      # An instance gets pushes once its model has passed its golden rows and its sinks take writes.
       startup_probe {
         period_seconds    = 1
         timeout_seconds   = 1

@@ -1,4 +1,4 @@
-"""What deployment files are held against: the settings, routes and paths of the code itself."""
+"""Fixtures for the tests of deployment files: the settings, routes and paths of the code itself."""
 
 from __future__ import annotations
 

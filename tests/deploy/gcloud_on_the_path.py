@@ -1,6 +1,6 @@
 """A `gcloud` for the PATH: it records every call, and keeps one Cloud Run service in a file.
 
-The folder that GCLOUD_HOUSE names holds `calls.ndjson`, `service.json`, and, to let a command fail, `fail`.
+The folder that FAKE_CLOUD names holds `calls.ndjson`, `service.json`, and, to let a command fail, `fail`.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HOUSE = Path(os.environ.get("GCLOUD_HOUSE", "."))
+FOLDER = Path(os.environ.get("FAKE_CLOUD", "."))
 
 
 def pairs(flag: str) -> dict[str, str]:
     return dict(each.split("=") for each in flag.split(","))
 
 
-def told(words: list[str], name: str) -> str | None:
+def option(words: list[str], name: str) -> str | None:
     return next((word.split("=", 1)[1] for word in words if word.startswith(f"--{name}=")), None)
 
 
 def update_traffic(service: dict[str, Any], words: list[str]) -> None:
-    if shares := told(words, "to-revisions"):
+    if shares := option(words, "to-revisions"):
         wanted = {revision: int(share) for revision, share in pairs(shares).items()}
         assert sum(wanted.values()) == 100, shares
         service["shares"] = wanted
-    service["tags"] |= pairs(told(words, "update-tags") or "") if told(words, "update-tags") else {}
-    service["tags"].pop(told(words, "remove-tags"), None)
+    service["tags"] |= pairs(option(words, "update-tags") or "") if option(words, "update-tags") else {}
+    service["tags"].pop(option(words, "remove-tags"), None)
 
 
 def answer(words: list[str], service: dict[str, Any]) -> str:
@@ -42,7 +42,7 @@ def answer(words: list[str], service: dict[str, Any]) -> str:
             ]
             return json.dumps({"status": {"url": "https://worker.example", "traffic": [*shares, *tags]}})
         case ["run", "deploy", *_]:
-            service["tags"][told(words, "tag")] = service["next"]
+            service["tags"][option(words, "tag")] = service["next"]
         case ["run", "services", "update-traffic", *_]:
             update_traffic(service, words)
         case ["artifacts", *_]:
@@ -53,14 +53,14 @@ def answer(words: list[str], service: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Record, fail if told so, else answer."""
+    """Record, fail if `fail` says so, else answer."""
     words = sys.argv[1:]
-    with (HOUSE / "calls.ndjson").open("a") as calls:
+    with (FOLDER / "calls.ndjson").open("a") as calls:
         calls.write(json.dumps(words) + "\n")
-    fails = HOUSE / "fail"
+    fails = FOLDER / "fail"
     if fails.exists() and fails.read_text() in " ".join(words):
         return 1
-    file = HOUSE / "service.json"
+    file = FOLDER / "service.json"
     service = json.loads(file.read_text())
     sys.stdout.write(f"{answer(words, service)}\n")
     # Whole or not at all: a release that is interrupted kills its gcloud wherever that is.

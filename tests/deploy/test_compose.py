@@ -36,7 +36,7 @@ def test_the_schema_of_compose_files_holds() -> None:
     assert ran.returncode == 0, ran.stdout
 
 
-def test_the_worker_is_told_only_what_it_reads(worker_variables: set[str]) -> None:
+def test_the_worker_gets_only_variables_that_it_reads(worker_variables: set[str]) -> None:
     """Every variable is one of its settings or of Google's clients, and the settings accept the values."""
     environment = SERVICES["worker"]["environment"]
     assert environment.keys() <= worker_variables
@@ -46,7 +46,7 @@ def test_the_worker_is_told_only_what_it_reads(worker_variables: set[str]) -> No
 
 @pytest.mark.parametrize("name", FRONT_DOOR)
 def test_commands_exist_with_their_options(name: str) -> None:
-    """What the compose file tells `rookery` to do is a command that takes just these words."""
+    """Each `rookery` command of the compose file exists and takes its options."""
     _, *words = SERVICES[name]["command"]
     command: Any = typer.main.get_command(app)
     while words and words[0] in getattr(command, "commands", {}):
@@ -71,7 +71,7 @@ def test_the_other_programs_take_their_words(root: Path) -> None:
 
 
 def test_images_are_stages_of_the_dockerfile(root: Path) -> None:
-    """What is built here exists there, and what is not built is Google's own."""
+    """Every built image is a stage of the Dockerfile; the only image that is pulled is Google's emulator."""
     stages = {
         line.split(" AS ")[1] for line in (root / "Dockerfile").read_text().splitlines() if " AS " in line
     }
@@ -88,7 +88,7 @@ def test_nothing_is_written_to_a_read_only_root() -> None:
 
 
 def test_addresses_agree() -> None:
-    """Whoever is named in an address is a service that listens on that port."""
+    """Every address names a service of the file and the port on which it listens."""
     listens = {
         "worker": Settings.model_fields["port"].default,
         "emulator": 8085,

@@ -52,7 +52,7 @@ def test_the_image_copies_only_what_exists(dockerfile: str, root: Path) -> None:
     assert [path for line in copied for path in line.split() if not (root / path).exists()] == []
 
 
-def test_the_image_serves_as_nobody_on_the_settings_port(shipped: str) -> None:
+def test_the_image_serves_as_an_unprivileged_user_on_the_settings_port(shipped: str) -> None:
     """A numeric user that is not root, the worker's default port, its own module first, and the signal it drains on."""
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", shipped, flags=re.MULTILINE)
     assert f"EXPOSE {Settings.model_fields['port'].default}" in shipped
@@ -104,7 +104,7 @@ def _kept(ignore: str, path: str) -> bool:
     ],
 )
 def test_secrets_and_results_stay_out(root: Path, path: str) -> None:
-    """What must not be in an image is not even in its build context."""
+    """Secrets, results and tests are not part of the build context."""
     assert not _kept((root / ".dockerignore").read_text(), path)
 
 
@@ -149,7 +149,7 @@ def test_the_health_check_asks_a_probe_that_the_worker_serves(  # noqa: PLR0913,
     status: int,
     code: int,
 ) -> None:
-    """Healthy says exit code 0, anything else 1; the port is the one that the worker is told."""
+    """Healthy says exit code 0, anything else 1; the port is the worker's own."""
     assert ("GET", "/readyz") in routes
     monkeypatch.setattr(_Worker, "status", status)
     check = [sys.executable, str(root / "deploy" / "image" / "healthcheck.py")]
@@ -157,7 +157,7 @@ def test_the_health_check_asks_a_probe_that_the_worker_serves(  # noqa: PLR0913,
     assert subprocess.run(check, env=environment, check=False).returncode == code
 
 
-def test_nobody_there_is_unhealthy(root: Path, answering: HTTPServer) -> None:
+def test_no_server_is_unhealthy(root: Path, answering: HTTPServer) -> None:
     """A worker that died is not healthy, and the check says so without a traceback."""
     answering.server_close()
     check = [sys.executable, str(root / "deploy" / "image" / "healthcheck.py"), str(answering.server_port)]

@@ -1,4 +1,4 @@
-"""The image, built and run: as nobody, on a read-only root, healthy, classifying, and gone within ten seconds.
+"""The image, built and run: unprivileged, on a read-only root, healthy, classifying, and stopped within ten seconds.
 
 Needs root, buildah, podman, runc and mmdebstrap (Debian's packages, no daemon), and takes minutes; `make image`
 asks for it. The base is made of Debian's own packages where no registry of images is reached.
@@ -158,8 +158,10 @@ def container(engine: Engine, image: str, tmp_path: Path) -> Iterator[Container]
         engine.run("podman", "rm", "--force", name, check=False)
 
 
-def test_it_classifies_as_nobody_on_a_read_only_root_and_stops_in_time(container: Container) -> None:
-    """A pushed reading is durable, `/predict` names the bird, and SIGTERM ends the container in order within 10 s."""
+def test_it_classifies_as_an_unprivileged_user_on_a_read_only_root_and_stops_in_time(
+    container: Container,
+) -> None:
+    """A pushed reading is durable, `/predict` returns the species, and SIGTERM ends the container in order within 10 s."""
     assert container.healthy()
     status, answer = container.post("/predict", ADELIE)
     assert (status, answer["predictions"][0]["species"]) == (200, "Adelie")

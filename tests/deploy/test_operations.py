@@ -24,7 +24,7 @@ HEADINGS = re.findall(r"^#+ (.+)$", RUNBOOK, flags=re.MULTILINE)
 
 @pytest.mark.parametrize("alert", ALERTS)
 def test_every_alert_has_its_section(alert: str) -> None:
-    """Whoever is woken finds what it means, what to look at and what to do, under the alert's own name."""
+    """A section of the alert's own name says what it means, what to check and what to do."""
     assert len(ALERTS) == 7
     section = RUNBOOK.partition(f"### {alert}\n")[2].split("\n##")[0]
     assert re.search(r"^\*.+", section.strip())
@@ -47,7 +47,7 @@ def test_every_command_exists() -> None:
 
 
 def code() -> list[str]:
-    """What stands in backquotes or indented."""
+    """The text in backquotes or indented."""
     return [
         *re.findall(r"`([^`\n]+)`", RUNBOOK),
         *(line.strip() for line in re.findall(r"^    .+$", RUNBOOK, flags=re.MULTILINE)),

@@ -29,7 +29,7 @@ ALL = "\n".join(TEXT.values())
 
 
 def plain(node: Any) -> Any:
-    """What a parsed file says, without the parser's own marks and quotes."""
+    """The content of a parsed file, without the parser's own marks and quotes."""
     if isinstance(node, dict):
         return {plain(key): plain(each) for key, each in node.items() if not key.startswith("__")}
     if isinstance(node, list):
@@ -123,7 +123,7 @@ def test_every_value_is_documented() -> None:
     assert set(re.findall(r"^(\w+)\s*=", example, flags=re.MULTILINE)) <= VARIABLES.keys()
 
 
-def test_the_worker_is_told_only_what_it_reads(
+def test_the_worker_gets_only_variables_that_it_reads(
     worker_variables: set[str], named_settings: Callable[[str], set[str]]
 ) -> None:
     """Every variable in the service's environment is one of the worker's settings, with a value that it takes."""
@@ -193,7 +193,7 @@ def test_each_account_has_what_it_needs_and_no_more(account: str) -> None:
     assert granted == GRANTED[account]
 
 
-def test_nobody_else_gets_in() -> None:
+def test_no_other_caller_gets_in() -> None:
     """Nothing is granted to everybody, no basic role is used, and buckets are closed to the public."""
     assert "allUsers" not in ALL
     assert "allAuthenticatedUsers" not in ALL
@@ -209,7 +209,7 @@ def test_alerts_and_charts_ask_metrics_that_exist(root: Path) -> None:
     rendered = Metrics().render().decode()
     exposed = set(re.findall(r"^(rookery_\w+)[ {]", rendered, flags=re.MULTILINE))
     families = set(re.findall(r"^# TYPE (rookery_\w+)", rendered, flags=re.MULTILINE))
-    # Drift is compared when somebody asks and there is a model; its names stand in the code.
+    # Drift is computed at a scrape and only with a model; its names stand in the code.
     families |= set(
         re.findall(
             r'"(rookery_drift_\w+)"', (root / "worker" / "observability" / "drift_gauges.py").read_text()
@@ -223,7 +223,7 @@ def test_alerts_and_charts_ask_metrics_that_exist(root: Path) -> None:
 
 
 def test_the_seven_alerts_are_there() -> None:
-    """What somebody must be woken for, or told of."""
+    """Each failure that must reach the on-call engineer has its alert."""
     assert LOCALS["alerts"].keys() == {
         *(
             "backlog_age",

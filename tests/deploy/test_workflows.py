@@ -38,7 +38,7 @@ def test_the_schemas_hold() -> None:
 
 
 def test_every_make_target_exists() -> None:
-    """What a workflow makes is in the Makefile."""
+    """Every target that a workflow makes is in the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     made = {word for run in RUNS if run.startswith("make ") for word in run.split()[1:] if "=" not in word}
     assert made == {"check", "test", "lock"}
