@@ -32,7 +32,7 @@ class Subscription:
     `changed()` is called when there may be something new to take or an earlier time to wake at.
     """
 
-    def __init__(  # noqa: PLR0913  a composition root's choices, all but one by keyword
+    def __init__(
         self,
         rules: Rules,
         *,
@@ -40,10 +40,9 @@ class Subscription:
         most_pushes: int | None = None,
         serial: Iterator[int] | None = None,
         dead_letter: Callable[[StoredMessage, int, float], bool] = lambda *_: False,
-        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.rules = rules
-        self.changed = changed
+        self.changed: Callable[[], None] = lambda: None
         self.window = PushWindow(most_pushes)
         self.backoff = PushBackoff()
         self._faults = faults or DeliveryFaults(FaultShares())
@@ -69,7 +68,8 @@ class Subscription:
     def offer(self, message: StoredMessage, now: float) -> None:
         """Take a newly published message in."""
         key = message.ordering_key
-        queue = self._key_queues.setdefault(key, OrderingQueue(key)) if self.rules.ordered and key else None
+        key = message.ordering_key if self.rules.ordered else ""
+        queue = self._key_queues.setdefault(key, OrderingQueue(key)) if key else None
         self._counters.published += 1
         for delay in self._faults.delays(ordered=queue is not None):
             held = HeldMessage(message, next(self._ranks), now, now + delay, queue)
@@ -177,7 +177,7 @@ class Subscription:
         return self._retention.since + self.rules.retention if self._live else None
 
     def close(self) -> None:
-        """Let go of every message at once; what a reader still does with one finds it ended."""
+        """Drop every message at once; later calls find their deliveries ended."""
         for queue in self._key_queues.values():
             queue.clear()
         self._key_queues.clear()
@@ -254,9 +254,8 @@ class Subscription:
             self._counters.dead_lettered += 1
             self._remove(held, now)
         else:
-            self._requeue(
-                held, now + (self.rules.retry.delay(held.attempts) if self.rules.retry else 0.0), now
-            )
+            delay = self.rules.retry.delay(held.attempts) if self.rules.retry else 0.0
+            self._requeue(held, now + delay, now)
 
     def _requeue(self, held: HeldMessage, due: float, now: float) -> None:
         """Send again at `due`; with a key, all that went out after it as well, once all before it has ended."""
