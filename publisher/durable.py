@@ -10,16 +10,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def sync_folder(folder: Path) -> None:
-    """Bring a new file's name to the disk, where the system can say so; raises OSError."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def in_place(path: Path, status: os.stat_result) -> bool:
     """Whether a path still leads to the file of a status: a file that was removed is written without an error."""
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import threading
@@ -11,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from rookery.schemas.atomic_file import write_atomically
 from storage_emulator.faults import StorageFault
 from storage_emulator.server import StorageServer
 
@@ -33,7 +33,7 @@ def main() -> int:
         signal.signal(each, lambda *_: stopping.set())
     dice = Random(options.seed)  # noqa: S311  faults need repeatability, not secrecy
     with StorageServer(*options.bucket) as server:
-        _tell(options.ready_file, server.url)
+        write_atomically(options.ready_file, server.url.encode(), sync=False)
         while not stopping.wait(options.fault_every or None):
             server.faults.inject("insert", dice.choice(FAULTS))
     return 0
@@ -48,12 +48,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--fault-every", type=float, default=0.0, metavar="SECONDS", help="0: never")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same faults")
     return parser.parse_args()
-
-
-def _tell(path: Path, address: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(address)
-    unfinished.replace(path)
 
 
 if __name__ == "__main__":

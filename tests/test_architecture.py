@@ -34,7 +34,7 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "load": frozenset({"schemas", "publisher"}),
     "rookery": PRODUCT,
     "benchmarks": PRODUCT | {"storage_emulator", "tools"},
-    "storage_emulator": frozenset(),
+    "storage_emulator": frozenset({"schemas"}),
     "tools": PRODUCT | {"benchmarks", "storage_emulator"},
 }
 """The table of packages. A package may always import itself."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import xgboost
 
 from rookery.schemas.artifact import CARD_ATTRIBUTE, ModelCard, TrainingReport, seal
+from rookery.schemas.atomic_file import write_atomically
 from rookery.schemas.features import CATEGORIES, FEATURES
 from rookery.schemas.reading import SPECIES
 from rookery.training.distribution import distribution
@@ -54,12 +54,7 @@ class Trained:
 
     def write(self, path: Path) -> None:
         """Write the artifact so that a reader finds all of it or nothing new; raises OSError."""
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            unfinished.write_bytes(self.artifact)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_atomically(path, self.artifact, sync=False)
 
 
 @dataclass(frozen=True, slots=True)

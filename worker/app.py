@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from rookery.schemas.atomic_file import write_atomically
 from rookery.worker.auth.host_policy import host_policy
 from rookery.worker.auth.policy import loopback, unsafe
 from rookery.worker.batching.batcher import QueueLimits
@@ -47,7 +47,6 @@ from rookery.worker.sinks.sink_health import SinkHealth
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
     from rookery.worker.auth.policy import Authenticator
     from rookery.worker.observability.observer import BatchObserver
@@ -69,7 +68,8 @@ async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was taken; raises MisconfiguredError, ModelRefused, SinkUnavailable."""
 
     def ready(address: str) -> None:
-        _tell(settings.ready_file, address)
+        if settings.ready_file is not None:
+            write_atomically(settings.ready_file, address.encode(), sync=False)
         log.info("ready", extra={"address": address, "revision": settings.revision})
 
     with told_to_stop(settings.drain_seconds) as told:
@@ -264,11 +264,3 @@ def _listen(settings: Settings) -> socket.socket:
         raise MisconfiguredError(
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
         ) from error
-
-
-def _tell(ready_file: Path | None, address: str) -> None:
-    if ready_file is None:
-        return
-    unfinished = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
-    unfinished.write_text(address)
-    unfinished.rename(ready_file)

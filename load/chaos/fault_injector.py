@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from rookery.load.chaos.process import ProcessFailedError
+from rookery.schemas.atomic_file import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -99,9 +100,7 @@ class FaultInjector:
 
     def _failing(self, how: str) -> None:
         """Let every sync of all workers fail or crawl for a moment."""
-        unfinished = self._fault.with_name(f".{self._fault.name}")
-        unfinished.write_text(how)
-        unfinished.replace(self._fault)
+        write_atomically(self._fault, how.encode(), sync=False)
         time.sleep(self._dice.uniform(*_FAULT_SECONDS))
         self._fault.unlink()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import xgboost
 
 from rookery.schemas.artifact import seal, unseal
+from rookery.schemas.atomic_file import write_atomically
 
 if TYPE_CHECKING:
     from random import Random
@@ -40,9 +41,7 @@ class ModelFile:
         self._put(bytes(broken))
 
     def _put(self, artifact: bytes) -> None:
-        unfinished = self.path.with_name(f".{self.path.name}")
-        unfinished.write_bytes(artifact)
-        unfinished.replace(self.path)
+        write_atomically(self.path, artifact, sync=False)
 
 
 def _relabelled(artifact: bytes) -> bytes:

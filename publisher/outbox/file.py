@@ -13,9 +13,10 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from rookery.publisher.durable import in_place, sync_folder
+from rookery.publisher.durable import in_place
 from rookery.publisher.errors import BadOutboxError
 from rookery.publisher.transports.forks import ForkAware
+from rookery.schemas.atomic_file import sync_folder
 from rookery.schemas.output.permissions import ensure_file, file_mode
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from rookery.errors import UserError
+from rookery.schemas.atomic_file import write_atomically
 
 
 def watch(  # noqa: PLR0913  each option is a parameter
@@ -94,9 +95,7 @@ async def _serve(plan: WatchOptions) -> None:
         async with server.serving(plan.host, plan.port) as address:
             typer.echo(f"Watching {source.name} at {address} (Ctrl-C ends it)")
             if plan.ready_file is not None:
-                unfinished = plan.ready_file.with_name(f".{plan.ready_file.name}")
-                unfinished.write_text(address)
-                unfinished.rename(plan.ready_file)
+                write_atomically(plan.ready_file, address.encode(), sync=False)
             if plan.show:
                 await asyncio.to_thread(webbrowser.open, address)
             await ending.wait()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from rookery.errors import UserError
+from rookery.schemas.atomic_file import replacing
 from rookery.worker.models.source import (
     FileModelSource,
     ModelUnreachableError,
@@ -79,19 +78,15 @@ class FolderRegistry:
 
     def replace(self, artifact: bytes, *, before: RegistryEntry | None) -> None:
         """Write a new file and rename it over the old one, so that a reader finds either whole."""
-        unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(artifact)
-            now = self.live()
-            if (now and now.version) != (before and before.version):
-                raise ConflictError(self.address)
-            unfinished.replace(self._path)
+            with replacing(self._path) as unfinished:
+                unfinished.write_bytes(artifact)
+                now = self.live()
+                if (now and now.version) != (before and before.version):
+                    raise ConflictError(self.address)
         except OSError as error:
             raise _unwritable(self._path, error) from error
-        finally:
-            with contextlib.suppress(OSError):
-                unfinished.unlink(missing_ok=True)
 
     def names(self) -> list[str]:
         """List the folder."""

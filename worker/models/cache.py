@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
-import os
 from typing import TYPE_CHECKING, Final
 
 from rookery.schemas.artifact import MAX_BYTES
-from rookery.schemas.output.permissions import PRIVATE, make_folder, opener
+from rookery.schemas.atomic_file import write_atomically
+from rookery.schemas.output.permissions import PRIVATE, make_folder
 from rookery.worker.models.regular_file import read_regular
 
 if TYPE_CHECKING:
@@ -34,13 +33,8 @@ class ModelCache:
 
     def keep(self, artifact: bytes) -> None:
         """Keep a good artifact, whole or not at all; a folder that cannot be written costs a warning, no more."""
-        unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
             make_folder(self.path.parent, PRIVATE)
-            with open(unfinished, "wb", opener=opener(PRIVATE)) as file:
-                file.write(artifact)
-            unfinished.replace(self.path)
+            write_atomically(self.path, artifact, sync=False, mode=PRIVATE)
         except OSError as error:
             log.warning("the model cannot be kept at %s: %s", self.path, error.strerror)
-            with contextlib.suppress(OSError):
-                unfinished.unlink(missing_ok=True)

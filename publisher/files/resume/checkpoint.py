@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from rookery.publisher.durable import sync_folder
 from rookery.publisher.errors import ResumeError
-from rookery.schemas.output.permissions import opener
+from rookery.schemas.atomic_file import write_atomically
+from rookery.schemas.output.permissions import file_mode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,18 +37,7 @@ class Checkpoint(BaseModel):
 
     def save(self, path: Path) -> None:
         """Put it in the place of an older one, on the disk when this returns; raises OSError."""
-        fresh = path.with_name(f"{path.name}.{os.getpid()}")
-        try:
-            with open(fresh, "w", encoding="utf-8", opener=opener()) as file:
-                file.write(self.model_dump_json(indent=2))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-            sync_folder(path.parent)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                fresh.unlink()
-            raise OSError(error.errno, error.strerror, str(path)) from error
+        write_atomically(path, self.model_dump_json(indent=2).encode(), sync=True, mode=file_mode())
 
     def check(self, name: str, *, digest12: str, options: dict[str, str]) -> None:
         """Raise ResumeError where it is not of this file, or of a run with other options."""

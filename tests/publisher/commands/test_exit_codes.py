@@ -131,7 +131,7 @@ def test_a_checkpoint_that_cannot_be_saved_costs_no_row(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("rookery.publisher.files.resume.checkpoint.os.fsync", full)
+        patch.setattr("rookery.schemas.atomic_file.os.fsync", full)
         ended = run("csv", path, "--broker", staged.address)
     assert ended.exit_code == 0, ended.output
     assert "birds.csv.checkpoint: No space left on device" in ended.stderr

@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -380,4 +381,4 @@ def test_a_checkpoint_is_on_the_disk_with_its_name(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(os, "fsync", note)
     path = tmp_path / "birds.csv.checkpoint"
     Checkpoint(digest12="a", options={}, offset=1, row=1).save(path)
-    assert synced == [f"{path.name}.{os.getpid()}", tmp_path.name]
+    assert synced == [f".{path.name}.{threading.get_native_id()}", tmp_path.name]
