@@ -14,7 +14,7 @@ with lean_imports():
 
     from rookery.worker.app import serve
     from rookery.worker.errors import MisconfiguredError
-    from rookery.worker.models.loader import ModelRefusedError
+    from rookery.worker.models.refresher import NoModelError
     from rookery.worker.observability.logging import configure
     from rookery.worker.open_files import allow_most
     from rookery.worker.runtime.allocator import fix_thresholds
@@ -57,7 +57,7 @@ def main(settings: Callable[[], Settings] = Settings) -> int:
     allow_most()
     try:
         uvloop.run(_serve(chosen))
-    except (MisconfiguredError, ModelRefusedError, SinkUnavailableError) as error:
+    except (MisconfiguredError, NoModelError, SinkUnavailableError) as error:
         log.critical("%s", error)
         return MISCONFIGURED
     return 0

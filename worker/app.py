@@ -65,7 +65,7 @@ _CLOSE_SECONDS: Final = 1.0
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what was taken; raises MisconfiguredError, ModelRefused, SinkUnavailable."""
+    """Serve until SIGTERM or SIGINT, then finish what was taken; raises MisconfiguredError, NoModelError, SinkUnavailableError."""
 
     def ready(address: str) -> None:
         if settings.ready_file is not None:

@@ -24,11 +24,14 @@ def model(case: Case) -> Iterator[Finding]:
     except ModelAddressError as bad:
         yield error(f"ROOKERY_MODEL={bad}.", "The worker does not start like this.")
     except ModelUnreachableError as unreachable:
-        yield error(f"{unreachable}.", "Until then the last good model answers, and /readyz says degraded.")
+        yield error(
+            f"{unreachable}.",
+            "A running worker keeps its last known good model, and /readyz says degraded; a first start ends with exit code 2.",
+        )
     except ModelRefusedError as refused:
         yield error(
             f"the model {address} is refused: {'; '.join(refused.reasons)}.",
-            "`rookery model push` or `rookery model rollback`; until then the last good model answers.",
+            "`rookery model push` or `rookery model rollback`; a running worker keeps its last known good model meanwhile.",
         )
     else:
         yield ok(f"the model {found.model} at {address} is good")

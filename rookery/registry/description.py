@@ -71,7 +71,7 @@ def _proven(uri: str) -> tuple[XGBoostClassifier, str, int]:
     except ModelRefusedError as error:
         raise UserError(
             f"{uri} is refused: {'; '.join(error.reasons)}.",
-            hint="A worker would go on with the last good model, and say so.",
+            hint="A running worker would keep its last known good model; a first start would end with exit code 2.",
             code=NOT_GOOD,
         ) from None
 

@@ -331,7 +331,7 @@ def test_the_command_prints_each_line_and_how_to_mend_it(
     assert run(route.topic, broker=broker) == 1
     told = capsys.readouterr().out
     assert "error   model" in told
-    assert "        mend: Until then the last good model answers" in told
+    assert "        mend: A running worker keeps its last known good model" in told
     monkeypatch.setenv("ROOKERY_BATCH_ROWS", "0")
     assert run(route.topic, broker=broker) == 1
     assert "ROOKERY_BATCH_ROWS: Input should be greater than or equal to 1" in capsys.readouterr().out

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from rookery.schemas.artifact import unseal
 from rookery.schemas.codec import encode
 from rookery.schemas.segment import segments, whole
 from rookery.schemas.testing import ReadingFactory
 from rookery.worker.app import MisconfiguredError, running
+from rookery.worker.models.loader import SHIPPED
 from rookery.worker.settings import Settings
 from rookery.worker.sinks.protocol import SinkUnavailableError
 
@@ -304,6 +306,36 @@ def test_what_cannot_be_used_is_named_in_one_line_with_exit_code_2(
     assert process.returncode == 2
     (line,) = said.splitlines()
     assert named in json.loads(line)["message"]
+
+
+UNUSABLE_MODELS = {
+    "text": (b"not a model", "does not start with a rookery-model/1 header"),
+    "a pickle": (b"\x80\x04}.", "does not start with a rookery-model/1 header"),
+    "a booster without its card": (
+        unseal(SHIPPED.read_bytes()),
+        "does not start with a rookery-model/1 header",
+    ),
+    "a cut file": (SHIPPED.read_bytes()[:-1], "the header promises"),
+    "no file": (None, "No such file or directory"),
+}
+
+
+@pytest.mark.parametrize(("content", "reason"), UNUSABLE_MODELS.values(), ids=UNUSABLE_MODELS)
+def test_a_first_start_whose_model_cannot_be_loaded_ends_with_2_and_answers_nothing(
+    start: Any, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    """No other model answers in its place: the last line says why, and which command helps."""
+    model = tmp_path / "own.ubj"
+    if content is not None:
+        model.write_bytes(content)
+    process = start(ROOKERY_MODEL=str(model), ROOKERY_MODEL_CACHE=str(tmp_path / "cache"))
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 2
+    last = json.loads(said.splitlines()[-1])
+    assert last["severity"] == "CRITICAL"
+    assert reason in last["message"]
+    assert "rookery model verify" in last["message"]
+    assert '"ready"' not in said
 
 
 def test_a_port_in_use_is_named(start: Any) -> None:

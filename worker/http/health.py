@@ -23,7 +23,7 @@ class ModelStatus(Protocol):
 
     @property
     def origin(self) -> str:
-        """`source`, `cache` or `shipped`."""
+        """`source` or `cache`."""
 
     @property
     def reason(self) -> str | None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from xgboost import Booster
 
 SHIPPED: Final = Path(__file__).parents[1] / "shipped" / "penguins.ubj"
-"""The last known good model, in every installation."""
+"""The model that answers where the settings name none, in every installation."""
 
 _WARM_UP_ROWS: Final = (1, 64, 1024)
 

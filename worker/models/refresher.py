@@ -1,4 +1,4 @@
-"""ModelRefresher: the model that the settings name, or the last good one, and news of it while the worker runs."""
+"""ModelRefresher: the model that the settings name, or the last known good one, and new versions while the worker runs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.worker.models.current import CurrentModel
-from rookery.worker.models.loader import SHIPPED, ModelRefusedError, load
+from rookery.worker.models.loader import ModelRefusedError, load
 from rookery.worker.models.source import ModelUnreachableError
 from rookery.worker.runtime.daemon_call import in_daemon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from rookery.schemas.artifact import ModelCard
     from rookery.worker.inference.xgboost_classifier import XGBoostClassifier
@@ -32,11 +31,22 @@ _SOON_SECONDS: Final = 5.0
 """When an unreachable source is tried again, where news are not looked for more often anyway."""
 
 
-class ModelRefresher:
-    """Loads the model of a source, falls back where it must, and swaps in what is new and good.
+class NoModelError(Exception):
+    """Neither the address that the settings name nor its cache has a model that can answer: no start."""
 
-    `reason` says why another model answers than the source names, or why that cannot be known; None if all is
-    well. `origin` says where the one that answers came from: `source`, `cache` or `shipped`; `card` is its card.
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"{reason}; no last known good model of this address is cached, and no other model answers in its place. "
+            "`rookery model verify ADDRESS` checks a model, `rookery train` writes one; without ROOKERY_MODEL the "
+            "shipped penguins model answers"
+        )
+
+
+class ModelRefresher:
+    """Loads the model of a source, else the last known good one of the same address, and swaps in new good versions.
+
+    `reason` says why an older version answers than the source has, or why that cannot be known; None if all is
+    well. `origin` says where the one that answers came from: `source` or `cache`; `card` is its card.
     """
 
     current: CurrentModel
@@ -70,8 +80,10 @@ class ModelRefresher:
         return self.current.model
 
     async def open(self) -> CurrentModel:
-        """Load the model, else the last good one, else the shipped one; raises ModelRefusedError where all fail."""
-        found = await self._look() or await self._last_good()
+        """Load the model, else the last known good one of its address; raises NoModelError with every reason."""
+        found = await self._look() or await self._last_known_good()
+        if found is None:
+            raise NoModelError(str(self.reason))
         self.current = CurrentModel(found)
         self._note(found)
         return self.current
@@ -152,14 +164,15 @@ class ModelRefresher:
         done, _ = await asyncio.wait({call}, timeout=self._look_seconds)
         return bool(done)
 
-    async def _last_good(self) -> XGBoostClassifier:
-        if self._cache is not None:
-            reading = in_daemon(self._cached, "model cache")
-            if await self._in_time(reading) and (found := reading.result()) is not None:
-                self.origin = "cache"
-                return found
-        self.origin = "shipped"
-        return await in_daemon(lambda: _proven(SHIPPED), "shipped model")
+    async def _last_known_good(self) -> XGBoostClassifier | None:
+        if self._cache is None:
+            return None
+        reading = in_daemon(self._cached, "model cache")
+        if not await self._in_time(reading):
+            log.error("the model cache does not answer within %g s", self._look_seconds)
+            return None
+        self.origin = "cache"
+        return reading.result()
 
     def _cached(self) -> XGBoostClassifier | None:
         kept = self._cache.read() if self._cache is not None else None
@@ -186,7 +199,7 @@ class ModelRefresher:
         self._metrics.model(found.model)
 
 
-def _proven(source: Path | bytes) -> XGBoostClassifier:
+def _proven(source: bytes) -> XGBoostClassifier:
     """Load an artifact; whatever goes wrong with it is a refusal, for a bad model must not stop the worker."""
     try:
         return load(source)

@@ -1,4 +1,4 @@
-"""The model store: what is new and good is swapped in, whatever is not leaves the last good one answering."""
+"""The model store: what is new and good is swapped in, whatever is not leaves the last known good one answering."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rookery.training.testing import damaged, variant
 from rookery.worker.models.cache import ModelCache
 from rookery.worker.models.choose import source_of
 from rookery.worker.models.loader import SHIPPED, ModelRefusedError, load
-from rookery.worker.models.refresher import ModelRefresher
+from rookery.worker.models.refresher import ModelRefresher, NoModelError
 from rookery.worker.models.source import (
     FetchedModel,
     FileModelSource,
@@ -129,10 +129,10 @@ async def test_1000_damaged_models_are_never_served_and_each_is_told() -> None:
     assert told(models, "rookery_model_degraded") == 0
 
 
-async def test_damage_at_the_start_falls_back_to_the_cache_and_then_to_the_shipped_copy(
+async def test_damage_at_the_start_falls_back_to_the_cache_and_never_to_another_model(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Last good one of this address first; the copy in the package where there is none, or it is damaged too."""
+    """The last known good one of this address answers; where it is damaged too, the start ends with every reason."""
     chance = random.Random(7)  # noqa: S311  damage needs no secrecy
     await store(Shelf(OTHER), tmp_path).open()
     for _ in range(20):
@@ -143,19 +143,29 @@ async def test_damage_at_the_start_falls_back_to_the_cache_and_then_to_the_shipp
     (kept,) = tmp_path.iterdir()
     for _ in range(20):
         kept.write_bytes(damaged(OTHER, GOOD, chance))
-        models = store(Shelf(damaged(THIRD, GOOD, chance)), tmp_path)
-        assert ((await models.open()).model, models.origin) == (NAME[GOOD], "shipped")
+        with pytest.raises(NoModelError, match="model gs://bucket/model is refused: "):
+            await store(Shelf(damaged(THIRD, GOOD, chance)), tmp_path).open()
+    assert "the model in the cache is refused" in caplog.text
+
+
+async def test_the_cache_of_another_address_never_answers(tmp_path: Path) -> None:
+    """A worker that never had a model of this address ends, whatever else its machine keeps."""
+    kept = ModelCache(tmp_path, "gs://bucket/another")
+    await ModelRefresher(Shelf(OTHER), cache=kept, metrics=Metrics()).open()
+    with pytest.raises(NoModelError, match="no last known good model of this address is cached"):
+        await store(Shelf(None), tmp_path).open()
 
 
 async def test_an_unreachable_source_is_tried_again_and_recovers(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An outage at the start costs nothing but the news; it is said once at ERROR, not each time."""
+    """An outage at a later start costs nothing but new versions; it is logged once at ERROR, not each time."""
+    await store(Shelf(GOOD), tmp_path).open()
     shelf = Shelf(None)
     models = store(shelf, tmp_path)
     current = await models.open()
     await models.refresh()
-    assert (current.model, models.origin) == (NAME[GOOD], "shipped")
+    assert (current.model, models.origin) == (NAME[GOOD], "cache")
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert [record.getMessage() for record in errors] == [
         "model gs://bucket/model cannot be read: no route to host"
@@ -185,7 +195,7 @@ async def test_a_refused_version_stays_refused_through_an_outage() -> None:
 
 
 async def test_a_sealed_artifact_that_breaks_the_loader_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a bad model raises, the worker lives and the fallback answers."""
+    """Whatever a bad model raises, the worker lives and the last known good model answers."""
 
     def broken(source: object) -> object:
         if source == OTHER:
@@ -193,8 +203,12 @@ async def test_a_sealed_artifact_that_breaks_the_loader_is_refused(monkeypatch: 
         return load(source)  # type: ignore[arg-type]  # as the store calls it
 
     monkeypatch.setattr("rookery.worker.models.refresher.load", broken)
-    models = store(Shelf(OTHER))
-    assert (await models.open()).model == NAME[GOOD]
+    shelf = Shelf(GOOD)
+    models = store(shelf)
+    current = await models.open()
+    shelf.lay(OTHER)
+    await models.refresh()
+    assert current.model == NAME[GOOD]
     assert models.reason == "model gs://bucket/model is refused: IndexError: nobody thought of that"
 
 
@@ -238,8 +252,10 @@ async def test_a_path_that_is_no_regular_file_is_told_and_its_successor_is_swapp
     assert (current.model, models.reason) == (NAME[OTHER], None)
 
 
-async def test_a_start_over_a_path_that_is_no_regular_file_uses_the_last_good_model(tmp_path: Path) -> None:
-    """Not the model, not its cache: whichever of them is a FIFO, the worker starts."""
+async def test_a_start_over_a_path_that_is_no_regular_file_uses_the_last_known_good_model(
+    tmp_path: Path,
+) -> None:
+    """A FIFO in place of the model, or of its cache too, keeps no start waiting."""
     path, cache = tmp_path / "model.ubj", tmp_path / "cache"
     path.write_bytes(OTHER)
     await store(FileModelSource(path), cache).open()
@@ -250,8 +266,8 @@ async def test_a_start_over_a_path_that_is_no_regular_file_uses_the_last_good_mo
     (kept,) = cache.iterdir()
     kept.unlink()
     os.mkfifo(kept)
-    models = store(FileModelSource(path), cache)
-    assert ((await models.open()).model, models.origin) == (NAME[GOOD], "shipped")
+    with pytest.raises(NoModelError, match="not a regular file"):
+        await store(FileModelSource(path), cache).open()
     with pytest.raises(ModelRefusedError, match="not a regular file"):
         load(path)
 
@@ -270,14 +286,19 @@ class Hung(Shelf):
         return super().version()
 
 
-async def test_a_source_that_hangs_is_told_and_what_it_brings_in_the_end_is_swapped_in() -> None:
-    """However often it is looked at, one thread waits for it; its late answer is not lost, nor are later ones."""
-    shelf = Hung(OTHER)
-    models = ModelRefresher(shelf, cache=None, metrics=Metrics(), look_seconds=0.05)
+async def test_a_source_that_hangs_is_reported_and_its_late_answer_is_swapped_in() -> None:
+    """However often it is checked, one thread waits for it; its late answer is not lost, nor are later ones."""
+    shelf = Hung(GOOD)
+    shelf.gate.set()
+    models = store(shelf)
     current = await models.open()
+    calls = shelf.calls
+    shelf.gate.clear()
+    shelf.lay(OTHER)
+    models._look_seconds = 0.05
     for _ in range(3):
         await models.refresh()
-    assert (current.model, models.origin, shelf.calls) == (NAME[GOOD], "shipped", 1)
+    assert (current.model, models.origin, shelf.calls) == (NAME[GOOD], "source", calls + 1)
     assert models.reason == "model gs://bucket/model cannot be read: no answer within 0.05 s"
     assert told(models, "rookery_model_degraded") == 1
     assert models._looking is not None
@@ -292,15 +313,15 @@ async def test_a_source_that_hangs_is_told_and_what_it_brings_in_the_end_is_swap
     assert current.model == NAME[THIRD]
 
 
-async def test_a_cache_that_hangs_does_not_keep_a_worker_from_its_start(
+async def test_a_cache_that_hangs_is_waited_for_no_longer_than_a_source(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The copy in the package answers."""
+    """A start ends with its reason in bounded time: nothing hangs for ever."""
     gate = threading.Event()
     cache = ModelCache(Path("nowhere"), "x")
     monkeypatch.setattr(cache, "read", lambda: gate.wait() and None)
-    models = ModelRefresher(Shelf(None), cache=cache, metrics=Metrics(), look_seconds=0.05)
-    assert ((await models.open()).model, models.origin) == (NAME[GOOD], "shipped")
+    with pytest.raises(NoModelError, match="no route to host"):
+        await ModelRefresher(Shelf(None), cache=cache, metrics=Metrics(), look_seconds=0.05).open()
     gate.set()
 
 
