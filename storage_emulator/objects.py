@@ -113,6 +113,11 @@ class Buckets:
         with self._lock:
             return self._bucket(bucket).versioned
 
+    def holds(self, bucket: str, name: str) -> bool:
+        """Whether an object is live; raises StorageError (404) without the bucket."""
+        with self._lock:
+            return name in self._bucket(bucket).live
+
     def insert(
         self,
         bucket: str,

@@ -16,12 +16,14 @@ from aiohttp import web
 
 from storage_emulator.faults import Operation, StorageFaults
 from storage_emulator.objects import Buckets, StorageError, StoredObject
+from storage_emulator.permissions import Permissions
 from storage_emulator.uploads import Resumables, conditions, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from storage_emulator.faults import StorageFault
+    from storage_emulator.uploads import Upload
 
 CLASS_A: Final = frozenset[Operation]({"insert", "list"})
 """What Cloud Storage bills at the price of writing, apart from making buckets; reads are class B, deletes free."""
@@ -36,13 +38,15 @@ _LETTING_GO_S: Final = 0.01
 class StorageServer:
     """A context manager: inside, `url` is what STORAGE_EMULATOR_HOST should name.
 
-    `buckets` is what it holds, `faults` what goes wrong next, `operations` what it was asked, retries included.
+    `buckets` is what it holds, `permissions` what its callers may do, `faults` what goes wrong next, `operations` what it
+    was asked, retries included.
     """
 
     def __init__(self, *buckets: str) -> None:
         """Store the buckets to begin with; nothing listens yet."""
         self.buckets = Buckets()
         self.faults = StorageFaults()
+        self.permissions = Permissions()
         self.operations: Counter[Operation] = Counter()
         self.url = ""
         self._arrived = threading.Condition()
@@ -150,8 +154,13 @@ class StorageServer:
         if "upload_id" in query:
             return self._go_on(query["upload_id"], headers.get("Content-Range", ""), body)
         upload = whole(bucket, query, content_type=headers.get("Content-Type", ""), body=body)
+        return self._store(upload)
+
+    def _store(self, upload: Upload) -> web.Response:
+        # Cloud Storage checks permissions before preconditions: without the right to delete an existing name is 403, not 412.
+        self.permissions.check("insert", replaces=self.buckets.holds(upload.bucket, upload.name))
         stored = self.buckets.insert(
-            bucket,
+            upload.bucket,
             upload.name,
             content=bytes(upload.content),
             fields=upload.fields,
@@ -165,6 +174,7 @@ class StorageServer:
         if request.method == "DELETE":
             self._resumables.end(query["upload_id"])
             return web.Response(status=_GIVEN_UP)
+        self.permissions.check("begin")
         bucket, _ = _place(request)
         # Raises where there is no such bucket.
         self.buckets.versioned(bucket)
@@ -177,17 +187,12 @@ class StorageServer:
         if not is_whole:
             held = {"Range": f"bytes=0-{len(upload.content) - 1}"} if upload.content else {}
             return web.Response(status=_RESUME, headers=held)
-        stored = self.buckets.insert(
-            upload.bucket,
-            upload.name,
-            content=bytes(upload.content),
-            fields=upload.fields,
-            conditions=upload.conditions,
-        )
+        answer = self._store(upload)
         self._resumables.end(session)
-        return web.json_response(stored.resource())
+        return answer
 
     def _get(self, request: web.Request) -> web.Response:
+        self.permissions.check("get")
         bucket, name = _place(request)
         generation = request.query.get("generation")
         stored = self.buckets.get(
@@ -199,11 +204,13 @@ class StorageServer:
         return _media(stored) if request.query.get("alt") == "media" else web.json_response(stored.resource())
 
     def _delete(self, request: web.Request) -> web.Response:
+        self.permissions.check("delete")
         bucket, name = _place(request)
         self.buckets.delete(bucket, name, conditions=conditions(request.query))
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     def _list(self, request: web.Request) -> web.Response:
+        self.permissions.check("list")
         query = request.query
         found = self.buckets.objects(
             _place(request)[0],
@@ -218,6 +225,7 @@ class StorageServer:
         return web.json_response(page)
 
     def _bucket(self, request: web.Request, body: bytes) -> web.Response:
+        self.permissions.check("bucket")
         if request.method == "POST":
             wanted = json.loads(body)
             name = str(wanted["name"])

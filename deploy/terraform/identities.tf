@@ -20,11 +20,12 @@ resource "google_cloud_run_v2_service_iam_member" "push_invokes" {
 }
 
 # Objects are named after their content and written with the precondition that none exists. Storage checks the permission
-# to delete before the precondition: without it, every redelivery would get 403, not 412.
+# to delete before the precondition: without it, every redelivery would get 403, not 412. After a 412 the worker gets the
+# object's name, to see that it is there. The worker can list nothing.
 resource "google_project_iam_custom_role" "object_writer" {
   role_id     = replace("${var.name}_object_writer", "-", "_")
   title       = "Rookery object writer"
-  permissions = ["storage.objects.create", "storage.objects.delete"]
+  permissions = ["storage.objects.create", "storage.objects.delete", "storage.objects.get"]
 }
 
 resource "google_storage_bucket_iam_member" "worker_writes" {

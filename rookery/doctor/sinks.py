@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rookery.doctor.finding import Finding
     from rookery.doctor.pubsub import PubSub
 
-BUCKET_PERMISSIONS: Final = ("storage.objects.create", "storage.objects.get")
-"""What writing each object once, and only once, takes."""
+BUCKET_PERMISSIONS: Final = ("storage.objects.create", "storage.objects.delete", "storage.objects.get")
+"""The permissions that conditional writes need: Cloud Storage checks the right to delete before the condition."""
 
 
 def addresses(case: Case) -> Iterator[tuple[str, SplitResult]]:

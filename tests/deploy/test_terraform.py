@@ -6,10 +6,8 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hcl2
 import pytest
 from google.cloud.run_v2 import Service
 from google.pubsub_v1 import Subscription, Topic
@@ -19,34 +17,12 @@ from rookery.schemas.prediction import Prediction
 from rookery.schemas.reading import ISLANDS, SEXES, SPECIES, Reading
 from rookery.worker.observability.metrics import Metrics
 from rookery.worker.settings import Settings
+from tests.deploy.terraform_files import ALL, FOLDER, LOCALS, RESOURCES, TEXT, VARIABLES, WORKER, blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "terraform"
-TEXT = {path.name: path.read_text() for path in sorted(FOLDER.glob("*.tf"))}
-ALL = "\n".join(TEXT.values())
-
-
-def plain(node: Any) -> Any:
-    """The content of a parsed file, without the parser's own marks and quotes."""
-    if isinstance(node, dict):
-        return {plain(key): plain(each) for key, each in node.items() if not key.startswith("__")}
-    if isinstance(node, list):
-        return [plain(each) for each in node]
-    return node[1:-1].replace('\\"', '"') if isinstance(node, str) and node.startswith('"') else node
-
-
-def blocks(kind: str) -> Iterator[tuple[str, Any]]:
-    for text in TEXT.values():
-        for block in plain(hcl2.loads(text)).get(kind, []):
-            yield from block.items()
-
-
-RESOURCES = {f"{kind}.{name}": body for kind, named in blocks("resource") for name, body in named.items()}
-VARIABLES: dict[str, Any] = dict(blocks("variable"))
-LOCALS: dict[str, Any] = dict(blocks("locals"))
-WORKER = RESOURCES["google_cloud_run_v2_service.worker"]["template"][0]
 ROUTE = Route(topic="projects/p/topics/readings", push_to="https://worker/")
 
 
