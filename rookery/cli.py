@@ -1,4 +1,4 @@
-"""The command line: one door to every room. Only the frame is imported here, each command fetches its own."""
+"""The command line: every command of every package. Each command imports what it runs, so that `--help` is quick."""
 
 from __future__ import annotations
 
@@ -12,6 +12,17 @@ import typer
 
 from rookery.commands.load import load
 from rookery.commands.model import app as model
+from rookery.commands.options import (  # noqa: TC001  typer reads the annotations
+    Broker,
+    Host,
+    OpenPage,
+    OptionalHost,
+    OptionalPort,
+    Port,
+    Project,
+    ReadyFile,
+    Topic,
+)
 from rookery.commands.plan import plan
 from rookery.commands.rejects import app as rejects
 from rookery.commands.results import app as results
@@ -20,6 +31,7 @@ from rookery.commands.watch import watch
 from rookery.errors import UserError
 from rookery.publisher.commands.outbox import app as outbox
 from rookery.publisher.commands.publish import app as publish
+from rookery.publisher.commands.renamed_options import RenamedOptions
 from rookery.publisher.topics import LOCAL_TOPIC
 
 if TYPE_CHECKING:
@@ -38,20 +50,20 @@ app.add_typer(outbox, name="outbox")
 app.add_typer(model, name="model")
 app.add_typer(results, name="results")
 app.add_typer(rejects, name="rejects")
-app.command()(simulate)
-app.command()(load)
+app.command(cls=RenamedOptions)(simulate)
+app.command(cls=RenamedOptions)(load)
 app.command()(plan)
 app.command()(watch)
 
 
 def command() -> Callable[..., int]:
-    """The whole command, ready to be called with `prog_name`."""
+    """The whole command line, to be called with `prog_name`."""
     return typer.main.get_command(app)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  typer calls it so
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415  nobody else needs it
+        from importlib.metadata import version  # noqa: PLC0415  only --version needs it
 
         typer.echo(f"rookery {version('rookery')}")
         raise typer.Exit
@@ -61,55 +73,61 @@ def _version(wanted: bool) -> None:  # noqa: FBT001  typer calls it so
 def _frame(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     pass
 
 
-@app.command()
+@app.command(cls=RenamedOptions)
 def demo(
     *,
     results: Annotated[
         str | None,
         typer.Option(
             metavar="FOLDER|gs://BUCKET/PREFIX|pubsub://PROJECT/TOPIC",
-            help="Where results go; ./demo-<time> where it is not given. Storage is what STORAGE_EMULATOR_HOST"
-            " names, or one in memory.",
+            help="Where results go; ./demo-<time> where not given. Cloud Storage is STORAGE_EMULATOR_HOST's,"
+            " or an emulator in memory.",
         ),
     ] = None,
     use_emulator: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Run over Google's emulator, which must be there.")
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Run over Google's emulator, which must be running."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Which twenty spoilt readings come along.")] = 1,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the logs of broker and worker too.")] = False,
-    show: Annotated[bool, typer.Option("--open", help="Open a live page beside it, until Ctrl-C.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the twenty malformed readings.")] = 1,
+    keep_logs: Annotated[
+        bool, typer.Option("--keep-logs", help="Keep the logs of broker and worker too.")
+    ] = False,
+    show: OpenPage = False,
 ) -> None:
-    """Send real penguins through broker and worker on this machine, and account for every one.
+    """Send the penguins through broker and worker on this machine, and reconcile every reading.
 
-    Exit code 0 says that none was lost and at least 98 % were named rightly.
+    Exit code 0: no reading was lost, and accuracy is at least 98 %.
 
     Example: rookery demo --results /tmp/penguins
     """
     from rookery.demo.run import DemoOptions, run  # noqa: PLC0415  lazy, see above
 
     raise typer.Exit(
-        run(DemoOptions(results=results, emulator=use_emulator, seed=seed, keep=keep, show=show))
+        run(DemoOptions(results=results, emulator=use_emulator, seed=seed, keep_logs=keep_logs, show=show))
     )
 
 
 @app.command()
 def train(
     *,
-    data: Annotated[Path, typer.Option(help="The birds to learn from.")] = Path("data/penguins.csv"),
+    data: Annotated[Path, typer.Option(help="CSV file with the training data.")] = Path("data/penguins.csv"),
     out: Annotated[Path, typer.Option(help="Where the model goes.")] = Path("penguins.ubj"),
     seed: Annotated[int, typer.Option(help="The same seed and data give the same bytes.")] = 7,
     depth: Annotated[
-        int | None, typer.Option(help="Depth of the trees, with --rounds; chosen where it is not given.")
+        int | None,
+        typer.Option(help="Depth of the trees, with --rounds; cross-validation chooses where not given."),
     ] = None,
-    rounds: Annotated[int | None, typer.Option(help="How many rounds, with --depth; likewise.")] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="Number of boosting rounds, with --depth; likewise.")
+    ] = None,
 ) -> None:
-    """Train the model and print how good it is.
+    """Train the model and print its cross-validated scores.
 
     Example: rookery train --data data/penguins.csv --out penguins.ubj
     """
@@ -122,16 +140,16 @@ def train(
 @app.command()
 def serve(  # noqa: PLR0913  each option is a parameter
     *,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes any free one.")] = None,
+    host: OptionalHost = None,
+    port: OptionalPort = None,
     results: Annotated[
         str | None, typer.Option(help="Where predictions go: file:///dir, gs://... or pubsub://...")
     ] = None,
     rejects: Annotated[str | None, typer.Option(help="Where rejections go, likewise.")] = None,
     model: Annotated[str | None, typer.Option(help="The model: a path or gs://bucket/object.")] = None,
-    ready_file: Annotated[Path | None, typer.Option(help="File that gets the address once ready.")] = None,
+    ready_file: ReadyFile = None,
 ) -> None:
-    """Run the worker. Every ROOKERY_ variable counts; an option given here wins over it.
+    """Run the worker. ROOKERY_ variables configure it; an option wins over its variable.
 
     Example: rookery serve --port 8080 --results file:///tmp/results --rejects file:///tmp/rejects
     """
@@ -151,13 +169,13 @@ def serve(  # noqa: PLR0913  each option is a parameter
 def broker(
     context: typer.Context,
     *,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8085,
-    ready_file: Annotated[Path | None, typer.Option(help="File that gets HOST:PORT once ready.")] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8085,
+    ready_file: ReadyFile = None,
 ) -> None:
     """Run the embedded Pub/Sub broker; it keeps messages in memory.
 
-    Trouble on purpose is added behind it (--duplicate 0.01 --lost-ack 0.01): `python -m rookery.broker --help` lists it.
+    Options of fault injection may follow (--duplicate 0.01 --lost-ack 0.01): `python -m rookery.broker --help` lists them.
 
     Example: rookery broker --port 8085
     """
@@ -170,19 +188,15 @@ def broker(
 @app.command()
 def setup(
     *,
-    topic: Annotated[
-        str, typer.Option(envvar="ROOKERY_TOPIC", help="Name of the topic, whole or short.")
-    ] = "projects/rookery-local/topics/readings",
-    project: Annotated[str | None, typer.Option(help="Project of a short topic name.")] = None,
-    push_to: Annotated[str, typer.Option(help="Where the worker listens.")] = "http://127.0.0.1:8080/",
+    topic: Topic = LOCAL_TOPIC,
+    project: Project = None,
+    push_to: Annotated[str, typer.Option(help="The worker's address.")] = "http://127.0.0.1:8080/",
     service_account: Annotated[
-        str | None, typer.Option(help="Whose token the push carries (production).")
+        str | None, typer.Option(help="Service account whose token the push carries (production).")
     ] = None,
-    broker: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Broker or emulator, before PUBSUB_EMULATOR_HOST.")
-    ] = None,
+    broker: Broker = None,
 ) -> None:
-    """Make topic, push subscription and dead letters; what is there already is found, or mended.
+    """Make topic, push subscription and dead letters; existing ones are kept, and updated where they differ.
 
     Example: rookery setup --topic projects/rookery-local/topics/readings --push-to http://127.0.0.1:8080/
     """
@@ -194,20 +208,16 @@ def setup(
 @app.command()
 def doctor(
     *,
-    topic: Annotated[
-        str, typer.Option(envvar="ROOKERY_TOPIC", help="Name of the topic, whole or short.")
-    ] = LOCAL_TOPIC,
-    project: Annotated[str | None, typer.Option(help="Project of a short topic name.")] = None,
+    topic: Topic = LOCAL_TOPIC,
+    project: Project = None,
     subscription: Annotated[
         str | None, typer.Option(help="Whole name of the push subscription; TOPIC-worker where not given.")
     ] = None,
-    broker: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Broker or emulator, before PUBSUB_EMULATOR_HOST.")
-    ] = None,
+    broker: Broker = None,
 ) -> None:
-    """Look at the configuration in the environment and in Pub/Sub: what is unsafe, and how to mend it.
+    """Check the configuration in the environment and in Pub/Sub: what is unsafe, and how to fix it.
 
-    Exit code 0: nothing is wrong. 1: something is.
+    Exit code 0: no error. 1: at least one error.
 
     Example: rookery doctor --topic projects/my-project/topics/readings
     """
@@ -217,15 +227,15 @@ def doctor(
 
 
 def _become(
-    room: str, arguments: list[str], *, needs: tuple[str, ...], settings: dict[str, str] | None = None
+    package: str, arguments: list[str], *, needs: tuple[str, ...], settings: dict[str, str] | None = None
 ) -> NoReturn:
-    """Turn this process into the room's own program, so that signals reach it without a go-between."""
+    """Replace this process by the package's own program, so that signals reach it directly."""
     for need in needs:
         if importlib.util.find_spec(need.split(".", maxsplit=1)[0]) is None:
             raise UserError(
                 f"{need} is not installed.",
-                hint=f"pip install 'rookery[{room.rpartition('.')[2]}]' brings it.",
+                hint=f"pip install 'rookery[{package.rpartition('.')[2]}]' installs it.",
             )
     sys.stdout.flush()
-    command = [sys.executable, "-P", "-m", room, *arguments]
+    command = [sys.executable, "-P", "-m", package, *arguments]
     os.execve(sys.executable, command, {**os.environ, **(settings or {})})  # noqa: S606  our own program, no shell

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from rookery.environment.local import Folders, staged
-from rookery.errors import DEFECT, NOT_GOOD, UserError
+from rookery.errors import EXIT_DEFECT, EXIT_FAILED, UserError
 from rookery.publisher.files.csv.rows import CsvFile
 from rookery.publisher.files.resume.checkpoint import checkpoint_path
 from rookery.publisher.files.source import FileSource
@@ -115,7 +115,7 @@ def read(stage: LocalEnvironment, stem: str, *, rows: int, expected: int) -> Tri
     seen, found = IdSet(), TrialOutcome()
     last = time.monotonic()
     while found.readings < expected and time.monotonic() - last < _QUIET_S:
-        for line in stage.venue.predictions.fresh():
+        for line in stage.location.predictions.fresh():
             last = time.monotonic()
             name, _, row = line.reading_id.rpartition("-")
             if not seen.add(line.reading_id):
@@ -145,12 +145,12 @@ def main(
             runs = publish(path, stage, kills=kills)
             found = read(stage, CsvFile(path).survey.digest12, rows=rows, expected=rows - bad)
             took_s = time.monotonic() - began
-            memory = {child.room: _peak_mb(child.pid) for child in stage.children}
+            memory = {child.name: _peak_mb(child.pid) for child in stage.children}
         rejected = path.with_name("birds.csv.rejected.csv")
         kept = len(rejected.read_text().splitlines()) - 1 if rejected.exists() else 0
     except UserError as trouble:
         typer.echo(f"rookery: {trouble}\n  {trouble.hint}", err=True)
-        raise typer.Exit(DEFECT) from None
+        raise typer.Exit(EXIT_DEFECT) from None
     finally:
         if keep is None:
             shutil.rmtree(root)
@@ -168,7 +168,7 @@ def main(
         and runs.kills == kills
         and runs.peak_mb < MOST_RESIDENT_MB
     )
-    raise typer.Exit(0 if good else NOT_GOOD)
+    raise typer.Exit(0 if good else EXIT_FAILED)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Final
 
 from rookery.capacity.page import premises, rows_of
 from rookery.capacity.plan import PlanRequest, ask
-from rookery.errors import NOT_GOOD
+from rookery.errors import EXIT_FAILED
 from rookery.load.report.document import document
 from rookery.load.report.run_folder import RunFolder
 from rookery.load.simulation.fleet import Platform
@@ -75,13 +75,13 @@ def main() -> int:
     codes = [0]
     if given is None:
         orders = [LoadOptions(shape=shape) for shape in _SHAPES]
-        given = [order.place() for order in orders]
+        given = [order.output_folder() for order in orders]
         codes = [
             run(LoadOptions(shape=order.shape, folder=folder))
             for order, folder in zip(orders, given, strict=True)
         ]
     write([RunFolder(each) for each in given])
-    return NOT_GOOD if any(codes) else 0
+    return EXIT_FAILED if any(codes) else 0
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from rookery.publisher.commands.renamed_options import RenamedOptions
 from rookery.publisher.topics import LOCAL_TOPIC
 
 app: Final = typer.Typer(
@@ -26,21 +27,25 @@ Project = Annotated[str | None, typer.Option(help="Project of a short topic name
 Broker = Annotated[
     str | None, typer.Option(metavar="HOST:PORT", help="Broker or emulator, before PUBSUB_EMULATOR_HOST.")
 ]
-GiveUp = Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How long a message is tried.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long a message is tried.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what is wrong; publish nothing.")]
 DeviceId = Annotated[str | None, typer.Option(help="The device that the readings are from.")]
 
-DEFAULT_GIVE_UP_S: Final = 15.0
+DEFAULT_TIMEOUT_S: Final = 15.0
 
 
-@app.command("csv")
+@app.command("csv", cls=RenamedOptions)
 def csv_files(  # noqa: PLR0913  each option is a parameter
     files: CsvPaths,
     *,
     topic: Topic = LOCAL_TOPIC,
     project: Project = None,
     broker: Broker = None,
-    tables: Annotated[bool, typer.Option("--tables/--singles", help="Many rows a message, or one.")] = True,
+    tables: Annotated[
+        bool, typer.Option("--tables/--one-per-message", help="Many rows a message, or one.")
+    ] = True,
     table_bytes: Annotated[
         int, typer.Option(min=1_000, max=9_000_000, help="About how many bytes a table is.")
     ] = 20_000,
@@ -54,14 +59,16 @@ def csv_files(  # noqa: PLR0913  each option is a parameter
     id_prefix: Annotated[str, typer.Option(help="Put before each reading_id, to send a file twice.")] = "",
     device_id: DeviceId = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run was ended.")] = False,
-    beside: Annotated[
+    work_dir: Annotated[
         Path | None,
         typer.Option(
-            exists=True, file_okay=False, help="Folder for checkpoints and bad rows, not the file's own."
+            exists=True,
+            file_okay=False,
+            help="Folder for checkpoints and bad rows; the file's own where not given.",
         ),
     ] = None,
     dry_run: DryRun = False,
-    give_up_s: GiveUp = DEFAULT_GIVE_UP_S,
+    timeout_s: Timeout = DEFAULT_TIMEOUT_S,
 ) -> None:
     """Publish CSV files. A file sent again counts once: its reading ids come from its content.
 
@@ -84,16 +91,16 @@ def csv_files(  # noqa: PLR0913  each option is a parameter
         mapping=column_map(mapping or []),
         id_prefix=id_prefix,
         device_id=device_id,
-        beside=beside,
+        beside=work_dir,
     )
     terminal = Terminal()
     if dry_run:
         raise typer.Exit(command.check(terminal))
-    destination = Destination(topic=topic, project=project, broker=broker, give_up_s=give_up_s)
+    destination = Destination(topic=topic, project=project, broker=broker, give_up_s=timeout_s)
     raise typer.Exit(command.publish(terminal, destination, resume=resume))
 
 
-@app.command()
+@app.command(cls=RenamedOptions)
 def reading(  # noqa: PLR0913  each option is a parameter
     *,
     bill_length_mm: Annotated[float | None, typer.Option(help="Millimetres.")] = None,
@@ -109,7 +116,7 @@ def reading(  # noqa: PLR0913  each option is a parameter
     project: Project = None,
     broker: Broker = None,
     dry_run: DryRun = False,
-    give_up_s: GiveUp = DEFAULT_GIVE_UP_S,
+    timeout_s: Timeout = DEFAULT_TIMEOUT_S,
 ) -> None:
     """Publish one reading; at least one of the four measurements is needed.
 
@@ -142,11 +149,11 @@ def reading(  # noqa: PLR0913  each option is a parameter
         raise typer.Exit(NONE) from None
     if dry_run:
         raise typer.Exit(terminal.check([one]))
-    destination = Destination(topic=topic, project=project, broker=broker, give_up_s=give_up_s)
+    destination = Destination(topic=topic, project=project, broker=broker, give_up_s=timeout_s)
     raise typer.Exit(terminal.send_one(destination, one))
 
 
-@app.command()
+@app.command(cls=RenamedOptions)
 def stream(  # noqa: PLR0913  each option is a parameter
     source: Annotated[
         typer.FileText,
@@ -159,7 +166,7 @@ def stream(  # noqa: PLR0913  each option is a parameter
     project: Project = None,
     broker: Broker = None,
     dry_run: DryRun = False,
-    give_up_s: GiveUp = DEFAULT_GIVE_UP_S,
+    timeout_s: Timeout = DEFAULT_TIMEOUT_S,
 ) -> None:
     """Publish readings and tables as they come, one JSON object a line, or all in one JSON array.
 
@@ -171,5 +178,5 @@ def stream(  # noqa: PLR0913  each option is a parameter
     terminal, items = Terminal(), ndjson_readings(source)
     if dry_run:
         raise typer.Exit(terminal.check(items))
-    destination = Destination(topic=topic, project=project, broker=broker, give_up_s=give_up_s)
+    destination = Destination(topic=topic, project=project, broker=broker, give_up_s=timeout_s)
     raise typer.Exit(terminal.send(destination, items))

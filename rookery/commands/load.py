@@ -19,15 +19,20 @@ def load(  # noqa: PLR0913  each option is a parameter
         LoadTarget, typer.Option(help="The embedded broker, Google's emulator (started), or a deployment.")
     ] = LoadTarget.BROKER,
     seconds: Annotated[float | None, typer.Option(min=1, help="How long the shape lasts.")] = None,
-    peak: Annotated[int | None, typer.Option(min=1, help="Most users of the shape.")] = None,
-    cap: Annotated[
+    max_users: Annotated[int | None, typer.Option(min=1, help="Most users of the shape.")] = None,
+    max_messages: Annotated[
         int | None, typer.Option(min=1, help="Messages after which the swarm ends; production needs it.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report; load/reports/<date>-<shape>-<target>.")
     ] = None,
-    drop_one_in: Annotated[
-        int | None, typer.Option(min=1, help="Let the worker lose readings, to see the account not close.")
+    fault_drop: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Fault injection: the worker loses one line in N; reconciliation must fail.",
+        ),
     ] = None,
     project: Annotated[str | None, typer.Option(help="Production: the project that pays.")] = None,
     topic: Annotated[str, typer.Option(help="Production: the topic.")] = "readings",
@@ -47,15 +52,15 @@ def load(  # noqa: PLR0913  each option is a parameter
         raise typer.BadParameter(f"{shape} is none of {', '.join(SHAPES)}", param_hint="--shape")
     from rookery.load_test.run import run  # noqa: PLC0415  lazy, see above
 
-    wishes = {"seconds": seconds, "peak": peak}
+    shape_settings = {"seconds": seconds, "peak": max_users}
     remote = RemoteTarget(project=project, topic=topic, results=results, rejects=rejects)
     order = LoadOptions(
         shape=shape,
         target=target,
         folder=out,
-        cap=cap,
+        max_messages=max_messages,
         remote=remote,
-        drop_one_in=drop_one_in,
-        wishes=wishes,
+        fault_drop=fault_drop,
+        swarm_settings=shape_settings,
     )
     raise typer.Exit(run(order))

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from rookery.commands.options import (  # noqa: TC001  typer reads the annotations
+    Broker,
+    Device,
+    Project,
+    Topic,
+)
 from rookery.publisher.topics import LOCAL_TOPIC
 from rookery.results.times import moment
 from rookery.schemas.output.printable import printable
@@ -25,7 +31,6 @@ app: Final = typer.Typer(
 Uri = Annotated[
     str, typer.Argument(metavar="URI", help="Folder, file:///dir or gs://bucket/prefix of rejections.")
 ]
-Device = Annotated[str | None, typer.Option(help="Only this device's.")]
 Field = Annotated[str | None, typer.Option(help="Only where this field broke a rule.")]
 Why = Annotated[str | None, typer.Option("--reason", help="Only where a reason has these words.")]
 _TIME: Final = "2026-11-23T12:00:00Z|2026-11-23"
@@ -109,13 +114,9 @@ def replay(  # noqa: PLR0913  each option is a parameter
     why: Why = None,
     since: Since = None,
     until: Until = None,
-    topic: Annotated[
-        str, typer.Option(envvar="ROOKERY_TOPIC", help="Name of the topic, whole or short.")
-    ] = LOCAL_TOPIC,
-    project: Annotated[str | None, typer.Option(help="Project of a short topic name.")] = None,
-    broker: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Broker or emulator, before PUBSUB_EMULATOR_HOST.")
-    ] = None,
+    topic: Topic = LOCAL_TOPIC,
+    project: Project = None,
+    broker: Broker = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only judge; publish nothing.")] = False,
 ) -> None:
     """Judge rejected readings on this machine, and publish those that would pass now.

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path  # noqa: TC003  the same
 from typing import Annotated, Final
 
 import typer
 
-from rookery.results.times import day
+from rookery.commands.options import (  # noqa: TC001  typer reads the annotations
+    Device,
+    IdPrefix,
+    LabelFiles,
+    Since,
+    Species,
+    Until,
+)
 
 app: Final = typer.Typer(
     help="Count, export or compact predictions, in a folder or a bucket.\n\n"
@@ -20,17 +26,6 @@ app: Final = typer.Typer(
 Uri = Annotated[
     str, typer.Argument(metavar="URI", help="Folder, file:///dir or gs://bucket/prefix of predictions.")
 ]
-Since = Annotated[date | None, typer.Option(parser=day, metavar="2026-11-23", help="First day, UTC.")]
-Until = Annotated[date | None, typer.Option(parser=day, metavar="2026-11-23", help="Last day, UTC.")]
-Species = Annotated[str | None, typer.Option(help="Only birds that were named so.")]
-Device = Annotated[str | None, typer.Option(help="Only this device's readings.")]
-LabelFiles = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--labels", metavar="FILE", help="A published CSV file with a column of species, to score against."
-    ),
-]
-IdPrefix = Annotated[str, typer.Option(help="The --id-prefix that the files were published with.")]
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from rookery.commands.options import Broker, Project, Topic  # noqa: TC001  typer reads the annotations
 from rookery.publisher.topics import LOCAL_TOPIC
 
 
@@ -17,28 +18,26 @@ def simulate(  # noqa: PLR0913  each option is a parameter
         int | None, typer.Option(min=1, help="How many readings; for ever where not given.")
     ] = None,
     outliers: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of readings unlike any penguin.")
+        float, typer.Option(min=0, max=1, help="Share of readings that are out of distribution.")
     ] = 0.0,
-    gaps: Annotated[float, typer.Option(min=0, max=1, help="Share of readings that lack something.")] = 0.0,
+    missing_rate: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of readings that lack a feature.")
+    ] = 0.0,
     drift: Annotated[
         list[str] | None,
         typer.Option(
             metavar="MEASUREMENT=PERCENT", help="How much a measurement drifts an hour, in percent."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same birds.")] = 1,
-    topic: Annotated[
-        str, typer.Option(envvar="ROOKERY_TOPIC", help="Name of the topic, whole or short.")
-    ] = LOCAL_TOPIC,
-    project: Annotated[str | None, typer.Option(help="Project of a short topic name.")] = None,
-    broker: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Broker or emulator, before PUBSUB_EMULATOR_HOST.")
-    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same readings.")] = 1,
+    topic: Topic = LOCAL_TOPIC,
+    project: Project = None,
+    broker: Broker = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write the readings to standard output; publish nothing.")
     ] = False,
 ) -> None:
-    """Publish what a field season would: birds like those of the training data, until Ctrl-C.
+    """Publish the readings of a simulated field season, drawn from the training distribution, until Ctrl-C.
 
     Example: rookery simulate --devices 50 --rate 200 --outliers 0.01 --drift body_mass_g=5
     """
@@ -54,7 +53,7 @@ def simulate(  # noqa: PLR0913  each option is a parameter
         count=count,
         seed=seed,
         outliers=outliers,
-        gaps=gaps,
+        missing_rate=missing_rate,
         drift=drifts(drift or []),
     )
     readings = season(plan, Colony(load(SHIPPED).card, seed))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  typer reads the annotations
@@ -11,6 +10,13 @@ from typing import Annotated
 
 import typer
 
+from rookery.commands.options import (  # noqa: TC001  typer reads the annotations
+    Broker,
+    Host,
+    OpenPage,
+    Port,
+    ReadyFile,
+)
 from rookery.errors import UserError
 from rookery.schemas.atomic_file import write_atomically
 
@@ -22,19 +28,19 @@ def watch(  # noqa: PLR0913  each option is a parameter
     ],
     *,
     rejects: Annotated[
-        str | None, typer.Option(help="Where rejections are, unless they are beside the results.")
+        str | None, typer.Option(help="Where rejections are; beside the results where not given.")
     ] = None,
     worker: Annotated[
-        str | None, typer.Option(envvar="ROOKERY_WORKER", help="A worker's address: backlog, phases, health.")
+        str | None,
+        typer.Option(envvar="ROOKERY_WORKER", help="A worker's address: backlog, latency by phase, health."),
     ] = None,
-    broker: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Embedded broker: its backlog too.")
-    ] = None,
+    broker: Broker = None,
     model: Annotated[
-        Path | None, typer.Option(help="Model whose training data drift is told against; the shipped one.")
+        Path | None,
+        typer.Option(help="Model whose training data drift is measured against; the shipped one."),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets a phone in.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = 8090,
+    host: Host = "127.0.0.1",
+    port: Port = 8090,
     allowed_hosts: Annotated[
         str,
         typer.Option(
@@ -42,10 +48,10 @@ def watch(  # noqa: PLR0913  each option is a parameter
             help="Names that the page is asked by beside localhost and addresses, with commas.",
         ),
     ] = "",
-    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
-    ready_file: Annotated[Path | None, typer.Option(help="File that gets the address once ready.")] = None,
+    show: OpenPage = False,
+    ready_file: ReadyFile = None,
 ) -> None:
-    """Serve a live page over results: birds, speed, drift, rejections. Ctrl-C ends it.
+    """Serve a live page over results: predictions, throughput, latency, drift, rejections. Ctrl-C ends it.
 
     Example: rookery watch ./results --worker http://127.0.0.1:8080
     """
@@ -57,7 +63,7 @@ def watch(  # noqa: PLR0913  each option is a parameter
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """What the user asked for; see `rookery watch --help`."""
+    """The options of `rookery watch`."""
 
     where: str
     rejects: str | None
@@ -72,7 +78,8 @@ class WatchOptions:
 
 
 async def _serve(plan: WatchOptions) -> None:
-    """Serve until told to end; raises UserError."""
+    """Serve until a signal ends it; raises UserError."""
+    from rookery.environment.signals import shutdown_event  # noqa: PLC0415  the same
     from rookery.watch.server import WatchedResults, WatchServer  # noqa: PLC0415  the same
     from rookery.watch.source import opened  # noqa: PLC0415  the same
     from rookery.watch.state import PageState  # noqa: PLC0415  the same
@@ -80,14 +87,14 @@ async def _serve(plan: WatchOptions) -> None:
     from rookery.worker.models.loader import SHIPPED, ModelRefusedError, load  # noqa: PLC0415  the same
     from rookery.worker.observability.drift import Drift  # noqa: PLC0415  the same
 
-    ending = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ending.set)
     try:
         card = load(plan.model or SHIPPED).card
     except ModelRefusedError as error:
         raise UserError(f"{error}.") from None
-    with opened(plan.where, plan.rejects, broker=plan.broker) as source:
+    with (
+        shutdown_event() as shutdown,
+        opened(plan.where, plan.rejects, broker=plan.broker) as source,
+    ):
         watched = WatchedResults(
             source, PageState(Drift(1000, lambda: card)), StatsSources(plan.worker, plan.broker)
         )
@@ -98,4 +105,4 @@ async def _serve(plan: WatchOptions) -> None:
                 write_atomically(plan.ready_file, address.encode(), sync=False)
             if plan.show:
                 await asyncio.to_thread(webbrowser.open, address)
-            await ending.wait()
+            await shutdown.wait()

@@ -1,4 +1,4 @@
-"""Oracle: the same model, asked directly, so that the stream's answers have something to agree with."""
+"""ExpectedAnswers: the predictions of the same model without the stream, to compare the stream's results with."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedAnswers:
-    """The species of each measured bird by its number, and how often the model is right about birds it never saw."""
+    """The predicted species of each measured reading by its number, and the model's cross-validated accuracy."""
 
     answers: dict[int, str]
-    unseen_accuracy: float
+    expected_accuracy: float
 
 
-def ask(birds: Sequence[ShippedReading]) -> ExpectedAnswers:
-    """Ask the model that a worker started from here will use; raises UserError where it cannot be loaded."""
+def expected_answers(readings: Sequence[ShippedReading]) -> ExpectedAnswers:
+    """Predict with the model that a worker started from here will load; raises UserError where it cannot be loaded."""
     try:
         source = source_of(os.environ.get("ROOKERY_MODEL") or str(SHIPPED))
         classifier = load(source.fetch().artifact)
     except (ModelAddressError, ModelRefusedError, ModelUnreachableError) as error:
         raise UserError(str(error), hint="`rookery train` makes a model.") from None
-    measured = [bird for bird in birds if bird.measured]
-    readings = [reading for bird in measured if isinstance(reading := decode(bird.payload("asked")), Reading)]
-    asked = classifier.classify(matrix(readings))
+    measured = [each for each in readings if each.measured]
+    decoded = [one for each in measured if isinstance(one := decode(each.payload("expected")), Reading)]
+    predicted = classifier.classify(matrix(decoded))
     return ExpectedAnswers(
         answers={
-            bird.number: asked.labels[winner] for bird, winner in zip(measured, asked.winners, strict=True)
+            each.number: predicted.labels[label]
+            for each, label in zip(measured, predicted.winners, strict=True)
         },
-        unseen_accuracy=classifier.card.report.cross_validated.accuracy,
+        expected_accuracy=classifier.card.report.cross_validated.accuracy,
     )

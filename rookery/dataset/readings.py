@@ -1,4 +1,4 @@
-"""ShippedReading: one row of the real penguins, measured or not, with the species that the observers wrote down."""
+"""ShippedReading: one row of the penguins data set, measured or not, with the species that the observers recorded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MISSING: Final = "NA"
 
 @dataclass(frozen=True, slots=True)
 class ShippedReading:
-    """What is known of one bird; `species` is the observers' word, `measured` whether a model can tell."""
+    """The features of one row; `species` is the observers' label, `measured` whether it has a measurement to predict from."""
 
     number: int
     fields: dict[str, Any]
@@ -31,33 +31,33 @@ class ShippedReading:
     measured: bool
 
     def reading_id(self, prefix: str) -> str:
-        """The identity of this bird's observation on one of its journeys."""
+        """The reading's identity in one phase of the demo."""
         return f"{prefix}-{self.number}"
 
     def payload(self, prefix: str) -> bytes:
-        """The bird as a single reading."""
+        """The row as a message with a single reading."""
         return json.dumps({**self.fields, "reading_id": self.reading_id(prefix)}).encode()
 
 
-def flock(path: Path = PENGUINS) -> list[ShippedReading]:
-    """Every row of our own file, the two that nobody measured too; raises UserError where it cannot be read.
+def shipped_readings(path: Path = PENGUINS) -> list[ShippedReading]:
+    """Every row of the shipped file, the two without measurements too; raises UserError where it cannot be read.
 
-    Nothing is judged here, unlike in the publisher: it is the worker that has to refuse the unmeasured.
+    No row is validated here: the worker has to reject those without measurements.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return [_bird(number, row) for number, row in enumerate(csv.DictReader(file))]
+            return [_reading(number, row) for number, row in enumerate(csv.DictReader(file))]
     except (OSError, KeyError, ValueError) as error:
         raise UserError(f"The penguins cannot be read from {path}: {error}") from error
 
 
-def table(birds: Sequence[ShippedReading], prefix: str) -> ReadingTable:
-    """Birds as one table, column by column."""
-    columns: dict[str, list[Any]] = {name: [bird.fields.get(name) for bird in birds] for name in FEATURES}
-    return ReadingTable(**columns, reading_id=[bird.reading_id(prefix) for bird in birds])
+def table(readings: Sequence[ShippedReading], prefix: str) -> ReadingTable:
+    """Readings as one table, column by column."""
+    columns: dict[str, list[Any]] = {name: [each.fields.get(name) for each in readings] for name in FEATURES}
+    return ReadingTable(**columns, reading_id=[each.reading_id(prefix) for each in readings])
 
 
-def _bird(number: int, row: Mapping[str, str]) -> ShippedReading:
+def _reading(number: int, row: Mapping[str, str]) -> ShippedReading:
     fields = {name: _value(name, row[name]) for name in FEATURES if row[name] != _MISSING}
     measured = not fields.keys().isdisjoint(MEASUREMENTS)
     return ShippedReading(number=number, fields=fields, species=row["species"], measured=measured)

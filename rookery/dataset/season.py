@@ -1,7 +1,7 @@
-"""Simulation: a field season of made-up devices, with drift and outliers where somebody wants them.
+"""Simulation: a field season of simulated devices, with drift and outliers on demand.
 
-The birds are drawn species by species from the normal distributions of the training birds' measurements, which the
-model carries; the same seed gives the same birds in the same order.
+Readings are drawn species by species from the normal distributions of the training measurements, which the model's card
+holds; the same seed gives the same readings in the same order.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from rookery.schemas.artifact import ModelCard
 
 OUTLIER: Final = (0.6, 1.6)
-"""By how much one measurement of an outlier is wrong: possible values still, but of no such bird."""
+"""By how much one measurement of an outlier is wrong: still within bounds, but out of distribution."""
 
 _HOUR_S: Final = 3_600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Season:
-    """What is simulated. `rate` is readings a second over all devices; `count` None never ends.
+    """The parameters of a simulation. `rate` is readings a second over all devices; `count` None never ends.
 
-    `drift` is percent an hour by measurement; `outliers` and `gaps` are shares of the readings.
+    `drift` is percent an hour by measurement; `outliers` and `missing_rate` are shares of the readings.
     """
 
     devices: int = 10
@@ -40,16 +40,16 @@ class Season:
     count: int | None = None
     seed: int = 1
     outliers: float = 0.0
-    gaps: float = 0.0
+    missing_rate: float = 0.0
     drift: Mapping[str, float] = field(default_factory=dict)
 
 
 class Colony:
-    """Birds like those that a model was trained on; `card` is the model's."""
+    """Draws readings from the distribution that a model was trained on; `card` is the model's."""
 
     def __init__(self, card: ModelCard, seed: int) -> None:
         self._chance = random.Random(seed)  # noqa: S311  believable, not secret
-        self._birds = ReadingFactory(seed)
+        self._factory = ReadingFactory(seed)
         self._labels, self._counts = zip(*card.report.birds.items(), strict=True)
         self._clusters = {
             species: (cluster.mean, _root(cluster.covariance))
@@ -57,7 +57,7 @@ class Colony:
         }
 
     def fields(self) -> dict[str, Any]:
-        """One bird: species as common as in the training data, measurements that go together as theirs do."""
+        """One reading: species as frequent as in the training data, measurements correlated as in it."""
         (species,) = self._chance.choices(self._labels, self._counts)
         mean, root = self._clusters[species]
         free = [self._chance.gauss(0, 1) for _ in MEASUREMENTS]
@@ -65,7 +65,7 @@ class Colony:
             center + sum(weight * each for weight, each in zip(row, free, strict=True))
             for center, row in zip(mean, root, strict=True)
         )
-        return {**self._birds.fields(species), **dict(zip(MEASUREMENTS, measured, strict=True))}
+        return {**self._factory.fields(species), **dict(zip(MEASUREMENTS, measured, strict=True))}
 
 
 def _root(covariance: Sequence[Sequence[float]]) -> list[list[float]]:
@@ -101,7 +101,7 @@ def season(
             fields[name] *= 1 + percent / 100 * due_s / _HOUR_S
         if chance.random() < plan.outliers:
             fields[chance.choice(MEASUREMENTS)] *= chance.choice(OUTLIER)
-        if chance.random() < plan.gaps:
+        if chance.random() < plan.missing_rate:
             fields[chance.choice((*MEASUREMENTS, "sex"))] = None
         device = f"device-{number % plan.devices + 1}"
         moment = now()

@@ -1,4 +1,4 @@
-"""DemoReport: what the demo saw, drawn for a person."""
+"""DemoReport: the results of the demo, and their rendering in the terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SHOWN_IDS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One part of the demo: what it sent, how long until all of it was durable, and how the worker batched it."""
+    """One phase of the demo: messages sent, seconds until all results were durable, and the worker's batches."""
 
     name: str
     messages: int
@@ -46,52 +46,52 @@ class Phase:
 
     @property
     def rate(self) -> float:
-        """Readings a second, from the first publication to the last verdict."""
+        """Readings a second, from the first publication to the last result."""
         return self.batches.readings / self.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoReport:
-    """Everything that the demo's last page says. `acknowledged` is how old messages were then, as the broker saw it."""
+    """The content of the demo's report. `acknowledged` is the age of messages at their acknowledgement, by the broker."""
 
-    birds: Sequence[ShippedReading]
+    readings: Sequence[ShippedReading]
     phases: Sequence[Phase]
     account: Account
     predicted: Mapping[str, Prediction]
     rejected: Mapping[str, Rejection]
-    unseen_accuracy: float
+    expected_accuracy: float
     acknowledged: Latency | None
-    venue: ResultsLocation
+    location: ResultsLocation
     folders: Folders
     broker: str
 
     @property
     def confusion(self) -> Counter[tuple[str, str]]:
-        """How often a species (as observed) was named so (as predicted), over the two journeys of each bird."""
+        """Counts by observed and predicted species, over the single and the table reading of each row."""
         return Counter(
-            (bird.species, prediction.species)
-            for bird in self.birds
+            (reading.species, prediction.species)
+            for reading in self.readings
             for prefix in (SINGLE, TABLE)
-            if (prediction := self.predicted.get(bird.reading_id(prefix))) is not None
+            if (prediction := self.predicted.get(reading.reading_id(prefix))) is not None
         )
 
     @property
     def accuracy(self) -> float:
-        """The share of predicted birds that were named as the observers did; 0 where there is none."""
+        """The share of predictions that equal the observers' label; 0 where there is no prediction."""
         confusion = self.confusion
-        right = sum(count for (seen, named), count in confusion.items() if seen == named)
-        return right / confusion.total() if confusion else 0.0
+        correct = sum(count for (observed, named), count in confusion.items() if observed == named)
+        return correct / confusion.total() if confusion else 0.0
 
     @property
     def good(self) -> bool:
-        """Whether the account is closed and the birds were named well enough."""
+        """Whether reconciliation passed and accuracy is at least ENOUGH_ACCURACY."""
         return self.account.closed and self.accuracy >= ENOUGH_ACCURACY
 
 
 def render(report: DemoReport) -> RenderableType:
     """Draw the report."""
     parts = (
-        _account(report),
+        _reconciliation(report),
         _accuracy(report),
         _speed(report),
         _reasons(report.rejected.values()),
@@ -100,32 +100,35 @@ def render(report: DemoReport) -> RenderableType:
     return Group("", *(Padding(part, (0, 0, 1, 2)) for part in parts))
 
 
-def _account(report: DemoReport) -> RenderableType:
+def _reconciliation(report: DemoReport) -> RenderableType:
     account = report.account
     lines = _grid(3)
-    what = f"{len(report.birds)} penguins: {', '.join(each.name for each in report.phases)}"
+    what = f"{len(report.readings)} penguins: {', '.join(each.name for each in report.phases)}"
     lines.add_row("published", str(account.published), Text(what, style="dim"))
     lines.add_row("predicted", str(account.predicted), "")
     lines.add_row("rejected", str(account.rejected), Text("each with every reason, below", style="dim"))
     lines.add_row("lost", _zero(account.lost), _ids(account.lost))
     wrong = _ids([each.reading_id for each in account.wrong])
     lines.add_row(
-        "wrong", _zero(account.wrong), wrong or Text("compared with the model asked directly", style="dim")
+        "mismatched",
+        _zero(account.wrong),
+        wrong or Text("compared with the model's own predictions", style="dim"),
     )
-    lines.add_row("unknown", _zero(account.unknown), _ids(account.unknown))
-    lines.add_row("duplicated", str(len(account.duplicated)), _ids(account.duplicated))
+    lines.add_row("unexpected", _zero(account.unknown), _ids(account.unknown))
+    lines.add_row("duplicates", str(len(account.duplicated)), _ids(account.duplicated))
     sums = f"{account.published} = {account.predicted} + {account.rejected} + {len(account.lost)}"
-    verdict = "The account closes" if account.closed else "The account does not close"
+    verdict = "Reconciliation passed" if account.closed else "Reconciliation failed"
     style = "bold green" if account.closed else "bold red"
-    return Group(_title("Every reading"), lines, Text.assemble((verdict, style), f": {sums}."))
+    return Group(_title("Reconciliation"), lines, Text.assemble((verdict, style), f": {sums}."))
 
 
 def _accuracy(report: DemoReport) -> RenderableType:
     confusion = report.confusion
-    right = round(report.accuracy * confusion.total())
+    correct = round(report.accuracy * confusion.total())
     style = "bold green" if report.accuracy >= ENOUGH_ACCURACY else "bold red"
-    said = Text.assemble(
-        (f"{report.accuracy:.1%}", style), f": {right} of {confusion.total()} named as the observers did."
+    share = Text.assemble(
+        (f"{report.accuracy:.1%}", style),
+        f" accuracy: {confusion.total() - correct} of {confusion.total()} misclassified.",
     )
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("observed \\ predicted", style="dim")
@@ -133,18 +136,19 @@ def _accuracy(report: DemoReport) -> RenderableType:
         table.add_column(species, justify="right")
     for observed in SPECIES:
         table.add_row(
-            observed, *(_cell(confusion[observed, named], right=observed == named) for named in SPECIES)
+            observed, *(_cell(confusion[observed, named], correct=observed == named) for named in SPECIES)
         )
-    seen = (
-        f"The model learned from these birds; of unseen ones it names {report.unseen_accuracy:.1%} rightly."
+    remark = (
+        "The model was trained on these readings; its cross-validated accuracy"
+        f" is {report.expected_accuracy:.1%}."
     )
-    return Group(_title("Accuracy"), said, Text(seen, style="dim"), table)
+    return Group(_title("Accuracy"), share, Text(remark, style="dim"), table)
 
 
-def _cell(count: int, *, right: bool) -> Text:
+def _cell(count: int, *, correct: bool) -> Text:
     if count == 0:
         return Text("·", style="dim")
-    return Text(str(count), style="green" if right else "yellow")
+    return Text(str(count), style="green" if correct else "yellow")
 
 
 def _speed(report: DemoReport) -> RenderableType:
@@ -162,14 +166,14 @@ def _speed(report: DemoReport) -> RenderableType:
     for name in ("messages", "readings", "batches", "mean batch", "readings/s"):
         phases.add_column(name, justify="right")
     for each in report.phases:
-        seen = each.batches
-        counts = (each.messages, seen.readings, seen.batches)
-        phases.add_row(each.name, *map(str, counts), f"{seen.mean:.1f}", f"{each.rate:,.0f}")
+        batches = each.batches
+        counts = (each.messages, batches.readings, batches.batches)
+        phases.add_row(each.name, *map(str, counts), f"{batches.mean:.1f}", f"{each.rate:,.0f}")
     return Group(_title(f"Speed over {report.broker}"), ages, phases)
 
 
-def _times(seen: Latency) -> tuple[str, str]:
-    return f"p50 {seen.p50_s * 1000:.0f} ms", f"p99 {seen.p99_s * 1000:.0f} ms"
+def _times(measured: Latency) -> tuple[str, str]:
+    return f"p50 {measured.p50_s * 1000:.0f} ms", f"p99 {measured.p99_s * 1000:.0f} ms"
 
 
 def _reasons(rejected: Iterable[Rejection]) -> RenderableType:
@@ -185,16 +189,16 @@ def _reasons(rejected: Iterable[Rejection]) -> RenderableType:
 
 def _end(report: DemoReport) -> RenderableType:
     lines = _grid(2)
-    gone = ", gone with this run" if report.venue.fleeting else ""
-    lines.add_row("predictions", Text(f"{_place(report.venue.results)}{gone}"))
-    lines.add_row("rejections", Text(f"{_place(report.venue.rejects)}{gone}"))
+    deleted = ", deleted with this run" if report.location.temporary else ""
+    lines.add_row("predictions", Text(f"{_place(report.location.results)}{deleted}"))
+    lines.add_row("rejections", Text(f"{_place(report.location.rejects)}{deleted}"))
     if report.folders.logs.exists():
         lines.add_row("logs", Text(str(report.folders.logs)))
     return lines
 
 
 def _place(address: str) -> str:
-    """An address as a person would write it: a folder by its path, from here where it lies below."""
+    """An address for display: a folder by its path, relative to the working directory where it lies below."""
     if not address.startswith("file://"):
         return address
     path = local_path(address)

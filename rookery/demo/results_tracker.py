@@ -1,4 +1,4 @@
-"""ResultsTracker: what has become durable so far, entered in the ledger as it appears."""
+"""ResultsTracker: the durable results so far, entered in the ledger as they appear."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from rookery.schemas.prediction import Prediction
     from rookery.schemas.rejection import Rejection
 
-LOOK_EVERY_S: Final = 0.02
-"""How often a folder is looked at."""
+POLL_INTERVAL_S: Final = 0.02
+"""Seconds between two reads of a folder."""
 
 
 class ResultsTracker:
-    """Follows what a worker makes durable; `predicted` and `rejected` hold each reading once."""
+    """Polls the results that a worker makes durable; `predicted` and `rejected` hold no duplicates."""
 
     def __init__(
         self,
@@ -26,17 +26,17 @@ class ResultsTracker:
         rejects: ResultsReader[Rejection],
         ledger: Ledger,
         *,
-        look_every_s: float = LOOK_EVERY_S,
+        poll_interval_s: float = POLL_INTERVAL_S,
     ) -> None:
         self._results = results
         self._rejects = rejects
         self._ledger = ledger
-        self._look_every_s = look_every_s
+        self._poll_interval_s = poll_interval_s
         self.predicted: dict[str, Prediction] = {}
         self.rejected: dict[str, Rejection] = {}
 
     def gather(self) -> None:
-        """Enter what was finished since the last look."""
+        """Enter the results since the last call."""
         found, refused = list(self._results.fresh()), list(self._rejects.fresh())
         self._ledger.find([*found, *refused])
         self.predicted = {one.reading_id: one for one in found} | self.predicted
@@ -49,9 +49,9 @@ class ResultsTracker:
         meanwhile: Callable[[int], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> bool:
-        """Gather until nothing is missing; False where that took too long.
+        """Gather until no reading is missing; False where that took longer than `within_s`.
 
-        `meanwhile` is called after each look with the number of readings still missing, and may raise.
+        `meanwhile` is called with the number of missing readings after each attempt, and may raise.
         """
         until = clock() + within_s
         while True:
@@ -62,5 +62,5 @@ class ResultsTracker:
                 return True
             if clock() > until:
                 return False
-            # No place tells anybody that something was added: it has to be looked at.
-            time.sleep(self._look_every_s)
+            # Folders, buckets and topics send no notification of a new file: they have to be polled.
+            time.sleep(self._poll_interval_s)

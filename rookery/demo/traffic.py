@@ -1,4 +1,4 @@
-"""Traffic: what the demo publishes, entered in the ledger as it leaves."""
+"""Traffic: the readings that the demo publishes, entered in the ledger as they are sent."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 ROWS_PER_TABLE: Final = 43
 SINGLE: Final = "single"
 TABLE: Final = "table"
-SPOILT: Final = 20
-RUSHES: Final = 10
-SPOILT_HOW: Final = "spoilt"
-"""The attribute that says of a spoilt message how it was spoilt; its rejection repeats it."""
+MALFORMED: Final = 20
+BURST_ROUNDS: Final = 10
+MALFORMED_KIND: Final = "malformed"
+"""The attribute that names the defect of a malformed message; its rejection repeats it."""
 
 
 class Traffic:
-    """Sends birds and spoilt readings through one publisher; each gets its line in the ledger.
+    """Sends shipped and malformed readings through one publisher, and enters each in the ledger.
 
-    `answers` are what the model says of each bird when asked directly, by the bird's number.
+    `answers` are the expected species by the reading's number.
     """
 
     def __init__(
@@ -38,41 +38,41 @@ class Traffic:
         self._ledger = ledger
         self._answers = answers or {}
 
-    def singles(self, birds: Sequence[ShippedReading], *, prefix: str = SINGLE) -> int:
-        """Publish each bird as a message of its own; returns how many messages."""
-        for bird in birds:
-            self._enter(bird, prefix)
-            self._publisher.publish_payload(bird.payload(prefix))
+    def singles(self, readings: Sequence[ShippedReading], *, prefix: str = SINGLE) -> int:
+        """Publish each reading as a message of its own; returns the number of messages."""
+        for reading in readings:
+            self._enter(reading, prefix)
+            self._publisher.publish_payload(reading.payload(prefix))
         self._publisher.flush()
-        return len(birds)
+        return len(readings)
 
     def tables(
-        self, birds: Sequence[ShippedReading], *, rows_per_table: int = ROWS_PER_TABLE, prefix: str = TABLE
+        self, readings: Sequence[ShippedReading], *, rows_per_table: int = ROWS_PER_TABLE, prefix: str = TABLE
     ) -> int:
-        """Publish the birds as tables; returns how many messages."""
-        starts = range(0, len(birds), rows_per_table)
+        """Publish the readings as tables; returns the number of messages."""
+        starts = range(0, len(readings), rows_per_table)
         for start in starts:
-            group = birds[start : start + rows_per_table]
-            for bird in group:
-                self._enter(bird, prefix)
+            group = readings[start : start + rows_per_table]
+            for reading in group:
+                self._enter(reading, prefix)
             self._publisher.publish(table(group, prefix))
         self._publisher.flush()
         return len(starts)
 
-    def rush(self, birds: Sequence[ShippedReading], times: int = RUSHES) -> int:
-        """Publish the whole flock one by one, again and again without a pause; returns how many messages."""
-        return sum(self.singles(birds, prefix=f"rush-{number}") for number in range(times))
+    def burst(self, readings: Sequence[ShippedReading], times: int = BURST_ROUNDS) -> int:
+        """Publish all readings one by one, several times without a pause; returns the number of messages."""
+        return sum(self.singles(readings, prefix=f"burst-{number}") for number in range(times))
 
-    def spoilt(self, seed: int, count: int = SPOILT) -> int:
-        """Publish readings that must be refused; nobody can read an id in them, so the message's stands in."""
+    def malformed(self, seed: int, count: int = MALFORMED) -> int:
+        """Publish readings that must be rejected; they hold no readable id, so that the message id stands in."""
         sent = [
-            self._publisher.publish_payload(each.payload, {SPOILT_HOW: each.kind})
+            self._publisher.publish_payload(each.payload, {MALFORMED_KIND: each.kind})
             for each in islice(spoilt(seed), count)
         ]
         for receipt in sent:
             self._ledger.publish_message(receipt.result(), fate=Fate.REJECTED)
         return len(sent)
 
-    def _enter(self, bird: ShippedReading, prefix: str) -> None:
-        fate = Fate.PREDICTED if bird.measured else Fate.REJECTED
-        self._ledger.publish(bird.reading_id(prefix), fate=fate, answer=self._answers.get(bird.number))
+    def _enter(self, reading: ShippedReading, prefix: str) -> None:
+        fate = Fate.PREDICTED if reading.measured else Fate.REJECTED
+        self._ledger.publish(reading.reading_id(prefix), fate=fate, answer=self._answers.get(reading.number))

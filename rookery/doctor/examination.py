@@ -16,7 +16,7 @@ from rookery.doctor.case import Case
 from rookery.doctor.finding import Finding, Level, error, unseen
 from rookery.doctor.pubsub import OutOfReachError, PubSub
 from rookery.environment.provision import Route
-from rookery.errors import NOT_GOOD, UserError
+from rookery.errors import EXIT_FAILED, UserError
 from rookery.publisher.errors import BadTopicError
 from rookery.publisher.settings import PublisherSettings
 from rookery.publisher.topics import topic_path
@@ -109,4 +109,4 @@ def tell(findings: list[Finding]) -> int:
         f"{len(findings)} looked at: {counted[Level.ERROR]} errors, {counted[Level.WARNING]} warnings,"
         f" {counted[Level.UNSEEN]} that cannot be seen from here"
     )
-    return NOT_GOOD if counted[Level.ERROR] else 0
+    return EXIT_FAILED if counted[Level.ERROR] else 0

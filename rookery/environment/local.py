@@ -30,34 +30,34 @@ _MAX_BACKOFF_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where a run's files are."""
+    """The folders of a run."""
 
     root: Path
 
     @property
     def logs(self) -> Path:
-        """What broker and worker said."""
+        """The logs of broker and worker."""
         return self.root / "logs"
 
 
 @dataclass(frozen=True, slots=True)
 class LocalEnvironment:
-    """Everything in its place; `broker` is HOST:PORT, `worker` the worker's address, `venue` where results go."""
+    """The running processes; `broker` is HOST:PORT, `worker` the worker's address, `location` where results go."""
 
     broker: str
     worker: str
-    venue: ResultsLocation
+    location: ResultsLocation
     route: Route
     publisher: ReadingPublisher
     children: tuple[ChildProcess, ...]
 
     def check(self) -> None:
-        """Raise Trouble where a process has ended by itself."""
+        """Raise UserError where a process has ended by itself."""
         for each in self.children:
             each.check()
 
     def end_worker(self) -> None:
-        """Let the worker drain and end: what it wrote then is all that there will ever be."""
+        """Let the worker drain and end: no result is written after that."""
         self.children[0].end()
 
 
@@ -69,30 +69,30 @@ def staged(
     emulator: str | None = None,
     worker: Sequence[str] = child.WORKER,
 ) -> Iterator[LocalEnvironment]:
-    """Start what is needed, over the embedded broker or an emulator that is there; raises UserError.
+    """Start broker and worker with a route between them; raises UserError.
 
-    `where` is an address that takes the results in place of the folders; `worker` names another program than the
-    usual, with its arguments.
+    `where` is an address that takes the results in place of the folders; `emulator` is a running emulator's HOST:PORT,
+    used in place of the embedded broker; `worker` is another program than the usual one, with its arguments.
 
-    On the way out the worker drains before the broker ends; an emulator gets its topics back as they were.
+    At the end the worker drains before the broker ends, and the route is removed from an emulator.
     """
     make_folder(folders.logs)
     with ExitStack() as stack:
-        # Both start at once: unless results go to a topic, the worker needs nothing of the broker.
+        # Both start at once: the worker needs the broker only where results go to a topic.
         embedded = None if emulator else _start(stack, child.broker(folders.logs))
-        broker_there = embedded.address if embedded else lambda: str(emulator)
-        venue = stack.enter_context(opened(where, folders.root, broker=broker_there))
+        broker_address = embedded.address if embedded else lambda: str(emulator)
+        location = stack.enter_context(opened(where, folders.root, broker=broker_address))
         running = _start(
             stack,
             child.worker(
                 folders.logs,
-                results=venue.results,
-                rejects=venue.rejects,
-                settings=venue.settings,
+                results=location.results,
+                rejects=location.rejects,
+                settings=location.settings,
                 command=worker,
             ),
         )
-        broker = broker_there()
+        broker = broker_address()
         address = running.address()
         route = _fresh_route(f"{address}/")
         provisioner = stack.enter_context(Provisioner(broker))
@@ -105,7 +105,7 @@ def staged(
             yield LocalEnvironment(
                 broker=broker,
                 worker=address,
-                venue=venue,
+                location=location,
                 route=route,
                 publisher=publisher,
                 children=children,
@@ -113,7 +113,7 @@ def staged(
 
 
 def _start(stack: ExitStack, started: ChildProcess) -> ChildProcess:
-    """Start a child that will be ended, whatever happens between here and there."""
+    """Start a child that the stack ends, also where starting it fails."""
     stack.push(started)
     started.start()
     return started

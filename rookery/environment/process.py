@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final, Self
 
-from rookery.environment.signals import put_off
+from rookery.environment.signals import signals_deferred
 from rookery.errors import UserError
 from rookery.schemas.output.permissions import opener
 
@@ -18,34 +18,34 @@ if TYPE_CHECKING:
 
 READY_WITHIN_S: Final = 30.0
 ENDS_WITHIN_S: Final = 12.0
-"""What a worker gets after SIGTERM: its own drain takes at most 10 s."""
+"""Seconds that a worker gets after SIGTERM: its own drain takes at most 10 s."""
 
 WORKER: Final = ("rookery.worker",)
-"""The program that a worker usually is: a room, and its arguments."""
+"""The worker's usual program: a package, and its arguments."""
 
-_LOOK_EVERY_S: Final = 0.01
+_POLL_INTERVAL_S: Final = 0.01
 _TAIL_LINES: Final = 12
 
 
 class ChildProcess:
-    """`python -P -m ROOM` with its output in a log; a context manager that leaves no process behind.
+    """`python -P -m PACKAGE` with its output in a log; a context manager that leaves no process behind.
 
     `folder` gets the log and the ready file. The child is its own session: a Ctrl-C reaches only the
-    parent, which then ends its children in the order that it chose.
+    parent, which then ends its children in its own order.
     """
 
     def __init__(
         self,
-        room: str,
+        package: str,
         folder: Path,
         *,
         arguments: Sequence[str] = (),
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        self.room = room.rpartition(".")[2]
-        self.log = folder / f"{self.room}.log"
-        self.ready_file = folder / f"{self.room}.ready"
-        self._command = [sys.executable, "-P", "-m", room, *arguments]
+        self.name = package.rpartition(".")[2]
+        self.log = folder / f"{self.name}.log"
+        self.ready_file = folder / f"{self.name}.ready"
+        self._command = [sys.executable, "-P", "-m", package, *arguments]
         self._environment = {**os.environ, **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -61,9 +61,9 @@ class ChildProcess:
         self.end()
 
     def start(self) -> None:
-        """Start the process. A signal that comes meanwhile waits, so that the process is never out of hand."""
+        """Start the process. A signal that comes meanwhile is deferred, so that no process is started and forgotten."""
         self.ready_file.unlink(missing_ok=True)
-        with put_off(), open(self.log, "ab", opener=opener()) as log:
+        with signals_deferred(), open(self.log, "ab", opener=opener()) as log:
             self._process = subprocess.Popen(  # noqa: S603  our own program, no shell
                 self._command,
                 env=self._environment,
@@ -84,24 +84,24 @@ class ChildProcess:
         return self._started.poll()
 
     def address(self) -> str:
-        """Wait until the child is ready and give what it wrote of itself; raises UserError where it ended or hangs."""
+        """Wait until the child is ready and return the address in its ready file; raises UserError where it ended or hangs."""
         until = time.monotonic() + READY_WITHIN_S
         while not self.ready_file.exists():
             self.check()
             if time.monotonic() > until:
                 raise UserError(
-                    f"The {self.room} was not ready within {READY_WITHIN_S:g} s.", hint=self.tail()
+                    f"The {self.name} was not ready within {READY_WITHIN_S:g} s.", hint=self.tail()
                 )
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_INTERVAL_S)
         return self.ready_file.read_text().strip()
 
     def check(self) -> None:
-        """Raise Trouble, with the end of the log, where the child has ended by itself."""
+        """Raise UserError, with the end of the log, where the child has ended by itself."""
         if self.code is not None:
-            raise UserError(f"The {self.room} ended with exit code {self.code}.", hint=self.tail())
+            raise UserError(f"The {self.name} ended with exit code {self.code}.", hint=self.tail())
 
     def end(self) -> int | None:
-        """Ask the child to end, make it after ENDS_WITHIN_S, and return its exit code; doing so again is fine."""
+        """Terminate the child, kill it after ENDS_WITHIN_S, and return its exit code; a second call is harmless."""
         process = self._process
         if process is None:
             return None
@@ -121,13 +121,13 @@ class ChildProcess:
     @property
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            message = f"the {self.room} was not started"
+            message = f"the {self.name} was not started"
             raise RuntimeError(message)
         return self._process
 
 
 def broker(folder: Path, *, port: int = 0) -> ChildProcess:
-    """The embedded broker, on any free port of the loopback unless told."""
+    """The embedded broker, on a free port of the loopback unless `port` is given."""
     arguments = ["--host", "127.0.0.1", "--port", str(port), "--ready-file", str(folder / "broker.ready")]
     return ChildProcess("rookery.broker", folder, arguments=arguments)
 
@@ -141,17 +141,17 @@ def worker(  # noqa: PLR0913  each is a choice of its own, by keyword
     settings: Mapping[str, str] | None = None,
     command: Sequence[str] = WORKER,
 ) -> ChildProcess:
-    """A worker that writes into two folders or to two addresses, on any free port of the loopback unless told."""
-    room, *arguments = command
-    told = {
+    """A worker that writes into two folders or to two addresses, on a free port of the loopback unless `port` is given."""
+    package, *arguments = command
+    environment = {
         **(settings or {}),
         "ROOKERY_HOST": "127.0.0.1",
         "ROOKERY_PORT": str(port),
         "ROOKERY_RESULTS": _address(results),
         "ROOKERY_REJECTS": _address(rejects),
-        "ROOKERY_READY_FILE": str(folder / f"{room.rpartition('.')[2]}.ready"),
+        "ROOKERY_READY_FILE": str(folder / f"{package.rpartition('.')[2]}.ready"),
     }
-    return ChildProcess(room, folder, arguments=arguments, settings=told)
+    return ChildProcess(package, folder, arguments=arguments, settings=environment)
 
 
 def _address(where: Path | str) -> str:

@@ -25,10 +25,10 @@ _A_WEEK: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where readings travel: topic -> push subscription -> worker, and what becomes of the undeliverable.
+    """The route of readings: topic -> push subscription -> worker, and the dead letters of undeliverable messages.
 
-    Names are whole (`projects/P/topics/T`). The worker refuses only what a later try may mend, so that many
-    attempts are right: at a minute's backoff, a hundred last longer than an hour's outage.
+    Names are whole (`projects/P/topics/T`). The worker refuses a message only for a transient cause, so that many
+    delivery attempts are right: at a minute's backoff, a hundred last longer than an hour's outage.
     """
 
     topic: str
@@ -46,18 +46,18 @@ class Route:
 
     @property
     def dead_letters(self) -> str:
-        """The topic of the undeliverable."""
+        """The dead-letter topic."""
         return f"{self.topic}-dead-letter"
 
     @property
     def dead_letters_kept(self) -> str:
-        """The subscription that keeps the undeliverable until somebody looks."""
+        """The subscription that keeps dead letters for an operator."""
         return f"{self.dead_letters.replace('/topics/', '/subscriptions/')}-kept"
 
 
 @dataclass(frozen=True, slots=True)
 class ProvisionStep:
-    """One thing that the route needs, and whether it was `made`, `found` or `changed`."""
+    """One resource of the route, and whether it was `made`, `found` or `changed`."""
 
     kind: str
     name: str
@@ -79,7 +79,7 @@ class Provisioner:
         except DefaultCredentialsError:
             raise UserError(
                 "Google Cloud credentials are needed to reach production.",
-                hint="`gcloud auth application-default login` brings them; --broker HOST:PORT does without.",
+                hint="`gcloud auth application-default login` gets them; --broker HOST:PORT needs none.",
             ) from None
         return self
 
@@ -88,9 +88,9 @@ class Provisioner:
         self._topics.transport.close()  # type: ignore[no-untyped-call]  # generated code
 
     def provide(self, route: Route) -> list[ProvisionStep]:
-        """Make what is missing and change what differs; raises UserError where that cannot be."""
+        """Make the resources that are missing and change those that differ; raises UserError."""
         try:
-            # Dead letters first, and kept before they can come: a topic nobody subscribes to forgets.
+            # Dead letters first, and their subscription before any can arrive: a topic without a subscription drops messages.
             return [
                 self._topic(route.dead_letters),
                 self._subscription(_kept(route), ()),
@@ -98,10 +98,10 @@ class Provisioner:
                 self._subscription(_pushed(route), _CHANGEABLE),
             ]
         except api.GoogleAPICallError as error:
-            raise self._trouble(error) from error
+            raise self._explained(error) from error
 
     def remove(self, route: Route) -> None:
-        """Take away what `provide` made, as far as it is there; raises UserError."""
+        """Delete the resources that `provide` made, where they exist; raises UserError."""
         try:
             for subscription in (route.subscription, route.dead_letters_kept):
                 with contextlib.suppress(api.NotFound):
@@ -110,7 +110,7 @@ class Provisioner:
                 with contextlib.suppress(api.NotFound):
                     self._topics.delete_topic(topic=topic, **_CALL)
         except api.GoogleAPICallError as error:
-            raise self._trouble(error) from error
+            raise self._explained(error) from error
 
     def _topic(self, name: str) -> ProvisionStep:
         try:
@@ -124,11 +124,11 @@ class Provisioner:
             self._subscriptions.create_subscription(request=wanted, **_CALL)
         except api.AlreadyExists:
             return ProvisionStep(
-                kind="subscription", name=wanted.name, outcome=self._mend(wanted, changeable)
+                kind="subscription", name=wanted.name, outcome=self._update(wanted, changeable)
             )
         return ProvisionStep(kind="subscription", name=wanted.name, outcome="made")
 
-    def _mend(self, wanted: Subscription, changeable: Sequence[str]) -> str:
+    def _update(self, wanted: Subscription, changeable: Sequence[str]) -> str:
         found = self._subscriptions.get_subscription(subscription=wanted.name, **_CALL)
         if found.topic != wanted.topic:
             raise UserError(
@@ -142,9 +142,9 @@ class Provisioner:
         self._subscriptions.update_subscription(request=request, **_CALL)
         return f"changed ({', '.join(differs)})"
 
-    def _trouble(self, error: api.GoogleAPICallError) -> UserError:
+    def _explained(self, error: api.GoogleAPICallError) -> UserError:
         if isinstance(error, api.ServiceUnavailable | api.DeadlineExceeded):
-            hint = "`rookery broker` starts one on this machine." if self._broker else "Is the network there?"
+            hint = "`rookery broker` starts one on this machine." if self._broker else "Is the network up?"
             return UserError(
                 f"Pub/Sub does not answer at {self._broker or 'pubsub.googleapis.com'}.", hint=hint
             )

@@ -1,4 +1,4 @@
-"""ResultsLocation: where a run's results go, how the worker is told, and how they are read back."""
+"""ResultsLocation: where a run's results go, the worker's settings for it, and the readers of the results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from rookery.demo.results_tracker import LOOK_EVERY_S
+from rookery.demo.results_tracker import POLL_INTERVAL_S
 from rookery.errors import UserError
 from rookery.load.accounting.folder_results import predictions, rejections
 from rookery.schemas.prediction import Prediction
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from rookery.load.accounting.folder_results import ResultsReader
 
 STORAGE: Final = "STORAGE_EMULATOR_HOST"
-AFAR: Final = ("gs://", "pubsub://")
-"""How an address begins that is no folder."""
+REMOTE: Final = ("gs://", "pubsub://")
+"""Prefixes of an address that is no folder."""
 
-_AFAR_LOOK_S: Final = 0.2
+_REMOTE_POLL_INTERVAL_S: Final = 0.2
 _CALL: Final[dict[str, Any]] = {"timeout": 10.0, "retry": None}
 
 
@@ -33,8 +33,8 @@ _CALL: Final[dict[str, Any]] = {"timeout": 10.0, "retry": None}
 class ResultsLocation:
     """Where results and rejects go, as the worker's settings name it, and both read back.
 
-    `settings` are what the worker needs in its environment besides; `look_every_s` is how often to look there;
-    `fleeting` says that all of it is gone when the run is over.
+    `settings` are further variables of the worker's environment; `poll_interval_s` is the seconds between two reads;
+    `temporary` says that the results are deleted when the run is over.
     """
 
     results: str
@@ -42,17 +42,17 @@ class ResultsLocation:
     predictions: ResultsReader[Prediction]
     rejections: ResultsReader[Rejection]
     settings: Mapping[str, str] = field(default_factory=dict)
-    look_every_s: float = _AFAR_LOOK_S
-    fleeting: bool = False
+    poll_interval_s: float = _REMOTE_POLL_INTERVAL_S
+    temporary: bool = False
 
 
 @contextmanager
 def opened(where: str | None, folder: Path, *, broker: Callable[[], str]) -> Iterator[ResultsLocation]:
     """Open `gs://bucket/prefix` or `pubsub://project/topic`, or else two folders below `folder`; raises UserError.
 
-    `broker` gives the HOST:PORT of the broker on which a topic has to be, once it is there.
+    `broker` gives the HOST:PORT of the broker that a topic is made on, once it runs.
     """
-    if where is None or not where.startswith(AFAR):
+    if where is None or not where.startswith(REMOTE):
         yield _folders(folder)
         return
     with ExitStack() as stack:
@@ -69,7 +69,7 @@ def _folders(root: Path) -> ResultsLocation:
         rejects=rejects.absolute().as_uri(),
         predictions=predictions(results),
         rejections=rejections(rejects),
-        look_every_s=LOOK_EVERY_S,
+        poll_interval_s=POLL_INTERVAL_S,
     )
 
 
@@ -83,7 +83,7 @@ def _bucket(stack: ExitStack, where: str) -> ResultsLocation:
         from storage_emulator.server import StorageServer  # noqa: PLC0415  the same
     except ImportError as error:
         raise UserError(
-            f"gs:// needs {error.name}.", hint="pip install 'rookery[storage]' brings it."
+            f"gs:// needs {error.name}.", hint="pip install 'rookery[storage]' installs it."
         ) from None
     named = os.environ.get(STORAGE)
     host = named or stack.enter_context(StorageServer()).url
@@ -101,12 +101,12 @@ def _bucket(stack: ExitStack, where: str) -> ResultsLocation:
         predictions=ResultsBucket(results, Prediction, client=client),
         rejections=ResultsBucket(rejects, Rejection, client=client),
         settings={STORAGE: host},
-        fleeting=not named,
+        temporary=not named,
     )
 
 
 def _topics(stack: ExitStack, where: str, broker: str) -> ResultsLocation:
-    """Make a topic for predictions and one for rejections, each with a subscription; both go when the run is over."""
+    """Make a topic for predictions and one for rejections, each with a subscription; both are deleted after the run."""
     from rookery.environment.provision import clients  # noqa: PLC0415  the same
     from rookery.load.accounting.topic_results import ResultsTopic  # noqa: PLC0415  only where it is used
 
@@ -129,12 +129,12 @@ def _topics(stack: ExitStack, where: str, broker: str) -> ResultsLocation:
         predictions=ResultsTopic(subscriptions[0], Prediction, client=subscriber),
         rejections=ResultsTopic(subscriptions[1], Rejection, client=subscriber),
         settings={"PUBSUB_EMULATOR_HOST": broker},
-        fleeting=True,
+        temporary=True,
     )
 
 
 def _provide(stack: ExitStack, client: Any, kind: str, *, name: str, **fields: str) -> None:
-    """Make a topic or a subscription that is not there yet, and take away again what was made; raises UserError."""
+    """Make a topic or a subscription where it is missing, and delete it after the run; raises UserError."""
     from google.api_core.exceptions import AlreadyExists, GoogleAPIError  # noqa: PLC0415  only where it is used
 
     try:
@@ -143,12 +143,12 @@ def _provide(stack: ExitStack, client: Any, kind: str, *, name: str, **fields: s
         return
     except GoogleAPIError as error:
         raise UserError(f"{name} cannot be made: {error}") from error
-    stack.callback(_forgotten, getattr(client, f"delete_{kind}"), {kind: name})
+    stack.callback(_delete, getattr(client, f"delete_{kind}"), {kind: name})
 
 
-def _forgotten(delete: Callable[..., None], which: Mapping[str, str]) -> None:
+def _delete(call: Callable[..., None], which: Mapping[str, str]) -> None:
     from google.api_core.exceptions import GoogleAPIError  # noqa: PLC0415  only where it is used
 
-    # A broker that went first took its topics along.
+    # A broker that has ended took its topics along.
     with contextlib.suppress(GoogleAPIError):
-        delete(**which, **_CALL)
+        call(**which, **_CALL)

@@ -1,7 +1,8 @@
-"""Leaving: every way of being told to end becomes Ctrl-C's, so that no child process is left behind."""
+"""Signals: SIGINT, SIGTERM and SIGHUP all end a command the way Ctrl-C does, so that no child process is left behind."""
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 from contextlib import contextmanager
@@ -11,42 +12,55 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    Listener = Callable[[int, FrameType | None], None]
+    Handler = Callable[[int, FrameType | None], None]
 
 _NAMES: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 SIGNALS: Final = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
 
 @contextmanager
-def leaving() -> Iterator[None]:
+def signals_interrupt() -> Iterator[None]:
     """Raise KeyboardInterrupt on SIGINT, SIGTERM and SIGHUP while inside."""
 
-    def leave(_number: int, _frame: FrameType | None) -> None:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    with _listening(leave):
+    with _handling(interrupt):
         yield
 
 
 @contextmanager
-def put_off() -> Iterator[None]:
-    """Hold these signals back while inside, for what must not be left half done, and deliver them after."""
-    came: list[int] = []
-    with _listening(lambda number, _frame: came.append(number)):
+def signals_deferred() -> Iterator[None]:
+    """Hold these signals back while inside, around a step that must not be interrupted, and deliver them after it."""
+    received: list[int] = []
+    with _handling(lambda number, _frame: received.append(number)):
         yield
-    for number in came:
+    for number in received:
         signal.raise_signal(number)
 
 
 @contextmanager
-def _listening(listener: Listener) -> Iterator[None]:
-    """Listen while inside, then restore what listened before; only the main thread is ever told."""
+def shutdown_event() -> Iterator[asyncio.Event]:
+    """Give an event of the running loop that these signals set while inside."""
+    event, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, event.set)
+    try:
+        yield event
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _handling(handler: Handler) -> Iterator[None]:
+    """Install a handler while inside, then restore the former ones; Python delivers signals to the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, listener) for number in SIGNALS}
+    former = {number: signal.signal(number, handler) for number in SIGNALS}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in former.items():
+            signal.signal(number, earlier)

@@ -1,4 +1,4 @@
-"""Observed: what broker and worker say of themselves over HTTP: sizes of batches, latency of pushes."""
+"""The statistics that broker and worker serve over HTTP: batch sizes, and the latency of pushes."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Batches:
         return self.readings / self.batches if self.batches else 0.0
 
     def since(self, before: Self) -> Batches:
-        """What was added after an earlier look."""
+        """The batches after an earlier reading of the statistics."""
         return Batches(batches=self.batches - before.batches, readings=self.readings - before.readings)
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Half were as fast as `p50_s`, 99 % as fast as `p99_s`."""
+    """The 50th and 99th percentile of durations, in seconds."""
 
     p50_s: float
     p99_s: float
@@ -57,7 +57,7 @@ def batches(worker: str) -> Batches:
 
 
 def acknowledged_after(broker: str, subscription: str) -> Latency | None:
-    """Ask the embedded broker how old messages were when acknowledged; None where no such account is kept (Google's)."""
+    """Read the age of messages at their acknowledgement from the embedded broker; None where the broker keeps none (Google's)."""
     try:
         stats = json.loads(_get(f"http://{broker}/stats"))
         age = stats["subscriptions"][subscription]["age"]

@@ -1,7 +1,7 @@
-"""`python -m rookery.load_test.dropping_worker`: a worker that loses readings, to see that the ledger says so.
+"""`python -m rookery.load_test.dropping_worker`: a worker that drops lines, so that a test can see the ledger report them.
 
-It refuses to start unless it is told how often: `... dropping_worker 10000` loses one in 10,000. Nothing of the worker is replaced but the one
-method that writes into a folder; the worker itself knows nothing of this.
+The argument is required: `... dropping_worker 10000` drops one line in 10,000. Only the method that writes into a folder is
+replaced; the worker has no code for this fault.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def dropping(write: Write, every: int) -> Write:
-    """Make a write that leaves out every so-manieth line, and says nothing."""
+    """Wrap a sink's write so that it drops every `every`-th line without an error."""
     serial = itertools.count(1)
 
     async def _write(sink: Any, block: LineBlock) -> None:
@@ -36,6 +36,6 @@ def dropping(write: Write, every: int) -> Write:
 if __name__ == "__main__":
     written = sys.argv.pop() if len(sys.argv) > 1 else ""
     if not written.isdecimal() or int(written) < 1:
-        sys.exit("it must be said which line is lost: 10000 loses one in 10,000")
+        sys.exit("an argument is needed: 10000 drops one line in 10,000")
     FolderSink.write = dropping(FolderSink.write, int(written))  # type: ignore[assignment, method-assign]  # the one fault
     runpy.run_module("rookery.worker", run_name="__main__")

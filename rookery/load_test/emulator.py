@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rookery.environment.signals import put_off
+from rookery.environment.signals import signals_deferred
 from rookery.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _READY_WITHIN_S: Final = 30.0
-_LOOK_EVERY_S: Final = 0.05
+_POLL_INTERVAL_S: Final = 0.05
 _ENDS_WITHIN_S: Final = 10.0
 _JARS: Final = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"
 
 
 class NoEmulatorError(UserError):
-    """Google's emulator is not on this machine; one that is here and does not run is another trouble."""
+    """Google's emulator is not installed on this machine; an installed one that fails to start is a plain UserError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,16 @@ class GoogleEmulator:
 
 @contextmanager
 def emulator(logs: Path) -> Iterator[GoogleEmulator]:
-    """Start Google's emulator on a free port; raises NoEmulatorError with what is missing, Trouble where it does not run."""
+    """Start Google's emulator on a free port; raises NoEmulatorError with what is missing, UserError where it fails to start."""
     jar = _jar()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     # Not by gcloud's own command, which leaves Java behind when it is ended.
     java = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-jar", str(jar), "--host=127.0.0.1", f"--port={port}"]
     log = logs / "emulator.log"
-    with put_off(), log.open("wb") as said:
+    with signals_deferred(), log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  Java, found on the PATH
-            java, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
+            java, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     try:
         _wait(process, port, log)
@@ -70,15 +70,15 @@ def _jar() -> Path:
         if shutil.which(program) is None:
             raise NoEmulatorError(
                 f"Google's emulator needs {program}, which is not on the PATH.",
-                hint="--target broker runs over the embedded broker, which needs nothing.",
+                hint="--target broker runs over the embedded broker, which needs no installation.",
             )
     asked = ["gcloud", "info", "--format=value(installation.sdk_root)"]
     root = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603  gcloud, found on the PATH
     jars = sorted(Path(root).glob(_JARS))
     if not jars:
         raise NoEmulatorError(
-            "Google's SDK is here without its Pub/Sub emulator.",
-            hint="`gcloud components install pubsub-emulator` brings it.",
+            "Google's SDK is installed without its Pub/Sub emulator.",
+            hint="`gcloud components install pubsub-emulator` installs it.",
         )
     return jars[-1]
 
@@ -90,5 +90,5 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1):
                 return
         except OSError:
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_INTERVAL_S)
     raise UserError("Google's emulator did not get ready.", hint=f"Its log: {log}")

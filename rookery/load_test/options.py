@@ -1,4 +1,4 @@
-"""LoadOptions: what a load run is asked to do, and what it is refused for."""
+"""LoadOptions: the options of a load run, and their checks against a target in production."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GOOGLE: Final = "https://pubsub.googleapis.com"
 
 
 class LoadTarget(StrEnum):
-    """What is loaded."""
+    """The system under load."""
 
     BROKER = "broker"
     EMULATOR = "emulator"
@@ -29,7 +29,7 @@ class LoadTarget(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteTarget:
-    """A deployment that is there: topic, and the buckets that its worker writes to."""
+    """An existing deployment: its topic, and the buckets that its worker writes to."""
 
     project: str | None = None
     topic: str = "readings"
@@ -40,45 +40,45 @@ class RemoteTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """One run. `wishes` are the swarm's (load/swarm/settings.py); `drop_one_in` makes the worker lose readings on purpose."""
+    """One run. `swarm_settings` override load/swarm/settings.py; with `fault_drop` N the worker loses one line in N."""
 
     shape: str
     target: LoadTarget = LoadTarget.BROKER
     folder: Path | None = None
-    cap: int | None = None
+    max_messages: int | None = None
     remote: RemoteTarget = field(default_factory=RemoteTarget)
-    drop_one_in: int | None = None
+    fault_drop: int | None = None
     settles_within_s: float = 600.0
     stalls_after_s: float = 45.0
-    """How long the account may stay open without anything new becoming durable."""
+    """Seconds without a new durable result after which the run stops waiting for the missing readings."""
     late_after_s: float = 60.0
-    wishes: Mapping[str, object] = field(default_factory=dict)
+    swarm_settings: Mapping[str, object] = field(default_factory=dict)
 
-    def place(self) -> Path:
+    def output_folder(self) -> Path:
         """The run's folder: a date, the shape and the target."""
         now = datetime.now().astimezone()
         return self.folder or REPORTS / f"{now:%Y%m%d-%H%M%S}-{self.shape}-{self.target.value}"
 
 
-def checked(order: LoadOptions) -> LoadOptions:
-    """Give the order back; raises UserError with everything that a run against production lacks."""
-    if order.target is not LoadTarget.PRODUCTION:
-        return order
+def checked(options: LoadOptions) -> LoadOptions:
+    """Return the options; raises UserError with every option that a run against production lacks."""
+    if options.target is not LoadTarget.PRODUCTION:
+        return options
     needed = {
-        "--project": order.remote.project,
-        "--cap": order.cap,
-        "--results": order.remote.results,
-        "--rejects": order.remote.rejects,
+        "--project": options.remote.project,
+        "--max-messages": options.max_messages,
+        "--results": options.remote.results,
+        "--rejects": options.remote.rejects,
     }
     if missing := [name for name, value in needed.items() if not value]:
         raise UserError(
             f"A run against production costs money and needs {', '.join(missing)}.",
-            hint="docs/production-load.md says what each is for, and how to limit what is spent.",
+            hint="docs/production-load.md explains each option, and how to limit the cost.",
         )
-    if order.drop_one_in:
+    if options.fault_drop:
         raise UserError("Only a worker that this run starts can be made to drop readings.")
     try:
-        topic_path(order.remote.topic, order.remote.project)
+        topic_path(options.remote.topic, options.remote.project)
     except BadTopicError as error:
         raise UserError(str(error)) from None
-    return order
+    return options

@@ -1,4 +1,4 @@
-"""RemoteTarget: the results of a deployment in its buckets, of one day."""
+"""The results of an existing deployment: one day of its buckets."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rookery.load_test.options import RemoteTarget
 
 
-def remote_venue(remote: RemoteTarget) -> ResultsLocation:
-    """Read what a deployed worker makes durable today (UTC); raises UserError where nobody may."""
+def remote_location(remote: RemoteTarget) -> ResultsLocation:
+    """Locate the results that a deployed worker writes today (UTC); raises UserError without permission to read them."""
     # Only a run against production pays for these.
     from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  see above
 

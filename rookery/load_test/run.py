@@ -1,4 +1,4 @@
-"""`rookery load`: a swarm at a target, from the first bird to a closed account and a report."""
+"""`rookery load`: a swarm at a target, from the first published reading to a passed reconciliation and a report."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from rookery.dataset import expected_answers as oracle
+from rookery.dataset.expected_answers import expected_answers
 from rookery.dataset.readings import ShippedReading
 from rookery.environment.local import Folders
-from rookery.environment.signals import leaving
-from rookery.errors import INTERRUPTED, NOT_GOOD, UserError
+from rookery.environment.signals import signals_interrupt
+from rookery.errors import EXIT_FAILED, EXIT_INTERRUPTED, UserError
 from rookery.load.report.page import write_page
 from rookery.load.report.provenance import provenance
 from rookery.load.report.run_folder import RunFolder, RunRecord
@@ -25,7 +25,7 @@ from rookery.load_test.sampler import Sampler
 from rookery.load_test.settlement import Settlement
 from rookery.load_test.summary import render
 from rookery.load_test.swarm_process import SwarmProcess
-from rookery.load_test.target import placed
+from rookery.load_test.target import started
 from rookery.schemas.output.permissions import make_folder
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 _SEED = 7
 
 
-def run(order: LoadOptions, console: Console | None = None) -> int:
-    """Run it and print what came of it; returns the exit code (1: the account does not close), raises UserError."""
+def run(options: LoadOptions, console: Console | None = None) -> int:
+    """Run it and print the summary; returns the exit code (1: reconciliation failed), raises UserError."""
     out = console or Console(highlight=False)
-    folder = RunFolder(checked(order).place())
+    folder = RunFolder(checked(options).output_folder())
     try:
         make_folder(folder.root)
         (folder.root / "logs").mkdir()
@@ -50,87 +50,87 @@ def run(order: LoadOptions, console: Console | None = None) -> int:
             f"{folder.root} cannot be made: {error.strerror}", hint="--out names another."
         ) from error
     try:
-        with leaving(), out.status("Starting") as status:
-            record = _play(order, folder, status)
+        with signals_interrupt(), out.status("Starting") as status:
+            record = _play(options, folder, status)
     except KeyboardInterrupt:
         raise UserError(
             "Interrupted; everything that was started has ended.",
-            hint=f"Its files: {folder.root}",
-            code=INTERRUPTED,
+            hint=f"Files: {folder.root}",
+            code=EXIT_INTERRUPTED,
         ) from None
     write_page(folder)
     out.print(render(record, folder))
-    return 0 if record.books.closed else NOT_GOOD
+    return 0 if record.books.closed else EXIT_FAILED
 
 
-def _play(order: LoadOptions, folder: RunFolder, status: Status) -> RunRecord:
-    """Know the birds, start the place, let the swarm at it, wait, let the worker drain, close the account."""
-    known_birds().save(folder.birds)
-    began, where = datetime.now(UTC), provenance()
+def _play(options: LoadOptions, folder: RunFolder, status: Status) -> RunRecord:
+    """Start the target, run the swarm, wait for its results, drain the worker, and reconcile the ledger."""
+    known_readings().save(folder.birds)
+    began, origin = datetime.now(UTC), provenance()
     with ExitStack() as stack:
-        place = stack.enter_context(placed(order, Folders(folder.root)))
-        stack.enter_context(Sampler(place, folder.samples))
-        swarming, started = SwarmProcess(order, place, folder), time.monotonic()
-        status.update(f"{order.shape} at the {order.target.value}")
-        swarming.run(place.check)
-        seconds = time.monotonic() - started
-        closing = Settlement(folder.journal, place.venue, late_after_s=order.late_after_s)
+        target = stack.enter_context(started(options, Folders(folder.root)))
+        stack.enter_context(Sampler(target, folder.samples))
+        swarm, began_at = SwarmProcess(options, target, folder), time.monotonic()
+        status.update(f"{options.shape} at the {options.target.value}")
+        swarm.run(target.check)
+        seconds = time.monotonic() - began_at
+        settlement = Settlement(folder.journal, target.location, late_after_s=options.late_after_s)
 
         def meanwhile(missing: int) -> None:
-            place.check()
-            status.update(f"{missing:,} readings under way")
+            target.check()
+            status.update(f"{missing:,} readings in flight")
 
-        settled_s = closing.settle(order, meanwhile)
+        settled_s = settlement.settle(options, meanwhile)
         status.update("Ending worker and broker")
-        place.end_worker()
-        closed = closing.close(alone=order.target is not LoadTarget.PRODUCTION)
+        target.end_worker()
+        closed = settlement.close(alone=options.target is not LoadTarget.PRODUCTION)
     record = RunRecord(
-        shape=order.shape,
-        target=order.target.value,
+        shape=options.shape,
+        target=options.target.value,
         began=began.strftime("%Y-%m-%d %H:%M:%S UTC"),
         seconds=seconds,
         settled_s=settled_s,
-        late_after_s=order.late_after_s,
+        late_after_s=options.late_after_s,
         books=closed,
-        species=dict(closing.species),
-        rows=swarming.rows,
-        complaints=swarming.complaints,
-        provenance=_known(asdict(where), order),
-        wishes=swarming.wishes,
+        species=dict(settlement.species),
+        rows=swarm.rows,
+        complaints=swarm.complaints,
+        provenance=_reproducible(asdict(origin), options),
+        wishes=swarm.environment,
     )
     folder.write(record)
     return record
 
 
-def known_birds() -> KnownReadings:
-    """Birds with the species that the worker's own model says they are, asked here; raises UserError."""
-    birds = KnownReadings.seeded(_SEED, COUNT)
-    asked = [
+def known_readings() -> KnownReadings:
+    """Readings with the species that the worker's own model predicts for them; raises UserError."""
+    seeded = KnownReadings.seeded(_SEED, COUNT)
+    readings = [
         ShippedReading(number, fields, species="", measured=True)
-        for number, fields in enumerate(birds.fields)
+        for number, fields in enumerate(seeded.fields)
     ]
-    answers = oracle.ask(asked).answers
-    return KnownReadings(birds.fields, [answers[number] for number in range(len(asked))])
+    answers = expected_answers(readings).answers
+    return KnownReadings(seeded.fields, [answers[number] for number in range(len(readings))])
 
 
-def _known(where: dict[str, Any], order: LoadOptions) -> dict[str, Any]:
-    """Where the figures come from, with the command that gives them again."""
+def _reproducible(origin: dict[str, Any], options: LoadOptions) -> dict[str, Any]:
+    """The provenance of the figures, with the command that reproduces them."""
     return {
-        **where,
-        "command": " ".join(_words(order)),
-        "versions": {**where["versions"], "locust": version("locust")},
+        **origin,
+        "command": " ".join(_command_line(options)),
+        "versions": {**origin["versions"], "locust": version("locust")},
     }
 
 
-def _words(order: LoadOptions) -> list[str]:
-    options = {
-        "shape": order.shape,
-        "target": order.target.value,
-        "seconds": order.wishes.get("seconds"),
-        "peak": order.wishes.get("peak"),
-        "cap": order.cap,
-        "drop-one-in": order.drop_one_in,
-        "project": order.remote.project,
+def _command_line(options: LoadOptions) -> list[str]:
+    values = {
+        "shape": options.shape,
+        "target": options.target.value,
+        "seconds": options.swarm_settings.get("seconds"),
+        "max-users": options.swarm_settings.get("peak"),
+        "max-messages": options.max_messages,
+        "fault-drop": options.fault_drop,
+        "project": options.remote.project,
     }
-    given = (f"--{name} {value}" for name, value in options.items() if value is not None)
+    given = (f"--{name} {value}" for name, value in values.items() if value is not None)
     return ["rookery load", *given]

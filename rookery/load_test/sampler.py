@@ -1,4 +1,4 @@
-"""Sampler: what worker and broker look like from outside, once a second, while a swarm is at them."""
+"""Sampler: CPU, memory, queues and batches of worker and broker, sampled once a second during a load test."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _ROWS: Final = "rookery_batch_rows"
 
 
 class Sampler:
-    """Writes a Sample a second into a file from a thread of its own; a context manager.
+    """Writes one Sample a second into a file, from a thread of its own; a context manager.
 
-    What does not answer in time is left out of that second: a full machine is just what is being looked at.
+    A value that does not arrive in time is left out of that second: an overloaded machine is what a load test studies.
     """
 
-    def __init__(self, place: TargetAddress, path: Path) -> None:
-        self._place = place
+    def __init__(self, target: TargetAddress, path: Path) -> None:
+        self._target = target
         self._path = path
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler")
-        self._processes = {name: psutil.Process(pid) for name, pid in place.pids.items()}
+        self._processes = {name: psutil.Process(pid) for name, pid in target.pids.items()}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -48,18 +48,18 @@ class Sampler:
     def _run(self) -> None:
         with self._path.open("w", encoding="utf-8") as file:
             while not self._over.wait(_EVERY_S):
-                file.write(json.dumps(asdict(self.look())) + "\n")
+                file.write(json.dumps(asdict(self.sample())) + "\n")
                 file.flush()
 
-    def look(self) -> Sample:
-        """Look once."""
+    def sample(self) -> Sample:
+        """Take one sample."""
         standing = self._standing()
         metrics = self._metrics()
-        shapes = {name: each for name, process in self._processes.items() if (each := _shape(process))}
+        usage = {name: each for name, process in self._processes.items() if (each := _usage(process))}
         return Sample(
             at=time.time(),
-            cpu={name: cpu for name, (cpu, _) in shapes.items()},
-            memory={name: memory for name, (_, memory) in shapes.items()},
+            cpu={name: cpu for name, (cpu, _) in usage.items()},
+            memory={name: memory for name, (_, memory) in usage.items()},
             backlog=standing.get("backlog"),
             outstanding=standing.get("outstanding"),
             acked=standing.get("acked"),
@@ -73,28 +73,28 @@ class Sampler:
         )
 
     def _standing(self) -> dict[str, Any]:
-        if not self._place.stats:
+        if not self._target.stats:
             return {}
         try:
-            known = json.loads(_get(self._place.stats))["subscriptions"]
+            known = json.loads(_get(self._target.stats))["subscriptions"]
         except (OSError, ValueError, KeyError):
             return {}
-        standing: dict[str, Any] = known.get(self._place.subscription, {})
+        standing: dict[str, Any] = known.get(self._target.subscription, {})
         return standing
 
     def _metrics(self) -> dict[str, float]:
         """The worker's batches: how many, of how many readings, and how many up to each size."""
-        if not self._place.worker:
+        if not self._target.worker:
             return {}
         try:
-            families = text_string_to_metric_families(_get(f"{self._place.worker}/metrics").decode())
+            families = text_string_to_metric_families(_get(f"{self._target.worker}/metrics").decode())
             found = [sample for family in families if family.name == _ROWS for sample in family.samples]
         except (OSError, ValueError):
             return {}
         return {f"le={each.labels['le']}" if each.labels else each.name: each.value for each in found}
 
 
-def _shape(process: psutil.Process) -> tuple[float, float] | None:
+def _usage(process: psutil.Process) -> tuple[float, float] | None:
     """Cores and megabytes of a process; None where it has ended."""
     try:
         with process.oneshot():

@@ -1,4 +1,4 @@
-"""Settlement: what the swarm's journal says was published, against all that the worker made durable."""
+"""Settlement: the swarm's log of published readings, reconciled with the results that the worker made durable."""
 
 from __future__ import annotations
 
@@ -21,60 +21,64 @@ if TYPE_CHECKING:
     from rookery.load_test.options import LoadOptions
     from rookery.schemas.rejection import Rejection
 
-_LOOK_EVERY_S: Final = 0.25
+_POLL_INTERVAL_S: Final = 0.25
 
 
 class Settlement:
-    """Gathers verdicts until nothing is missing, then closes the ledger. `species` counts predictions, each reading once."""
+    """Gathers results until no reading is missing, then reconciles. `species` counts predictions without duplicates."""
 
-    def __init__(self, journal: Path, venue: ResultsLocation, *, late_after_s: float) -> None:
+    def __init__(self, journal: Path, location: ResultsLocation, *, late_after_s: float) -> None:
         self._ledger = Ledger(late_after_s=late_after_s)
-        self._doubts = enter(journal, self._ledger)
-        self._doubtful = len(self._doubts)
-        self._venue = venue
+        self._unconfirmed = enter(journal, self._ledger)
+        self._unconfirmed_count = len(self._unconfirmed)
+        self._location = location
         self._seen: set[str] = set()
         self.species: Counter[str] = Counter()
 
     def gather(self) -> int:
-        """Enter what became durable since the last look; gives how many readings are missing still."""
-        self._enter(self._venue.predictions.fresh())
-        self._enter(self._venue.rejections.fresh())
+        """Enter the results since the last call; returns how many readings are still missing."""
+        self._enter(self._location.predictions.fresh())
+        self._enter(self._location.rejections.fresh())
         return len(self._ledger.missing)
 
     def settle(
         self,
-        order: LoadOptions,
+        options: LoadOptions,
         meanwhile: Callable[[int], None],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> float:
-        """Gather until nothing is missing, nothing new comes, or it takes too long; gives the seconds that it took.
+        """Gather until no reading is missing, no new result comes, or time is up; returns the seconds that it took.
 
-        `meanwhile` hears after each look how many are missing, and may raise.
+        `meanwhile` is called with the number of missing readings after each attempt, and may raise.
         """
         began = moved = clock()
         missing = self.gather()
-        while missing and clock() - began < order.settles_within_s and clock() - moved < order.stalls_after_s:
+        while (
+            missing
+            and clock() - began < options.settles_within_s
+            and clock() - moved < options.stalls_after_s
+        ):
             meanwhile(missing)
-            # A folder tells nobody that a file was added: it has to be looked at.
-            time.sleep(_LOOK_EVERY_S)
+            # Folders, buckets and topics send no notification of a new file: they have to be polled.
+            time.sleep(_POLL_INTERVAL_S)
             before, missing = missing, self.gather()
             if missing < before:
                 moved = clock()
         return clock() - began
 
     def close(self, *, alone: bool = True) -> LedgerTotals:
-        """Gather the last, and close. Where others publish too, what is unknown is theirs."""
+        """Gather the last results, and reconcile. Unless `alone`, unexpected readings belong to other publishers."""
         self.gather()
         account = self._ledger.close()
         if not alone:
             account = replace(account, unknown=())
-        return books(account, doubtful=self._doubtful, arrived=self._doubts.arrived)
+        return books(account, doubtful=self._unconfirmed_count, arrived=self._unconfirmed.arrived)
 
     def _enter(self, lines: Iterable[Prediction | Rejection]) -> None:
         for line in lines:
-            if self._doubts:
-                self._doubts.settle(line)
+            if self._unconfirmed:
+                self._unconfirmed.settle(line)
             self._ledger.find([line])
             if isinstance(line, Prediction) and (name := known_as(line)) not in self._seen:
                 self._seen.add(name)

@@ -1,8 +1,8 @@
-"""What a load run says at its end, to a person."""
+"""The summary of a load run in the terminal."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
 from rich.padding import Padding
@@ -16,21 +16,30 @@ if TYPE_CHECKING:
 
     from rookery.load.report.run_folder import RunFolder, RunRecord
 
+_COUNTS: Final = {
+    "mismatched": "wrong",
+    "unexpected": "unknown",
+    "duplicates": "duplicated",
+    "late": "late",
+    "unconfirmed": "doubtful",
+}
+"""Labels of the ledger's counts, with the fields that hold them."""
+
 
 def render(record: RunRecord, folder: RunFolder) -> RenderableType:
-    """Draw the account, Locust's rows, and where everything is."""
-    parts = (_account(record), _rows(record), _troubles(record), _files(folder))
+    """Draw the reconciliation, Locust's statistics, and the paths of the reports."""
+    parts = (_reconciliation(record), _rows(record), _examples(record), _files(folder))
     return Group("", *(Padding(part, (0, 0, 1, 2)) for part in parts if part is not None))
 
 
-def _account(record: RunRecord) -> RenderableType:
+def _reconciliation(record: RunRecord) -> RenderableType:
     books = record.books
-    verdict = "The account closes" if books.closed else "The account does not close"
+    verdict = "Reconciliation passed" if books.closed else "Reconciliation failed"
     style = "bold green" if books.closed else "bold red"
     sums = f"{books.published:,} published = {books.predicted:,} predicted + {books.rejected:,} rejected + {books.lost:,} lost"
     lines = Table.grid(padding=(0, 3, 0, 0))
-    for name in ("wrong", "unknown", "duplicated", "late", "doubtful"):
-        lines.add_row(Text(name, style="dim"), f"{getattr(books, name):,}")
+    for label, field in _COUNTS.items():
+        lines.add_row(Text(label, style="dim"), f"{getattr(books, field):,}")
     took = f"{record.shape} at the {record.target}: {record.seconds:.0f} s, and {record.settled_s:.0f} s to settle"
     return Group(Text.assemble((verdict, style), f": {sums}."), Text(took, style="dim"), lines)
 
@@ -52,7 +61,7 @@ def _rows(record: RunRecord) -> RenderableType:
     return table
 
 
-def _troubles(record: RunRecord) -> RenderableType | None:
+def _examples(record: RunRecord) -> RenderableType | None:
     found = [f"{name}: {each}" for name, named in record.books.troubles.items() for each in named[:5]]
     found += record.complaints[:5]
     return Text("\n".join(map(printable, found)), style="red") if found else None

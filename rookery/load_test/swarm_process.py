@@ -1,4 +1,4 @@
-"""SwarmProcess: one Locust process, told what to do, waited for, and listened to."""
+"""SwarmProcess: one Locust process, configured by its environment, awaited, and read for warnings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery import load
-from rookery.environment.signals import put_off
+from rookery.environment.signals import signals_deferred
 from rookery.errors import UserError
 from rookery.load.swarm.settings import PREFIX, told, wishes
 from rookery.load.swarm.stages import course
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from rookery.load_test.target import TargetAddress
 
 _LOCUSTFILE: Final = Path(load.__path__[0]) / "locustfile.py"
-_LOOK_EVERY_S: Final = 0.5
+_POLL_INTERVAL_S: Final = 0.5
 _FINISHES_WITHIN_S: Final = 30
 _ENDS_WITHIN_S: Final = 60.0
 _AFTER_S: Final = 120.0
-"""What a swarm gets beyond its course: to start, and for its users to finish."""
+"""Seconds that a swarm gets beyond its shape: to start, and for its users to finish."""
 
-_GENTLE: Final[Mapping[str, Mapping[str, object]]] = {
-    # Two pushes at a time: whatever waits, it does not push more of it.
+_LIMITS: Final[Mapping[str, Mapping[str, object]]] = {
+    # The emulator pushes two messages at a time, however long its backlog is.
     "emulator": {"storm_rate": 50, "storm_messages": 5},
     "broker": {},
     "production": {},
@@ -40,12 +40,12 @@ _GENTLE: Final[Mapping[str, Mapping[str, object]]] = {
 
 
 class SwarmProcess:
-    """Runs a swarm at a place; `rows` are Locust's statistics and `complaints` what it warned of, once it is over."""
+    """Runs a swarm against a target; `rows` are Locust's statistics and `complaints` its warnings, once it has ended."""
 
-    def __init__(self, order: LoadOptions, place: TargetAddress, folder: RunFolder) -> None:
+    def __init__(self, options: LoadOptions, target: TargetAddress, folder: RunFolder) -> None:
         self._log = folder.root / "logs" / "locust.log"
         self._statistics = folder.root / "locust.json"
-        self.wishes = _wishes(order, place, folder)
+        self.environment = _environment(options, target, folder)
         self._command = [
             *(
                 sys.executable,
@@ -58,18 +58,18 @@ class SwarmProcess:
                 "--only-summary",
                 "--json",
             ),
-            *("--host", place.host, "--topic", place.topic, "--stop-timeout", str(_FINISHES_WITHIN_S)),
+            *("--host", target.host, "--topic", target.topic, "--stop-timeout", str(_FINISHES_WITHIN_S)),
             *("--html", str(folder.locust), "--loglevel", "INFO"),
         ]
-        self._within_s = _course(self.wishes).seconds + _AFTER_S
+        self._within_s = _course(self.environment).seconds + _AFTER_S
         self.rows: Sequence[Mapping[str, Any]] = []
         self.complaints: list[str] = []
 
     def run(self, meanwhile: Callable[[], None]) -> None:
         """Run the swarm to its end; `meanwhile` is called twice a second and may raise. Raises UserError."""
-        environment = {**os.environ, **self.wishes}
+        environment = {**os.environ, **self.environment}
         with self._log.open("wb") as log, self._statistics.open("wb") as statistics:
-            with put_off():
+            with signals_deferred():
                 process = subprocess.Popen(  # noqa: S603  our own swarm, no shell
                     self._command,
                     env=environment,
@@ -82,10 +82,10 @@ class SwarmProcess:
                 code = _wait(process, meanwhile, within_s=self._within_s)
             finally:
                 _end(process)
-        self._listen(code)
+        self._read_output(code)
 
-    def _listen(self, code: int) -> None:
-        """Read what it said. Its exit code is 1 where a request failed, which is no trouble here."""
+    def _read_output(self, code: int) -> None:
+        """Read statistics and log. Exit code 1 means that a request failed, which the report shows."""
         lines = self._log.read_text(errors="replace").splitlines()
         try:
             self.rows = json.loads(self._statistics.read_text())
@@ -96,12 +96,12 @@ class SwarmProcess:
         self.complaints = [line for line in lines if any(word in line for word in _COMPLAINTS)]
 
 
-def _course(told_so_far: Mapping[str, str]) -> StagePlan:
-    """What the swarm will do; raises UserError where it would not understand its environment."""
+def _course(environment: Mapping[str, str]) -> StagePlan:
+    """The stages of the swarm; raises UserError where a variable of its environment is invalid."""
     try:
-        return course(wishes({**os.environ, **told_so_far}))
+        return course(wishes({**os.environ, **environment}))
     except ValueError as error:
-        raise UserError(str(error), hint="load/swarm/settings.py lists what can be wished.") from None
+        raise UserError(str(error), hint="load/swarm/settings.py lists the settings.") from None
 
 
 _COMPLAINTS: Final = ("/WARNING/", "/ERROR/", "Warning:", "Traceback", "gevent")
@@ -111,7 +111,7 @@ def _wait(process: subprocess.Popen[bytes], meanwhile: Callable[[], None], *, wi
     until = time.monotonic() + within_s
     while True:
         try:
-            return process.wait(_LOOK_EVERY_S)
+            return process.wait(_POLL_INTERVAL_S)
         except subprocess.TimeoutExpired:
             meanwhile()
         if time.monotonic() > until:
@@ -129,20 +129,19 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _wishes(order: LoadOptions, place: TargetAddress, folder: RunFolder) -> dict[str, str]:
-    """What the swarm is told: the order's own words win over the environment's, and these over what suits the target."""
-    here = bool(place.worker)
-    suits = told(**_GENTLE[order.target.value])
+def _environment(options: LoadOptions, target: TargetAddress, folder: RunFolder) -> dict[str, str]:
+    """The swarm's variables: options win over the environment's, and these over the limits of the target."""
+    local = bool(target.worker)
     return {
-        **suits,
+        **told(**_LIMITS[options.target.value]),
         **{name: value for name, value in os.environ.items() if name.startswith(PREFIX)},
         **told(
-            **order.wishes,
-            shape=order.shape,
+            **options.swarm_settings,
+            shape=options.shape,
             folder=folder.root.absolute(),
             birds=folder.birds.absolute(),
-            results=(folder.root / "predictions").absolute() if here else None,
-            rejects=(folder.root / "rejections").absolute() if here else None,
-            cap=order.cap,
+            results=(folder.root / "predictions").absolute() if local else None,
+            rejects=(folder.root / "rejections").absolute() if local else None,
+            cap=options.max_messages,
         ),
     }

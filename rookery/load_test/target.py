@@ -1,4 +1,4 @@
-"""TargetAddress: where the swarm publishes and where its readings end, started for a run or already there."""
+"""TargetAddress: the topic that the swarm publishes to and the location of the results, started for a run or existing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rookery.environment.process import WORKER
 from rookery.load_test import dropping_worker
 from rookery.load_test.emulator import emulator
 from rookery.load_test.options import LoadTarget
-from rookery.load_test.remote_results import remote_venue
+from rookery.load_test.remote_results import remote_location
 from rookery.publisher.topics import topic_path
 from rookery.schemas.output.permissions import make_folder
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class TargetAddress:
     """`host` is the publisher's; `worker` an address; `subscription` is the embedded broker's; `pids` by name.
 
-    `worker`, `stats` and `pids` are empty in production, where none of it can be looked into.
+    `worker`, `stats` and `pids` are empty in production, where they cannot be observed.
     """
 
     host: str
@@ -35,47 +35,47 @@ class TargetAddress:
     worker: str = ""
     stats: str = ""
     subscription: str = ""
-    venue: ResultsLocation
+    location: ResultsLocation
     pids: Mapping[str, int]
     check: Callable[[], None] = lambda: None
     end_worker: Callable[[], None] = lambda: None
 
 
 @contextmanager
-def placed(order: LoadOptions, folders: Folders) -> Iterator[TargetAddress]:
-    """Start what the target needs; on the way out the worker drains. Raises Trouble."""
+def started(options: LoadOptions, folders: Folders) -> Iterator[TargetAddress]:
+    """Start the processes that the target needs, and drain the worker at the end; raises UserError."""
     with ExitStack() as stack:
-        match order.target:
+        match options.target:
             case LoadTarget.PRODUCTION:
-                remote = order.remote
+                remote = options.remote
                 topic = topic_path(remote.topic, remote.project)
-                yield TargetAddress(host=remote.host, topic=topic, venue=remote_venue(remote), pids={})
+                yield TargetAddress(host=remote.host, topic=topic, location=remote_location(remote), pids={})
             case LoadTarget.BROKER:
-                stage = stack.enter_context(staged(folders, worker=_program(order)))
+                stage = stack.enter_context(staged(folders, worker=_program(options)))
                 pids = {"worker": stage.children[0].pid, "broker": stage.children[1].pid}
-                yield _here(stage, pids, stats=f"http://{stage.broker}/stats")
+                yield _local(stage, pids, stats=f"http://{stage.broker}/stats")
             case LoadTarget.EMULATOR:
                 make_folder(folders.logs)
                 google = stack.enter_context(emulator(folders.logs))
-                worker = _program(order)
+                worker = _program(options)
                 stage = stack.enter_context(staged(folders, emulator=google.address, worker=worker))
-                yield _here(stage, {"worker": stage.children[0].pid, "emulator": google.pid})
+                yield _local(stage, {"worker": stage.children[0].pid, "emulator": google.pid})
 
 
-def _here(stage: LocalEnvironment, pids: Mapping[str, int], *, stats: str = "") -> TargetAddress:
+def _local(stage: LocalEnvironment, pids: Mapping[str, int], *, stats: str = "") -> TargetAddress:
     return TargetAddress(
         host=f"http://{stage.broker}",
         topic=stage.route.topic,
         worker=stage.worker,
         stats=stats,
         subscription=stage.route.subscription,
-        venue=stage.venue,
+        location=stage.location,
         pids=pids,
         check=stage.check,
         end_worker=stage.end_worker,
     )
 
 
-def _program(order: LoadOptions) -> Sequence[str]:
-    """The worker, or one that loses readings where the order wants it."""
-    return (dropping_worker.__name__, str(order.drop_one_in)) if order.drop_one_in else WORKER
+def _program(options: LoadOptions) -> Sequence[str]:
+    """The worker, or the one that drops lines where fault injection is asked for."""
+    return (dropping_worker.__name__, str(options.fault_drop)) if options.fault_drop else WORKER

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rookery.errors import NOT_GOOD, UserError
+from rookery.errors import EXIT_FAILED, UserError
 from rookery.registry.choose import registry_of
 from rookery.registry.promotion import formers
 from rookery.schemas.output.printable import printable
@@ -72,7 +72,7 @@ def _proven(uri: str) -> tuple[XGBoostClassifier, str, int]:
         raise UserError(
             f"{uri} is refused: {'; '.join(error.reasons)}.",
             hint="A running worker would keep its last known good model; a first start would end with exit code 2.",
-            code=NOT_GOOD,
+            code=EXIT_FAILED,
         ) from None
 
 

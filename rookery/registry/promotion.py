@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rookery.errors import NOT_GOOD, UserError
+from rookery.errors import EXIT_FAILED, UserError
 from rookery.registry.registry import ConflictError
 from rookery.worker.models.loader import ModelRefusedError, load
 
@@ -98,7 +98,7 @@ def prove(artifact: bytes, what: str) -> None:
         raise UserError(
             f"No worker would take {what}: {'; '.join(error.reasons)}.",
             hint="Nothing was changed.",
-            code=NOT_GOOD,
+            code=EXIT_FAILED,
         ) from None
 
 

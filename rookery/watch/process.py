@@ -1,4 +1,4 @@
-"""Beside: the page as a process of its own beside a run, which may outlast it."""
+"""The page as a process of its own beside a run; it may outlive the run."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 
 
 def shown(stage: LocalEnvironment, root: Path, logs: Path) -> ChildProcess:
-    """Start the page over a stage's results and open it in the browser; the caller ends it. Raises Trouble."""
-    venue = stage.venue
-    where = str(root) if venue.results.startswith("file:") else venue.results.removesuffix("/predictions")
+    """Start the page over a stage's results and open it in the browser; the caller ends it. Raises UserError."""
+    location = stage.location
+    where = (
+        str(root) if location.results.startswith("file:") else location.results.removesuffix("/predictions")
+    )
     arguments = [where, "--worker", stage.worker, "--broker", stage.broker, "--port", "0"]
     page = ChildProcess(
         "rookery.watch",
         logs,
         arguments=[*arguments, "--ready-file", str(logs / "watch.ready")],
-        settings=venue.settings,
+        settings=location.settings,
     )
     page.start()
     try:

@@ -84,7 +84,7 @@ def test_nothing_is_written_to_a_read_only_root() -> None:
     for name in ("publisher", "embedded-publisher"):
         command = SERVICES[name]["command"]
         assert SERVICES[name]["read_only"] is True
-        assert command[command.index("--beside") + 1] in SERVICES[name]["tmpfs"]
+        assert command[command.index("--work-dir") + 1] in SERVICES[name]["tmpfs"]
 
 
 def test_addresses_agree() -> None:

@@ -1,4 +1,4 @@
-"""The demo as its user meets it: a process, its page, its files, its exit code, and nothing left behind."""
+"""The demo as a user runs it: its report, its files, its exit code, and no process left behind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from rookery.demo.traffic import RUSHES
+from rookery.demo.traffic import BURST_ROUNDS
 from rookery.environment import process as child
 from rookery.load.accounting.folder_results import predictions, rejections
 from rookery.publisher.topics import LOCAL_PROJECT
@@ -36,10 +36,10 @@ def demo(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def assert_everything_landed(page: str, root: Path, *, rushes: int = 0) -> None:
-    """The page's sums are the files' own: 342 birds twice and in each rush, as often two unmeasured, and twenty spoilt."""
-    predicted, rejected = 342 * (2 + rushes), 2 * (2 + rushes) + 20
-    assert f"The account closes: {predicted + rejected} = {predicted} + {rejected} + 0." in page
+def assert_everything_landed(page: str, root: Path, *, bursts: int = 0) -> None:
+    """The report's sums equal the files': 342 readings twice and in each burst, two unmeasured as often, twenty malformed."""
+    predicted, rejected = 342 * (2 + bursts), 2 * (2 + bursts) + 20
+    assert f"Reconciliation passed: {predicted + rejected} = {predicted} + {rejected} + 0." in page
     found, refused = list(predictions(root / "predictions")), list(rejections(root / "rejections"))
     assert len(found) == predicted
     assert len(refused) == rejected
@@ -51,9 +51,9 @@ def test_the_demo_accounts_for_every_penguin(tmp_path: Path) -> None:
     with demo("--results", str(tmp_path)) as running:
         page, said = running.communicate(timeout=50)
     assert running.returncode == 0, page + said
-    assert_everything_landed(page, tmp_path, rushes=RUSHES)
+    assert_everything_landed(page, tmp_path, bursts=BURST_ROUNDS)
     *_, mean, _ = next(
-        line.split() for line in page.splitlines() if "in a rush" in line and "published" not in line
+        line.split() for line in page.splitlines() if "burst" in line and "published" not in line
     )
     assert float(mean) > 8
     assert not (tmp_path / "logs").exists()
@@ -61,7 +61,7 @@ def test_the_demo_accounts_for_every_penguin(tmp_path: Path) -> None:
 
 @pytest.mark.emulator
 def test_the_demo_runs_over_googles_emulator(google_emulator: str, tmp_path: Path) -> None:
-    """The same account closes over Google's own broker, and nothing of the run stays behind on it."""
+    """Reconciliation passes over Google's own broker too, and the run deletes its topics and subscriptions."""
     with demo("--use-emulator", google_emulator, "--results", str(tmp_path)) as running:
         page, said = running.communicate(timeout=55)
     assert running.returncode == 0, page + said
@@ -72,8 +72,8 @@ def test_the_demo_runs_over_googles_emulator(google_emulator: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-def test_an_interrupted_demo_leaves_nobody_behind(number: signal.Signals, tmp_path: Path) -> None:
-    """Whoever ends the demo ends its broker and worker too, and is told where the logs are."""
+def test_an_interrupted_demo_leaves_no_process_behind(number: signal.Signals, tmp_path: Path) -> None:
+    """A signal that ends the demo ends its broker and worker too, and the message names the folder of logs."""
     with (
         child.broker(tmp_path) as silent,
         demo("--results", str(tmp_path), "--use-emulator", silent.address()) as running,

@@ -1,4 +1,4 @@
-"""A worker that is told to end in the middle of traffic: quick, and nothing accepted is lost."""
+"""A worker that gets SIGTERM under load drains quickly, and loses no accepted reading."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from rookery.dataset.readings import flock
+from rookery.dataset.readings import shipped_readings
 from rookery.demo.results_tracker import ResultsTracker
 from rookery.demo.traffic import Traffic
 from rookery.environment import process as child
@@ -27,10 +27,10 @@ ROUNDS = 8
 
 
 def test_a_worker_drains_and_its_successor_finishes(tmp_path: Path) -> None:
-    """SIGTERM under load ends the worker within 10 s; all that it acknowledged is durable; the next one closes the account."""
+    """SIGTERM under load ends the worker within 10 s; everything that it acknowledged is durable; with the next worker reconciliation passes."""
     results, rejects = tmp_path / "results", tmp_path / "rejects"
     ledger = Ledger()
-    verdicts = ResultsTracker(predictions(results), rejections(rejects), ledger)
+    tracker = ResultsTracker(predictions(results), rejections(rejects), ledger)
     with child.broker(tmp_path) as broker, child.worker(tmp_path, results=results, rejects=rejects) as first:
         address, at = broker.address(), first.address()
         route = Route(topic=TOPIC, push_to=f"{at}/", min_backoff_s=0.1, max_backoff_s=1.0)
@@ -47,23 +47,23 @@ def test_a_worker_drains_and_its_successor_finishes(tmp_path: Path) -> None:
         standing = _standing(address, route)
         assert standing["acked"] <= durable
         sending.join()
-        assert durable < ROUNDS * len(flock()), "the worker had finished before it was told to end"
+        assert durable < ROUNDS * len(shipped_readings()), "the worker had finished before SIGTERM"
         port = int(at.rpartition(":")[2])
         with child.worker(tmp_path, results=results, rejects=rejects, port=port) as second:
             second.address()
-            verdicts.wait(40, meanwhile=lambda _: second.check())
-    verdicts.gather()
+            tracker.wait(40, meanwhile=lambda _: second.check())
+    tracker.gather()
     account = ledger.close()
     assert account.closed, account
-    assert account.published == ROUNDS * len(flock())
+    assert account.published == ROUNDS * len(shipped_readings())
 
 
 def _send(broker: str, ledger: Ledger) -> None:
-    birds = flock()
+    readings = shipped_readings()
     with ReadingPublisher(TOPIC, settings=PublisherSettings(broker=broker)) as publisher:
         traffic = Traffic(publisher, ledger)
         for number in range(ROUNDS):
-            traffic.singles(birds, prefix=f"round-{number}")
+            traffic.singles(readings, prefix=f"round-{number}")
 
 
 def _standing(broker: str, route: Route) -> dict[str, Any]:

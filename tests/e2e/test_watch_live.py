@@ -76,7 +76,7 @@ def test_the_demo_opens_a_page_that_stays(tmp_path: Path) -> None:
                 address = found[1]
             if "The page stays open" in line:
                 break
-        (account,) = [line for line in said if "The account closes" in line]
+        (account,) = [line for line in said if "Reconciliation passed" in line]
         predicted, rejected = map(int, re.findall(r"= (\d+) \+ (\d+) \+ 0", account)[0])
         told = settled(address, predicted, rejected)
         assert (told["totals"]["predicted"], told["totals"]["rejected"]) == (predicted, rejected)

@@ -12,9 +12,12 @@ import typer.main
 from typer.testing import CliRunner
 
 from rookery.cli import app
+from rookery.dataset.readings import PENGUINS
+from rookery.publisher.commands.renamed_options import RENAMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 HEAVY = ("aiohttp", "google.cloud", "grpc", "numpy", "prometheus_client", "pydantic", "rich", "xgboost")
 
@@ -47,7 +50,7 @@ def rookery(
 
 @pytest.mark.parametrize("path", sorted(every_command()), ids=lambda path: " ".join(path) or "rookery")
 def test_every_help_shows_an_example(path: tuple[str, ...]) -> None:
-    """Whoever asks a command for help gets a line to copy, and it begins with this very command."""
+    """Every help shows an example to copy, and it begins with this very command."""
     shown = CliRunner().invoke(app, [*path, "--help"])
     assert shown.exit_code == 0
     assert f"rookery {' '.join(path)}".strip() in " ".join(shown.output.partition("Example:")[2].split())
@@ -84,7 +87,7 @@ def test_the_version_is_said() -> None:
     ],
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else each,
 )
-def test_what_cannot_be_done_is_said(
+def test_an_error_is_one_sentence(
     arguments: tuple[str, ...], said: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Exit code 2 and a sentence with the reason; a traceback never."""
@@ -102,3 +105,49 @@ def test_a_missing_model_is_said(tmp_path_factory: pytest.TempPathFactory) -> No
     assert shown.returncode == 2
     assert "/nowhere.ubj" in shown.stderr
     assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("former", "arguments"),
+    [
+        ("--give-up-s", ("publish", "reading", "--body-mass-g", "4000", "--dry-run", "--give-up-s", "5")),
+        ("--beside", ("publish", "csv", "{penguins}", "--dry-run", "--beside", "{tmp}")),
+        ("--singles", ("publish", "csv", "{penguins}", "--dry-run", "--singles")),
+        ("--gaps", ("simulate", "--dry-run", "--count", "1", "--gaps=0.5")),
+        ("--cap", ("load", "--shape", "none", "--cap", "1")),
+        ("--peak", ("load", "--shape", "none", "--peak", "1")),
+        ("--drop-one-in", ("load", "--shape", "none", "--drop-one-in", "1")),
+        ("--keep", ("demo", "--results", "/proc/demo", "--keep")),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_a_renamed_option_still_works_under_its_former_name(
+    former: str, arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    """A former name does the same as the new one for one version, and prints one deprecation line on standard error."""
+    given = [each.format(tmp=tmp_path, penguins=PENGUINS) for each in arguments]
+    new = RENAMED[former]
+    deprecation = f"{former} is deprecated and goes in 0.2: use {new}.\n"
+    shown = {name: rookery(*(each.replace(former, name) for each in given)) for name in (former, new)}
+    assert shown[former].stderr.replace(deprecation, "", 1) == shown[new].stderr
+    assert shown[former].stderr.count("deprecated") == 1
+    assert shown[former].returncode == shown[new].returncode
+    assert "No such option" not in shown[new].stderr
+
+
+def test_every_former_name_is_tested_and_hidden() -> None:
+    """No help names a former option, and each of them has a command that takes the new one."""
+    commands = [typer.main.get_command(app)]
+    known: set[str] = set()
+    for command in commands:
+        commands += getattr(command, "commands", {}).values()
+        known |= {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+    assert not known & RENAMED.keys()
+    assert set(RENAMED.values()) <= known
+
+
+def test_a_former_name_behind_two_dashes_is_an_argument() -> None:
+    """Arguments behind `--` are never replaced."""
+    shown = CliRunner().invoke(app, ["publish", "csv", "--dry-run", "--", "--singles"])
+    assert "deprecated" not in shown.output
+    assert "--singles" in shown.output

@@ -1,4 +1,4 @@
-"""The frame around the command line: defects and missing parts become sentences."""
+"""The program `rookery`: defects and missing parts become sentences."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def ended_with(error: str, **environment: str) -> subprocess.CompletedProcess[st
     [
         ("ValueError('the sea\\n is frozen')", 70, "rookery: ValueError: the sea is frozen\n"),
         (r"UserError('no\x1b[2J\nforged\u202e', hint='no\x1b')", 2, r"rookery: no\x1b[2J\nforged\u202e"),
-        ("KeyError()", 70, "rookery: KeyError: no more is known\n"),
+        ("KeyError()", 70, "rookery: KeyError: no message\n"),
         ("ModuleNotFoundError('no', name='xgboost')", 2, "rookery: xgboost is not installed.\n"),
     ],
 )
 def test_an_error_becomes_a_sentence(error: str, code: int, sentence: str) -> None:
-    """Whatever goes wrong, a user reads one sentence and a hint, and a script gets a code that means something."""
+    """After any error a user reads one sentence and a hint, and a script gets a documented exit code."""
     shown = ended_with(error)
     assert shown.returncode == code
     assert shown.stderr.startswith(sentence)
     assert shown.stderr.count("\n") == 2
 
 
-def test_the_traceback_is_there_for_who_asks() -> None:
-    """ROOKERY_DEBUG=1 shows where it happened."""
+def test_the_traceback_is_printed_on_request() -> None:
+    """ROOKERY_DEBUG=1 prints the traceback."""
     assert "Traceback" in ended_with("ValueError('x')", ROOKERY_DEBUG="1").stderr

@@ -129,7 +129,7 @@ function showModel(told) {
     }
     const retries = Object.entries(worker.retries);
     facts.push(["To come again", retries.length ? retries.map(([cause, count]) => `${cause} ${number.format(count)}`).join(", ") : "none"]);
-    facts.push(["Came twice", number.format(rookery.worker.batching.deduplication)]);
+    facts.push(["Came twice", number.format(worker.duplicates)]);
     if (worker.memory_bytes) facts.push(["Memory", `${Math.round(worker.memory_bytes / 1048576)} MB`]);
   } else {
     say("say-model", "As the newest prediction names it. --worker URL shows its health, phases and backlog.");

@@ -104,7 +104,7 @@ def test_a_bad_row_that_cannot_be_kept_ends_the_run_and_resume_goes_on(
 ) -> None:
     """The disk is full once: what is in flight is finished, the file is named, and later not a row is missing."""
     path = csv(tmp_path / "birds.csv", GOOD, BAD, GOOD)
-    command = ("csv", path, "--broker", staged.address, "--singles", "--resume")
+    command = ("csv", path, "--broker", staged.address, "--one-per-message", "--resume")
     with monkeypatch.context() as patch:
         patch.setattr(
             "rookery.publisher.files.rejected_file.open", lambda path, *_, **__: FullDisk(path), raising=False

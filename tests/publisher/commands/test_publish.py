@@ -40,7 +40,9 @@ def test_a_file_goes_out_as_tables_and_as_singles(topic: Topic, good_birds: Path
     """Both ways every row arrives under its own id, and the exit code is 0."""
     where = ("--topic", topic.name, "--broker", topic.broker)
     tables = run("csv", good_birds, *where, "--rows-per-table", 100)
-    singles = run("csv", good_birds, *where, "--singles", "--id-prefix", "single", "--device-id", "d1")
+    singles = run(
+        "csv", good_birds, *where, "--one-per-message", "--id-prefix", "single", "--device-id", "d1"
+    )
     assert (tables.exit_code, singles.exit_code) == (0, 0), tables.output + singles.output
     assert tables.stdout.startswith("good.csv: Published 342 of 342 rows: 4 messages, ")
     assert singles.stdout.startswith("good.csv: Published 342 of 342 rows: 342 messages, ")
@@ -56,7 +58,7 @@ def test_a_file_goes_out_as_tables_and_as_singles(topic: Topic, good_birds: Path
 
 def test_bad_rows_are_told_and_kept(topic: Topic, tmp_path: Path) -> None:
     """The unmeasured penguins are named with line and text, and stand in a file of their own; exit code 0."""
-    result = run("csv", PENGUINS, "--topic", topic.name, "--broker", topic.broker, "--beside", tmp_path)
+    result = run("csv", PENGUINS, "--topic", topic.name, "--broker", topic.broker, "--work-dir", tmp_path)
     assert result.exit_code == 0
     assert (tmp_path / "penguins.csv.rejected.csv").read_text().count("\n") == 3
     assert result.stdout.startswith("penguins.csv: Published 342 of 344 rows, 2 bad: 1 message, ")

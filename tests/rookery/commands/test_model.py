@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from rookery.__main__ import main
 from rookery.cli import app
-from rookery.errors import NOT_GOOD, UserError
+from rookery.errors import EXIT_FAILED, UserError
 from rookery.registry.bucket_registry import BucketRegistry
 from rookery.registry.choose import registry_of
 from rookery.registry.promotion import digest, formers, push, rollback
@@ -121,7 +121,7 @@ def test_a_bad_model_is_not_pushed(shelf: ModelRegistry) -> None:
     push(shelf, FIRST)
     with pytest.raises(UserError, match="the header promises") as refused:
         push(shelf, SECOND[:-1])
-    assert refused.value.code == NOT_GOOD
+    assert refused.value.code == EXIT_FAILED
     assert (live(shelf), shelf.names()) == (FIRST, [])
 
 

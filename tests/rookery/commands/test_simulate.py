@@ -71,7 +71,7 @@ def test_drift_outliers_and_gaps_are_what_was_asked_for() -> None:
     strange, _ = run(Season(count=400, outliers=0.25))
     calm, _ = run(Season(count=400))
     assert 60 < sum(one != other for one, other in zip(strange, calm, strict=True)) < 140
-    gappy, _ = run(Season(count=400, gaps=0.5))
+    gappy, _ = run(Season(count=400, missing_rate=0.5))
     assert 150 < sum(None in each.model_dump().values() for each in gappy) < 250
 
 

@@ -1,4 +1,4 @@
-"""The demo's report: the sums add up in words, and the verdict is not kinder than the numbers."""
+"""The demo's report: sums, accuracy and latency as text, and a verdict that agrees with the figures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Reason, Rejection
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-BIRDS = [ShippedReading(number=number, fields={}, species="Gentoo", measured=True) for number in range(100)]
+READINGS = [
+    ShippedReading(number=number, fields={}, species="Gentoo", measured=True) for number in range(100)
+]
 
 
 def prediction(number: int, species: str = "Gentoo") -> Prediction:
@@ -51,7 +53,7 @@ REJECTION = Rejection(
 )
 
 
-VENUE = ResultsLocation(
+LOCATION = ResultsLocation(
     results=Path("here/predictions").absolute().as_uri(),
     rejects=Path("here/rejections").absolute().as_uri(),
     predictions=predictions("here/predictions"),
@@ -59,21 +61,21 @@ VENUE = ResultsLocation(
 )
 
 
-def report(wrongly_named: int = 0) -> DemoReport:
+def report(misclassified: int = 0) -> DemoReport:
     predicted = {
-        f"single-{n}": prediction(n, "Adelie" if n < wrongly_named else "Gentoo") for n in range(100)
+        f"single-{n}": prediction(n, "Adelie" if n < misclassified else "Gentoo") for n in range(100)
     }
     return DemoReport(
-        birds=BIRDS,
+        readings=READINGS,
         phases=[
             Phase(name="one by one", messages=101, seconds=2.0, batches=Batches(batches=8, readings=100))
         ],
         account=Account(published=101, predicted=100, rejected=1),
         predicted=predicted,
         rejected={"r": REJECTION},
-        unseen_accuracy=0.991,
+        expected_accuracy=0.991,
         acknowledged=Latency(p50_s=0.020, p99_s=0.2),
-        venue=VENUE,
+        location=LOCATION,
         folders=Folders(Path("here")),
         broker="a broker",
     )
@@ -86,12 +88,12 @@ def drawn(shown: DemoReport) -> str:
     return " ".join(captured.get().split())
 
 
-def test_the_page_says_what_was_seen() -> None:
+def test_the_report_shows_every_figure() -> None:
     """Sums, accuracy, latencies, batch sizes, every reason, and where the files are."""
     page = drawn(report())
     for words in (
-        "The account closes: 101 = 100 + 1 + 0.",
-        "100.0%: 100 of 100 named as the observers did.",
+        "Reconciliation passed: 101 = 100 + 1 + 0.",
+        "100.0% accuracy: 0 of 100 misclassified.",
         "published to predicted p50 50 ms p99 99 ms",
         "published to acknowledged p50 20 ms p99 200 ms",
         "one by one 101 100 8 12.5 50",
@@ -103,20 +105,20 @@ def test_the_page_says_what_was_seen() -> None:
     assert report().good
 
 
-@pytest.mark.parametrize(("wrongly_named", "good"), [(2, True), (3, False)])
-def test_two_of_a_hundred_may_be_misnamed(wrongly_named: int, good: bool) -> None:  # noqa: FBT001  a case's column
-    """98 % is enough, less is not; every misnamed bird is in the table."""
-    shown = report(wrongly_named)
+@pytest.mark.parametrize(("misclassified", "good"), [(2, True), (3, False)])
+def test_two_of_a_hundred_may_be_misclassified(misclassified: int, good: bool) -> None:  # noqa: FBT001  a case's column
+    """An accuracy of 98 % is enough, less is not; every misclassified reading is in the confusion matrix."""
+    shown = report(misclassified)
     assert shown.good is good
-    assert shown.confusion["Gentoo", "Adelie"] == wrongly_named
+    assert shown.confusion["Gentoo", "Adelie"] == misclassified
 
 
 def test_a_lost_reading_is_named_and_bad() -> None:
-    """One lost reading spoils the verdict and stands on the page by name."""
+    """One lost reading fails reconciliation, and the report names it."""
     account = Account(published=101, predicted=99, rejected=1, lost=("single-7",))
     shown = dataclasses.replace(report(), account=account)
     assert not shown.good
-    assert "The account does not close: 101 = 99 + 1 + 1." in drawn(shown)
+    assert "Reconciliation failed: 101 = 99 + 1 + 1." in drawn(shown)
     assert "lost 1 single-7" in drawn(shown)
 
 
@@ -125,18 +127,18 @@ def test_nothing_predicted_is_not_accurate() -> None:
     shown = dataclasses.replace(report(), predicted={})
     assert shown.accuracy == 0.0
     assert not shown.good
-    assert "0.0%: 0 of 0" in drawn(shown)
+    assert "0.0% accuracy: 0 of 0" in drawn(shown)
 
 
-def test_percentiles_are_values_that_were_seen() -> None:
+def test_percentiles_are_observed_values() -> None:
     """Nearest rank: of 1 to 100, half are at most 50 and 99 % at most 99; of nothing there is none."""
     seen = latency(map(float, range(1, 101)))
     assert (seen.p50_s, seen.p99_s) == (50.0, 99.0)
     assert math.isnan(latency([]).p50_s)
 
 
-def test_batches_between_two_looks() -> None:
-    """What was added is counted alone; of no batch the mean is 0."""
+def test_batches_between_two_readings_of_the_statistics() -> None:
+    """Only the batches in between are counted; the mean of no batch is 0."""
     added = Batches(batches=5, readings=50).since(Batches(batches=3, readings=10))
     assert (added.batches, added.mean) == (2, 20.0)
     assert Batches().mean == 0.0

@@ -1,4 +1,4 @@
-"""`rookery load`: real runs with closed accounts, and one that must not close."""
+"""`rookery load`: real runs that pass reconciliation, and one that must fail it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rookery.load.report.run_folder import RunFolder, read
 from rookery.load_test.dropping_worker import dropping
 from rookery.load_test.emulator import NoEmulatorError, emulator
 from rookery.load_test.options import LoadOptions, LoadTarget, RemoteTarget, checked
-from rookery.load_test.run import known_birds, run
+from rookery.load_test.run import known_readings, run
 from rookery.load_test.settlement import Settlement
 from rookery.worker.sinks.protocol import LineBlock
 
@@ -30,17 +30,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def play(order: LoadOptions) -> tuple[int, str]:
-    """Run an order; gives the exit code and what was said."""
+def play(options: LoadOptions) -> tuple[int, str]:
+    """Run with options; returns the exit code and the output."""
     said = io.StringIO()
-    return run(order, Console(file=said, width=200)), said.getvalue()
+    return run(options, Console(file=said, width=200)), said.getvalue()
 
 
-def test_a_run_over_the_embedded_broker_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Devices, tables and spoilt readings: all accounted for, timed until durable, drawn, and nothing logged."""
+def test_a_run_over_the_embedded_broker_passes_reconciliation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Single, table and malformed readings are all accounted for, timed until durable, and drawn, without a warning."""
     monkeypatch.setenv("ROOKERY_LOAD_TABLE_ROWS", "100")
-    wishes = {"seconds": 3, "peak": 10, "spoilt_share": 0.5}
-    code, said = play(LoadOptions(shape="normal", folder=tmp_path / "run", wishes=wishes))
+    settings = {"seconds": 3, "peak": 10, "spoilt_share": 0.5}
+    code, said = play(LoadOptions(shape="normal", folder=tmp_path / "run", swarm_settings=settings))
     folder = RunFolder(tmp_path / "run")
     found = read(folder)
     books = found.record.books
@@ -53,30 +55,30 @@ def test_a_run_over_the_embedded_broker_closes(tmp_path: Path, monkeypatch: pyte
     assert found.beats[-1].durable >= 100
     assert found.samples
     assert folder.page.read_text().count("<svg") == 9
-    assert "The account closes" in said
+    assert "Reconciliation passed" in said
 
 
-def test_a_worker_that_loses_readings_is_found_out(tmp_path: Path) -> None:
-    """One line in five hundred left out, without an error anywhere: the account does not close, and says which."""
-    wishes = {"seconds": 3, "peak": 2, "storm_rate": 400}
+def test_a_worker_that_loses_readings_is_detected(tmp_path: Path) -> None:
+    """One line in five hundred dropped without an error: reconciliation fails, and names the readings."""
+    settings = {"seconds": 3, "peak": 2, "storm_rate": 400}
     order = LoadOptions(
         shape="stress",
         folder=tmp_path / "run",
-        drop_one_in=500,
+        fault_drop=500,
         stalls_after_s=1.0,
-        wishes=wishes,
+        swarm_settings=settings,
     )
     code, said = play(order)
     books = read(RunFolder(tmp_path / "run")).record.books
     assert code == 1, said
     assert books.lost == books.published // 500 > 0
     assert books.troubles["lost"][0] in said
-    assert "The account does not close" in said
+    assert "Reconciliation failed" in said
 
 
 @pytest.mark.emulator
 def test_googles_emulator_lasts_as_long_as_its_run(tmp_path: Path) -> None:
-    """It answers while the run lasts, and leaves no process behind."""
+    """The emulator answers while the run lasts, and leaves no process behind."""
     try:
         with emulator(tmp_path) as google:
             process = psutil.Process(google.pid)
@@ -102,77 +104,79 @@ async def test_one_line_in_ten_thousand_is_dropped() -> None:
     assert set(lines) - set(written) == {b"10000\n", b"20000\n"}
 
 
-def test_production_needs_a_project_and_a_cap() -> None:
-    """Nothing that costs money begins without being told who pays, how much at most, and where to look."""
+def test_production_needs_a_project_and_a_bound_of_messages() -> None:
+    """A run that costs money needs the project that pays, a bound of messages, and the location of the results."""
     order = LoadOptions(shape="normal", target=LoadTarget.PRODUCTION)
-    with pytest.raises(UserError, match="needs --project, --cap, --results, --rejects"):
+    with pytest.raises(UserError, match="needs --project, --max-messages, --results, --rejects"):
         checked(order)
     remote = RemoteTarget(project="p", results="gs://b/predictions", rejects="gs://b/rejections")
-    with pytest.raises(UserError, match="needs --cap"):
+    with pytest.raises(UserError, match="needs --max-messages"):
         checked(replace(order, remote=remote))
-    capped = replace(order, remote=remote, cap=1000)
-    assert checked(capped) is capped
+    bounded = replace(order, remote=remote, max_messages=1000)
+    assert checked(bounded) is bounded
     with pytest.raises(UserError, match="made to drop"):
-        checked(replace(capped, drop_one_in=10))
+        checked(replace(bounded, fault_drop=10))
 
 
 def test_a_missing_emulator_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Google's SDK the other target is named."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NoEmulatorError, match="needs gcloud") as trouble, emulator(tmp_path):
+    with pytest.raises(NoEmulatorError, match="needs gcloud") as raised, emulator(tmp_path):
         pass
-    assert "--target broker" in trouble.value.hint
+    assert "--target broker" in raised.value.hint
 
 
-def test_a_run_that_stands_still_is_given_up(tmp_path: Path) -> None:
-    """Where nothing new becomes durable the account is closed as it is, long before patience ends."""
+def test_a_stalled_run_is_given_up(tmp_path: Path) -> None:
+    """Without a new durable result the run reconciles as it is, long before the time limit."""
     with PublishedLog(tmp_path / "journal") as journal:
         journal.take([PublishedEntry("a", "Adelie")], ["1"])
-    venue = ResultsLocation(
+    location = ResultsLocation(
         results="", rejects="", predictions=predictions(tmp_path), rejections=rejections(tmp_path)
     )
-    closing = Settlement(tmp_path / "journal", venue, late_after_s=1)
+    settlement = Settlement(tmp_path / "journal", location, late_after_s=1)
     moments = iter(range(1000))
     order = LoadOptions(shape="normal", stalls_after_s=3)
     missing: list[int] = []
-    seconds = closing.settle(order, missing.append, clock=lambda: float(next(moments)))
+    seconds = settlement.settle(order, missing.append, clock=lambda: float(next(moments)))
     assert seconds < 20
     assert set(missing) == {1}
-    assert closing.close().lost == 1
+    assert settlement.close().lost == 1
 
 
-def test_the_answers_are_the_models(tmp_path: Path) -> None:
-    """Every bird that a swarm draws has the species that the shipped model says, kept for another process."""
-    birds = known_birds()
-    birds.save(tmp_path / "birds")
+def test_the_expected_answers_are_the_models(tmp_path: Path) -> None:
+    """Every reading that a swarm draws has the species that the shipped model predicts, saved for another process."""
+    readings = known_readings()
+    readings.save(tmp_path / "birds")
     kept = json.loads((tmp_path / "birds").read_text())
     assert len(kept["species"]) == len(kept["fields"]) == 1000
     assert set(kept["species"]) == {"Adelie", "Chinstrap", "Gentoo"}
 
 
 def test_a_deployment_is_loaded_and_accounted_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The way to production: nothing is started, results come from buckets, strangers' readings are not ours.
+    """A run against production starts nothing, reads results from buckets, and ignores readings of other publishers.
 
-    Not one message more than the cap is sent: five requests of ten and a sixth would be above it.
+    No message above the bound is sent: five requests of ten fit, a sixth would exceed it.
     """
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
-    with staged(Folders(tmp_path / "deployed"), where="gs://birds") as stage:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", stage.venue.settings["STORAGE_EMULATOR_HOST"])
-        stage.publisher.publish_payload(b'{"reading_id": "a-stranger", "body_mass_g": 4000}').result()
+    with staged(Folders(tmp_path / "deployed"), where="gs://penguins") as stage:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", stage.location.settings["STORAGE_EMULATOR_HOST"])
+        stage.publisher.publish_payload(
+            b'{"reading_id": "of-another-publisher", "body_mass_g": 4000}'
+        ).result()
         remote = RemoteTarget(
             project="rookery-local",
             topic=stage.route.topic,
-            results=stage.venue.results,
-            rejects=stage.venue.rejects,
+            results=stage.location.results,
+            rejects=stage.location.rejects,
             host=f"http://{stage.broker}",
         )
         order = LoadOptions(
             shape="stress",
             target=LoadTarget.PRODUCTION,
-            cap=55,
+            max_messages=55,
             folder=tmp_path / "run",
             remote=remote,
-            wishes={"seconds": 30, "peak": 2, "storm_rate": 100},
+            swarm_settings={"seconds": 30, "peak": 2, "storm_rate": 100},
         )
         code, said = play(order)
     books = read(RunFolder(tmp_path / "run")).record.books
@@ -180,14 +184,14 @@ def test_a_deployment_is_loaded_and_accounted_for(tmp_path: Path, monkeypatch: p
     assert (books.closed, books.published, books.lost, books.unknown) == (True, 50, 0, 0)
 
 
-def test_a_wish_that_cannot_be_understood_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable that is no number is named, and what was started has ended."""
+def test_an_invalid_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names a variable that is no number, and every started process has ended."""
     monkeypatch.setenv("ROOKERY_LOAD_STORM_RATE", "fast")
     with pytest.raises(UserError, match="ROOKERY_LOAD_STORM_RATE=fast"):
         play(LoadOptions(shape="normal", folder=tmp_path / "run"))
 
 
-def test_an_emulator_that_does_not_run_is_not_taken_for_a_missing_one(
+def test_an_emulator_that_does_not_run_is_not_reported_as_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broken emulator fails a test that needs it; only an absent one lets it skip."""
@@ -199,6 +203,6 @@ def test_an_emulator_that_does_not_run_is_not_taken_for_a_missing_one(
         program.write_text(f"#!/bin/sh\n{does}\n")
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    with pytest.raises(UserError, match="did not get ready") as trouble, emulator(tmp_path):
+    with pytest.raises(UserError, match="did not get ready") as raised, emulator(tmp_path):
         pytest.fail("it came up")
-    assert not isinstance(trouble.value, NoEmulatorError)
+    assert not isinstance(raised.value, NoEmulatorError)

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from rookery.demo.report import DemoReport
 
 OF_THE_RUN = {"message_id", "published_at", "predicted_at", "features"}
-"""What differs from run to run, wherever the results go: the broker's ids, the clock, and which readings of a batch
-are repeated beside their prediction (ROOKERY_FEATURE_SAMPLE_ROWS)."""
+"""Fields that differ from run to run: the broker's ids, times, and the sampled features (ROOKERY_FEATURE_SAMPLE_ROWS)."""
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +66,7 @@ def played(root: Path, where: str) -> DemoReport:
 
 
 def lines(found: Iterable[Prediction]) -> list[str]:
-    """Every prediction as a line without what is of the run, in the order of the readings."""
+    """Every prediction as a line without the fields of the run, in the order of the readings."""
     return sorted(one.model_dump_json(exclude=OF_THE_RUN) for one in found)
 
 
@@ -77,19 +76,22 @@ def test_storage_holds_the_same_lines_as_the_folder(
     """On the everyday emulator that STORAGE_EMULATOR_HOST names, read back after the run; the bucket is made."""
     report = played(tmp_path, "gs://penguins/a run")
     assert report.account.closed
-    assert not report.venue.fleeting
+    assert not report.location.temporary
     assert (
         lines(ResultsBucket("gs://penguins/a run/predictions", Prediction, client=emulated)) == folder_lines
     )
     assert not (tmp_path / "predictions").exists()
 
 
-def test_without_any_storage_named_the_demo_brings_its_own(tmp_path: Path) -> None:
+def test_the_demo_starts_a_storage_emulator_where_none_is_named(tmp_path: Path) -> None:
     """In memory, for as long as the run lasts, under the address that the user chose."""
-    with opened("gs://penguins", tmp_path, broker=str) as venue:
-        assert venue.fleeting
-        assert (venue.results, venue.rejects) == ("gs://penguins/predictions", "gs://penguins/rejections")
-        assert list(venue.predictions) == []
+    with opened("gs://penguins", tmp_path, broker=str) as location:
+        assert location.temporary
+        assert (location.results, location.rejects) == (
+            "gs://penguins/predictions",
+            "gs://penguins/rejections",
+        )
+        assert list(location.predictions) == []
 
 
 def test_a_topic_gets_the_same_lines_as_the_folder(folder_lines: list[str], tmp_path: Path) -> None:
