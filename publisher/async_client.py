@@ -34,6 +34,11 @@ class AsyncReadingPublisher:
     ) -> None:
         self._publisher = ReadingPublisher(topic, settings=settings, outbox=outbox)
 
+    async def open(self) -> Self:
+        """Open as `ReadingPublisher.open` does; the loop waits for no disk."""
+        await asyncio.to_thread(self._publisher.open)
+        return self
+
     async def publish(self, readings: Reading | ReadingTable, **attributes: str) -> Receipt:
         """Send, or with an outbox store, a reading or a table; raises as `ReadingPublisher.publish` does."""
         return await asyncio.to_thread(self._publisher.publish, readings, **attributes)
@@ -47,7 +52,7 @@ class AsyncReadingPublisher:
         await asyncio.to_thread(self._publisher.close)
 
     async def __aenter__(self) -> Self:
-        return self
+        return await self.open()
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()

@@ -56,11 +56,11 @@ class ReadingPublisher(ForkAware):
             publisher.publish(Reading(bill_length_mm=39.1, reading_id=new_reading_id()))
 
     `topic` is a full name; the address comes from the settings, PUBSUB_EMULATOR_HOST, or is Google's. Raises
-    BadTopicError. Nothing is connected before the first use.
+    BadTopicError. The constructor only stores: the first use opens the outbox and connects.
 
     With an `outbox` (a path, or an Outbox with a bound and a policy) every reading is on the disk before
     `publish` returns, gets a reading_id where it has none, and is sent whenever there is a link, by this program
-    or a later one.
+    or a later one. Readings that an earlier program left are sent from `open` on, or the first use.
 
     In a process that was forked from this one it publishes over a connection of its own. What was handed over before
     is answered in the parent: its receipts raise ForkedError in the child.
@@ -77,12 +77,12 @@ class ReadingPublisher(ForkAware):
         self.topic = topic_path(topic)
         self._settings = settings or PublisherSettings()
         self._transport = transport
+        self._outbox = outbox
+        self._sender: OutboxSender | None = None
         self._in_flight = InFlight(self._settings.answered_within_s)
         # Held while a message is handed over, so that close never overtakes one.
         self._lock = threading.Lock()
         self._closed = False
-        # Last, for it begins to send what an earlier program left.
-        self._sender = None if outbox is None else self._sender_of(outbox)
         super().__init__()
 
     def after_fork_in_child(self) -> None:
@@ -91,13 +91,23 @@ class ReadingPublisher(ForkAware):
         self._in_flight.forked = True
         self._in_flight = InFlight(self._settings.answered_within_s)
 
+    def open(self) -> Self:
+        """Open the outbox and send what an earlier program left; opening again does nothing.
+
+        Raises BadOutboxError (damaged, or another topic's) and ClosedError. Without an outbox nothing is opened.
+        """
+        with self._lock:
+            self._opened()
+        return self
+
     def publish(self, readings: Reading | ReadingTable, **attributes: str) -> Receipt:
         """Send a reading or a table; blocks while too much is in flight.
 
-        Raises BadMessageError (too large, or attributes that Pub/Sub refuses) and ClosedError at once; every
+        Raises BadMessageError (too large, or attributes that Pub/Sub refuses), ClosedError, and at the first
+        use NotAllowedError (Google's credentials are missing) or BadOutboxError at once; every
         later failure is the receipt's, and `flush`'s and `close`'s unless the receipt was asked.
         """
-        source = readings if self._sender is None else identified(readings)
+        source = readings if self._outbox is None else identified(readings)
         message = OutgoingMessage(encode(source), {**attributes, SCHEMA_ATTRIBUTE: SCHEMA_VERSION})
         return self._send(message, source)
 
@@ -117,24 +127,21 @@ class ReadingPublisher(ForkAware):
     ) -> Receipt:
         message.check()
         with self._lock:
-            if self._sender is not None:
-                return self._store(self._sender, message, source)
-            answer = self._open().send(message)
+            if (sender := self._opened()) is not None:
+                answer = sender.store(message, rows=rows_of(source))
+                return Receipt(source, answer, size=len(message.payload), in_flight=self._in_flight)
+            answer = self._connected().send(message)
             receipt = Receipt(source, answer, size=len(message.payload), in_flight=self._in_flight)
             self._in_flight.add(receipt)
         return receipt
 
-    def _store(
-        self,
-        sender: OutboxSender,
-        message: OutgoingMessage,
-        source: Reading | ReadingTable | EncodedMessage | bytes,
-    ) -> Receipt:
-        """Keep it; nobody needs to watch what cannot be lost any more."""
+    def _opened(self) -> OutboxSender | None:
+        """Open the outbox where that was not done yet; returns its sender, None without an outbox."""
         if self._closed:
             raise ClosedError("the publisher is closed")
-        answer = sender.store(message, rows=rows_of(source))
-        return Receipt(source, answer, size=len(message.payload), in_flight=self._in_flight)
+        if self._sender is None and self._outbox is not None:
+            self._sender = self._sender_of(self._outbox)
+        return self._sender
 
     def _sender_of(self, outbox: Outbox | Path | str) -> OutboxSender:
         from rookery.publisher.outbox.sender import OutboxSender  # noqa: PLC0415  the same
@@ -151,11 +158,6 @@ class ReadingPublisher(ForkAware):
         with self._lock:
             return self._connected()
 
-    def _open(self) -> Transport:
-        if self._closed:
-            raise ClosedError("the publisher is closed")
-        return self._connected()
-
     def _connected(self) -> Transport:
         if self._transport is None:
             self._transport = transport_to(self.topic, self._settings)
@@ -166,7 +168,8 @@ class ReadingPublisher(ForkAware):
     def reach(self, timeout_s: float = 10.0) -> str:
         """Wait until the broker answers and return its address; raises UnreachableError or NotAllowedError."""
         with self._lock:
-            transport = self._open()
+            self._opened()
+            transport = self._connected()
         transport.reach(timeout_s)
         return transport.address
 
@@ -176,8 +179,12 @@ class ReadingPublisher(ForkAware):
         Raises NotPublishedError with every failure that no receipt has told yet; with an outbox
         StillStoredError, and then nothing is lost.
         """
-        if self._sender is not None:
-            self._sender.flush(self._settings.answered_within_s)
+        sender = self._sender
+        if sender is None and self._outbox is not None:
+            with self._lock:
+                sender = self._opened()
+        if sender is not None:
+            sender.flush(self._settings.answered_within_s)
             return
         failures = self._in_flight.drain()
         if failures:
@@ -196,14 +203,14 @@ class ReadingPublisher(ForkAware):
         try:
             if self._sender is not None:
                 self._sender.close()
-            else:
+            elif self._outbox is None:
                 self.flush()
         finally:
             if self._transport is not None:
                 self._transport.close()
 
     def __enter__(self) -> Self:
-        return self
+        return self.open()
 
     def __exit__(self, *_: object) -> None:
         self.close()

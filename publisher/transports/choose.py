@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def transport_to(topic: str, settings: PublisherSettings) -> Transport:
-    """Connect to a topic as the settings say; raises NotAllowedError where Google's credentials are missing.
+    """Choose the transport to a topic as the settings say; nothing is connected yet.
 
     Google's client costs 0.3 s to import, and a small device does not have it: whoever does not need it does
     not pay.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Transport(Protocol):
-    """One topic at one address."""
+    """One topic at one address. The first call connects, and raises NotAllowedError without Google's credentials."""
 
     @property
     def address(self) -> str:

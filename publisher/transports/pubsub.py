@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final
 
@@ -43,20 +44,28 @@ _LONGEST_PAUSE_S: Final = 5.0
 
 
 class PubSubTransport(ForkAware):
-    """One topic over google-cloud-pubsub; raises NotAllowedError where Google's credentials are missing."""
+    """One topic over google-cloud-pubsub, whose client is made with the first use."""
 
     def __init__(self, topic: str, settings: PublisherSettings) -> None:
         self._topic = topic
         self._settings = settings
         self._broker = settings.address(topic)
         self._parents: PublisherClient | None = None
-        self._client: PublisherClient | None = self._connect()
-        self.address = self._broker or str(self._client.target)
+        self._client: PublisherClient | None = None
+        self._closed = False
+        # Held while a client is made: a second one would keep what it was handed when the first is closed.
+        self._connecting = threading.Lock()
         super().__init__()
 
     def after_fork_in_child(self) -> None:
         """Leave the channel to the parent. It is kept, for closing it here would wait for threads that are not here."""
         self._parents, self._client = self._parents or self._client, None
+        self._connecting = threading.Lock()
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT of the broker, or of Google's endpoint, which its client knows."""
+        return self._broker or str((self._client or self._connected()).target)
 
     def _connect(self) -> PublisherClient:
         try:
@@ -69,9 +78,12 @@ class PubSubTransport(ForkAware):
             raise NotAllowedError(str(error)) from error
 
     def _connected(self) -> PublisherClient:
-        if self._client is None:
-            self._client = self._connect()
-        return self._client
+        with self._connecting:
+            if self._closed:
+                raise ClosedError("the publisher is closed")
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
 
     def reach(self, timeout_s: float) -> None:
         """Wait until the channel is ready; raises UnreachableError."""
@@ -114,6 +126,8 @@ class PubSubTransport(ForkAware):
 
     def close(self) -> None:
         """Stop Google's client and close its channel."""
+        with self._connecting:
+            self._closed = True
         if self._client is not None:
             self._client.stop()
             self._client.transport.close()

@@ -50,7 +50,7 @@ class _PendingRequest:
 
 
 class RestTransport(ForkAware):
-    """One topic over REST, one request at a time; raises NotAllowedError where Google's credentials are missing."""
+    """One topic over REST, one request at a time, in a thread that the first message starts."""
 
     def __init__(self, topic: str, settings: PublisherSettings) -> None:
         self._topic = topic
@@ -61,7 +61,6 @@ class RestTransport(ForkAware):
         self._parents: requests.Session | None = None
         self._closed = False
         self._clear()
-        self._connected()
         super().__init__()
 
     def after_fork_in_child(self) -> None:
@@ -77,7 +76,7 @@ class RestTransport(ForkAware):
         self._thread: threading.Thread | None = None
 
     def _connected(self) -> requests.Session:
-        """The session, made with the thread that uses it where a fork has left neither."""
+        """The session, made with the thread that uses it at the first use, and anew in a forked child."""
         if self._session is None:
             self._session = requests.Session() if self._broker else _google_session()
             self._thread = threading.Thread(target=self._run, name="rest-publisher", daemon=True)

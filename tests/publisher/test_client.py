@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import grpc
 import pytest
@@ -23,13 +23,13 @@ from rookery.publisher.errors import (
     UnreachableError,
 )
 from rookery.publisher.failure import NotPublishedError
-from rookery.publisher.message import MAX_PAYLOAD
+from rookery.publisher.message import MAX_PAYLOAD, OutgoingMessage
 from rookery.publisher.settings import PublisherSettings
+from rookery.publisher.transports.choose import transport_to
 from rookery.schemas.codec import DecodedTable, decode
 from rookery.schemas.testing import ReadingFactory
 
 if TYPE_CHECKING:
-    from rookery.publisher.message import OutgoingMessage
     from tests.publisher.conftest import StagedPubSub, Topic
 
 TOPIC = "projects/rookery-test/topics/readings"
@@ -84,6 +84,33 @@ for reading in ReadingFactory(seed=3).readings(5):
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
     assert len(topic.take(5)) == 5
+
+
+@pytest.mark.parametrize("wire", ["grpc", "rest"])
+def test_a_constructor_only_stores(wire: Literal["grpc", "rest"], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a thread nor a search for credentials before the first use, which then says that they are missing."""
+    monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")
+    before = set(threading.enumerate())
+    publisher = ReadingPublisher(TOPIC, settings=PublisherSettings(wire=wire))
+    transport = transport_to(TOPIC, PublisherSettings(wire=wire))
+    assert set(threading.enumerate()) == before
+    with pytest.raises(NotAllowedError, match=r"key\.json"):
+        transport.send(OutgoingMessage(b"{}", {}))
+    transport.close()
+    with publisher, pytest.raises(NotAllowedError, match=r"key\.json"):
+        publisher.publish(ReadingFactory(seed=1).reading())
+
+
+@pytest.mark.parametrize("wire", ["grpc", "rest"])
+def test_a_closed_transport_connects_no_more(wire: Literal["grpc", "rest"]) -> None:
+    """A transport that was closed before its first use refuses messages, and starts nothing for them."""
+    transport = transport_to(TOPIC, PublisherSettings(broker="127.0.0.1:1", wire=wire))
+    transport.close()
+    before = set(threading.enumerate())
+    with pytest.raises(ClosedError):
+        transport.send(OutgoingMessage(b"{}", {}))
+    assert set(threading.enumerate()) == before
 
 
 def test_publishing_blocks_at_the_limit(staged: StagedPubSub) -> None:

@@ -37,6 +37,8 @@ from rookery.schemas.reading import Reading
 from rookery.schemas.table import ReadingTable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.publisher.conftest import Topic
 
 TOPIC = "projects/rookery-test/topics/readings"
@@ -124,7 +126,7 @@ def test_what_an_earlier_program_left_is_sent_by_opening_alone(topic: Topic, tmp
             outbox.claim(topic.name)
             outbox.store(OutgoingMessage(f'{{"bill_length_mm":39.1,"reading_id":"r{number}"}}'.encode(), {}))
         settings = PublisherSettings(broker=topic.broker, wire="rest")
-        ReadingPublisher(topic.name, settings=settings, outbox=path).close()
+        ReadingPublisher(topic.name, settings=settings, outbox=path).open().close()
         with Outbox(path) as outbox:
             assert outbox.status().messages == 0
     assert len(topic.take(20)) == 20
@@ -208,13 +210,36 @@ def test_a_full_outbox_may_drop_the_oldest_and_counts_them(tmp_path: Path) -> No
 def test_an_outbox_belongs_to_one_topic(tmp_path: Path) -> None:
     """Readings never go where they were not meant to go; a file that is no outbox is named."""
     path = tmp_path / "out.db"
-    ReadingPublisher(TOPIC, settings=NOBODY, outbox=path).close()
+    ReadingPublisher(TOPIC, settings=NOBODY, outbox=path).open().close()
     with pytest.raises(BadOutboxError, match="are for projects/rookery-test/topics/readings"):
-        ReadingPublisher(TOPIC + "2", settings=NOBODY, outbox=path)
+        ReadingPublisher(TOPIC + "2", settings=NOBODY, outbox=path).open()
     (tmp_path / "text").write_text("no outbox, but a text that is long enough" * 50)
     assert CliRunner().invoke(app, ["status", str(tmp_path / "text")]).exit_code == 2
     with pytest.raises(ValueError, match="refuse or drop-oldest"):
         Outbox(path, when_full="burn")
+
+
+def test_an_outbox_is_opened_by_the_first_use(tmp_path: Path) -> None:
+    """The constructor leaves the file alone; `with`, `open`, `publish` and `flush` open it, and closing opens none."""
+    path = tmp_path / "out.db"
+    unopened = ReadingPublisher(TOPIC, settings=NOBODY, outbox=path)
+    assert not path.exists()
+    unopened.close()
+    assert not path.exists()
+    with pytest.raises(ClosedError):
+        unopened.open()
+    uses: dict[str, Callable[[ReadingPublisher], object]] = {
+        "with": lambda publisher: publisher.__enter__(),
+        "open": lambda publisher: publisher.open().open(),
+        "publish": lambda publisher: publisher.publish(Reading(bill_length_mm=39.1)),
+        "flush": lambda publisher: publisher.flush(),
+    }
+    for name, use in uses.items():
+        publisher = ReadingPublisher(TOPIC, settings=NOBODY, outbox=tmp_path / name)
+        use(publisher)
+        publisher.close()
+        with Outbox(tmp_path / name) as outbox:
+            assert outbox.status().topic == TOPIC
 
 
 def test_many_threads_store_and_none_is_lost(tmp_path: Path) -> None:
