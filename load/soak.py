@@ -16,11 +16,11 @@ from rich.table import Table
 from rookery.load.accounting.ledger import Ledger
 from rookery.load.chaos.labelled_readings import answered_flock
 from rookery.load.chaos.plan import ChaosPlan
-from rookery.load.chaos.process import ProcessFailedError
 from rookery.load.chaos.results_location import folder
 from rookery.load.chaos.run import enter, settle
 from rookery.load.chaos.stage import TOPIC, broker, subscribe, worker
 from rookery.load.chaos.workload import Workload
+from rookery.load.child_process import ProcessFailedError
 from rookery.load.footprint import Footprint, footprint, growth
 
 if TYPE_CHECKING:
@@ -61,12 +61,10 @@ def run(plan: ChaosPlan, ledger: Ledger) -> dict[str, Growth | None]:
         broker(plan, faults={}) as embedded,
         worker("worker", plan, places, ROOKERY_DEDUPLICATION_ROWS=_REMEMBERED) as one,
     ):
-        address = one.ready_file.read_text()
+        address = one.address()
         flock = answered_flock(address, plan.seed)
-        subscribe(embedded.ready_file.read_text(), address)
-        with Workload(
-            plan, TOPIC, broker=embedded.ready_file.read_text(), flock=flock, ledger=ledger
-        ) as storm:
+        subscribe(embedded.address(), address)
+        with Workload(plan, TOPIC, broker=embedded.address(), flock=flock, ledger=ledger) as storm:
             _watch((embedded, one), seen, seconds=plan.seconds)
         storm.check()
         settle(plan, ledger, places)

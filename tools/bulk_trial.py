@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import random
 import shutil
-import subprocess
-import sys
+import signal
 import tempfile
 import time
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import typer
 
 from rookery.environment.local import Folders, staged
 from rookery.errors import EXIT_DEFECT, EXIT_FAILED, UserError
+from rookery.load.child_process import ChildProcess, module_command
 from rookery.publisher.files.csv.rows import CsvFile
 from rookery.publisher.files.resume.checkpoint import checkpoint_path
 from rookery.publisher.files.source import FileSource
@@ -68,28 +68,27 @@ class PublisherRuns:
 def publish(path: Path, stage: LocalEnvironment, *, kills: int, seed: int = 3) -> PublisherRuns:
     """Publish with --resume, again and again, killed -9 so often at moments of chance; raises UserError."""
     moments, runs = random.Random(seed), PublisherRuns()  # noqa: S311  any moment will do
-    command = [sys.executable, "-m", "rookery", "publish", "csv", str(path), "--resume",
-               "--topic", stage.route.topic, "--broker", stage.broker]  # fmt: skip
+    command = module_command("rookery", "publish", "csv", str(path), "--resume",
+                             "--topic", stage.route.topic, "--broker", stage.broker)  # fmt: skip
     checkpoint = checkpoint_path(FileSource.of(path))
     while True:
         before = checkpoint.read_bytes() if checkpoint.exists() else b""
         kill_at = None
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:  # noqa: S603  our own
+        with ChildProcess("publisher", command, folder=path.parent) as process:
             began = time.monotonic()
-            while process.poll() is None:
+            while process.code is None:
                 runs.peak_mb = max(runs.peak_mb, _peak_mb(process.pid))
                 moved = checkpoint.exists() and checkpoint.read_bytes() != before
                 if kill_at is None and moved and runs.kills < kills:
                     kill_at = time.monotonic() + moments.uniform(0, 1.5)
                 if kill_at is not None and time.monotonic() >= kill_at:
-                    process.kill()
+                    process.stop(signal.SIGKILL)
                 time.sleep(_LOOK_EVERY_S)
             runs.seconds += time.monotonic() - began
-            told = process.stdout.read().decode() if process.stdout else ""
-        if process.returncode == 0:
+        if process.code == 0:
             return runs
-        if process.returncode > 0:
-            raise UserError(f"The publisher ended with {process.returncode}.", hint=told)
+        if process.code > 0:
+            raise UserError(f"The publisher ended with {process.code}.", hint=process.tail())
         runs.kills += 1
 
 

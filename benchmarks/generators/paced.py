@@ -19,6 +19,7 @@ import httptools
 import uvloop
 
 from benchmarks.servers.reference_answers import MARK
+from rookery.load.percentile import percentile
 
 _LEFT_S: Final = 5.0
 """How long after its end what is under way may take."""
@@ -107,17 +108,11 @@ async def keep_pace(port: int, pace: RequestRate, *, rate: float, connections: i
         await asyncio.wait_for(pace.over.wait(), _LEFT_S)
 
 
-def percentile(values: list[float], share: float) -> float:
-    """The value that a share of all do not exceed."""
-    every = sorted(values)
-    return every[min(len(every) - 1, int(share * len(every)))]
-
-
 async def _main(port: int, requests: list[list[bytes]], options: tuple[float, float, int, int]) -> None:
     rate, seconds, connections, first = options
     pace = RequestRate(requests, first=first, count=int(rate * seconds))
     await keep_pace(port, pace, rate=rate, connections=connections)
-    late = [1e3 * each for each in pace.late]
+    late = sorted(1e3 * each for each in pace.late)
     said = {
         "requests": len(late),
         "unanswered": pace.count - len(late),

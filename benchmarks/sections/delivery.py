@@ -83,15 +83,13 @@ def _google(run: BenchmarkRun) -> Iterator[str]:
 
 
 def _until_ok(url: str, process: PinnedProcess) -> None:
-    until = time.monotonic() + _WITHIN_S
-    while time.monotonic() < until:
-        process.alive()
+    def answers() -> bool:
         try:
-            if requests.get(url, timeout=1).ok:
-                return
+            return requests.get(url, timeout=1).ok
         except requests.ConnectionError:
-            time.sleep(_LOOK_EVERY_S)
-    raise EnvironmentMissingError(f"it did not answer within {_WITHIN_S:g} s")
+            return False
+
+    process.wait_until(answers, within_s=_WITHIN_S)
 
 
 @contextmanager

@@ -60,10 +60,10 @@ def _bare(run: BenchmarkRun) -> dict[str, float]:
         talks=True,
     )
     with process:
-        said = process.popen.stdout.readline() if process.popen.stdout else ""
+        said = process.popen.stdout.readline() if process.popen.stdout else b""
         seconds = time.monotonic() - begin
-        if said != "ready\n":
-            process.alive()
+        if said != b"ready\n":
+            process.check()
             raise EnvironmentMissingError("the bare process did not become ready")
         return {"start_seconds": seconds, "rss_mb": process.rss_mb(), "pss_mb": process.pss_mb()}
 

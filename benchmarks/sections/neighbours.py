@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
@@ -12,9 +11,10 @@ from benchmarks.generators import wrk
 from benchmarks.progress import say
 from benchmarks.run import BenchmarkRun, Section
 from benchmarks.servers.environment import EnvironmentMissingError
+from benchmarks.servers.process import PinnedProcess
 from benchmarks.servers.reference_answers import pushes, tables
 from benchmarks.servers.worker import FAST, BenchmarkWorker
-from rookery.load.report.provenance import ROOT, generator_cpu
+from rookery.load.report.provenance import generator_cpu
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,12 +74,12 @@ def _tables(worker: BenchmarkWorker, large: Path, beside: str, *, seconds: int) 
         command = wrk.command(worker.address, large, connections=1, seconds=seconds)
     else:
         command = _command(worker, large, rate=TABLES_A_SECOND, seconds=seconds, connections=4)
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as stream:  # noqa: S603  the benchmark's own
+    with PinnedProcess(command, log=large.with_suffix(".log")) as stream:
         time.sleep(_LEADS_S)
         try:
             yield
         finally:
-            stream.wait(60)
+            stream.wait(within_s=60)
 
 
 def _paced(worker: BenchmarkWorker, requests: Path, *, rate: int, seconds: int) -> dict[str, Any]:

@@ -109,10 +109,10 @@ def _asked(process: PinnedProcess, seconds: int) -> dict[str, float]:
     asking, answering = process.popen.stdin, process.popen.stdout
     if asking is None or answering is None:
         raise EnvironmentMissingError("it was started without pipes")
-    asking.write(f"{seconds}\n")
+    asking.write(f"{seconds}\n".encode())
     asking.flush()
     said = answering.readline()
-    process.alive()
+    process.check()
     found: dict[str, float] = json.loads(said)
     return found
 
@@ -141,7 +141,7 @@ def _beam(run: BenchmarkRun, section: Section, nth: int, rows: Path) -> None:
             ) as process:
                 said, _ = process.popen.communicate(timeout=_BEAM_WITHIN_S)
                 if process.popen.returncode:
-                    process.alive()
+                    process.check()
             found = json.loads(said.strip().splitlines()[-1])
         except (EnvironmentMissingError, IndexError, ValueError, subprocess.TimeoutExpired) as why:
             section.leave_out(who, why)

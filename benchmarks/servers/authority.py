@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -40,15 +39,15 @@ class Authority:
             self.token = _signed(f"http://{address}/v1/projects/bench")
             # It has nothing more to do, but keeps answering for its keys.
         except requests.RequestException as error:
-            self._process.__exit__()
+            self._process.stop()
             raise EnvironmentMissingError(f"the broker signed nothing: {error}") from None
         except BaseException:
-            self._process.__exit__()
+            self._process.stop()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.__exit__()
+        self._process.stop()
 
     def settings(self) -> dict[str, str]:
         """Give the worker's settings that make it verify these tokens."""
@@ -62,12 +61,7 @@ class Authority:
 
 def wait_for(ready: Path, process: PinnedProcess, *, within_s: float = _WITHIN_S) -> str:
     """Wait for a ready file and give its address; raises EnvironmentMissingError where the program ended or took too long."""
-    until = time.monotonic() + within_s
-    while not ready.exists():
-        process.alive()
-        if time.monotonic() > until:
-            raise EnvironmentMissingError(f"it was not ready within {within_s:g} s")
-        time.sleep(0.002)
+    process.wait_until(ready.exists, within_s=within_s)
     return ready.read_text().strip()
 
 

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
 import time
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
 from benchmarks.servers.environment import EnvironmentMissingError
+from rookery.load.child_process import ChildProcess
 from rookery.load.report.provenance import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-_ENDS_WITHIN_S: Final = 15.0
 _SETTLES_WITHIN_S: Final = 10.0
 _IDLE_S: Final = 0.1
 
 
-class PinnedProcess:
+class PinnedProcess(ChildProcess):
     """A started program; a context manager that leaves none of its children behind.
 
-    `cpu` None leaves it on all CPUs. What it writes goes to `log`; its standard input and output stay with the caller
+    `cpu` None leaves it on all CPUs. Its output goes to `log`; its standard input and output are pipes of the caller
     where `talks` is true.
     """
+
+    ends_within_s = 15.0
+    poll_every_s = 0.002
 
     def __init__(
         self,
@@ -40,44 +42,45 @@ class PinnedProcess:
         cpu: int | None = None,
         talks: bool = False,
     ) -> None:
-        self._command = list(command) if cpu is None else ["taskset", "-c", str(cpu), *command]
-        self._log = log
-        self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
+        pinned = command if cpu is None else ["taskset", "-c", str(cpu), *command]
+        super().__init__(
+            log.stem, pinned, folder=log.parent, environment={"PYTHONPATH": str(ROOT), **(environment or {})}
+        )
         self._talks = talks
 
-    def __enter__(self) -> Self:
-        with self._log.open("ab") as log:
-            self.popen = subprocess.Popen(  # noqa: S603  programs of this benchmark, no shell
-                self._command,
-                env=self._environment,
-                stdin=subprocess.PIPE if self._talks else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if self._talks else log,
-                stderr=log,
-                cwd=self._log.parent,
-                start_new_session=True,
-                text=True,
-            )
-        self._root = psutil.Process(self.popen.pid)
-        return self
+    def start(self) -> None:
+        """Start the program."""
+        super().start()
+        self._root = psutil.Process(self.pid)
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self, number: int = signal.SIGTERM) -> int | None:
+        """End the program and its children, frozen ones too."""
+        if self._process is None:
+            return None
         tree = self.tree()
         self._signal(signal.SIGCONT)
-        if self.popen.poll() is None:
-            self.popen.terminate()
-        _, alive = psutil.wait_procs(tree, timeout=_ENDS_WITHIN_S)
+        code = super().stop(number)
+        _, alive = psutil.wait_procs(tree, timeout=self.ends_within_s)
         for each in alive:
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            # A pipe that nobody reads must not hold the end up.
-            self.popen.communicate(timeout=_ENDS_WITHIN_S)
+        for pipe in (self.popen.stdin, self.popen.stdout):
+            if pipe is not None:
+                # Input that the program did not read any more is lost with it.
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        return code
 
-    def alive(self) -> None:
-        """Raise Absent with the last words of its log where it has ended."""
-        if self.popen.poll() is not None:
-            words = self._log.read_text(errors="replace").strip().splitlines() or ["nothing was logged"]
-            raise EnvironmentMissingError(f"it ended with {self.popen.returncode}: {words[-1][:200]}")
+    def failure(self, message: str) -> Exception:
+        """An EnvironmentMissingError with the last words of the log: the section leaves the program out."""
+        words = self.log.read_text(errors="replace").strip().splitlines() or ["nothing was logged"]
+        return EnvironmentMissingError(f"{message} {words[-1][:200]}")
+
+    @contextlib.contextmanager
+    def _streams(self) -> Iterator[dict[str, Any]]:
+        with super()._streams() as streams:
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE} if self._talks else {}
+            yield {**streams, **pipes, "cwd": self.log.parent}
 
     def tree(self) -> list[psutil.Process]:
         """Give it and its children, as far as they run."""

@@ -60,7 +60,7 @@ class BenchmarkServer:
         )
         self.process = PinnedProcess(
             self.contender.command(self.port),
-            log=self._folder / "log",
+            log=self._folder / "server.log",
             environment=self._variables(*ports),
             cpu=server_cpu(),
         ).__enter__()
@@ -68,12 +68,12 @@ class BenchmarkServer:
             self.start_seconds = self._until_it_answers()
             self._check()
         except BaseException:
-            self.process.__exit__()
+            self.process.stop()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.__exit__()
+        self.process.stop()
 
     def load(self, *, connections: int, seconds: int) -> ServerCost:
         """Load it with single readings."""
@@ -99,7 +99,7 @@ class BenchmarkServer:
     def _until_it_answers(self) -> float:
         begin = time.monotonic()
         while time.monotonic() - begin < _ANSWERS_WITHIN_S:
-            self.process.alive()
+            self.process.check()
             try:
                 status, _ = ask(self.port, self.contender.path, self._bodies[0])
             except NoResponseError:

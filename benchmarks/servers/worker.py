@@ -55,7 +55,7 @@ class BenchmarkWorker:
         begin = time.monotonic()
         self.process = PinnedProcess(
             [sys.executable, *self.contender.words],
-            log=self._folder / "log",
+            log=self._folder / "worker.log",
             environment=self._settings(ready),
             cpu=server_cpu(),
         ).__enter__()
@@ -65,13 +65,13 @@ class BenchmarkWorker:
             self.rss_ready_mb = self.process.rss_mb()
             self._check()
         except BaseException:
-            self.process.__exit__()
+            self.process.stop()
             raise
         self._requests = self.requests("requests", pushes(self._truth.readings))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.__exit__()
+        self.process.stop()
 
     @property
     def headers(self) -> dict[str, str]:

@@ -60,7 +60,7 @@ class Cost:
 
 
 def cost(case: CostlyMessage, folder: Path) -> Cost:
-    """Push a case to a worker of its own; raises rookery.load.chaos.process.Broken where that does not start or end."""
+    """Push a case to a worker of its own; raises ProcessFailedError where that does not start or end."""
     settings = {
         "ROOKERY_PORT": "0",
         "ROOKERY_RESULTS": (folder / "predictions").absolute().as_uri(),
@@ -71,7 +71,7 @@ def cost(case: CostlyMessage, folder: Path) -> Cost:
     body = case.body()
     with RestartableProcess("worker", ["rookery.worker"], folder=folder, settings=settings) as worker:
         began = time.monotonic()
-        status, beside, overtaking = asyncio.run(_push(worker.ready_file.read_text(), body))
+        status, beside, overtaking = asyncio.run(_push(worker.address(), body))
         seconds = time.monotonic() - began
         resident = peak(worker.pid) if status else 0
         if status:

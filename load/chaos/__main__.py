@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from rookery.load.chaos.plan import ChaosPlan
-from rookery.load.chaos.process import ProcessFailedError
 from rookery.load.chaos.run import run
+from rookery.load.child_process import ProcessFailedError
 
 if TYPE_CHECKING:
     from rookery.load.chaos.run import ChaosOutcome

@@ -11,7 +11,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from rookery.load.chaos.process import ProcessFailedError
+from rookery.load.child_process import ProcessFailedError
 from rookery.schemas.atomic_file import write_atomically
 
 if TYPE_CHECKING:

@@ -87,7 +87,7 @@ def bucket(serving: RestartableProcess) -> ResultsStores:
     from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415  loaded only where it is used
     from google.cloud.storage import Client  # noqa: PLC0415  the same
 
-    address = serving.ready_file.read_text()
+    address = serving.address()
     client = Client(
         project=BUCKET,
         credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]  # it ships no types

@@ -13,15 +13,16 @@ from rookery.load.chaos import results_location as places
 from rookery.load.chaos.fault_injector import FaultInjector
 from rookery.load.chaos.labelled_readings import answered_flock
 from rookery.load.chaos.models import ModelFile
-from rookery.load.chaos.process import ProcessFailedError, RestartableProcess
 from rookery.load.chaos.stage import TOPIC, broker, subscribe, worker, workers_on_one_port
 from rookery.load.chaos.workload import Workload
+from rookery.load.child_process import ProcessFailedError
 from rookery.schemas.prediction import Prediction
 
 if TYPE_CHECKING:
     from collections import Counter
 
     from rookery.load.chaos.plan import ChaosPlan
+    from rookery.load.chaos.process import RestartableProcess
     from rookery.load.chaos.results_location import ResultsStores
 
 BROKER_FAULTS: Final = {"duplicate": "0.05", "reorder": "0.1", "delay": "0.05", "lost-ack": "0.02"}
@@ -53,13 +54,13 @@ def run(plan: ChaosPlan) -> ChaosOutcome:
     with ExitStack() as stack:
         embedded = stack.enter_context(broker(plan, faults=BROKER_FAULTS))
         with worker("oracle", plan, places.folder(plan.folder / "oracle")) as oracle:
-            flock = answered_flock(oracle.ready_file.read_text(), plan.seed)
+            flock = answered_flock(oracle.address(), plan.seed)
         where = _where(stack, plan)
         model = ModelFile(plan.folder / "model.ubj")
         workers = workers_on_one_port(stack, plan, where, model.path)
         trouble = FaultInjector(plan, workers, model=model, store=where.store)
-        subscribe(embedded.ready_file.read_text(), workers[0].ready_file.read_text())
-        storm = Workload(plan, TOPIC, broker=embedded.ready_file.read_text(), flock=flock, ledger=ledger)
+        subscribe(embedded.address(), workers[0].address())
+        storm = Workload(plan, TOPIC, broker=embedded.address(), flock=flock, ledger=ledger)
         with storm:
             trouble.make()
         storm.check()

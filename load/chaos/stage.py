@@ -60,7 +60,7 @@ def workers_on_one_port(
             "ROOKERY_MODEL_REFRESH_SECONDS": "0.5",
         }
         workers.append(stack.enter_context(worker(f"worker-{nth}", plan, places, **chosen)))
-        port = workers[0].ready_file.read_text().rsplit(":", 1)[1]
+        port = workers[0].address().rsplit(":", 1)[1]
     # The first one has to come back to the port that it was given.
     workers[0].settings(ROOKERY_PORT=port)
     return workers

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from rookery.load.accounting.ledger import Fate
-from rookery.load.chaos.process import ProcessFailedError
+from rookery.load.child_process import ProcessFailedError
 from rookery.publisher.client import ReadingPublisher
 from rookery.publisher.settings import PublisherSettings
 from rookery.schemas.testing import spoilt

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from rookery.load.chaos.process import ProcessFailedError
+from rookery.load.child_process import ProcessFailedError
 from rookery.load.footprint import growth
 from rookery.load.fuzz.exchanges import run as exchange_run
 from rookery.load.fuzz.run import run

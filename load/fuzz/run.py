@@ -51,13 +51,13 @@ class Findings:
 def run(
     seed: int, count: int, folder: Path, *, told: Callable[[Findings], None] = lambda _: None
 ) -> Findings:
-    """Post so many bodies, and tell of each round; raises rookery.load.chaos.process.Broken where the worker ends."""
+    """Post so many bodies, and tell of each round; raises ProcessFailedError where the worker ends."""
     findings = Findings()
     bodies = iter(Bodies(seed))
     with RestartableProcess(
         "worker", ["rookery.worker"], folder=folder, settings=settings(folder, "worker")
     ) as worker:
-        address = worker.ready_file.read_text()
+        address = worker.address()
         found = Found(folder)
         while findings.posted < count:
             size = min(_ROUND, count - findings.posted)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 from rich.console import Console
 
-from rookery.load.chaos.process import ProcessFailedError
+from rookery.load.child_process import ProcessFailedError
 from rookery.load.hostile.run import AT_ONCE, Plan, run
 from rookery.load.hostile.sorts import SORTS
 

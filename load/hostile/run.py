@@ -7,7 +7,8 @@ import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from rookery.load.chaos.process import ProcessFailedError, RestartableProcess
+from rookery.load.chaos.process import RestartableProcess
+from rookery.load.child_process import ProcessFailedError
 from rookery.load.footprint import Footprint, footprint
 from rookery.load.fuzz.run import settings
 from rookery.load.hostile.hostility import LEFT_BYTES, Hostility, Left
@@ -57,14 +58,14 @@ class Outcome:
 def run(plan: Plan, folder: Path, *, told: Callable[[Left], None] = lambda _: None) -> Outcome:
     """Attack a worker that writes into a folder, and tell of each sort.
 
-    Raises rookery.load.chaos.process.Broken and psutil.NoSuchProcess where the worker ends.
+    Raises ProcessFailedError and psutil.NoSuchProcess where the worker ends.
     """
     chosen = settings(folder, "worker") | {
         "ROOKERY_FAST_PATH": str(plan.fast_path).lower(),
         "ROOKERY_LOG_LEVEL": "WARNING",
     }
     with RestartableProcess("worker", ["rookery.worker"], folder=folder, settings=chosen) as worker:
-        address = worker.ready_file.read_text().strip()
+        address = worker.address()
         outcome = asyncio.run(_attacked(Hostility(address, worker.pid, at_once=plan.at_once), plan, told))
         if code := worker.end(signal.SIGTERM):
             raise ProcessFailedError(f"the worker ended with {code}")

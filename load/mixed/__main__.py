@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rookery.load.chaos.process import ProcessFailedError
+from rookery.load.child_process import ProcessFailedError
 from rookery.load.footprint import Footprint, growth
 from rookery.load.mixed.run import Order, run
 

@@ -88,7 +88,7 @@ class MixedFindings:
 
 
 def run(order: Order) -> MixedFindings:
-    """Run an order to its end; raises rookery.load.chaos.process.Broken where the worker ends by itself."""
+    """Run an order to its end; raises ProcessFailedError where the worker ends by itself."""
     results = order.folder / "predictions"
     settings = {
         "ROOKERY_PORT": "0",
@@ -106,7 +106,7 @@ def run(order: Order) -> MixedFindings:
     with ExitStack() as stack:
         with _only_on(order.core):
             stack.enter_context(worker)
-        address = worker.ready_file.read_text()
+        address = worker.address()
         traffic = answered_traffic(address, Random(order.seed))  # noqa: S311  load needs repeatability, not secrecy
         findings = MixedFindings(MixedAccount(traffic.payloads))
         asyncio.run(_Sending(order, traffic, findings, worker, address).all())

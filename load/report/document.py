@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rookery.load.percentile import percentile
 from rookery.load.report.plots import LIGHT, as_png, sheet
 from rookery.load.report.run_folder import read
 from rookery.load.report.series import backlog, throughput
 from rookery.load.report.summary import ceiling, percentiles, shown_ms
 from rookery.load.swarm.durability_listener import DURABLE
-from rookery.load.swarm.per_second_stats import percentile
 from rookery.load.swarm.stages import SHAPES
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Any
 
+from rookery.load.percentile import weighted_percentile
 from rookery.load.report.series import backlog, throughput
 from rookery.load.swarm.durability_listener import DURABLE
 
@@ -16,17 +17,12 @@ if TYPE_CHECKING:
 def percentiles(row: Any) -> tuple[float, float, float]:
     """The median, the 99th percentile and the longest of a row of Locust's statistics, in ms."""
     times = sorted((float(ms), int(count)) for ms, count in row["response_times"].items())
-    total = sum(count for _, count in times)
-    return _at(times, 0.5 * total), _at(times, 0.99 * total), float(row["max_response_time"] or 0)
-
-
-def _at(times: list[tuple[float, int]], wanted: float) -> float:
-    seen = 0
-    for ms, count in times:
-        seen += count
-        if seen >= wanted:
-            return ms
-    return math.nan
+    p50, p99 = weighted_percentile(times, 0.5), weighted_percentile(times, 0.99)
+    return (
+        math.nan if p50 is None else p50,
+        math.nan if p99 is None else p99,
+        float(row["max_response_time"] or 0),
+    )
 
 
 def headline(run: LoadRun) -> list[tuple[str, str]]:

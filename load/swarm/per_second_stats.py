@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections import deque
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, Self
 
+from rookery.load.percentile import percentile
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 BROKEN_MS: Final = 1000.0
@@ -51,11 +51,6 @@ class SecondStats:
     durable_p99_ms: float | None
     cpu: float
     lag_ms: float
-
-
-def percentile(ordered: Sequence[float], share: float) -> float | None:
-    """Read a percentile by nearest rank from sorted values; None where there are none."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
 
 
 class PerSecondStats:

@@ -11,8 +11,8 @@ from rookery.broker.scheduling.backoff import RetryPolicy
 from rookery.broker.scheduling.messages import MessageDraft
 from rookery.broker.scheduling.rules import Rules
 from rookery.broker.scheduling.topic_router import TopicRouter
+from rookery.load.percentile import percentile
 from rookery.load.simulation.fleet import Fleet, Platform
-from rookery.load.swarm.per_second_stats import percentile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

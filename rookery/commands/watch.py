@@ -79,7 +79,7 @@ class WatchOptions:
 
 async def _serve(plan: WatchOptions) -> None:
     """Serve until a signal ends it; raises UserError."""
-    from rookery.environment.signals import shutdown_event  # noqa: PLC0415  the same
+    from rookery.load.signals import shutdown_event  # noqa: PLC0415  the same
     from rookery.watch.server import WatchedResults, WatchServer  # noqa: PLC0415  the same
     from rookery.watch.source import opened  # noqa: PLC0415  the same
     from rookery.watch.state import PageState  # noqa: PLC0415  the same

@@ -20,10 +20,10 @@ from rookery.demo.results_tracker import ResultsTracker
 from rookery.demo.traffic import Traffic
 from rookery.environment.local import Folders, staged
 from rookery.environment.results_location import REMOTE
-from rookery.environment.signals import signals_interrupt
 from rookery.environment.stats_client import acknowledged_after, batches
 from rookery.errors import EXIT_FAILED, EXIT_INTERRUPTED, UserError
 from rookery.load.accounting.ledger import Ledger
+from rookery.load.signals import signals_interrupt
 from rookery.schemas.output.permissions import make_folder
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _show(
     from rookery.watch.process import shown  # noqa: PLC0415  only with --open
 
     page = shown(stage, folders.root, folders.logs)
-    pages.callback(page.end)
+    pages.callback(page.stop)
     out.print(f"The page: {page.address()}")
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from rookery.environment.process import ChildProcess
+    from rookery.environment.process import RookeryProcess
     from rookery.environment.results_location import ResultsLocation
 
 _MIN_BACKOFF_S: Final = 0.1
@@ -49,7 +49,7 @@ class LocalEnvironment:
     location: ResultsLocation
     route: Route
     publisher: ReadingPublisher
-    children: tuple[ChildProcess, ...]
+    children: tuple[RookeryProcess, ...]
 
     def check(self) -> None:
         """Raise UserError where a process has ended by itself."""
@@ -58,7 +58,7 @@ class LocalEnvironment:
 
     def end_worker(self) -> None:
         """Let the worker drain and end: no result is written after that."""
-        self.children[0].end()
+        self.children[0].stop()
 
 
 @contextmanager
@@ -80,7 +80,10 @@ def staged(
     with ExitStack() as stack:
         # Both start at once: the worker needs the broker only where results go to a topic.
         embedded = None if emulator else _start(stack, child.broker(folders.logs))
-        broker_address = embedded.address if embedded else lambda: str(emulator)
+
+        def broker_address() -> str:
+            return embedded.address() if embedded else str(emulator)
+
         location = stack.enter_context(opened(where, folders.root, broker=broker_address))
         running = _start(
             stack,
@@ -112,7 +115,7 @@ def staged(
             )
 
 
-def _start(stack: ExitStack, started: ChildProcess) -> ChildProcess:
+def _start(stack: ExitStack, started: RookeryProcess) -> RookeryProcess:
     """Start a child that the stack ends, also where starting it fails."""
     stack.push(started)
     started.start()
@@ -126,7 +129,7 @@ def _fresh_route(push_to: str) -> Route:
 
 
 @contextmanager
-def _explained(worker: ChildProcess) -> Iterator[None]:
+def _explained(worker: RookeryProcess) -> Iterator[None]:
     try:
         yield
     except PublishError as error:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from rookery.load.percentile import percentile
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -69,11 +71,8 @@ def acknowledged_after(broker: str, subscription: str) -> Latency | None:
 def latency(seconds: Iterable[float]) -> Latency:
     """Summarise durations by nearest rank; NaN where there are none."""
     ordered = sorted(seconds)
-    return Latency(p50_s=_rank(ordered, 0.50), p99_s=_rank(ordered, 0.99))
-
-
-def _rank(ordered: list[float], share: float) -> float:
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan
+    p50_s, p99_s = percentile(ordered, 0.50), percentile(ordered, 0.99)
+    return Latency(p50_s=math.nan if p50_s is None else p50_s, p99_s=math.nan if p99_s is None else p99_s)
 
 
 def _get(url: str) -> bytes:

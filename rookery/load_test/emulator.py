@@ -5,22 +5,19 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import time
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rookery.environment.signals import signals_deferred
+from rookery.environment.process import EnvironmentProcess
 from rookery.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_READY_WITHIN_S: Final = 30.0
-_POLL_INTERVAL_S: Final = 0.05
-_ENDS_WITHIN_S: Final = 10.0
 _JARS: Final = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"
 
 
@@ -44,25 +41,9 @@ def emulator(logs: Path) -> Iterator[GoogleEmulator]:
         port = free.getsockname()[1]
     # Not by gcloud's own command, which leaves Java behind when it is ended.
     java = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-jar", str(jar), "--host=127.0.0.1", f"--port={port}"]
-    log = logs / "emulator.log"
-    with signals_deferred(), log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603  Java, found on the PATH
-            java, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
-    try:
-        _wait(process, port, log)
+    with EnvironmentProcess("emulator", java, folder=logs) as process:
+        process.wait_until(partial(_answers, f"http://127.0.0.1:{port}/"))
         yield GoogleEmulator(f"127.0.0.1:{port}", process.pid)
-    finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_ENDS_WITHIN_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _jar() -> Path:
@@ -83,12 +64,9 @@ def _jar() -> Path:
     return jars[-1]
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    until = time.monotonic() + _READY_WITHIN_S
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1):
-                return
-        except OSError:
-            time.sleep(_POLL_INTERVAL_S)
-    raise UserError("Google's emulator did not get ready.", hint=f"Its log: {log}")
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1):  # noqa: S310  http on loopback
+            return True
+    except OSError:
+        return False

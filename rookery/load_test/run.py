@@ -14,11 +14,11 @@ from rich.console import Console
 from rookery.dataset.expected_answers import expected_answers
 from rookery.dataset.readings import ShippedReading
 from rookery.environment.local import Folders
-from rookery.environment.signals import signals_interrupt
 from rookery.errors import EXIT_FAILED, EXIT_INTERRUPTED, UserError
 from rookery.load.report.page import write_page
 from rookery.load.report.provenance import provenance
 from rookery.load.report.run_folder import RunFolder, RunRecord
+from rookery.load.signals import signals_interrupt
 from rookery.load.swarm.dataset import COUNT, KnownReadings
 from rookery.load_test.options import LoadTarget, checked
 from rookery.load_test.sampler import Sampler

@@ -5,7 +5,7 @@ from __future__ import annotations
 import webbrowser
 from typing import TYPE_CHECKING
 
-from rookery.environment.process import ChildProcess
+from rookery.environment.process import RookeryProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from rookery.environment.local import LocalEnvironment
 
 
-def shown(stage: LocalEnvironment, root: Path, logs: Path) -> ChildProcess:
+def shown(stage: LocalEnvironment, root: Path, logs: Path) -> RookeryProcess:
     """Start the page over a stage's results and open it in the browser; the caller ends it. Raises UserError."""
     location = stage.location
     where = (
         str(root) if location.results.startswith("file:") else location.results.removesuffix("/predictions")
     )
     arguments = [where, "--worker", stage.worker, "--broker", stage.broker, "--port", "0"]
-    page = ChildProcess(
+    page = RookeryProcess(
         "rookery.watch",
         logs,
         arguments=[*arguments, "--ready-file", str(logs / "watch.ready")],
@@ -30,6 +30,6 @@ def shown(stage: LocalEnvironment, root: Path, logs: Path) -> ChildProcess:
     try:
         webbrowser.open(page.address())
     except BaseException:
-        page.end()
+        page.stop()
         raise
     return page

@@ -80,7 +80,7 @@ def test_a_server_that_ends_is_said_so(truth: ReferenceAnswers, tmp_path: Path) 
     """One that cannot start is absent with its last words, at once and not after a timeout."""
     broken = ServerSpec(name="broken", words=("-c", "raise SystemExit('no licence')"))
     with (
-        pytest.raises(EnvironmentMissingError, match="ended with 1: no licence"),
+        pytest.raises(EnvironmentMissingError, match=r"ended with exit code 1\. no licence"),
         BenchmarkServer(broken, truth, tmp_path),
     ):
         pytest.fail("it was let in")

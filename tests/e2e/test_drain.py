@@ -42,7 +42,7 @@ def test_a_worker_drains_and_its_successor_finishes(tmp_path: Path) -> None:
             first.check()
         os.kill(first.pid, signal.SIGTERM)
         # A drain that does not end in time is given up with another code.
-        assert first.end() == 0
+        assert first.stop() == 0
         durable = len(list(predictions(results))) + len(list(rejections(rejects)))
         standing = _standing(address, route)
         assert standing["acked"] <= durable

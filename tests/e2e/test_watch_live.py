@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rookery.environment.process import ChildProcess
+from rookery.environment.process import RookeryProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ def test_a_load_is_watched_while_it_lasts_and_to_the_last_reading(tmp_path: Path
     out, logs = tmp_path / "load", tmp_path / "logs"
     logs.mkdir()
     words = ["load", "--shape", "baseline", "--seconds", "6", "--out", str(out)]
-    page = ChildProcess(
+    page = RookeryProcess(
         "rookery.watch",
         logs,
         arguments=[str(out), "--port", "0", "--ready-file", str(logs / "watch.ready")],

@@ -12,8 +12,9 @@ from rookery.load.chaos.failing_worker import FAULT_FILE, failing
 from rookery.load.chaos.fault_injector import DRAINED, KILLED
 from rookery.load.chaos.models import SHIPPED, ModelFile
 from rookery.load.chaos.plan import ChaosPlan
-from rookery.load.chaos.process import ProcessFailedError, RestartableProcess
+from rookery.load.chaos.process import RestartableProcess
 from rookery.load.chaos.run import run
+from rookery.load.child_process import ProcessFailedError
 from rookery.schemas.artifact import InvalidArtifactError, unseal
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def test_both_good_models_are_whole_and_a_corrupt_one_is_not(tmp_path: Path) -> 
 
 def test_a_program_that_ends_by_itself_is_said_to_be_broken(tmp_path: Path) -> None:
     """A run does not go on over a worker that nobody killed."""
-    with pytest.raises(ProcessFailedError, match="nothing did not become ready"):
+    with pytest.raises(ProcessFailedError, match=r"The nothing ended with exit code 1\."):
         RestartableProcess("nothing", ["rookery.load.chaos.nothing"], folder=tmp_path).start()
 
 

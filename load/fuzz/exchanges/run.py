@@ -37,12 +37,12 @@ _REMEMBERED: Final = 4_000
 def run(
     seed: int, count: int, folder: Path, *, told: Callable[[Findings], None] = lambda _: None
 ) -> Findings:
-    """Play so many exchanges at both paths; raises rookery.load.chaos.process.Broken where a worker ends."""
+    """Play so many exchanges at both paths; raises ProcessFailedError where a worker ends."""
     findings = Findings()
     exchanges = iter(Exchanges(seed))
     with ExitStack() as stack:
         workers = [stack.enter_context(_worker(name, folder)) for name in PATHS]
-        addresses = [worker.ready_file.read_text().strip() for worker in workers]
+        addresses = [worker.address() for worker in workers]
         found = [Found(folder / name) for name in PATHS]
         while findings.posted < count:
             size = min(_ROUND, count - findings.posted)

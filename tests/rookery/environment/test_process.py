@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from rookery.environment import process as child
-from rookery.environment.process import ChildProcess
+from rookery.environment.process import RookeryProcess
 from rookery.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def test_a_child_lives_as_long_as_its_context(tmp_path: Path) -> None:
 def test_a_child_that_fails_is_explained(tmp_path: Path) -> None:
     """Who waits for a child that has ended learns its exit code and the end of its log."""
     ended = pytest.raises(UserError, match=r"The broker ended with exit code 2\.")
-    with ChildProcess("rookery.broker", tmp_path, arguments=["--port", "no"]) as broker, ended as told:
+    with RookeryProcess("rookery.broker", tmp_path, arguments=["--port", "no"]) as broker, ended as told:
         broker.address()
     assert "invalid _port value" in told.value.hint
 

@@ -203,6 +203,6 @@ def test_an_emulator_that_does_not_run_is_not_reported_as_missing(
         program.write_text(f"#!/bin/sh\n{does}\n")
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    with pytest.raises(UserError, match="did not get ready") as raised, emulator(tmp_path):
+    with pytest.raises(UserError, match=r"emulator ended with exit code 1\.") as raised, emulator(tmp_path):
         pytest.fail("it came up")
     assert not isinstance(raised.value, NoEmulatorError)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from rookery.environment.process import ChildProcess
+from rookery.environment.process import RookeryProcess
 from rookery.schemas.testing import ReadingFactory
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     logs = tmp_path_factory.mktemp("logs")
     arguments = [str(root), "--port", "0", "--ready-file", str(logs / "watch.ready")]
-    with ChildProcess("rookery.watch", logs, arguments=arguments) as page:
+    with RookeryProcess("rookery.watch", logs, arguments=arguments) as page:
         yield page.address()
-        assert page.end() == 0, page.tail()
+        assert page.stop() == 0, page.tail()
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +269,7 @@ def test_a_page_for_other_machines_is_served_by_the_names_that_are_allowed(
     found = {}
     arguments = [str(root), "--host", "0.0.0.0", "--port", "0", "--allowed-hosts", "laptop.local"]  # noqa: S104
     arguments += ["--ready-file", str(tmp_path / "watch.ready")]
-    with ChildProcess("rookery.watch", tmp_path, arguments=arguments) as page:
+    with RookeryProcess("rookery.watch", tmp_path, arguments=arguments) as page:
         port = urlsplit(page.address()).port
         for host in ("laptop.local", "192.168.1.7:8090", "evil.example"):
             request = urllib.request.Request(f"http://127.0.0.1:{port}/state", headers={"Host": host})

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from rookery.environment.signals import SIGNALS, shutdown_event, signals_deferred, signals_interrupt
+from rookery.load.signals import SIGNALS, shutdown_event, signals_deferred, signals_interrupt
 
 
 @pytest.mark.parametrize("number", SIGNALS)
