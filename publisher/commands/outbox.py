@@ -7,6 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
+from rookery.publisher.commands.options import Broker  # noqa: TC001  typer reads the annotation
+
 app: Final = typer.Typer(
     help="Look into a device's outbox, and send what it holds.\n\nExample: rookery outbox status readings.db",
     no_args_is_help=True,
@@ -45,9 +47,7 @@ def status(path: OutboxPath) -> None:
 def drain(
     path: OutboxPath,
     *,
-    broker: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Broker or emulator, before PUBSUB_EMULATOR_HOST.")
-    ] = None,
+    broker: Broker = None,
     refused: Annotated[bool, typer.Option("--refused", help="Try again what Pub/Sub refused, too.")] = False,
     within_s: Annotated[
         float, typer.Option("--within", min=0.1, metavar="SECONDS", help="How long to try.")

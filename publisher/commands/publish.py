@@ -7,6 +7,15 @@ from typing import Annotated, Final
 
 import typer
 
+from rookery.publisher.commands.options import (
+    DEFAULT_TIMEOUT_S,
+    Broker,
+    DeviceId,
+    DryRun,
+    Project,
+    Timeout,
+    Topic,
+)
 from rookery.publisher.commands.renamed_options import RenamedOptions
 from rookery.publisher.topics import LOCAL_TOPIC
 
@@ -22,18 +31,6 @@ CsvPaths = Annotated[
     list[str],
     typer.Argument(metavar="FILE...", help="Paths, patterns, gs://bucket/name or -; .gz and .zst are fine."),
 ]
-Topic = Annotated[str, typer.Option(envvar="ROOKERY_TOPIC", help="Name of the topic, whole or short.")]
-Project = Annotated[str | None, typer.Option(help="Project of a short topic name.")]
-Broker = Annotated[
-    str | None, typer.Option(metavar="HOST:PORT", help="Broker or emulator, before PUBSUB_EMULATOR_HOST.")
-]
-Timeout = Annotated[
-    float, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long a message is tried.")
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what is wrong; publish nothing.")]
-DeviceId = Annotated[str | None, typer.Option(help="The device that the readings are from.")]
-
-DEFAULT_TIMEOUT_S: Final = 15.0
 
 
 @app.command("csv", cls=RenamedOptions)

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from rookery.publisher.commands.publish import Broker, Project, Topic
+from rookery.publisher.commands.options import Broker, Project, Topic
 from rookery.results.times import day
 
 __all__ = [
