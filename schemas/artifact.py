@@ -1,7 +1,8 @@
 """The model artifact: one file whose booster carries its own card; what training writes and the worker trusts.
 
-The file is one header line and the booster's UBJ. The header's checksum is verified before xgboost sees a
-byte, for its parser crashes on damaged files (docs/decisions/0001-model-container.md).
+The file is the booster's UBJ, as XGBoost writes it, and one line behind it, which every XGBoost tool ignores. The line's
+checksum is verified before xgboost sees a byte, for its parser crashes on damaged files
+(docs/decisions/0001-model-container.md). Files of the former version have the line in front and are still read.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ CARD_ATTRIBUTE: Final = "rookery_card"
 MAX_BYTES: Final = 16 * 1024 * 1024
 """No artifact is larger; a hundred times what this one needs."""
 
+_TRAILER: Final = re.compile(rb"\nrookery-model/2 sha256=([0-9a-f]{64}) length=([0-9]{1,12})\n\Z")
 _HEADER: Final = re.compile(rb"rookery-model/1 sha256=([0-9a-f]{64}) length=([0-9]{1,12})\n")
-_HEADER_BYTES: Final = 120
+_LINE_BYTES: Final = 120
+_UBJ: Final = b"{L"
 
 
 class InvalidArtifactError(ValueError):
@@ -27,28 +30,45 @@ class InvalidArtifactError(ValueError):
 
 
 def seal(booster: bytes) -> bytes:
-    """Put the header before a booster's UBJ."""
+    """Put the line with length and checksum behind a booster's UBJ."""
     digest = hashlib.sha256(booster).hexdigest()
-    return b"rookery-model/1 sha256=%s length=%d\n" % (digest.encode(), len(booster)) + booster
+    return booster + b"\nrookery-model/2 sha256=%s length=%d\n" % (digest.encode(), len(booster))
 
 
 def unseal(artifact: bytes) -> bytes:
-    """Return the booster's UBJ, proven whole; raises InvalidArtifactError."""
+    """Return the booster's UBJ, verified to be whole; raises InvalidArtifactError."""
     if len(artifact) > MAX_BYTES:
         raise InvalidArtifactError(
             f"{len(artifact)} bytes are more than the {MAX_BYTES} that a model may have"
         )
-    header = _HEADER.match(artifact[:_HEADER_BYTES])
-    if header is None:
-        raise InvalidArtifactError("the file does not start with a rookery-model/1 header")
-    booster = artifact[header.end() :]
-    if len(booster) != int(header[2]):
+    booster, line = _parts(artifact)
+    if len(booster) != int(line[2]):
         raise InvalidArtifactError(
-            f"the header promises {int(header[2])} bytes after it, the file has {len(booster)}"
+            f"the rookery-model line promises {int(line[2])} bytes of model, the file has {len(booster)}"
         )
-    if hashlib.sha256(booster).hexdigest().encode() != header[1]:
+    if hashlib.sha256(booster).hexdigest().encode() != line[1]:
         raise InvalidArtifactError("the checksum does not match: the file is damaged")
     return booster
+
+
+def _parts(artifact: bytes) -> tuple[bytes, re.Match[bytes]]:
+    """Split a file into booster and line; raises InvalidArtifactError that says what the file is instead."""
+    start = max(len(artifact) - _LINE_BYTES, 0)
+    if trailer := _TRAILER.search(artifact[start:]):
+        return artifact[: start + trailer.start()], trailer
+    if header := _HEADER.match(artifact[:_LINE_BYTES]):
+        return artifact[header.end() :], header
+    raise InvalidArtifactError(f"the file has no rookery-model line: {_kind(artifact)}")
+
+
+def _kind(artifact: bytes) -> str:
+    if artifact.startswith(_UBJ):
+        return "it is cut short, or a UBJ without a card, as XGBoost's save_model writes it; `rookery train` writes models"
+    if artifact.lstrip()[:1] == b"{":
+        return "it is JSON, perhaps XGBoost's own; `rookery train` writes models"
+    if artifact[:1] == b"\x80":
+        return "it is a pickle, which is code and never loaded; `rookery train` writes models"
+    return "it is no model, or its end is missing; `rookery train` writes models"
 
 
 class _Card(BaseModel):

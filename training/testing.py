@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import xgboost
@@ -12,6 +12,8 @@ from rookery.schemas.artifact import CARD_ATTRIBUTE, ModelCard, seal, unseal
 
 if TYPE_CHECKING:
     import random
+
+_LINE: Final = b"\nrookery-model/"
 
 
 def variant(artifact: bytes, *, rounds: int) -> bytes:
@@ -34,12 +36,12 @@ def variant(artifact: bytes, *, rounds: int) -> bytes:
 
 
 def damaged(artifact: bytes, other: bytes, chance: random.Random) -> bytes:
-    """Flip bits, cut the end, exchange blocks, or put the other artifact's content under this one's header."""
+    """Flip bits, cut the end, exchange blocks, or put the other artifact's booster before this one's line."""
     kind = chance.choice(("flipped", "cut", "exchanged", "swapped"))
     if kind == "cut":
         return artifact[: chance.randrange(len(artifact))]
     if kind == "swapped":
-        return artifact[: artifact.index(b"\n") + 1] + other[other.index(b"\n") + 1 :]
+        return other[: other.rindex(_LINE)] + artifact[artifact.rindex(_LINE) :]
     return _flipped(artifact, chance) if kind == "flipped" else _exchanged(artifact, chance)
 
 

@@ -309,13 +309,13 @@ def test_what_cannot_be_used_is_named_in_one_line_with_exit_code_2(
 
 
 UNUSABLE_MODELS = {
-    "text": (b"not a model", "does not start with a rookery-model/1 header"),
-    "a pickle": (b"\x80\x04}.", "does not start with a rookery-model/1 header"),
+    "text": (b"not a model", "it is no model, or its end is missing"),
+    "a pickle": (b"\x80\x04}.", "it is a pickle, which is code and never loaded"),
     "a booster without its card": (
         unseal(SHIPPED.read_bytes()),
-        "does not start with a rookery-model/1 header",
+        "a UBJ without a card, as XGBoost's save_model writes it",
     ),
-    "a cut file": (SHIPPED.read_bytes()[:-1], "the header promises"),
+    "a cut file": (SHIPPED.read_bytes()[:-1], "it is cut short"),
     "no file": (None, "No such file or directory"),
 }
 

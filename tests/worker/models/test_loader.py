@@ -48,6 +48,54 @@ def test_the_shipped_model_loads_under_its_digest() -> None:
         assert classifier.healthy()
 
 
+def test_plain_xgboost_opens_a_model_file_as_it_is() -> None:
+    """The line behind the booster is no obstacle: Booster and XGBClassifier read path and bytes, and answer the same."""
+    rows = np.array(
+        [[39.1, 18.7, 181, 3750, 2007, 1, 2], [np.nan, 17.0, 220, 5000, 2008, 0, 1]], dtype=np.float32
+    )
+    expected = opened().inplace_predict(rows)
+    from_path, from_bytes, wrapped = xgboost.Booster(), xgboost.Booster(), xgboost.XGBClassifier()
+    from_path.load_model(SHIPPED)
+    from_bytes.load_model(bytearray(ARTIFACT))
+    wrapped.load_model(SHIPPED)
+    for answered in (
+        from_path.inplace_predict(rows),
+        from_bytes.inplace_predict(rows),
+        wrapped.predict_proba(rows),
+    ):
+        np.testing.assert_array_equal(answered, expected)
+
+
+def test_a_file_with_the_line_in_front_is_still_read() -> None:
+    """Models of the former version answer as before, under the digest of their file."""
+    raw = unseal(ARTIFACT)
+    former = (
+        b"rookery-model/1 sha256=%s length=%d\n" % (hashlib.sha256(raw).hexdigest().encode(), len(raw)) + raw
+    )
+    assert unseal(former) == raw
+    assert load(former).digest == hashlib.sha256(former).hexdigest()
+    with pytest.raises(ModelRefusedError, match="the file is damaged"):
+        load(former[:-1] + bytes([former[-1] ^ 1]))
+    with pytest.raises(ModelRefusedError, match="promises"):
+        load(former[:-1])
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (ARTIFACT[:-1], "it is cut short, or a UBJ without a card"),
+        (b'{"learner": {}}', "it is JSON, perhaps XGBoost's own"),
+        (b"\x80\x04\x95", "it is a pickle, which is code and never loaded"),
+        (b"PK\x03\x04", "it is no model"),
+    ],
+)
+def test_a_file_that_is_no_artifact_is_refused_by_its_kind(content: bytes, kind: str) -> None:
+    """The operator learns what the file is instead, and which command writes models."""
+    with pytest.raises(ModelRefusedError, match=kind) as refused:
+        load(content)
+    assert "`rookery train` writes models" in str(refused.value)
+
+
 def test_an_unchanged_forgery_is_accepted() -> None:
     """The tests below refuse what they changed, not how they changed it."""
     assert load(forged(lambda _: None)).healthy()
@@ -70,9 +118,9 @@ def test_damage_is_refused_before_xgboost_sees_it(seed: int) -> None:
             load(ARTIFACT + chance.randbytes(chance.randrange(1, 9)))
 
 
-def test_every_bit_of_the_header_counts() -> None:
-    """No damage to the header line passes either."""
-    for bit in range(ARTIFACT.index(b"\n") * 8 + 8):
+def test_every_bit_of_the_line_counts() -> None:
+    """No damage to the line of length and checksum passes either."""
+    for bit in range(ARTIFACT.rindex(b"\nrookery-model") * 8, len(ARTIFACT) * 8):
         damaged = bytearray(ARTIFACT)
         damaged[bit // 8] ^= 1 << bit % 8
         with pytest.raises(ModelRefusedError):
