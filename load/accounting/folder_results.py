@@ -30,6 +30,9 @@ class ResultsReader(Protocol[Found_co]):
     def __iter__(self) -> Iterator[Found_co]:
         """Yield each reading's line once."""
 
+    def every(self) -> Iterator[Found_co]:
+        """Yield every line, repetitions included."""
+
     def fresh(self) -> Iterator[Found_co]:
         """Yield every line that was not there when `fresh` was last asked."""
 

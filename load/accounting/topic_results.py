@@ -34,6 +34,10 @@ class ResultsTopic(Generic[Line]):
     def __iter__(self) -> Iterator[Line]:
         return each_once(self.fresh())
 
+    def every(self) -> Iterator[Line]:
+        """Yield every message, as `fresh`: a message that was read is gone."""
+        return self.fresh()
+
     def fresh(self) -> Iterator[Line]:
         """Yield every message until a pull finds none."""
         while found := self._pull():

@@ -7,9 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rookery.load.accounting.bucket_results import ResultsBucket
-from rookery.load.accounting.folder_results import predictions, rejections
 from rookery.load.accounting.ledger import entry_of
+from rookery.load.accounting.open_results import open_results
 from rookery.load.chaos.process import RestartableProcess
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Rejection
@@ -18,8 +17,7 @@ from rookery.schemas.segment import OPEN
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rookery.load.accounting.bucket_results import ResultsBucket as Bucket
-    from rookery.load.accounting.folder_results import ResultsFolder
+    from rookery.load.accounting.folder_results import ResultsReader
     from rookery.load.chaos.plan import ChaosPlan
 
 BUCKET: Final = "chaos"
@@ -30,8 +28,8 @@ _FAULT_EVERY_S: Final = 0.4
 class ResultsStores:
     """`settings` send a worker here; `store` is the store's process, if there is one."""
 
-    results: ResultsFolder[Prediction] | Bucket[Prediction]
-    rejects: ResultsFolder[Rejection] | Bucket[Rejection]
+    results: ResultsReader[Prediction]
+    rejects: ResultsReader[Rejection]
     settings: Mapping[str, str]
     folder: Path | None = None
     store: RestartableProcess | None = None
@@ -57,8 +55,8 @@ def folder(root: Path) -> ResultsStores:
     """Two folders below one."""
     results, rejects = root / "predictions", root / "rejections"
     return ResultsStores(
-        results=predictions(results),
-        rejects=rejections(rejects),
+        results=open_results(results, Prediction),
+        rejects=open_results(rejects, Rejection),
         settings={
             "ROOKERY_RESULTS": results.absolute().as_uri(),
             "ROOKERY_REJECTS": rejects.absolute().as_uri(),
@@ -94,8 +92,8 @@ def bucket(serving: RestartableProcess) -> ResultsStores:
         client_options={"api_endpoint": address},
     )
     return ResultsStores(
-        results=ResultsBucket(f"gs://{BUCKET}/predictions", Prediction, client=client),
-        rejects=ResultsBucket(f"gs://{BUCKET}/rejections", Rejection, client=client),
+        results=open_results(f"gs://{BUCKET}/predictions", Prediction, client=client),
+        rejects=open_results(f"gs://{BUCKET}/rejections", Rejection, client=client),
         settings={
             "ROOKERY_RESULTS": f"gs://{BUCKET}/predictions",
             "ROOKERY_REJECTS": f"gs://{BUCKET}/rejections",

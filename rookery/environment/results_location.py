@@ -6,12 +6,13 @@ import contextlib
 import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 from rookery.demo.results_tracker import POLL_INTERVAL_S
 from rookery.errors import UserError
-from rookery.load.accounting.folder_results import predictions, rejections
+from rookery.load.accounting.open_results import open_results
+from rookery.results.location import storage
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Rejection
 
@@ -45,6 +46,17 @@ class ResultsLocation:
     poll_interval_s: float = _REMOTE_POLL_INTERVAL_S
     temporary: bool = False
 
+    @classmethod
+    def open(cls, results: str, rejects: str, *, client: Any = None, **others: Any) -> Self:
+        """Locate results that are read at the addresses to which the worker writes them."""
+        return cls(
+            results=results,
+            rejects=rejects,
+            predictions=open_results(results, Prediction, client=client),
+            rejections=open_results(rejects, Rejection, client=client),
+            **others,
+        )
+
 
 @contextmanager
 def opened(where: str | None, folder: Path, *, broker: Callable[[], str]) -> Iterator[ResultsLocation]:
@@ -64,12 +76,8 @@ def opened(where: str | None, folder: Path, *, broker: Callable[[], str]) -> Ite
 
 def _folders(root: Path) -> ResultsLocation:
     results, rejects = root / "predictions", root / "rejections"
-    return ResultsLocation(
-        results=results.absolute().as_uri(),
-        rejects=rejects.absolute().as_uri(),
-        predictions=predictions(results),
-        rejections=rejections(rejects),
-        poll_interval_s=POLL_INTERVAL_S,
+    return ResultsLocation.open(
+        results.absolute().as_uri(), rejects.absolute().as_uri(), poll_interval_s=POLL_INTERVAL_S
     )
 
 
@@ -78,8 +86,6 @@ def _bucket(stack: ExitStack, where: str) -> ResultsLocation:
     try:
         from google.api_core.exceptions import Conflict, GoogleAPIError  # noqa: PLC0415  only where it is used
 
-        from rookery.load.accounting.bucket_results import ResultsBucket  # noqa: PLC0415  the same
-        from rookery.worker.storage_client import storage_client  # noqa: PLC0415  the same
         from storage_emulator.server import StorageServer  # noqa: PLC0415  the same
     except ImportError as error:
         raise UserError(
@@ -87,7 +93,7 @@ def _bucket(stack: ExitStack, where: str) -> ResultsLocation:
         ) from None
     named = os.environ.get(STORAGE)
     host = named or stack.enter_context(StorageServer()).url
-    client = storage_client(client_options={"api_endpoint": host}, use_auth_w_custom_endpoint=False)
+    client = storage(client_options={"api_endpoint": host}, use_auth_w_custom_endpoint=False)
     stack.callback(client.close)
     try:
         with contextlib.suppress(Conflict):
@@ -95,20 +101,14 @@ def _bucket(stack: ExitStack, where: str) -> ResultsLocation:
     except (GoogleAPIError, OSError, ValueError) as error:
         raise UserError(f"{where} cannot be used at {host}: {error}") from error
     results, rejects = f"{where.rstrip('/')}/predictions", f"{where.rstrip('/')}/rejections"
-    return ResultsLocation(
-        results=results,
-        rejects=rejects,
-        predictions=ResultsBucket(results, Prediction, client=client),
-        rejections=ResultsBucket(rejects, Rejection, client=client),
-        settings={STORAGE: host},
-        temporary=not named,
+    return ResultsLocation.open(
+        results, rejects, client=client, settings={STORAGE: host}, temporary=not named
     )
 
 
 def _topics(stack: ExitStack, where: str, broker: str) -> ResultsLocation:
     """Make a topic for predictions and one for rejections, each with a subscription; both are deleted after the run."""
     from rookery.environment.provision import clients  # noqa: PLC0415  the same
-    from rookery.load.accounting.topic_results import ResultsTopic  # noqa: PLC0415  only where it is used
 
     publisher, subscriber = clients(broker)
     stack.callback(publisher.transport.close)
@@ -126,8 +126,8 @@ def _topics(stack: ExitStack, where: str, broker: str) -> ResultsLocation:
     return ResultsLocation(
         results=where,
         rejects=f"{where}-rejections",
-        predictions=ResultsTopic(subscriptions[0], Prediction, client=subscriber),
-        rejections=ResultsTopic(subscriptions[1], Rejection, client=subscriber),
+        predictions=open_results(subscriptions[0], Prediction, client=subscriber),
+        rejections=open_results(subscriptions[1], Rejection, client=subscriber),
         settings={"PUBSUB_EMULATOR_HOST": broker},
         temporary=True,
     )

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from rookery.environment.results_location import ResultsLocation
 from rookery.errors import UserError
-from rookery.schemas.prediction import Prediction
-from rookery.schemas.rejection import Rejection
+from rookery.results.location import storage
 
 if TYPE_CHECKING:
     from rookery.load_test.options import RemoteTarget
@@ -16,26 +15,9 @@ if TYPE_CHECKING:
 
 def remote_location(remote: RemoteTarget) -> ResultsLocation:
     """Locate the results that a deployed worker writes today (UTC); raises UserError without permission to read them."""
-    # Only a run against production pays for these.
-    from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  see above
-
-    from rookery.load.accounting.bucket_results import ResultsBucket  # noqa: PLC0415  see above
-    from rookery.worker.storage_client import storage_client  # noqa: PLC0415  see above
-
-    try:
-        client = storage_client(project=remote.project)
-    except (GoogleAuthError, OSError) as error:
-        raise UserError(
-            f"The results cannot be read: {error}",
-            hint="`gcloud auth application-default login` brings credentials.",
-        ) from None
+    client = storage(project=remote.project)
     results, rejects = _today(remote.results), _today(remote.rejects)
-    return ResultsLocation(
-        results=results,
-        rejects=rejects,
-        predictions=ResultsBucket(results, Prediction, client=client),
-        rejections=ResultsBucket(rejects, Rejection, client=client),
-    )
+    return ResultsLocation.open(results, rejects, client=client)
 
 
 def _today(where: str | None) -> str:

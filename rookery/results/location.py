@@ -6,25 +6,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.errors import UserError
-from rookery.load.accounting.folder_results import BrokenResultsError, ResultsFolder, local_path
+from rookery.load.accounting.folder_results import BrokenResultsError, local_path
+from rookery.load.accounting.open_results import open_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from rookery.load.accounting.bucket_results import ResultsBucket
-    from rookery.load.accounting.folder_results import Line
+    from rookery.load.accounting.folder_results import Line, ResultsReader
 
 BUCKET: Final = "gs://"
 
 
-def opened(uri: str, kind: type[Line]) -> ResultsFolder[Line] | ResultsBucket[Line]:
+def opened(uri: str, kind: type[Line]) -> ResultsReader[Line]:
     """Open a path, `file:///dir` or `gs://bucket/prefix`; raises UserError where there is no such place."""
     if uri.startswith(BUCKET):
-        from rookery.load.accounting.bucket_results import ResultsBucket  # noqa: PLC0415  half a second that folders save
-
-        return ResultsBucket(uri, kind, client=storage())
-    folder: ResultsFolder[Line] = ResultsFolder(folder_of(uri), kind)
-    return folder
+        return open_results(uri, kind, client=storage())
+    return open_results(folder_of(uri), kind)
 
 
 def folder_of(uri: str) -> Any:
@@ -40,22 +37,22 @@ def folder_of(uri: str) -> Any:
     return path
 
 
-def storage() -> Any:
-    """A client of Cloud Storage; raises UserError."""
+def storage(**options: Any) -> Any:
+    """A client of Cloud Storage with Google's options; raises UserError where the library or credentials are missing."""
     try:
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  half a second that folders save
 
         from rookery.worker.storage_client import storage_client  # noqa: PLC0415  the same
     except ImportError as error:
         raise UserError(
-            f"gs:// needs {error.name}.", hint="pip install 'rookery[storage]' brings it."
+            f"gs:// needs {error.name}.", hint="pip install 'rookery[storage]' installs it."
         ) from None
     try:
-        return storage_client()
-    except GoogleAuthError as error:
+        return storage_client(**options)
+    except (GoogleAuthError, OSError) as error:
         raise UserError(
             f"Cloud Storage cannot be reached: {error}",
-            hint="`gcloud auth application-default login` brings credentials.",
+            hint="`gcloud auth application-default login` provides credentials.",
         ) from error
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from rookery.errors import UserError
-from rookery.load.accounting.folder_results import local_path, predictions, rejections
+from rookery.load.accounting.folder_results import local_path
+from rookery.load.accounting.open_results import open_results
+from rookery.results.location import storage
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Rejection
 
@@ -68,6 +70,14 @@ def beside(where: str) -> tuple[str, str]:
     return f"{plain}/{_PREDICTIONS}", f"{plain}/{_REJECTIONS}"
 
 
+def _source(name: str, results: str | Path, rejects: str | Path, *, client: Any = None) -> ResultsSource:
+    return ResultsSource(
+        name,
+        open_results(results, Prediction, client=client),
+        open_results(rejects, Rejection, client=client),
+    )
+
+
 def _folders(where: str, rejects: str | None) -> ResultsSource:
     try:
         folder = local_path(where).absolute()
@@ -78,31 +88,15 @@ def _folders(where: str, rejects: str | None) -> ResultsSource:
         results, refused = map(Path, beside(str(folder)))
     else:
         results = folder
-    return ResultsSource(str(where), predictions(results), rejections(refused))
+    return _source(str(where), results, refused)
 
 
 @contextmanager
 def _buckets(where: str, rejects: str | None) -> Iterator[ResultsSource]:
-    try:
-        from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  half a second that a folder saves
-
-        from rookery.load.accounting.bucket_results import ResultsBucket  # noqa: PLC0415  the same
-        from rookery.worker.storage_client import storage_client  # noqa: PLC0415  the same
-    except ImportError as error:
-        raise UserError(
-            f"gs:// needs {error.name}.", hint="pip install 'rookery[storage]' brings it."
-        ) from None
     results, refused = beside(where) if rejects is None else (where, rejects)
+    client = storage()
     try:
-        client = storage_client()
-    except (GoogleAuthError, OSError) as error:
-        raise UserError(f"{where}: {error}") from error
-    try:
-        yield ResultsSource(
-            where,
-            ResultsBucket(results, Prediction, client=client),
-            ResultsBucket(refused, Rejection, client=client),
-        )
+        yield _source(where, results, refused, client=client)
     finally:
         client.close()
 
@@ -113,7 +107,6 @@ def _topics(where: str, rejects: str | None, broker: str | None) -> Iterator[Res
     from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415  the same
 
     from rookery.environment.provision import clients  # noqa: PLC0415  the same
-    from rookery.load.accounting.topic_results import ResultsTopic  # noqa: PLC0415  the same
 
     topics = [_topic(where), _topic(rejects or f"{where}-rejections")]
     with ExitStack() as stack:
@@ -126,11 +119,7 @@ def _topics(where: str, rejects: str | None, broker: str | None) -> Iterator[Res
             ]
         except (GoogleAPIError, GoogleAuthError) as error:
             raise UserError(f"{where} cannot be watched: {error}") from error
-        yield ResultsSource(
-            where,
-            ResultsTopic(predicted, Prediction, client=subscriber),
-            ResultsTopic(rejected, Rejection, client=subscriber),
-        )
+        yield _source(where, predicted, rejected, client=subscriber)
 
 
 def _subscription(stack: ExitStack, subscriber: SubscriberClient, topic: str, *, expires: bool) -> str:

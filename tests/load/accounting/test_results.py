@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from rookery.load.accounting.folder_results import BrokenResultsError, local_path, predictions, rejections
+from rookery.load.accounting.bucket_results import ResultsBucket
+from rookery.load.accounting.folder_results import (
+    BrokenResultsError,
+    ResultsFolder,
+    local_path,
+    predictions,
+    rejections,
+)
+from rookery.load.accounting.open_results import open_results
+from rookery.load.accounting.topic_results import ResultsTopic
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Reason, Rejection
 
@@ -118,3 +127,14 @@ def test_an_open_segment_is_read_up_to_its_last_whole_line_and_never_twice(tmp_p
     (hour / ".open-a.ndjson").rename(hour / "a.ndjson")
     assert list(results.fresh()) == []
     assert [one.reading_id for one in results] == ["1", "2"]
+
+
+def test_one_opener_reads_every_kind_of_address(tmp_path: Path) -> None:
+    """Paths and file: addresses are folders, gs:// a bucket, a subscription's name a topic; nothing else is opened."""
+    client = object()
+    assert isinstance(open_results(tmp_path, Prediction), ResultsFolder)
+    assert isinstance(open_results(tmp_path.as_uri(), Prediction), ResultsFolder)
+    assert isinstance(open_results("gs://bucket/predictions", Prediction, client=client), ResultsBucket)
+    assert isinstance(open_results("projects/p/subscriptions/s", Prediction, client=client), ResultsTopic)
+    with pytest.raises(ValueError, match="s3://bucket: a path or file:///absolute/path is needed"):
+        open_results("s3://bucket", Prediction)
