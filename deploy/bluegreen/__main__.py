@@ -12,7 +12,8 @@ from typing import NoReturn
 
 from bluegreen.errors import InterruptedReleaseError, ReleaseError
 from bluegreen.gcloud import Gcloud
-from bluegreen.rollout import ROOT, ReleasePlan, Rollout, roll_back
+from bluegreen.image_build import ROOT, ImageBuild
+from bluegreen.rollout import ReleasePlan, Rollout, roll_back
 from bluegreen.service import Service
 from bluegreen.watch import Limits
 
@@ -51,18 +52,25 @@ def main() -> int:
 
 
 def _plan(options: argparse.Namespace) -> ReleasePlan:
-    commit = _commit()
-    built = f"{options.region}-docker.pkg.dev/{options.project}/{options.repository}/worker:{commit}"
     return ReleasePlan(
-        image=options.image or built,
-        commit=commit,
-        build=options.image is None,
+        image=options.image or _build(options),
         shares=options.steps,
         watch_s=options.watch_seconds,
         settle_s=options.settle_seconds,
+        lag_s=options.metric_lag_seconds,
         limits=Limits(refused_share=options.max_refused, latency_s=options.max_latency),
         model=_name_of(options.model),
         pusher=options.push_service_account,
+    )
+
+
+def _build(options: argparse.Namespace) -> ImageBuild:
+    commit, name, project = _commit(), options.repository, options.project
+    return ImageBuild(
+        image=f"{options.region}-docker.pkg.dev/{project}/{name}/worker:{commit}",
+        commit=commit,
+        account=options.build_service_account or f"{name}-build@{project}.iam.gserviceaccount.com",
+        bucket=options.source_bucket or f"{project}-{name}-build",
     )
 
 
@@ -119,11 +127,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     deploy.add_argument("--repository", default="rookery", help="Artifact Registry repository")
     deploy.add_argument("--image", help="deploy this image; without it, one is built from the tree")
+    deploy.add_argument(
+        "--build-service-account", help="of the build (default: REPOSITORY-build of the project)"
+    )
+    deploy.add_argument("--source-bucket", help="for the build's source (default: PROJECT-REPOSITORY-build)")
     deploy.add_argument("--model", type=Path, default=_SHIPPED, help="copy of the model that must answer")
     deploy.add_argument("--push-service-account", help="whose token the smoke pushes carry")
     deploy.add_argument("--steps", type=_shares, default=[5, 50, 100], help="percentages of traffic")
     deploy.add_argument("--watch-seconds", type=float, default=300.0, help="time at each step")
     deploy.add_argument("--settle-seconds", type=float, default=60.0, help="time before the first step")
+    deploy.add_argument(
+        "--metric-lag-seconds", type=float, default=180.0, help="until a request is visible in Monitoring"
+    )
     deploy.add_argument(
         "--max-refused", type=float, default=0.01, help="share of requests that may be refused"
     )

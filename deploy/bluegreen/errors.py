@@ -2,7 +2,7 @@
 
 ReleaseError
 ├── UnhealthyRevisionError   the green revision fails a test or a limit: roll back
-├── GcloudError              gcloud refused or failed
+├── GcloudError              gcloud or an API of Google refused or failed
 └── InterruptedReleaseError  a signal ended the release
 """
 
@@ -18,7 +18,7 @@ class UnhealthyRevisionError(ReleaseError):
 
 
 class GcloudError(ReleaseError):
-    """A command of gcloud ended with another exit code than 0."""
+    """A command of gcloud or a call of an API of Google failed."""
 
 
 class InterruptedReleaseError(ReleaseError):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from bluegreen.errors import GcloudError, ReleaseError
+from bluegreen.errors import ReleaseError
+from bluegreen.google_api import GoogleApi
 from bluegreen.service import ALL, BLUE, GREEN
 from bluegreen.smoke import Smoke
 from bluegreen.watch import Monitoring
@@ -16,10 +16,9 @@ from bluegreen.watch import Monitoring
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bluegreen.image_build import ImageBuild
     from bluegreen.service import Service, ServiceState, TaggedRevision
     from bluegreen.watch import Limits
-
-ROOT: Final = Path(__file__).parents[2]
 
 _BETWEEN_PUSHES_S: Final = 5.0
 """While a step is watched the green revision gets smoke pushes, so that a quiet topic is no silence."""
@@ -29,15 +28,15 @@ _BETWEEN_PUSHES_S: Final = 5.0
 class ReleasePlan:
     """One release: the image, the shares of traffic in percent, and the time `watch_s` at each share.
 
-    `settle_s` passes between the smoke test and the first share: Cloud Run's metrics are sampled once a minute.
+    `settle_s` passes between the smoke test and the first share: Cloud Run's metrics are sampled once a minute, and
+    visible only `lag_s` later.
     """
 
-    image: str
-    commit: str
-    build: bool
+    image: str | ImageBuild
     shares: Sequence[int]
     watch_s: float
     settle_s: float
+    lag_s: float
     limits: Limits
     model: str | None
     pusher: str | None
@@ -56,7 +55,9 @@ class Rollout:
         """Release; raises ReleaseError after everything is as it was before."""
         before = self._service.state()
         blue = before.serving
-        image = self._built() if self._plan.build else self._plan.image
+        image = self._plan.image
+        if not isinstance(image, str):
+            image = image.run(self._gcloud)
         try:
             green = self._service.deploy(image)
             _say(f"smoke-testing {green.revision} at {green.url}")
@@ -82,30 +83,22 @@ class Rollout:
                 f"{error}; and rolling back failed: {failed}; look at the service now"
             ) from error
 
-    def _built(self) -> str:
-        """Build and push the image; give its name by digest: what was tested is what runs. Raises GcloudError."""
-        image = self._plan.image
-        self._gcloud.run(
-            *("builds", "submit", str(ROOT), f"--config={ROOT / 'deploy' / 'cloudbuild.yaml'}"),
-            f"--substitutions=_IMAGE={image},_REVISION={self._plan.commit}",
-        )
-        digest = self._gcloud.run(
-            *("artifacts", "docker", "images", "describe", image),
-            "--format=value(image_summary.digest)",
-        )
-        if not digest and not self._gcloud.dry:
-            raise GcloudError(f"the registry does not tell the digest of {image}")
-        return f"{image.rpartition(':')[0]}@{digest or 'sha256:DIGEST'}"
-
     def _smoke(self, green: TaggedRevision, *, audience: str) -> Smoke:
         token = None
         if self._plan.pusher:
             # The audience of a tagged address is still the service's own.
-            token = self._gcloud.run(
-                *("auth", "print-identity-token", f"--impersonate-service-account={self._plan.pusher}"),
-                *(f"--audiences={audience}", "--include-email"),
-            )
+            token = self._identity_token(self._plan.pusher, audience)
         return Smoke(green.url, green.revision, self._plan.model, token)
+
+    def _identity_token(self, account: str, audience: str) -> str | None:
+        """Ask for a token of an account, None in a dry run; raises GcloudError."""
+        # `gcloud auth print-identity-token` would also need the right to make access tokens of the account.
+        answer = GoogleApi(self._gcloud, "iamcredentials").post(
+            f"v1/projects/-/serviceAccounts/{account}:generateIdToken",
+            {"audience": audience, "includeEmail": True},
+        )
+        token: str | None = answer.get("token")
+        return token
 
     def _try(self, smoke: Smoke) -> None:
         if self._gcloud.dry:
@@ -116,20 +109,21 @@ class Rollout:
             time.sleep(self._plan.settle_s)
 
     def _watch(self, green: TaggedRevision, smoke: Smoke, share: int) -> None:
-        """Push now and then for the time of a step, then hold what Monitoring saw against the limits."""
+        """Push for the time of a step and until its metrics are visible, then check them against the limits."""
         monitoring = Monitoring(self._gcloud, self._service.name, green.revision)
-        since, ends = datetime.now(UTC), time.monotonic() + self._plan.watch_s
+        since = datetime.now(UTC)
+        until = since + timedelta(seconds=self._plan.watch_s)
         if self._gcloud.dry:
             _say(f"push and watch for {self._plan.watch_s:g} s")
-            monitoring.stats(since)
+            monitoring.stats(since, until)
             return
-        number = 0
+        number, ends = 0, time.monotonic() + self._plan.watch_s + self._plan.lag_s
         while (left := ends - time.monotonic()) > 0:
             number += 1
             smoke.pushes(f"{share}-{number}")
             time.sleep(min(_BETWEEN_PUSHES_S, left))
         smoke.answers()
-        stats = monitoring.stats(since)
+        stats = monitoring.stats(since, until)
         _say(str(stats))
         stats.check(self._plan.limits)
 

@@ -31,9 +31,10 @@ class TaggedRevision:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """The address of a service, each revision's share of traffic in percent, each tag's revision and address."""
+    """The address of a service, its latest revision, each revision's share in percent, each tag's revision."""
 
     url: str
+    created: str
     shares: Mapping[str, int]
     tags: Mapping[str, TaggedRevision]
 
@@ -65,10 +66,10 @@ class Service:
 
     def deploy(self, image: str) -> TaggedRevision:
         """Deploy an image as the green revision, which gets no traffic; raises GcloudError."""
-        self.gcloud.run(
-            *("run", "deploy", self.name, f"--image={image}", f"--region={self.region}"),
-            *("--no-traffic", f"--tag={GREEN}"),
-        )
+        # `--tag` would write the revision's name into the template: Terraform's next change of it would be a 409.
+        deploy = ("run", "deploy", self.name, f"--image={image}", f"--region={self.region}", "--no-traffic")
+        self.gcloud.run(*deploy)
+        self._run("update-traffic", f"--update-tags={GREEN}={self.state().created}")
         return self.state().tags[GREEN]
 
     def share(self, shares: Mapping[str, int], **tags: str) -> None:
@@ -88,6 +89,7 @@ class Service:
 
 _EXAMPLE: Final[dict[str, Any]] = {
     "url": "https://SERVICE",
+    "latestCreatedRevisionName": "GREEN",
     "traffic": [
         {"revisionName": "BLUE", "percent": ALL},
         {"revisionName": "BLUE", "tag": BLUE, "url": "https://blue---SERVICE"},
@@ -106,7 +108,7 @@ def _state(status: Mapping[str, Any]) -> ServiceState:
             shares[revision] = shares.get(revision, 0) + each["percent"]
         if "tag" in each:
             tags[each["tag"]] = TaggedRevision(revision, each["url"])
-    return ServiceState(status["url"], shares, tags)
+    return ServiceState(status["url"], status["latestCreatedRevisionName"], shares, tags)
 
 
 def _listed(values: Mapping[str, object]) -> str:

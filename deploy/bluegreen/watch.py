@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
 
 from bluegreen.errors import UnhealthyRevisionError
-from bluegreen.web import ask
+from bluegreen.google_api import GoogleApi
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bluegreen.gcloud import Gcloud
 
-ENDPOINT_VARIABLE: Final = "CLOUDSDK_API_ENDPOINT_OVERRIDES_MONITORING"
-"""gcloud's own variable for another address of the Monitoring API."""
-
-_OK: Final = 200
 _FINEST_S: Final = 60
 """Cloud Run's metrics are sampled once a minute."""
 
@@ -66,14 +61,12 @@ class Monitoring:
     service: str
     revision: str
 
-    def stats(self, since: datetime) -> RequestStats:
-        """Ask Monitoring for the requests since then; raises UnhealthyRevisionError where it does not answer."""
-        token = self.gcloud.run("auth", "print-access-token")
-        now = datetime.now(UTC)
-        window = f"{max(_FINEST_S, int((now - since).total_seconds()))}s"
+    def stats(self, since: datetime, until: datetime) -> RequestStats:
+        """Ask Monitoring for the requests of a window; raises GcloudError where it does not answer."""
+        window = f"{max(_FINEST_S, int((until - since).total_seconds()))}s"
         query = {
             "interval.startTime": since.isoformat(),
-            "interval.endTime": now.isoformat(),
+            "interval.endTime": until.isoformat(),
             "aggregation.alignmentPeriod": window,
             "aggregation.perSeriesAligner": "ALIGN_DELTA",
         }
@@ -82,8 +75,8 @@ class Monitoring:
             "aggregation.groupByFields": "metric.labels.response_code_class",
         }
         slow = {"aggregation.crossSeriesReducer": "REDUCE_PERCENTILE_99"}
-        classes = self._ask("request_count", {**query, **counted}, token)
-        latency = self._ask("request_latencies", {**query, **slow}, token)
+        classes = self._series("request_count", {**query, **counted})
+        latency = self._series("request_latencies", {**query, **slow})
         requests = {_code_class(series): int(sum(_points(series))) for series in classes}
         return RequestStats(
             requests=sum(requests.values()),
@@ -91,23 +84,15 @@ class Monitoring:
             p99_s=max((point for series in latency for point in _points(series)), default=0.0) / 1000,
         )
 
-    def _ask(self, metric: str, query: dict[str, str], token: str) -> list[dict[str, Any]]:
+    def _series(self, metric: str, query: dict[str, str]) -> list[dict[str, Any]]:
         chosen = (
             f'metric.type="run.googleapis.com/{metric}"'
             f' AND resource.labels.service_name="{self.service}"'
             f' AND resource.labels.revision_name="{self.revision}"'
         )
-        address = os.environ.get(ENDPOINT_VARIABLE, "https://monitoring.googleapis.com/").rstrip("/")
-        url = (
-            f"{address}/v3/projects/{self.gcloud.project}/timeSeries?{urlencode({'filter': chosen, **query})}"
-        )
-        if self.gcloud.dry:
-            print("+ GET", url)  # noqa: T201  a dry run says what it would do
-            return []
-        answer = ask("GET", url, token=token)
-        if answer.status != _OK:
-            raise UnhealthyRevisionError(f"Monitoring answered HTTP {answer.status}: {answer.body[:200]!r}")
-        series: list[dict[str, Any]] = answer.json().get("timeSeries", [])
+        path = f"v3/projects/{self.gcloud.project}/timeSeries"
+        answer = GoogleApi(self.gcloud, "monitoring").get(path, {"filter": chosen, **query})
+        series: list[dict[str, Any]] = answer.get("timeSeries", [])
         return series
 
 

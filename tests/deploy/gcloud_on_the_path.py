@@ -40,12 +40,20 @@ def answer(words: list[str], service: dict[str, Any]) -> str:
                 {"revisionName": name, "tag": tag, "url": service["urls"][name]}
                 for tag, name in service["tags"].items()
             ]
-            return json.dumps({"status": {"url": "https://worker.example", "traffic": [*shares, *tags]}})
+            status = {
+                "url": "https://worker.example",
+                "latestCreatedRevisionName": service["created"],
+                "traffic": [*shares, *tags],
+            }
+            return json.dumps({"status": status})
         case ["run", "deploy", *_]:
-            service["tags"][option(words, "tag")] = service["next"]
+            assert option(words, "tag") is None, "the template would keep the revision's name"
+            service["created"] = service["next"]
         case ["run", "services", "update-traffic", *_]:
             update_traffic(service, words)
-        case ["artifacts", *_]:
+        case ["builds", "submit", *_]:
+            service["built"] = True
+        case ["artifacts", *_] if service["built"]:
             return "sha256:5afe"
         case ["auth", verb, *_]:
             return f"token-of-{verb}"

@@ -8,10 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,77 +20,38 @@ import pytest
 from rookery.schemas.codec import decode
 from rookery.training.testing import variant
 from rookery.worker.settings import SHIPPED_MODEL
+from tests.deploy.recording_server import RecordingServer, monitoring, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 RELEASE = Path(__file__).parents[2] / "deploy" / "release"
 OLD, NEW = "worker-00001-old", "worker-00002-new"
 SHARES = "--to-revisions="
 
 
-@dataclass
-class RecordingServer:
-    """A recording HTTP server; `answers(method, path, request)` gives the status and body of each response."""
+def id_tokens() -> RecordingServer:
+    """An IAM that allows `roles/iam.serviceAccountOpenIdTokenCreator` and no more: identity tokens, not access tokens."""
 
-    answers: Callable[[str, str, Any], tuple[int, bytes]]
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    url: str = ""
-
-
-@contextmanager
-def serving(recorder: RecordingServer) -> Iterator[RecordingServer]:
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            recorder.asked.append((self.command, self.path))
-            status, answer = recorder.answers(self.command, self.path, (self.headers, body))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        do_GET = do_POST = _answer  # noqa: N815  http.server's names
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    recorder.url = f"http://127.0.0.1:{server.server_port}"
-    yield recorder
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def monitoring(good: int = 1000, bad: int = 0, p99_ms: float = 80.0) -> RecordingServer:
-    """A Monitoring API that has counted so many requests."""
-
-    def answers(_: str, path: str, __: Any) -> tuple[int, bytes]:
-        query = parse_qs(urlsplit(path).query)
-        if "request_latencies" in query["filter"][0]:
-            series: list[Any] = [{"points": [{"value": {"doubleValue": p99_ms}}]}]
-        else:
-            series = [
-                {
-                    "metric": {"labels": {"response_code_class": code}},
-                    "points": [{"value": {"int64Value": str(count)}}],
-                }
-                for code, count in (("2xx", good), ("5xx", bad))
-                if count
-            ]
-        return 200, json.dumps({"timeSeries": series}).encode()
+    def answers(_: str, path: str, request: Any) -> tuple[int, bytes]:
+        headers, body = request
+        allowed = (
+            path.endswith(":generateIdToken")
+            and headers["Authorization"] == "Bearer token-of-print-access-token"
+        )
+        if not allowed or json.loads(body) != {"audience": "https://worker.example", "includeEmail": True}:
+            return 403, b"denied"
+        return 200, json.dumps({"token": "identity-token"}).encode()
 
     return RecordingServer(answers)
 
 
 @dataclass
 class FakeCloud:
-    """A folder with a recording `gcloud` on its PATH, and the service that it keeps."""
+    """A folder with a recording `gcloud` on its PATH, the service that it keeps, and the API that makes tokens."""
 
     folder: Path
+    identity: RecordingServer
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -100,9 +60,16 @@ class FakeCloud:
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{real}" "$@"\n')
         program.chmod(0o755)
 
-    def prepare(self, green_url: str) -> None:
+    def prepare(self, green_url: str, *, built: bool = False) -> None:
         """One revision serves; the next one to be deployed will be found at this address."""
-        service = {"shares": {OLD: 100}, "tags": {}, "next": NEW, "urls": {NEW: green_url, OLD: "http://old"}}
+        service = {
+            "shares": {OLD: 100},
+            "tags": {},
+            "created": OLD,
+            "next": NEW,
+            "urls": {NEW: green_url, OLD: "http://old"},
+            "built": built,
+        }
         (self.folder / "service.json").write_text(json.dumps(service))
 
     @property
@@ -126,6 +93,7 @@ class FakeCloud:
             "PYTHON": sys.executable,
             "FAKE_CLOUD": str(self.folder),
             "CLOUDSDK_API_ENDPOINT_OVERRIDES_MONITORING": f"{monitor}/",
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": f"{self.identity.url}/",
         }
         command = [str(RELEASE), *words, "--project=my-project"]
         self.started.append(
@@ -137,7 +105,7 @@ class FakeCloud:
 
     def deploy(self, *words: str, monitor: str = "") -> tuple[int, str]:
         """Deploy without waiting long; gives the exit code and what was said."""
-        quick = ("--watch-seconds=0.01", "--settle-seconds=0", *words)
+        quick = ("--watch-seconds=0.01", "--metric-lag-seconds=0", "--settle-seconds=0", *words)
         return ended(self.start("deploy", *quick, monitor=monitor))
 
 
@@ -149,11 +117,12 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[FakeCloud]:
-    cloud = FakeCloud(tmp_path)
-    yield cloud
-    for process in cloud.started:
-        with process:
-            process.kill()
+    with serving(id_tokens()) as identity:
+        cloud = FakeCloud(tmp_path, identity)
+        yield cloud
+        for process in cloud.started:
+            with process:
+                process.kill()
 
 
 @contextmanager
@@ -187,7 +156,7 @@ def acknowledging(species: str | None = None, *, model: str = "any") -> Recordin
 
     def answers(method: str, path: str, request: Any) -> tuple[int, bytes]:
         headers, body = request
-        if headers.get("Authorization") != "Bearer token-of-print-identity-token":
+        if headers.get("Authorization") != "Bearer identity-token":
             return 403, b""
         if path == "/predict":
             (known,) = (each for each in readings if each["reading"] == json.loads(body))
@@ -210,10 +179,63 @@ def test_a_good_revision_gets_all_traffic_step_by_step(cloud: FakeCloud) -> None
     assert cloud.shares == [f"{NEW}=5,{OLD}=95", f"{NEW}=50,{OLD}=50", f"{NEW}=100", f"{NEW}=100"]
     assert cloud.service["tags"] == {"green": NEW, "blue": OLD}
     verbs = [" ".join(call[:2]) for call in cloud.calls]
-    assert verbs[:4] == ["run services", "builds submit", "artifacts docker", "run deploy"]
+    assert verbs[:5] == [
+        "run services",
+        "artifacts docker",
+        "builds submit",
+        "artifacts docker",
+        "run deploy",
+    ]
     deploy = next(call for call in cloud.calls if call[:2] == ["run", "deploy"])
     assert "--no-traffic" in deploy
     assert any(word.endswith("/my-project/rookery/worker@sha256:5afe") for word in deploy)
+
+
+def test_a_commit_whose_image_is_in_the_registry_is_not_built_again(cloud: FakeCloud) -> None:
+    """Tags are immutable, so that a second release of a commit deploys the image that is there."""
+    with serving(released()) as green, serving(monitoring()) as monitor:
+        cloud.prepare(green.url, built=True)
+        assert cloud.deploy(PUSHER, "--steps=100", monitor=monitor.url)[0] == 0
+    assert [call for call in cloud.calls if call[0] == "builds"] == []
+    deploy = next(call for call in cloud.calls if call[:2] == ["run", "deploy"])
+    assert any(word.endswith("/worker@sha256:5afe") for word in deploy)
+
+
+def test_the_build_runs_as_terraforms_account_and_stages_in_its_bucket(cloud: FakeCloud) -> None:
+    """The build neither runs as the project's default account nor uses Cloud Build's default bucket."""
+    with serving(released()) as green, serving(monitoring()) as monitor:
+        cloud.prepare(green.url)
+        assert cloud.deploy(PUSHER, "--steps=100", monitor=monitor.url)[0] == 0
+    (build,) = [call for call in cloud.calls if call[0] == "builds"]
+    account = "rookery-build@my-project.iam.gserviceaccount.com"
+    assert f"--service-account=projects/my-project/serviceAccounts/{account}" in build
+    assert "--gcs-source-staging-dir=gs://my-project-rookery-build/source" in build
+
+
+def test_a_release_account_needs_only_identity_tokens_of_the_push_account(cloud: FakeCloud) -> None:
+    """The release asks IAM for identity tokens alone, never for an access token of the push account."""
+    with serving(released()) as green, serving(monitoring()) as monitor:
+        cloud.prepare(green.url)
+        code, said = cloud.deploy(PUSHER, "--steps=100", monitor=monitor.url)
+    assert code == 0, said
+    account = PUSHER.partition("=")[2]
+    assert set(cloud.identity.asked) == {
+        ("POST", f"/v1/projects/-/serviceAccounts/{account}:generateIdToken")
+    }
+    assert [call for call in cloud.calls if "print-identity-token" in call] == []
+
+
+def test_a_step_is_checked_over_its_whole_window_after_the_lag_of_the_metrics(cloud: FakeCloud) -> None:
+    """Monitoring is asked for exactly the time of the step, and only when the lag has passed since its end."""
+    with serving(released()) as green, serving(monitoring()) as monitor:
+        cloud.prepare(green.url)
+        lag = ("--watch-seconds=0.2", "--metric-lag-seconds=0.5", "--steps=100")
+        assert cloud.deploy(PUSHER, *lag, monitor=monitor.url)[0] == 0
+        now = datetime.now(UTC)
+    query = parse_qs(urlsplit(monitor.asked[0][1]).query)
+    since, until = (datetime.fromisoformat(query[f"interval.{end}Time"][0]) for end in ("start", "end"))
+    assert until - since == timedelta(seconds=0.2)
+    assert now - until >= timedelta(seconds=0.5)
 
 
 def test_every_smoke_push_is_accounted_for(cloud: FakeCloud) -> None:
@@ -296,9 +318,7 @@ def test_an_open_door_is_rolled_back(cloud: FakeCloud) -> None:
 
     def open_door(method: str, path: str, request: Any) -> tuple[int, bytes]:
         headers, body = request
-        return closed(
-            method, path, ({**headers, "Authorization": "Bearer token-of-print-identity-token"}, body)
-        )
+        return closed(method, path, ({**headers, "Authorization": "Bearer identity-token"}, body))
 
     guarded.answers = open_door
     with serving(guarded) as green:
@@ -332,7 +352,7 @@ def test_a_build_that_fails_touches_nothing(cloud: FakeCloud) -> None:
 
 def test_a_rollback_that_fails_says_so(cloud: FakeCloud) -> None:
     """The error names both reasons, so that the on-call engineer checks the service."""
-    (cloud.folder / "fail").write_text("update-traffic")
+    (cloud.folder / "fail").write_text("--remove-tags=green")
     cloud.prepare("http://127.0.0.1:1")
     code, said = cloud.deploy()
     assert code == 1
