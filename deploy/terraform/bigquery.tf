@@ -21,6 +21,23 @@ resource "google_bigquery_table" "predictions" {
   schema = file("${path.module}/predictions.json")
 }
 
+# Pub/Sub delivers at least once, so that the table holds duplicates; the view has each reading once, as the readers do.
+resource "google_bigquery_table" "readings" {
+  count               = var.bigquery ? 1 : 0
+  dataset_id          = google_bigquery_dataset.predictions[0].dataset_id
+  table_id            = "readings"
+  deletion_protection = false
+
+  view {
+    use_legacy_sql = false
+    query          = <<-SQL
+      SELECT * FROM `${var.project}.${google_bigquery_table.predictions[0].dataset_id}.${google_bigquery_table.predictions[0].table_id}`
+      WHERE TRUE
+      QUALIFY ROW_NUMBER() OVER (PARTITION BY reading_id ORDER BY predicted_at) = 1
+    SQL
+  }
+}
+
 resource "google_bigquery_dataset_iam_member" "agent_writes" {
   count      = var.bigquery ? 1 : 0
   dataset_id = google_bigquery_dataset.predictions[0].dataset_id

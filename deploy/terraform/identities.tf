@@ -1,15 +1,20 @@
 # Two accounts, each with the permissions that it needs and no more: the worker writes, the push account invokes it.
+# The accounts of a release are in release.tf.
 
 resource "google_service_account" "worker" {
   account_id   = "${var.name}-worker"
   display_name = "Rookery worker"
   description  = "Writes predictions and rejections; reads the model."
+
+  depends_on = [google_project_service.needed]
 }
 
 resource "google_service_account" "push" {
   account_id   = "${var.name}-push"
   display_name = "Rookery push"
-  description  = "Whose token Pub/Sub sends with each push; may invoke the worker, nothing else."
+  description  = "Pub/Sub sends its token with each push; may invoke the worker, nothing else."
+
+  depends_on = [google_project_service.needed]
 }
 
 resource "google_cloud_run_v2_service_iam_member" "push_invokes" {
@@ -26,6 +31,8 @@ resource "google_project_iam_custom_role" "object_writer" {
   role_id     = replace("${var.name}_object_writer", "-", "_")
   title       = "Rookery object writer"
   permissions = ["storage.objects.create", "storage.objects.delete", "storage.objects.get"]
+
+  depends_on = [google_project_service.needed]
 }
 
 resource "google_storage_bucket_iam_member" "worker_writes" {

@@ -32,3 +32,13 @@ output "models" {
   description = "Bucket for models: rookery model push FILE gs://..."
   value       = "gs://${google_storage_bucket.models.name}"
 }
+
+output "release_service_account" {
+  description = "Account of releases: the variable GCP_RELEASE_SERVICE_ACCOUNT of the GitHub environment `production`."
+  value       = google_service_account.release.email
+}
+
+output "workload_identity_provider" {
+  description = "GitHub's way in: the variable GCP_WORKLOAD_IDENTITY_PROVIDER of the GitHub environment `production`."
+  value       = one(google_iam_workload_identity_pool_provider.github[*].name)
+}

@@ -5,7 +5,7 @@ locals {
 
 resource "google_storage_bucket" "results" {
   #checkov:skip=CKV_GCP_62:Cloud Audit Logs say who reads; usage logs would cost an object an hour and tell less
-  #checkov:skip=CKV_GCP_78:objects are written once under their content's name; soft delete keeps deleted objects for a month
+  #checkov:skip=CKV_GCP_78:objects are written once under their content's name; soft delete keeps deleted objects for a week
   name                        = "${var.project}-${var.name}-results"
   location                    = var.region
   storage_class               = "STANDARD"
@@ -13,21 +13,12 @@ resource "google_storage_bucket" "results" {
   public_access_prevention    = "enforced"
   force_destroy               = !var.deletion_protection
 
-  # A deleted object can be restored for a month.
+  # A deleted object can be restored for a week, and is billed and readable by restoration for as long.
   soft_delete_policy {
-    retention_duration_seconds = 2592000
+    retention_duration_seconds = 604800
   }
 
-  lifecycle_rule {
-    action {
-      type          = "SetStorageClass"
-      storage_class = "NEARLINE"
-    }
-    condition {
-      age            = 90
-      matches_prefix = ["predictions/"]
-    }
-  }
+  # No cheaper storage class with age: the change of a class is a write per object, dearer than a year of these small ones.
 
   dynamic "lifecycle_rule" {
     for_each = var.retention_days > 0 ? [var.retention_days] : []
@@ -40,6 +31,8 @@ resource "google_storage_bucket" "results" {
       }
     }
   }
+
+  depends_on = [google_project_service.needed]
 }
 
 resource "google_storage_bucket" "models" {
@@ -65,4 +58,6 @@ resource "google_storage_bucket" "models" {
       with_state         = "ARCHIVED"
     }
   }
+
+  depends_on = [google_project_service.needed]
 }

@@ -33,6 +33,10 @@ resource "google_pubsub_topic" "dead_letters" {
   #checkov:skip=CKV_GCP_83:penguin measurements are public; Google's own keys encrypt them, and a key of one's own is one more thing to lose them by
   name = "${var.topic}-dead-letter"
 
+  message_storage_policy {
+    allowed_persistence_regions = [var.region]
+  }
+
   depends_on = [google_project_service.needed]
 }
 
@@ -52,6 +56,10 @@ resource "google_pubsub_topic" "results" {
   #checkov:skip=CKV_GCP_83:penguin measurements are public; Google's own keys encrypt them, and a key of one's own is one more thing to lose them by
   count = var.results_topic ? 1 : 0
   name  = "${var.topic}-results"
+
+  message_storage_policy {
+    allowed_persistence_regions = [var.region]
+  }
 
   depends_on = [google_project_service.needed]
 }

@@ -102,19 +102,19 @@ variable "memory" {
 }
 
 variable "min_instances" {
-  description = "Instances that are always there. 1: the push window closes on cold starts; 0 saves money where minutes of latency are fine."
+  description = "Instances that are always there, of all revisions together. 1: the push window closes on cold starts; it is the idle bill, about 57 dollars a month. 0 saves it where minutes of latency are fine."
   type        = number
   default     = 1
 }
 
 variable "max_instances" {
-  description = "Instances at most; it bounds the cost of a burst of readings."
+  description = "Instances at most, of all revisions together; it bounds the cost of a burst of readings. A change takes effect at once."
   type        = number
   default     = 20
 }
 
 variable "retention_days" {
-  description = "Days until predictions and rejections are deleted; 0 keeps them."
+  description = "Days until predictions and rejections are deleted; 0 keeps them. Soft delete keeps a deleted object for 7 days more."
   type        = number
   default     = 0
 }
@@ -138,7 +138,18 @@ variable "billing_account" {
 }
 
 variable "monthly_budget" {
-  description = "Whole units of the billing account's currency a month; notifications at 50, 90 and 100 %, and when the forecast is above it."
+  description = "Whole units of the billing account's currency a month; notifications at 50, 90 and 100 %, and when the forecast is above it. 120: the idle instance of about 57 dollars stays below the first notification."
   type        = number
-  default     = 50
+  default     = 120
+}
+
+variable "github_repository" {
+  description = "GitHub repository whose releases may deploy, such as owner/rookery; empty makes no workload identity."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9-]+/[A-Za-z0-9._-]+)?$", var.github_repository))
+    error_message = "owner/name, without https://github.com/."
+  }
 }

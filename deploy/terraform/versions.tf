@@ -3,8 +3,9 @@ terraform {
 
   required_providers {
     google = {
-      source  = "hashicorp/google"
-      version = "~> 6.20"
+      source = "hashicorp/google"
+      # The service-level max_instance_count needs 7; 7.45.0 is the oldest version whose schema was checked.
+      version = ">= 7.45.0, < 9.0.0"
     }
   }
 }

@@ -18,6 +18,12 @@ resource "google_cloud_run_v2_service" "worker" {
   ingress             = "INGRESS_TRAFFIC_ALL"
   deletion_protection = var.deletion_protection
 
+  # At the level of the service: a change takes effect at once, without a release, and a revision that has only a tag idles free.
+  scaling {
+    min_instance_count = var.min_instances
+    max_instance_count = var.max_instances
+  }
+
   template {
     service_account                  = google_service_account.worker.email
     execution_environment            = "EXECUTION_ENVIRONMENT_GEN2"
@@ -25,11 +31,6 @@ resource "google_cloud_run_v2_service" "worker" {
 
     # Under the ack deadline: a push that Pub/Sub has given up on is not worth an instance's time.
     timeout = "${var.ack_deadline_seconds - 5}s"
-
-    scaling {
-      min_instance_count = var.min_instances
-      max_instance_count = var.max_instances
-    }
 
     containers {
       name  = "worker"
@@ -96,13 +97,14 @@ resource "google_cloud_run_v2_service" "worker" {
     }
   }
 
-  # deploy/release decides which image runs and who gets how much traffic.
+  # deploy/release decides which image runs and how traffic is split; gcloud marks each template with a label. The name of
+  # the template's revision is not ignored: sent again with another template, Cloud Run would refuse it (409).
   lifecycle {
     ignore_changes = [
       client,
       client_version,
       template[0].containers[0].image,
-      template[0].revision,
+      template[0].labels,
       traffic,
     ]
   }

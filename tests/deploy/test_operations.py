@@ -10,6 +10,7 @@ import pytest
 import typer.main
 
 from rookery.cli import app
+from rookery.worker.http.responses import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,20 @@ def test_every_alert_has_its_section(alert: str) -> None:
     section = RUNBOOK.partition(f"### {alert}\n")[2].split("\n##")[0]
     assert re.search(r"^\*.+", section.strip())
     assert "1. " in section
+
+
+def test_a_full_queue_is_found_under_the_class_of_its_status() -> None:
+    """Pub/Sub counts 429 as `remote_server_4xx`; the runbook does not send anyone to the 5xx."""
+    section = RUNBOOK.partition("### Ack share\n")[2].split("\n##")[0]
+    assert f"`remote_server_{FULL // 100}xx` of {FULL}" in section
+
+
+def test_settings_that_need_a_release_say_so() -> None:
+    """Where the runbook changes the template by Terraform, a release follows; the bound of instances needs none."""
+    assert RUNBOOK.count("`deploy/release deploy --image IMAGE`") >= 2
+    for heading in ("### Backlog age", "### Push latency"):
+        section = RUNBOOK.partition(f"{heading}\n")[2].split("\n##")[0]
+        assert "takes effect at once" in section
 
 
 def test_every_command_exists() -> None:

@@ -155,17 +155,34 @@ GRANTED = {
         "google_project_iam_member": {"roles/monitoring.metricWriter"},
     },
     "google_service_account.push": {"google_cloud_run_v2_service_iam_member": {"roles/run.invoker"}},
+    "google_service_account.build": {
+        "google_storage_bucket_iam_member": {"roles/storage.objectViewer"},
+        "google_artifact_registry_repository_iam_member": {"roles/artifactregistry.writer"},
+        "google_project_iam_member": {"roles/logging.logWriter"},
+    },
+    "google_service_account.release": {
+        "google_storage_bucket_iam_member": {"roles/storage.objectUser", "roles/storage.legacyBucketReader"},
+        "google_artifact_registry_repository_iam_member": {"roles/artifactregistry.reader"},
+        "google_project_iam_member": {
+            *("roles/cloudbuild.builds.editor", "roles/monitoring.viewer", "roles/run.developer"),
+            "roles/serviceusage.serviceUsageConsumer",
+        },
+        "google_service_account_iam_member": {
+            *("roles/iam.serviceAccountOpenIdTokenCreator", "roles/iam.serviceAccountUser"),
+        },
+    },
 }
 
 
 @pytest.mark.parametrize("account", GRANTED)
 def test_each_account_has_what_it_needs_and_no_more(account: str) -> None:
-    """The roles of the two accounts are these; anything more has to be argued here."""
+    """The roles of the accounts are these; anything more has to be argued here."""
     granted: dict[str, set[str]] = {}
     for name, body in RESOURCES.items():
         if body.get("member") == f"${{{account}.member}}":
             role = re.sub(r"\$\{.*\.(\w+)\.id\}", r"\1", body["role"])
-            granted.setdefault(name.split(".")[0], set()).add(role)
+            each = set(re.findall(r"roles/[\w.]+", str(body.get("for_each"))))
+            granted.setdefault(name.split(".")[0], set()).update(each or {role})
     assert granted == GRANTED[account]
 
 
@@ -175,7 +192,7 @@ def test_no_other_caller_gets_in() -> None:
     assert "allAuthenticatedUsers" not in ALL
     assert re.search(r"roles/(owner|editor|viewer)\b", ALL) is None
     buckets = [body for name, body in RESOURCES.items() if name.startswith("google_storage_bucket.")]
-    assert len(buckets) == 2
+    assert len(buckets) == 3
     assert all(each["uniform_bucket_level_access"] is True for each in buckets)
     assert all(each["public_access_prevention"] == "enforced" for each in buckets)
 
