@@ -97,5 +97,5 @@ def test_the_build_file_builds_the_workers_image() -> None:
     assert "--target=worker" in arguments
     assert "FROM ${RUNTIME} AS worker" in (ROOT / "Dockerfile").read_text()
     assert "ARG REVISION" in (ROOT / "Dockerfile").read_text()
-    rollout = (ROOT / "deploy" / "bluegreen" / "rollout.py").read_text()
-    assert all(f"{name}=" in rollout for name in build["substitutions"])
+    build_command = (ROOT / "deploy" / "bluegreen" / "image_build.py").read_text()
+    assert all(f"{name}=" in build_command for name in build["substitutions"])
