@@ -102,17 +102,17 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
         sink_health = SinkHealth(sinks.places)
         await stack.enter_async_context(sink_health.watched())
         models = _models(settings, metrics)
-        classifier = await models.open()
+        await models.open()
         drift = Drift(settings.drift_rows, lambda: models.card)
         metrics.drift(drift)
         health = Health(settings.failing_seconds)
         parts = PipelineParts(
-            classifier=classifier,
+            models=models,
             results=sinks.results,
             rejects=sinks.rejects,
-            gather=sinks.gather,
+            coalesces=sinks.coalesces,
             metrics=metrics,
-            now=lambda: datetime.now(UTC),
+            now=partial(datetime.now, UTC),
             revision=settings.revision,
             feature_sample_rows=settings.feature_sample_rows,
             observers=[health, drift, NackLog(), *_observers(stack, settings, metrics)],
@@ -144,7 +144,7 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
         )
         stack.push_async_callback(routes.close, _CLOSE_SECONDS)
         endpoints = Endpoints(
-            accept=handler.begin if settings.fast_path else None,
+            accept=handler.enqueue if settings.fast_path else None,
             aiohttp=routes.protocol,
             admission=Admission(guard, metrics, hosts=host_policy(settings)),
             heads=RequestHeadCache(max_request_bytes=settings.max_request_bytes),

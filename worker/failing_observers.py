@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import prometheus_client
 
-from rookery.worker import batch_commit as answering
 from rookery.worker.__main__ import main
+from rookery.worker.encoding.feature_sample import FeatureSample
+from rookery.worker.observability import metrics
 from rookery.worker.observability.batch_log import BatchLog
 from rookery.worker.observability.drift import Drift
-from rookery.worker.observability.histogram import Histogram
 from rookery.worker.observability.logging import JsonFormatter
 from rookery.worker.observability.metrics import Metrics
 from rookery.worker.observability.tracing import Tracing
@@ -32,7 +32,7 @@ SHARE: Final = 1 / 3
 
 _BROKEN: Final[tuple[tuple[Any, str], ...]] = (
     (prometheus_client.Counter, "inc"),
-    (Histogram, "observe"),
+    (metrics, "observe"),
     (Metrics, "__call__"),
     (Drift, "__call__"),
     (Drift, "shifts"),
@@ -40,7 +40,7 @@ _BROKEN: Final[tuple[tuple[Any, str], ...]] = (
     (BatchLog, "_write"),
     (Tracing, "__call__"),
     (JsonFormatter, "format"),
-    (answering, "echo"),
+    (FeatureSample, "add"),
 )
 
 

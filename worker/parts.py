@@ -1,4 +1,4 @@
-"""PipelineParts: what a pipeline is made of."""
+"""PipelineParts: the concrete parts of a pipeline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from rookery.worker.inference.classifier import Classifier
+    from rookery.worker.inference.classifier import CurrentModel
     from rookery.worker.observability.metrics import Metrics
     from rookery.worker.observability.observer import BatchObserver
     from rookery.worker.sinks.protocol import Sink
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineParts:
-    """The concrete parts of a pipeline, chosen by the composition root."""
+    """The parts of a pipeline, chosen by the composition root."""
 
-    classifier: Classifier
+    models: CurrentModel
     results: Sink
     rejects: Sink
     metrics: Metrics
     now: Callable[[], datetime]
     revision: str
-    gather: bool = False
-    """Whether the sinks join what they get, so that the next batch need not wait until this one is durable."""
+    coalesces: bool = False
+    """Whether the sinks coalesce blocks, so that the next batch need not wait until this one is durable."""
 
     feature_sample_rows: int = 0
-    """Readings of a batch whose predictions repeat their features."""
+    """Readings of a batch whose predictions carry their features."""
 
     observers: Sequence[BatchObserver] = ()
-    """Who is told of each batch when it is done, beside the metrics."""
+    """Called with each batch when it is done, after the metrics."""

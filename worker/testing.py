@@ -26,34 +26,35 @@ LONG_BILL: Final = 43
 
 
 class RuleClassifier:
-    """Long flippers are Gentoos, long bills Chinstraps; fails on batches that hold a row that `guilty` names."""
+    """Long flippers are Gentoos, long bills Chinstraps; fails on batches with a row that `fails_on` names."""
 
     model = "rule"
 
     def __init__(
-        self, guilty: Callable[[NDArray[np.float32]], bool] | None = None, *, healthy: bool = True
+        self, fails_on: Callable[[NDArray[np.float32]], bool] | None = None, *, healthy: bool = True
     ) -> None:
-        """Store which single row, of shape (features,), breaks a batch."""
-        self._guilty = guilty
+        """Store which single row, of shape (features,), makes a batch fail."""
+        self._fails_on = fails_on
         self._healthy = healthy
         self.calls: list[int] = []
 
-    def pinned(self) -> RuleClassifier:
-        """Itself: a rule is never exchanged."""
+    @property
+    def classifier(self) -> RuleClassifier:
+        """Itself: a rule is never replaced."""
         return self
 
     def classify(self, rows: NDArray[np.float32]) -> Predictions:
         """Answer rows of shape (n, features)."""
         self.calls.append(len(rows))
-        if self._guilty is not None and any(self._guilty(row) for row in rows):
-            raise RuntimeError("a guilty row")
-        winners = np.where(
+        if self._fails_on is not None and any(self._fails_on(row) for row in rows):
+            raise RuntimeError("a failing row")
+        label_indices = np.where(
             rows[:, FLIPPER] > LONG_FLIPPER, 2, np.where(rows[:, BILL] > LONG_BILL, 1, 0)
         ).astype(np.intp)
         return Predictions(
             labels=SPECIES,
-            probabilities=np.eye(len(SPECIES), dtype=np.float32)[winners],
-            winners=winners,
+            probabilities=np.eye(len(SPECIES), dtype=np.float32)[label_indices],
+            label_indices=label_indices,
             out_of_distribution=np.zeros(len(rows), dtype=np.bool_),
             model=self.model,
         )

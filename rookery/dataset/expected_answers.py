@@ -41,7 +41,7 @@ def expected_answers(readings: Sequence[ShippedReading]) -> ExpectedAnswers:
     return ExpectedAnswers(
         answers={
             each.number: predicted.labels[label]
-            for each, label in zip(measured, predicted.winners, strict=True)
+            for each, label in zip(measured, predicted.label_indices, strict=True)
         },
         expected_accuracy=classifier.card.report.cross_validated.accuracy,
     )

@@ -54,20 +54,20 @@ def build() -> Callable[..., House]:
         classifier: RuleClassifier | None = None,
         bounds: QueueLimits = BOUNDS,
         *,
-        gather: bool = False,
+        coalesces: bool = False,
         feature_sample_rows: int = 0,
         observers: Sequence[BatchObserver] = (),
     ) -> House:
         classifier = classifier or RuleClassifier()
         results, rejects, metrics = MemorySink(), MemorySink(), Metrics()
         parts = PipelineParts(
-            classifier=classifier,
+            models=classifier,
             results=results,
             rejects=rejects,
             metrics=metrics,
             now=lambda: NOON,
             revision="test",
-            gather=gather,
+            coalesces=coalesces,
             feature_sample_rows=feature_sample_rows,
             observers=observers,
         )

@@ -66,7 +66,7 @@ async def classify_all(root: Path, wrap: Wrap, acknowledged: int) -> None:
     await results.open()
     await rejects.open()
     parts = PipelineParts(
-        classifier=RuleClassifier(),
+        models=RuleClassifier(),
         results=results,
         rejects=rejects,
         metrics=Metrics(),

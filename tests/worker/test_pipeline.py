@@ -17,7 +17,6 @@ from rookery.schemas.testing import KINDS, ReadingFactory, spoilt
 from rookery.worker.batching.batcher import QueueLimits
 from rookery.worker.errors import DrainingError, QueueFullError, UnavailableError
 from rookery.worker.inference.bisection import ModelUnavailableError
-from rookery.worker.pipeline import Verdict
 from rookery.worker.sinks.protocol import SinkUnavailableError
 from rookery.worker.testing import RuleClassifier
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 async def test_a_reading_becomes_one_durable_prediction(house: House, envelope: Wrap) -> None:
     """The line says who, what, how sure, by which model, and when."""
     bird = ReadingFactory(1).reading(reading_id="r1", device_id="mast", flipper_length_mm=220, sex=None)
-    assert await house.pipeline.accept(envelope(encode(bird))) is Verdict.ACCEPTED
+    await house.pipeline.accept(envelope(encode(bird)))
     assert house.predictions == [
         {
             "reading_id": "r1",
@@ -74,8 +73,8 @@ async def test_every_spoilt_payload_becomes_one_rejection_that_can_be_mended(
 ) -> None:
     """Each keeps its original bytes and every reason, and is acknowledged."""
     payloads = [one.payload for one in islice(spoilt(1), len(KINDS))]
-    verdicts = [await house.pipeline.accept(envelope(payload, delivery_attempt=2)) for payload in payloads]
-    assert set(verdicts) == {Verdict.REJECTED}
+    for payload in payloads:
+        await house.pipeline.accept(envelope(payload, delivery_attempt=2))
     kept = [Rejection.model_validate_json(line) for line in house.rejects.lines]
     assert [base64.b64decode(each.original) for each in kept] == payloads
     assert all(each.reasons and each.delivery_attempt == 2 and each.revision == "test" for each in kept)
@@ -84,14 +83,14 @@ async def test_every_spoilt_payload_becomes_one_rejection_that_can_be_mended(
 
 async def test_broken_base64_is_rejected_with_what_was_written(house: House, envelope: Wrap) -> None:
     """Even what cannot be decoded is kept as it came."""
-    assert await house.pipeline.accept(envelope(b"", data="%%%")) is Verdict.REJECTED
+    await house.pipeline.accept(envelope(b"", data="%%%"))
     assert house.rejections[0]["original"] == "%%%"
 
 
 async def test_a_bad_row_of_a_table_costs_no_neighbour(house: House, envelope: Wrap) -> None:
     """Of three rows with one bad, two are predictions with their own rows and one is a rejection."""
     payload = json.dumps({"bill_length_mm": [40, -1, 50], "reading_id": ["a", "b", "c"]}).encode()
-    assert await house.pipeline.accept(envelope(payload)) is Verdict.ACCEPTED
+    await house.pipeline.accept(envelope(payload))
     assert [(line["reading_id"], line["row"]) for line in house.predictions] == [("a", 0), ("c", 2)]
     assert [(line["reading_id"], line["row"]) for line in house.rejections] == [("b", 1)]
 
@@ -104,11 +103,11 @@ async def test_one_guilty_reading_in_512_is_rejected_and_511_are_answered_at_onc
     birds = ReadingFactory(1).readings(512, prefix="b")
     birds[300] = birds[300].model_copy(update={"bill_length_mm": 77})
     verdicts = await asyncio.gather(*(house.pipeline.accept(envelope(encode(bird))) for bird in birds))
-    assert set(verdicts) == {Verdict.ACCEPTED}
+    assert set(verdicts) == {None}
     assert {line["reading_id"] for line in house.predictions} == {f"b-{n}" for n in range(512) if n != 300}
     (rejection,) = house.rejections
     assert rejection["reading_id"] == "b-300"
-    assert rejection["reasons"][0]["rule"] == "the model fails on this reading: RuntimeError: a guilty row"
+    assert rejection["reasons"][0]["rule"] == "the model fails on this reading: RuntimeError: a failing row"
     assert json.loads(base64.b64decode(rejection["original"])) == json.loads(encode(birds[300]))
     assert len(house.classifier.calls) <= 19
 
@@ -145,7 +144,7 @@ async def test_a_message_whose_lines_cannot_be_written_takes_nothing_from_its_ne
     messages.insert(position, envelope(b"{}", delivery_attempt=2**70))
     answers = await asyncio.gather(*map(house.pipeline.accept, messages), return_exceptions=True)
     assert isinstance(answers.pop(position), UnavailableError)
-    assert answers == [Verdict.ACCEPTED] * 4
+    assert answers == [None] * 4
     assert len(house.predictions) == 4
 
 
@@ -158,7 +157,7 @@ async def test_a_payload_that_breaks_the_decoder_is_rejected_not_tried_for_ever(
         raise OverflowError("beyond all bounds")
 
     monkeypatch.setattr("rookery.worker.decoding.message.decode_fields", breaks)
-    assert await house.pipeline.accept(envelope(b"{}")) is Verdict.REJECTED
+    await house.pipeline.accept(envelope(b"{}"))
     assert (
         house.rejections[0]["reasons"][0]["rule"] == "it cannot be decoded: OverflowError: beyond all bounds"
     )
@@ -169,7 +168,7 @@ async def test_whoever_leaves_while_a_batch_is_predicted_harms_nobody(
     build: Callable[..., House], envelope: Wrap, position: int
 ) -> None:
     """Of eight messages in one batch any one may be given up while the model works: the others are answered."""
-    callers: list[asyncio.Task[Verdict]] = []
+    callers: list[asyncio.Task[None]] = []
 
     def leave(_: object) -> bool:
         callers[position].get_loop().call_soon_threadsafe(callers[position].cancel)
@@ -184,7 +183,7 @@ async def test_whoever_leaves_while_a_batch_is_predicted_harms_nobody(
     answers = await asyncio.gather(*callers, return_exceptions=True)
     assert house.classifier.calls == [8]
     assert isinstance(answers.pop(position), asyncio.CancelledError)
-    assert answers == [Verdict.ACCEPTED] * 7
+    assert answers == [None] * 7
     assert len(house.predictions) == 8
 
 
@@ -195,7 +194,7 @@ async def test_nothing_is_acknowledged_before_it_is_durable(house: House, envelo
     await house.results.waiting.wait()
     assert not accepting.done()
     house.results.gate.set()
-    assert await accepting is Verdict.ACCEPTED
+    await accepting
 
 
 async def test_a_broken_sink_fails_only_the_messages_that_need_it(house: House, envelope: Wrap) -> None:
@@ -206,7 +205,7 @@ async def test_a_broken_sink_fails_only_the_messages_that_need_it(house: House, 
         house.pipeline.accept(envelope(b"{}")),
         return_exceptions=True,
     )
-    assert good is Verdict.ACCEPTED
+    assert good is None
     assert isinstance(bad, SinkUnavailableError)
 
 
@@ -228,7 +227,7 @@ async def test_the_same_delivery_has_the_same_block_key_and_others_do_not(
         envelope(encode(ReadingFactory(1).reading())),
         envelope(encode(ReadingFactory(2).reading())),
     )
-    worker, another = build(gather=True), build(gather=True)
+    worker, another = build(coalesces=True), build(coalesces=True)
     for each, house in ((first, worker), (first, another), (other, worker)):
         await house.pipeline.accept(each)
     once, different = (block.key for block in worker.results.blocks)
@@ -285,7 +284,7 @@ async def test_a_full_intake_says_so(build: Callable[..., House], envelope: Wrap
     first, second = await asyncio.gather(
         *(house.pipeline.accept(envelope(bird)) for _ in range(2)), return_exceptions=True
     )
-    assert first is Verdict.ACCEPTED
+    assert first is None
     assert isinstance(second, QueueFullError)
 
 
@@ -312,5 +311,5 @@ async def test_a_reading_does_not_wait_for_a_large_table(house: House, envelope:
     assert len(reading.predictions) == 1
     assert not table.done()
     house.results.gate.set()
-    assert await table is Verdict.ACCEPTED
+    await table
     assert len(house.results.lines) == 1000

@@ -71,28 +71,20 @@ class Batcher(Generic[Item]):
         self._waiting: deque[Ticket[Item]] = deque()
         self._running: asyncio.Task[None] | None = None
         self._finishing: dict[asyncio.Task[None], float] = {}
-        self._rows = 0
-        self._size = 0
+        self.rows = 0
+        """Readings that wait or are in flight."""
+        self.size = 0
+        """Bytes that wait or are in flight."""
         self._draining = False
-
-    @property
-    def rows(self) -> int:
-        """Readings that wait or are under way."""
-        return self._rows
-
-    @property
-    def size(self) -> int:
-        """Bytes that wait or are under way."""
-        return self._size
 
     def submit(self, item: Item, rows: int, size: int, bound: bool = False) -> Ticket[Item]:  # noqa: FBT001, FBT002  placed, as for a ticket
         """Take an item into the next batch; raises QueueFullError, Late or DrainingError. Alone it is taken, however large or slow."""
         if self._draining:
             raise DrainingError("the worker is draining")
-        if self._rows and self._too_much(rows, size):
-            raise QueueFullError(f"{self._rows} readings and {self._size} bytes are waiting already")
+        if self.rows and self._too_much(rows, size):
+            raise QueueFullError(f"{self.rows} readings and {self.size} bytes are waiting already")
         now = self._clock()
-        if self._rows:
+        if self.rows:
             self._hold_deadline(rows, now)
         ticket = Ticket(item, rows, size, now, bound)
         self._take_in((ticket,), rows, size)
@@ -115,11 +107,11 @@ class Batcher(Generic[Item]):
     def _too_much(self, rows: int, size: int) -> bool:
         """Whether so much more would be beyond what may be inside."""
         bounds = self._bounds
-        return self._rows + rows > bounds.queue_rows or self._size + size > bounds.queue_bytes
+        return self.rows + rows > bounds.queue_rows or self.size + size > bounds.queue_bytes
 
     def _take_in(self, tickets: Sequence[Ticket[Item]], rows: int, size: int) -> None:
-        self._rows += rows
-        self._size += size
+        self.rows += rows
+        self.size += size
         self._waiting_rows += rows
         self._waiting.extend(tickets)
         if self._running is None:
@@ -217,7 +209,7 @@ class Batcher(Generic[Item]):
         """Run a batch to its end, or to where its rest is finished beside the next one."""
         rest = None
         try:
-            waiting = [ticket for ticket in batch if not ticket.settled]
+            waiting = [ticket for ticket in batch if ticket.bound or not ticket.abandoned]
             if waiting:
                 rest = await self._guarded(batch, self._run(waiting))
         finally:
@@ -251,7 +243,7 @@ class Batcher(Generic[Item]):
         for ticket in batch:
             if ticket.answer is UNANSWERED:
                 ticket.fail(DefectError("the batch ended without an answer for this message"))
-            self._rows -= ticket.rows
-            self._size -= ticket.size
+            self.rows -= ticket.rows
+            self.size -= ticket.size
         if self._ended is not None:
             self._ended(batch)

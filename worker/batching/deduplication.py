@@ -1,4 +1,4 @@
-"""DeduplicationWindow: the readings seen lately, by identity, so that a second delivery costs no second answer."""
+"""DeduplicationWindow: the latest readings by identity, so that a redelivered one is not predicted again."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 from rookery.worker.batching.table_keys import TableKeys, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from rookery.worker.batching.ticket import Ticket
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """What is new of some keys: `fresh` are their positions.
+    """Keys by what is known of them: `fresh` are the positions of the new ones.
 
-    `joined` are the tickets under way that answer for `in_flight` others (0 tickets where the message repeats
-    itself); `durable` counts those that are answered for already.
+    `joined` are the tickets that will answer `in_flight` other keys (no ticket where the message repeats itself);
+    `durable` counts the keys whose answers are durable.
     """
 
     fresh: Sequence[int]
@@ -33,21 +33,21 @@ _NEW: Final[Any] = object()
 
 
 def _any_row(keys: Sequence[str]) -> bool:
-    """Whether a key may be a row of a message; of thousands it is sooner said than of one after the other."""
+    """Whether a key may be a row of a message; one look at all of thousands is faster than a look at each."""
     return "/" in (keys[0] if len(keys) == 1 else "".join(keys))
 
 
 class DeduplicationWindow:
-    """A window over the last readings, bounded by `count` of the durable ones and by `seconds`.
+    """A window over the latest readings, bounded by `count` of the durable ones and by `seconds`.
 
-    A key is here from its ticket's start: in flight until the ticket is answered, then durable until the
-    window moves on. What was told to come again is forgotten at once. The first of two with one key wins.
+    A key is in flight until its ticket is answered, then durable until it is evicted. A key whose message is nacked is
+    forgotten at once. The first of two readings with one key wins.
     """
 
     def __init__(
         self, *, count: int = 200_000, seconds: float = 600.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Start with nothing seen."""
+        """Start empty."""
         self._count = count
         self._seconds = seconds
         self._clock = clock
@@ -66,7 +66,8 @@ class DeduplicationWindow:
         return len(self._window) + sum(rows for rows, _ in self._tables.values())
 
     def all_new(self, keys: Sequence[str]) -> bool:
-        """Whether no key was seen, and none stands twice; claims nothing yet."""
+        """Whether no key is known or occurs twice; reserves nothing."""
+        self._evict()
         if type(keys) is TableKeys:
             return keys.message not in self._tables and not self._rows.get(keys.message)
         if len(keys) == 1:
@@ -77,9 +78,8 @@ class DeduplicationWindow:
             and not (self._tables and _any_row(keys) and any(map(self._in_table, keys)))
         )
 
-    def sift(self, keys: Sequence[str]) -> Partition:
-        """Tell the new keys from those that were seen; claims nothing yet."""
-        self.move_on()
+    def partition(self, keys: Sequence[str]) -> Partition:
+        """Separate the new keys from the known ones; reserves nothing."""
         if self.all_new(keys):
             return Partition(fresh=range(len(keys)))
         fresh: dict[str, int] = {}
@@ -99,27 +99,33 @@ class DeduplicationWindow:
             fresh=list(fresh.values()), joined=list(joined), in_flight=in_flight, durable=durable
         )
 
-    def claim(self, keys: Sequence[str], ticket: Ticket[Any]) -> None:
-        """Note the keys, all of them fresh, as under way with a ticket; `remember` or `forget` must follow."""
+    def reserve(self, keys: Sequence[str], ticket: Ticket[Any]) -> None:
+        """Mark keys, all of them new, as in flight with a ticket; `remember` or `forget` must follow."""
         self._mark(keys, ticket)
         self._count_rows(keys, 1)
 
-    def claim_each(self, keys: Sequence[str], tickets: Iterable[Ticket[Any]]) -> None:
-        """Note keys, all of them fresh, as under way with a ticket each."""
+    def reserve_each(self, keys: Sequence[str], submit: Callable[[], Sequence[Ticket[Any]]]) -> bool:
+        """Mark keys as in flight with a ticket each, which `submit` returns; `remember` or `forget` must follow.
+
+        Reserves nothing and returns False where a key is known or occurs twice, or where `submit` returns no ticket.
+        """
+        if not (self.all_new(keys) and (tickets := submit())):
+            return False
         self._window.update(zip(keys, tickets, strict=True))
         self._count_rows(keys, 1)
+        return True
 
     def remember(self, keys: Sequence[str]) -> None:
-        """Note claimed keys as durable."""
+        """Mark reserved keys as durable."""
         self._mark(keys, None)
         kept = keys if type(keys) is TableKeys else tuple(keys)
         self._remembered.append((kept, self._clock() + self._seconds))
         self._durable += len(keys)
         if self._durable > self._count:
-            self.move_on()
+            self._evict()
 
     def forget(self, keys: Sequence[str]) -> None:
-        """Give claimed keys free: their readings are welcome again."""
+        """Release reserved keys: their readings are accepted again."""
         if type(keys) is TableKeys:
             del self._tables[keys.message]
             return
@@ -160,8 +166,8 @@ class DeduplicationWindow:
                 if not count:
                     del self._rows[message]
 
-    def move_on(self) -> None:
-        """Forget what is too old or too much, the oldest first; to be called before keys are looked up."""
+    def _evict(self) -> None:
+        """Forget keys that are too old or too many, the oldest first."""
         now = self._clock()
         while self._remembered and (self._durable > self._count or self._remembered[0][1] <= now):
             keys, until = self._remembered.popleft()

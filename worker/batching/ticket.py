@@ -1,8 +1,9 @@
-"""Ticket: one caller's place in a batch, and everybody who waits for what becomes of it."""
+"""Ticket: one item's place in a batch, and the callers that wait for its answer."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from rookery.worker.errors import RetryError
@@ -13,43 +14,33 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 UNANSWERED: Final = object()
-"""What stands for a ticket's answer until there is one."""
+"""A ticket's answer until it has one."""
 
 
+@dataclass(slots=True, eq=False)
 class Ticket(Generic[Item]):
-    """One item's place in a batch. Awaiting it gives the answer, to each of several callers; who left is skipped.
+    """One item's place in a batch, of `rows` readings and `size` bytes, submitted at `since` on the monotonic clock.
 
-    A `bound` one is run even if every caller left: there is somebody else to tell when its batch ends.
+    Awaiting it returns the answer, to each of several callers; callers that left are skipped. A `bound` ticket is run
+    even if every caller left, because its item has somebody else to answer when the batch ends.
     """
 
-    __slots__ = ("_callers", "answer", "bound", "item", "rows", "since", "size")
-
-    # Placed, not named: a ticket is made for every push.
-    def __init__(
-        self,
-        item: Item,
-        rows: int,
-        size: int,
-        since: float = 0.0,
-        bound: bool = False,  # noqa: FBT001, FBT002  see above
-    ) -> None:
-        """Store the item with its weight, readings and bytes, and when it came."""
-        self.item = item
-        self.rows = rows
-        self.size = size
-        self.since = since
-        self.bound = bound
-        self.answer: object = UNANSWERED
-        self._callers: list[asyncio.Future[Any]] | None = None
+    item: Item
+    rows: int
+    size: int
+    since: float = 0.0
+    bound: bool = False
+    answer: object = field(default=UNANSWERED, init=False)
+    _callers: list[asyncio.Future[Any]] | None = field(default=None, init=False, repr=False)
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self.join().__await__()
 
     def join(self) -> asyncio.Future[Any]:
-        """One more caller's future of the answer; cancelling it takes nothing from the others."""
+        """Return a future of the answer for one more caller; cancelling it does not affect the others."""
         caller: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self.answer is not UNANSWERED:
-            _tell(caller, self.answer)
+            _settle(caller, self.answer)
         elif self._callers is None:
             self._callers = [caller]
         else:
@@ -57,32 +48,30 @@ class Ticket(Generic[Item]):
         return caller
 
     @property
-    def settled(self) -> bool:
-        """Whether there is an answer, or nobody left to wait for one."""
-        return self.answer is not UNANSWERED or (
-            not self.bound and self._callers is not None and all(each.done() for each in self._callers)
-        )
+    def abandoned(self) -> bool:
+        """Whether every caller has left; False before the first one has come."""
+        return self._callers is not None and all(caller.done() for caller in self._callers)
 
     def resolve(self, answer: object) -> None:
-        """Answer every caller that still waits; only the first answer counts."""
+        """Give the answer to every caller that still waits; later answers are ignored."""
         if self.answer is not UNANSWERED:
             return
         self.answer = answer
         if self._callers is not None:
             for caller in self._callers:
-                _tell(caller, answer)
+                _settle(caller, answer)
 
     def fail(self, error: RetryError) -> None:
-        """Tell every caller that still waits to try again."""
+        """Raise an error in every caller that still waits, so that its message is nacked."""
         self.resolve(error)
 
 
-def _tell(caller: asyncio.Future[Any], answer: object) -> None:
+def _settle(caller: asyncio.Future[Any], answer: object) -> None:
     if caller.done():
         return
     if isinstance(answer, RetryError):
         caller.set_exception(answer)
-        # A caller who left between must not leave a warning behind.
+        # asyncio warns of an exception that nobody retrieved, as where the caller left just now.
         caller.exception()
     else:
         caller.set_result(answer)

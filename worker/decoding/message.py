@@ -11,6 +11,7 @@ import numpy as np
 
 from rookery.schemas.codec import (
     SCHEMA_ATTRIBUTE,
+    DecodedTable,
     InvalidPayload,
     decode_fields,
     decode_valid,
@@ -41,17 +42,24 @@ NOTHING: Final[tuple[()]] = ()
 INSPECTED_BYTES: Final = 2_048
 """Bytes of an invalid payload that are inspected on the event loop, in a millisecond or so."""
 
+INLINE_BYTES: Final = 128 * 1024
+"""Largest message that is decoded on the event loop: less than a millisecond's work, for which a thread does not pay."""
+
 _LINE_BYTES: Final = 512
 _REASON_BYTES: Final = 128
 """About what the line of a rejection takes beside its original, and what each of its reasons does."""
 
 
-# Not frozen, as one is made for every push: freezing costs as much as finding the bird's species.
+def ignore(_: RetryError | None) -> None:
+    """Answer nobody: another message's `on_done` does, or a caller awaits the ticket."""
+
+
+# Not frozen, because one is made for every push, and freezing takes as long as the prediction of one reading.
 @dataclass(slots=True)
 class DecodedMessage:
     """One message: `readings` are its usable ones (None if there is none), `positions` their rows in a table.
 
-    `kept` says whether the answers become durable (push) or are only given back (predict).
+    `kept` says whether the answers become durable (push) or are only returned (predict).
     """
 
     envelope: Envelope
@@ -59,93 +67,76 @@ class DecodedMessage:
     positions: Sequence[int]
     refused: tuple[InvalidPayload, ...]
     kept: bool
-    partial: bool = False
-    """Whether some of the message's readings are answered for elsewhere."""
+    usable: int
+    """The number of readings to classify."""
+
+    size: int
+    """Bytes of the message as it was received, attributes included."""
 
     keys: Sequence[str] = NOTHING
-    """What each answer is known by while it is under way, where it is kept."""
+    """The identity of each answer while it is in flight: usable readings first. Empty where nothing is kept."""
 
     refused_bytes: int = 0
     """About how many bytes the lines of its rejections take."""
 
-    told: Callable[[RetryError | None], None] | None = None
-    """Who is told once the answers are durable (None), or why the message must come again."""
+    partial: bool = False
+    """Whether other messages answer some of the message's readings."""
 
-    @property
-    def usable(self) -> int:
-        """The number of readings to classify."""
-        return 1 if type(self.readings) is dict else len(self.positions)
+    on_done: Callable[[RetryError | None], None] = ignore
+    """Called once: with None when the answers are durable, or with the reason why the message is nacked."""
 
     @property
     def rows(self) -> int:
         """The number of answers that this message gets."""
-        return (1 if type(self.readings) is dict else len(self.positions)) + len(self.refused)
+        return self.usable + len(self.refused)
 
-    def identities(self) -> Sequence[str]:
-        """What each answer is known by, usable readings first; what was refused also by what came, for it may be fixed."""
-        envelope, readings = self.envelope, self.readings
-        if type(readings) is dict and not self.refused:
-            return [readings.get("reading_id") or envelope.identity]
-        message = envelope.identity
-        refused = [_refused_key(message, each) for each in self.refused]
-        if readings is None:
-            return refused
-        if isinstance(readings, DecodedColumns) and readings.reading_id is None:
-            # Such a table is whole: nothing of it is refused.
-            return TableKeys(message, len(self.positions))
-        if isinstance(readings, dict):
-            return [readings.get("reading_id") or message, *refused]
-        named = readings.reading_id or [None] * len(self.positions)
-        if None not in named:
-            return [*cast("list[str]", named), *refused]
-        return [
-            *(identity(own, message, row) for own, row in zip(named, self.positions, strict=True)),
-            *refused,
-        ]
-
-    def only(self, answers: Sequence[int]) -> DecodedMessage:
-        """Keep some of the answers, by their places among `identities()`."""
+    def subset(self, answers: Sequence[int]) -> DecodedMessage:
+        """Keep some of the answers, by their positions in `keys`."""
         usable = [nth for nth in answers if nth < self.usable]
         refused = tuple(self.refused[nth - self.usable] for nth in answers if nth >= self.usable)
-        readings = self.readings
+        readings, positions = self.readings, self.positions
         if not usable:
-            return replace(self, readings=None, positions=NOTHING, refused=refused, partial=True)
-        if readings is None or isinstance(readings, dict):
-            return replace(self, refused=refused, partial=True)
-        if isinstance(readings, DecodedColumns):
-            readings = readings.table()
-        positions = [self.positions[nth] for nth in usable]
+            readings, positions = None, NOTHING
+        elif readings is not None and not isinstance(readings, dict):
+            table = readings.table() if isinstance(readings, DecodedColumns) else readings
+            readings, positions = select(table, usable), [positions[nth] for nth in usable]
         return replace(
-            self, readings=select(readings, usable), positions=positions, refused=refused, partial=True
+            self,
+            readings=readings,
+            positions=positions,
+            refused=refused,
+            usable=len(usable),
+            keys=[self.keys[nth] for nth in answers],
+            partial=True,
         )
 
 
-def _refused_key(message: str, refused: InvalidPayload) -> str:
-    """Short, whatever came, for keys are remembered for minutes; no reading can be named like this."""
-    came = f"{identity(refused.reading_id, message, refused.row)}\n{refused.original}"
-    return "\n" + hashlib.blake2b(came.encode(), digest_size=16).hexdigest()
+def size_of(envelope: Envelope) -> int:
+    """Bytes of a message as it was received, attributes included."""
+    return len(envelope.data if envelope.body is None else envelope.body) + envelope.attribute_size
 
 
-def read(envelope: Envelope, *, kept: bool = True) -> DecodedMessage:
-    """Decode a message; whatever is wrong with it is in `refused`, with the reasons."""
-    return _read(envelope, kept=kept, longest=None)
+def decode_message(envelope: Envelope, *, kept: bool = True) -> DecodedMessage:
+    """Decode a message; everything invalid in it is in `refused`, with the reasons."""
+    return _decode(envelope, size_of(envelope), kept=kept, longest=None)
 
 
-def read_inline(envelope: Envelope, *, kept: bool = True) -> DecodedMessage | None:
-    """Decode a message on the event loop; None where something in it is wrong, and what would take long to find out."""
-    return _read(envelope, kept=kept, longest=INSPECTED_BYTES)
+def decode_inline(envelope: Envelope, *, kept: bool = True) -> DecodedMessage | None:
+    """Decode a message on the event loop; None where that takes too long: it is large, or invalid and not short."""
+    size = size_of(envelope)
+    return None if size > INLINE_BYTES else _decode(envelope, size, kept=kept, longest=INSPECTED_BYTES)
 
 
 @overload
-def _read(envelope: Envelope, *, kept: bool, longest: None) -> DecodedMessage: ...
+def _decode(envelope: Envelope, size: int, *, kept: bool, longest: None) -> DecodedMessage: ...
 @overload
-def _read(envelope: Envelope, *, kept: bool, longest: int) -> DecodedMessage | None: ...
-def _read(envelope: Envelope, *, kept: bool, longest: int | None) -> DecodedMessage | None:
+def _decode(envelope: Envelope, size: int, *, kept: bool, longest: int) -> DecodedMessage | None: ...
+def _decode(envelope: Envelope, size: int, *, kept: bool, longest: int | None) -> DecodedMessage | None:
     version = envelope.attributes.get(SCHEMA_ATTRIBUTE)
     try:
         payload = envelope.payload
         if len(payload) >= WORTH_BYTES and (table := columns(payload, version=version)) is not None:
-            return DecodedMessage(envelope, table, range(len(table.matrix)), (), kept)
+            return _whole_table(envelope, table, size, kept=kept)
         if longest is None or len(payload) <= longest:
             decoded = decode_fields(payload, version=version, pause=step_aside)
         elif (valid := decode_valid(payload, version=version)) is not None:
@@ -153,25 +144,66 @@ def _read(envelope: Envelope, *, kept: bool, longest: int | None) -> DecodedMess
         else:
             return None
     except UnusableReadingError as unusable:
-        return _unusable(envelope, unusable, kept=kept)
+        return _unusable(envelope, size, unusable, kept=kept)
     except Exception as error:
-        # Decoding is pure: what breaks it now would break it with every delivery.
-        log.exception("decoding a message broke")
+        # Decoding is pure: a payload that breaks it now breaks it with every delivery.
+        log.exception("failed to decode a message")
         broken = UnusableReadingError(
             Reason(field="reading", rule=shortened(f"it cannot be decoded: {type(error).__name__}: {error}"))
         )
-        return _unusable(envelope, broken, kept=kept)
+        return _unusable(envelope, size, broken, kept=kept)
     if isinstance(decoded, dict):
-        return DecodedMessage(envelope, decoded, NOTHING, (), kept)
-    refused = decoded.refused
+        keys = (decoded.get("reading_id") or envelope.identity,) if kept else NOTHING
+        return DecodedMessage(envelope, decoded, NOTHING, (), kept, 1, size, keys)
+    return _checked_table(envelope, size, decoded, kept=kept)
+
+
+def _whole_table(envelope: Envelope, table: DecodedColumns, size: int, *, kept: bool) -> DecodedMessage:
+    rows = len(table.matrix)
+    keys: Sequence[str] = NOTHING
+    if kept:
+        keys = (
+            TableKeys(envelope.identity, rows)
+            if table.reading_id is None
+            else _row_keys(envelope.identity, table.reading_id, range(rows))
+        )
+    return DecodedMessage(envelope, table, range(rows), (), kept, rows, size, keys)
+
+
+def _unusable(envelope: Envelope, size: int, unusable: UnusableReadingError, *, kept: bool) -> DecodedMessage:
+    refused = DecodedTable(table=None, positions=range(0), refused=(_refused(envelope, unusable),))
+    return _checked_table(envelope, size, refused, kept=kept)
+
+
+def _checked_table(envelope: Envelope, size: int, decoded: DecodedTable, *, kept: bool) -> DecodedMessage:
+    """Make the message of what the codec found: usable rows, refused ones, or both."""
+    table, positions, refused = decoded.table, decoded.positions, decoded.refused
+    keys: Sequence[str] = NOTHING
+    if kept:
+        message = envelope.identity
+        usable = () if table is None else _row_keys(message, table.reading_id, positions)
+        keys = [*usable, *(_refused_key(message, each) for each in refused)]
     return DecodedMessage(
-        envelope, decoded.table, decoded.positions, refused, kept, refused_bytes=_bytes_of(refused)
+        envelope, table, positions, refused, kept, len(positions), size, keys, _bytes_of(refused)
     )
 
 
-def _unusable(envelope: Envelope, unusable: UnusableReadingError, *, kept: bool) -> DecodedMessage:
-    refused = (_refused(envelope, unusable),)
-    return DecodedMessage(envelope, None, NOTHING, refused, kept, refused_bytes=_bytes_of(refused))
+def _row_keys(message: str, named: Sequence[str | None] | None, positions: Sequence[int]) -> Sequence[str]:
+    """The identities of rows: their own ids, or the message's with the row's number."""
+    if named is None:
+        return [identity(None, message, row) for row in positions]
+    if None not in named:
+        return cast("Sequence[str]", named)
+    return [identity(own, message, row) for own, row in zip(named, positions, strict=True)]
+
+
+def _refused_key(message: str, refused: InvalidPayload) -> str:
+    """Identify a refused reading also by its original, which may be fixed and sent again.
+
+    Short, whatever the original is, for keys are remembered for minutes; no reading can have such an id.
+    """
+    original = f"{identity(refused.reading_id, message, refused.row)}\n{refused.original}"
+    return "\n" + hashlib.blake2b(original.encode(), digest_size=16).hexdigest()
 
 
 def _refused(envelope: Envelope, unusable: UnusableReadingError) -> InvalidPayload:
@@ -191,18 +223,18 @@ def _bytes_of(refused: Sequence[InvalidPayload]) -> int:
     return sum(len(each.original) + _LINE_BYTES + _REASON_BYTES * len(each.reasons) for each in refused)
 
 
-def encoded(works: Sequence[DecodedMessage]) -> NDArray[np.float32]:
-    """Encode all usable readings as one float32 matrix of shape (readings, features), in the order of the works."""
+def feature_matrix(messages: Sequence[DecodedMessage]) -> NDArray[np.float32]:
+    """Encode all usable readings as one float32 matrix of shape (readings, features), in the order of the messages."""
     blocks: list[NDArray[np.float32]] = []
     singles: list[Fields] = []
-    for work in works:
-        if isinstance(work.readings, dict):
-            singles.append(work.readings)
-        elif work.readings is not None:
+    for message in messages:
+        if isinstance(message.readings, dict):
+            singles.append(message.readings)
+        elif message.readings is not None:
             if singles:
                 blocks.append(fields_matrix(singles))
                 singles = []
-            blocks.append(_block(work.readings, len(work.positions)))
+            blocks.append(_block(message.readings, message.usable))
     if singles or not blocks:
         blocks.append(fields_matrix(singles))
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)

@@ -1,4 +1,4 @@
-"""Blocks: the lines of a batch's answers as the sinks take them, one block for each sink."""
+"""Line blocks: the lines of a batch's answers, one block for each sink."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ if TYPE_CHECKING:
     from rookery.worker.encoding.lines import EncodedLines
 
     Kept = Sequence[tuple[Ticket[DecodedMessage], EncodedLines]]
-    """What a batch answers for: its tickets with their lines."""
+    """The tickets of a batch whose lines become durable, with these lines."""
 
 
-def blocks(kept: Kept, at: datetime, *, named: bool) -> tuple[LineBlock, LineBlock]:
-    """Gather the predictions and the rejections of a batch; `named` where a sink addresses blocks by their key."""
+def line_blocks(kept: Kept, at: datetime, *, named: bool) -> tuple[LineBlock, LineBlock]:
+    """Collect the predictions and the rejections of a batch; `named` where a sink addresses blocks by their key."""
+    rejected = [lines.rejections for _, lines in kept if lines.rejections]
     results = LineBlock(key="", lines=chained([lines.predictions for _, lines in kept]), written_at=at)
-    rejects = LineBlock(key="", lines=chained([lines.rejections for _, lines in kept]), written_at=at)
+    rejects = LineBlock(key="", lines=chained(rejected) if rejected else (), written_at=at)
     return _named(results, rejects, kept) if named else (results, rejects)
 
 
 def _named(results: LineBlock, rejects: LineBlock, kept: Kept) -> tuple[LineBlock, LineBlock]:
-    """Give both blocks of a batch what sinks afar name and address them by."""
+    """Add to both blocks of a batch what remote sinks name and address them by."""
     works = [ticket.item for ticket, _ in kept]
     # A message's second delivery may bring other rows than its first: its block must not have the same name.
     parts = [key for work in works if work.partial for key in work.keys]

@@ -50,21 +50,21 @@ class EncodedLines:
     """How often the rejections name each field and rule, without a sender's own words."""
 
 
-def render(
+def encode_lines(
     works: Sequence[DecodedMessage],
     rows: NDArray[np.float32],
-    isolated: BatchResult,
+    result: BatchResult,
     *,
     at: datetime,
     revision: str,
 ) -> list[EncodedLines]:
     """Write every answer, message by message; what the model fails on becomes a rejection."""
     stamp = _Stamp(at, revision, f',"predicted_at":{_json(at)}}}\n')
-    even = _even(works, rows, isolated, stamp)
+    even = _even(works, rows, result, stamp)
     if len(even) == len(works):
         return [*even.values()]
-    middles = _middles(rows, isolated)
-    plain = not isolated.guilty
+    middles = _middles(rows, result)
+    plain = not result.failed_rows
     rendered = []
     first = 0
     for nth, work in enumerate(works):
@@ -77,7 +77,7 @@ def render(
         if nth in even:
             rendered.append(even[nth])
         else:
-            guilty = {row - first: why for row, why in isolated.guilty.items() if first <= row < end}
+            guilty = {row - first: why for row, why in result.failed_rows.items() if first <= row < end}
             rendered.append(_many(work, middles[first:end], guilty, stamp))
         first = end
     return rendered
@@ -93,18 +93,18 @@ class _Stamp:
 
 
 def _even(
-    works: Sequence[DecodedMessage], rows: NDArray[np.float32], isolated: BatchResult, stamp: _Stamp
+    works: Sequence[DecodedMessage], rows: NDArray[np.float32], result: BatchResult, stamp: _Stamp
 ) -> dict[int, EncodedLines]:
     """Write the large tables of a batch by columns, by their places in it; the others are written line by line."""
-    if len(rows) < LEAST_ROWS or isolated.guilty or len(isolated.runs) != 1:
+    if len(rows) < LEAST_ROWS or result.failed_rows or len(result.runs) != 1:
         return {}
-    run = isolated.runs[0][1]
+    run = result.runs[0][1]
     written = {}
     first = 0
     for nth, work in enumerate(works):
         end = first + work.usable
         if end - first >= LEAST_ROWS and (
-            lines := _table(work, rows[first:end], run.some(slice(first, end)), stamp)
+            lines := _table(work, rows[first:end], run.subset(slice(first, end)), stamp)
         ):
             written[nth] = lines
         first = end
@@ -154,13 +154,13 @@ def _text(value: str) -> str:
     return f'"{value}"' if value.isalnum() else _json(value)
 
 
-def _middles(rows: NDArray[np.float32], isolated: BatchResult) -> list[str]:
+def _middles(rows: NDArray[np.float32], result: BatchResult) -> list[str]:
     """What the model said of each row, as the middle of its line, from `species` to `model`; empty where it failed."""
-    if len(isolated.runs) == 1 and not isolated.guilty:
-        return _run_middles(rows, isolated.runs[0][1])
+    if len(result.runs) == 1 and not result.failed_rows:
+        return _run_middles(rows, result.runs[0][1])
     middles = [""] * len(rows)
-    for first, run in isolated.runs:
-        end = first + len(run.winners)
+    for first, run in result.runs:
+        end = first + len(run.label_indices)
         middles[first:end] = _run_middles(rows[first:end], run)
     return middles
 
@@ -174,7 +174,7 @@ def _run_middles(rows: NDArray[np.float32], run: Predictions) -> list[str]:
     shares = [row.split(",") for row in numbers[2:-2].decode().split("],[")]
     return [
         formats[winner] % (share[winner], *share, tail)
-        for winner, share, tail in zip(run.winners.tolist(), shares, _tails(rows, run), strict=True)
+        for winner, share, tail in zip(run.label_indices.tolist(), shares, _tails(rows, run), strict=True)
     ]
 
 
@@ -191,7 +191,7 @@ def _tails(rows: NDArray[np.float32], run: Predictions) -> list[str]:
     # Where anything is missing, the sum of all is NaN.
     if not math.isnan(np.add.reduce(rows, axis=None)):
         tails = [_tail(0, run.model)] * len(rows)
-        for nth in run.unlike:
+        for nth in run.ood_rows:
             tails[nth] = _tail(1, run.model)
         return tails
     codes: list[int] = (np.isnan(rows) @ _BITS * 2 + run.out_of_distribution).tolist()

@@ -73,7 +73,7 @@ def table_lines(
     run = said.answers
     where = np.arange(len(positions)) if isinstance(positions, range) else np.asarray(positions)
     numbers = _numbers(run.probabilities)
-    winning = numbers[np.arange(len(where)), run.winners]
+    winning = numbers[np.arange(len(where)), run.label_indices]
     shares: list[Piece] = []
     for label, column in zip(run.labels, numbers.T, strict=True):
         shares += (b",%b:" % orjson.dumps(label), column)
@@ -88,7 +88,7 @@ def table_lines(
             b'"observed_at":',
             _texts(readings.observed_at),
             b'"species":',
-            _padded([b"%b," % orjson.dumps(label) for label in run.labels]).take(run.winners),
+            _padded([b"%b," % orjson.dumps(label) for label in run.labels]).take(run.label_indices),
             b'"probability":',
             winning,
             b',"probabilities":{',

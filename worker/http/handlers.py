@@ -74,37 +74,37 @@ class PushHandler:
         answer = await asyncio.to_thread(_answer, lines) if large else _answer(lines)
         return web.Response(status=status, body=answer, content_type="application/json")
 
-    def begin(self, body: bytes, answer: Answer) -> None:
+    def enqueue(self, body: bytes, answer: Answer) -> None:
         """Take a push from the fast path; `answer` is called with its status, the first time counts."""
         turn = self._turn
         if not turn:
             # What arrives in one turn of the loop is begun together, at its end.
-            asyncio.get_running_loop().call_soon(self._begin)
+            asyncio.get_running_loop().call_soon(self._dispatch)
         turn.append((body, answer))
 
-    def _begin(self) -> None:
+    def _dispatch(self) -> None:
         turn, self._turn = self._turn, []
         try:
             self._take(turn)
         except Exception:
             # A defect: without an answer the connections would stay open for ever, and the messages in flight.
-            log.exception("taking %d pushes failed", len(turn))
+            log.exception("failed to enqueue %d pushes", len(turn))
             for _, answer in turn:
-                self._tell(answer, DefectError("taking this push failed"))
+                self._respond(answer, DefectError("failed to enqueue this push"))
 
     def _take(self, turn: Iterable[tuple[bytes, Answer]]) -> None:
         messages = []
         for body, answer in turn:
             try:
-                messages.append((wrapped(body), partial(self._tell, answer)))
+                messages.append((wrapped(body), partial(self._respond, answer)))
             except InvalidEnvelopeError as error:
-                self._tell(answer, error)
+                self._respond(answer, error)
             except Exception:
-                log.exception("reading a push broke")
-                self._tell(answer, DefectError("reading this push broke"))
-        self._pipeline.begin(messages)
+                log.exception("failed to parse a push")
+                self._respond(answer, DefectError("failed to parse this push"))
+        self._pipeline.enqueue(messages)
 
-    def _tell(self, answer: Answer, error: InvalidEnvelopeError | RetryError | None) -> None:
+    def _respond(self, answer: Answer, error: InvalidEnvelopeError | RetryError | None) -> None:
         if error is None:
             answer(DONE)
         else:

@@ -1,4 +1,4 @@
-"""Isolation: when predicting a batch fails, it is bisected until only the guilty rows fail."""
+"""Bisection: a batch that the model fails on is split in halves until only the failing rows fail."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ class ModelUnavailableError(DefectError):
 
 @dataclass(slots=True)
 class BatchResult:
-    """Answers by runs of rows, `(first row, answers)` in order, and what the model said of each guilty row."""
+    """Predictions by runs of rows, `(first row, predictions)` in order, and the model's error for each failed row."""
 
     runs: list[tuple[int, Predictions]] = field(default_factory=list)
-    guilty: dict[int, str] = field(default_factory=dict)
+    failed_rows: dict[int, str] = field(default_factory=dict)
 
 
 def classify(classifier: Classifier, rows: NDArray[np.float32]) -> BatchResult:
-    """Classify rows of shape (n, features); n readings with one guilty cost at most 1 + 2 log2(n) predict calls.
+    """Classify rows of shape (n, features); n readings of which one fails cost at most 1 + 2 log2(n) predict calls.
 
-    Raises ModelUnavailableError where no row is answered and the model fails its own known readings too.
+    Raises ModelUnavailableError where every row fails and the model fails its golden readings too.
     """
-    isolated = BatchResult()
+    result = BatchResult()
     if len(rows):
-        _bisect(classifier, rows, 0, isolated)
-        if not isolated.runs and not classifier.healthy():
+        _bisect(classifier, rows, 0, result)
+        if not result.runs and not classifier.healthy():
             raise ModelUnavailableError(
-                f"the model fails on every reading: {next(iter(isolated.guilty.values()))}"
+                f"the model fails on every reading: {next(iter(result.failed_rows.values()))}"
             )
-    return isolated
+    return result
 
 
-def _bisect(classifier: Classifier, rows: NDArray[np.float32], first: int, isolated: BatchResult) -> None:
+def _bisect(classifier: Classifier, rows: NDArray[np.float32], first: int, result: BatchResult) -> None:
     try:
         answers = classifier.classify(rows)
-        if len(answers.winners) != len(rows):
-            raise RuntimeError(f"{len(rows)} readings got {len(answers.winners)} answers")  # noqa: TRY301  treated alike
+        if len(answers.label_indices) != len(rows):
+            raise RuntimeError(f"{len(rows)} readings got {len(answers.label_indices)} answers")  # noqa: TRY301  treated alike
     except Exception as error:  # noqa: BLE001  whatever the model raises is about some row, or about all of them
         if len(rows) == 1:
-            isolated.guilty[first] = f"{type(error).__name__}: {error}"
+            result.failed_rows[first] = f"{type(error).__name__}: {error}"
             return
         half = len(rows) // 2
-        _bisect(classifier, rows[:half], first, isolated)
-        _bisect(classifier, rows[half:], first + half, isolated)
+        _bisect(classifier, rows[:half], first, result)
+        _bisect(classifier, rows[half:], first + half, result)
     else:
-        isolated.runs.append((first, answers))
+        result.runs.append((first, answers))

@@ -64,17 +64,13 @@ class XGBoostClassifier:
         self._margins = PredictFromDense(_LIBRARY, booster, classes=len(card.labels), margin=True)
         self._outliers = outliers
 
-    def pinned(self) -> XGBoostClassifier:
-        """Itself: a booster never changes."""
-        return self
-
     def classify(self, rows: NDArray[np.float32]) -> Predictions:
         """Answer rows of shape (n, 7), NaN where a feature is missing; raises ValueError on another width."""
         probabilities = self._predict(rows)
         return Predictions(
             labels=self.card.labels,
             probabilities=probabilities,
-            winners=probabilities.argmax(axis=1),
+            label_indices=probabilities.argmax(axis=1),
             out_of_distribution=self._outliers.far(rows),
             model=self.model,
         )

@@ -8,7 +8,6 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from rookery.worker.models.current import CurrentModel
 from rookery.worker.models.loader import ModelRefusedError, load
 from rookery.worker.models.source import ModelUnreachableError
 from rookery.worker.runtime.daemon_call import in_daemon
@@ -46,11 +45,11 @@ class ModelRefresher:
     """Loads the model of a source, else the last known good one of the same address, and swaps in new good versions.
 
     `reason` says why an older version answers than the source has, or why that cannot be known; None if all is
-    well. `origin` says where the one that answers came from: `source` or `cache`; `card` is its card.
+    well. `origin` says where the one that answers came from: `source` or `cache`.
     """
 
-    current: CurrentModel
-    card: ModelCard
+    classifier: XGBoostClassifier
+    """The classifier that answers now; `open` sets it."""
 
     def __init__(
         self,
@@ -69,7 +68,6 @@ class ModelRefresher:
         # The version that was judged last, so that it is read once only; and what was said of it if it is bad.
         self._judged: str | None = None
         self._refusal: str | None = None
-        self._digest = ""
         self._look_seconds = look_seconds
         # A look that hangs (a mount without its server) is not begun again, but waited for again.
         self._looking: asyncio.Future[XGBoostClassifier | None] | None = None
@@ -77,16 +75,19 @@ class ModelRefresher:
     @property
     def model(self) -> str:
         """The name of the artifact that answers now."""
-        return self.current.model
+        return self.classifier.model
 
-    async def open(self) -> CurrentModel:
+    @property
+    def card(self) -> ModelCard:
+        """The card of the artifact that answers now."""
+        return self.classifier.card
+
+    async def open(self) -> None:
         """Load the model, else the last known good one of its address; raises NoModelError with every reason."""
         found = await self._look() or await self._last_known_good()
         if found is None:
             raise NoModelError(str(self.reason))
-        self.current = CurrentModel(found)
-        self._note(found)
-        return self.current
+        self._swap(found)
 
     async def refresh(self) -> None:
         """Look for a new version: swap it in where it is good, else keep what answers and say why."""
@@ -94,10 +95,9 @@ class ModelRefresher:
         if found is None:
             return
         self.origin = "source"
-        if found.digest != self._digest:
+        if found.digest != self.classifier.digest:
             log.info("model swapped", extra={"model": found.model, "before": self.model})
-            self.current.swap(found)
-            self._note(found)
+            self._swap(found)
 
     @asynccontextmanager
     async def watched(self, seconds: float) -> AsyncIterator[None]:
@@ -193,9 +193,8 @@ class ModelRefresher:
         self.reason = reason
         self._metrics.model_degraded(value=reason is not None)
 
-    def _note(self, found: XGBoostClassifier) -> None:
-        self._digest = found.digest
-        self.card = found.card
+    def _swap(self, found: XGBoostClassifier) -> None:
+        self.classifier = found
         self._metrics.model(found.model)
 
 

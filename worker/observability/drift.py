@@ -75,18 +75,18 @@ class Drift:
     def __call__(self, batch: BatchCompleted) -> None:
         """Keep what was answered of a batch."""
         for part in batch.parts:
-            self.saw(part.rows, part.isolated)
+            self.saw(part.rows, part.result)
 
-    def saw(self, rows: NDArray[np.float32], isolated: BatchResult) -> None:
+    def saw(self, rows: NDArray[np.float32], result: BatchResult) -> None:
         """Keep what was answered of rows (n, 7), NaN for missing; the arrays must not change later."""
-        for first, run in isolated.runs:
-            self.keep(rows[first : first + len(run.winners)], run.winners)
+        for first, run in result.runs:
+            self.keep(rows[first : first + len(run.label_indices)], run.label_indices)
 
-    def keep(self, rows: NDArray[np.float32], winners: NDArray[np.intp]) -> None:
+    def keep(self, rows: NDArray[np.float32], label_indices: NDArray[np.intp]) -> None:
         """Keep readings (n, 7) with the number of each one's species (n,)."""
         kept = self._kept
         with self._lock:
-            kept.append((rows, winners))
+            kept.append((rows, label_indices))
             self._count += len(rows)
             # What is older than the window goes, batch by batch; the rest of the oldest one is cut off when asked.
             while self._count - len(kept[0][0]) >= self._rows:
@@ -98,19 +98,19 @@ class Drift:
             kept = list(self._kept)
         if not kept:
             return np.empty((0, len(FEATURES)), dtype=np.float32), np.empty(0, dtype=np.intp)
-        rows, winners = (np.concatenate(each) for each in zip(*kept, strict=True))
-        return rows[-self._rows :], winners[-self._rows :]
+        rows, label_indices = (np.concatenate(each) for each in zip(*kept, strict=True))
+        return rows[-self._rows :], label_indices[-self._rows :]
 
     def shifts(self) -> list[Shift]:
         """Compare each feature and the mix of species with the training data."""
         card = self._card()
-        rows, winners = self.latest()
+        rows, label_indices = self.latest()
         found = [
             _shift(name, rows[:, column], card.distribution[name]) for column, name in enumerate(FEATURES)
         ]
         total = sum(card.report.birds.values())
         mix = np.array([card.report.birds.get(label, 0) / total for label in card.labels])
-        counts = np.bincount(winners, minlength=len(mix))[: len(mix)]
+        counts = np.bincount(label_indices, minlength=len(mix))[: len(mix)]
         return [*found, Shift(SPECIES, _index(mix, counts), len(rows))]
 
 

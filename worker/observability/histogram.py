@@ -1,4 +1,4 @@
-"""Histogram: counts in plain numbers, made into Prometheus' form only when somebody scrapes."""
+"""Histogram: counts in plain numbers, converted to Prometheus' form only for a scrape."""
 
 from __future__ import annotations
 
@@ -28,18 +28,20 @@ class Histogram(Collector):
         """Register it; it starts with zeros."""
         self._name = name
         self._words = words
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._sum = 0.0
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
         registry.register(self)
 
-    def observe(self, value: float) -> None:
-        """Count one value."""
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._sum += value
-
     def collect(self) -> Iterable[HistogramMetricFamily]:
-        """Give what a scrape writes."""
-        names = [*map(floatToGoString, self._bounds), "+Inf"]
-        buckets = list(zip(names, map(float, accumulate(self._counts)), strict=True))
-        yield HistogramMetricFamily(self._name, self._words, buckets=buckets, sum_value=self._sum)
+        """Return the histogram for a scrape."""
+        names = [*map(floatToGoString, self.bounds), "+Inf"]
+        buckets = list(zip(names, map(float, accumulate(self.counts)), strict=True))
+        yield HistogramMetricFamily(self._name, self._words, buckets=buckets, sum_value=self.sum)
+
+
+def observe(values: Iterable[tuple[Histogram, float]]) -> None:
+    """Count one value each in some histograms: one call for all that a batch has to count."""
+    for histogram, value in values:
+        histogram.counts[bisect_left(histogram.bounds, value)] += 1
+        histogram.sum += value

@@ -15,7 +15,7 @@ from prometheus_client import (
 
 from rookery.worker.observability.drift_gauges import DriftGauges
 from rookery.worker.observability.former_names import FormerNames
-from rookery.worker.observability.histogram import Histogram
+from rookery.worker.observability.histogram import Histogram, observe
 from rookery.worker.observability.observer_failures import ObserverFailures, only_observes
 
 if TYPE_CHECKING:
@@ -68,23 +68,23 @@ class Metrics:
         self.contained = self.failures.of("Metrics")
         self._batch_rows = _sizes(registry, "rookery_batch_rows", "Readings in a batch (ROOKERY_BATCH_ROWS).")
         self._batch_messages = _sizes(registry, "rookery_batch_messages", "Messages in a batch.")
-        self._wait_seconds = _seconds(
+        self._queue_seconds = _seconds(
             registry,
             "rookery_queue_time_seconds",
             "Until a batch begins, its first message (ROOKERY_BATCH_ROWS).",
         )
-        self._predict_seconds = _seconds(
+        self._inference_seconds = _seconds(
             registry, "rookery_inference_seconds", "Classifying and rendering a batch."
         )
-        self._write_timeout_seconds = _seconds(
+        self._sink_write_seconds = _seconds(
             registry, "rookery_sink_write_seconds", "Making a batch durable (ROOKERY_FLUSH_INTERVAL_SECONDS)."
         )
-        self._push_seconds = _seconds(
+        self._request_seconds = _seconds(
             registry,
             "rookery_request_duration_seconds",
             "From a push to its answer, a batch's first message; its mean must stay below 1 (ROOKERY_QUEUE_ROWS).",
         )
-        self._age_seconds = _seconds(
+        self._end_to_end_seconds = _seconds(
             registry,
             "rookery_end_to_end_latency_seconds",
             "From publication until durable, a batch's first message.",
@@ -98,7 +98,7 @@ class Metrics:
             ["field", "rule"],
             registry=registry,
         )
-        self._strange = Counter(
+        self._out_of_distribution = Counter(
             "rookery_out_of_distribution",
             "Readings that were classified although they are unlike the training data.",
             registry=registry,
@@ -169,31 +169,37 @@ class Metrics:
 
     def __call__(self, batch: BatchCompleted) -> None:
         """Count a batch: its size, how long each phase took, what became of its readings, and why some were rejected."""
-        self._wait_seconds.observe(batch.began - batch.tickets[0].since)
-        self._batch_messages.observe(len(batch.tickets))
-        self._batch_rows.observe(batch.rows)
-        self._predict_seconds.observe(batch.predict_seconds)
+        values: list[tuple[Histogram, float]] = [
+            (self._queue_seconds, batch.began - batch.tickets[0].since),
+            (self._batch_messages, len(batch.tickets)),
+            (self._batch_rows, batch.rows),
+            (self._inference_seconds, batch.predict_seconds),
+        ]
         for part in batch.parts:
-            for _, run in part.isolated.runs:
-                if run.unlike:
-                    self._strange.inc(len(run.unlike))
+            for _, run in part.result.runs:
+                if run.ood_rows:
+                    self._out_of_distribution.inc(len(run.ood_rows))
         if batch.kept:
-            self._stored(batch)
+            values += self._stored(batch)
+        observe(values)
 
-    def _stored(self, batch: BatchCompleted) -> None:
-        """Count what became durable, and how long its first message took."""
-        ticket, _ = batch.kept[0]
-        self._write_timeout_seconds.observe(batch.write_timeout_seconds)
-        self._push_seconds.observe(batch.ended - ticket.since)
-        published = ticket.item.envelope.published_at
-        if published is not None:
-            self._age_seconds.observe((batch.done_at - published).total_seconds())
+    def _stored(self, batch: BatchCompleted) -> list[tuple[Histogram, float]]:
+        """Count what became durable, and return how long its first message took."""
         self._predictions.inc(batch.predicted)
         if batch.rejected:
             self._rejections.inc(batch.rejected)
             for _, lines in batch.kept:
                 for (field, rule), count in lines.reasons:
                     self._reasons.labels(field, rule).inc(count)
+        ticket, _ = batch.kept[0]
+        published = ticket.item.envelope.published_at
+        values = [
+            (self._sink_write_seconds, batch.write_seconds),
+            (self._request_seconds, batch.ended - ticket.since),
+        ]
+        if published is not None:
+            values.append((self._end_to_end_seconds, (batch.done_at - published).total_seconds()))
+        return values
 
     def duplicates(self, *, in_flight: int, durable: int) -> None:
         """Count the readings of a message that were seen before."""

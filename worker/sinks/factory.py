@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 class Sinks:
     """Both sinks, open, and every place that they write to.
 
-    `gather` says that they join blocks themselves, so that batches need not wait for them.
+    `coalesces` says that they coalesce blocks, so that the next batch need not wait for a write.
     """
 
     results: Sink
     rejects: Sink
-    gather: bool
+    coalesces: bool
     places: Sequence[WatchedSink]
 
 
@@ -42,14 +42,14 @@ async def open_sinks(stack: AsyncExitStack, settings: Settings) -> Sinks:
     """Open both sinks; the stack closes them. Raises MisconfiguredError with what is needed, or SinkUnavailable."""
     results = _addresses("ROOKERY_RESULTS", settings.results)
     rejects = _addresses("ROOKERY_REJECTS", settings.rejects)
-    # One place afar is enough to let both gather: a batch must not wait for either.
-    gather = any(each.scheme != "file" for each in (*results, *rejects))
+    # One remote sink is enough for both to coalesce: a batch must not wait for either.
+    coalesces = any(each.scheme != "file" for each in (*results, *rejects))
     to_results = await _places(stack, results, settings, kind="results")
     to_rejects = await _places(stack, rejects, settings, kind="rejections")
     return Sinks(
-        results=_together(stack, to_results, _pace(results, settings) if gather else None),
-        rejects=_together(stack, to_rejects, _pace(rejects, settings) if gather else None),
-        gather=gather,
+        results=_together(stack, to_results, _pace(results, settings) if coalesces else None),
+        rejects=_together(stack, to_rejects, _pace(rejects, settings) if coalesces else None),
+        coalesces=coalesces,
         places=[*to_results, *to_rejects],
     )
 
@@ -72,9 +72,9 @@ def _together(stack: AsyncExitStack, places: Sequence[WatchedSink], pace: RateLi
     together = places[0] if len(places) == 1 else FanOut(places)
     if pace is None:
         return together
-    gathering = CoalescingSink(together, pace)
-    stack.push_async_callback(gathering.close)
-    return gathering
+    coalescing = CoalescingSink(together, pace)
+    stack.push_async_callback(coalescing.close)
+    return coalescing
 
 
 def _pace(addresses: Sequence[SplitResult], settings: Settings) -> RateLimit:

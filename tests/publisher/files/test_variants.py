@@ -91,7 +91,7 @@ def test_every_variant_classifies_with_the_same_accuracy(tmp_path: Path) -> None
         path.write_bytes(written())
         rows = [each for each in CsvFile(path).rows() if isinstance(each, CsvRow)]
         asked = classifier.classify(matrix(each.reading for each in rows))
-        answers = [asked.labels[winner] for winner in asked.winners]
+        answers = [asked.labels[winner] for winner in asked.label_indices]
         right[name] = sum(answer == each.label for answer, each in zip(answers, rows, strict=True))
     assert set(right.values()) == {right["palmerpenguins"]}, right
     assert right["palmerpenguins"] / 342 > 0.98

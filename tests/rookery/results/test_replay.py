@@ -15,7 +15,7 @@ from rookery.results.replay import judged
 from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, wrapped
 from rookery.schemas.identity import identity
 from rookery.schemas.rejection import Rejection
-from rookery.worker.decoding.message import read
+from rookery.worker.decoding.message import decode_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def rejections(envelope: Envelope) -> Iterator[Rejection]:
     """What a worker records of a message."""
-    for each in read(envelope).refused:
+    for each in decode_message(envelope).refused:
         yield Rejection(
             reasons=each.reasons,
             original=each.original,

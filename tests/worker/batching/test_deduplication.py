@@ -18,7 +18,6 @@ from rookery.worker.batching.batcher import QueueLimits
 from rookery.worker.batching.deduplication import DeduplicationWindow
 from rookery.worker.batching.ticket import Ticket
 from rookery.worker.errors import QueueFullError, UnavailableError
-from rookery.worker.pipeline import Verdict
 from rookery.worker.sinks.protocol import SinkUnavailableError
 from rookery.worker.testing import RuleClassifier
 from tests.worker.conftest import NOON
@@ -55,7 +54,7 @@ def counted(house: House, first: str) -> float:
 async def test_a_publishers_retry_is_answered_from_memory(house: House, envelope: Wrap) -> None:
     """The same reading in a second message is acknowledged, neither classified nor written again, and counted."""
     for _ in range(2):
-        assert await house.pipeline.accept(envelope(bird())) is Verdict.ACCEPTED
+        await house.pipeline.accept(envelope(bird()))
     assert ids(house.predictions) == ["r1"]
     assert house.classifier.calls == [1]
     assert counted(house, "durable") == 1
@@ -86,7 +85,7 @@ async def test_a_duplicate_in_flight_waits_for_the_first_and_is_as_durable(
     await asyncio.sleep(0)
     assert not second.done()
     house.results.gate.set()
-    assert await asyncio.gather(first, second) == [Verdict.ACCEPTED] * 2
+    assert await asyncio.gather(first, second) == [None] * 2
     assert ids(house.predictions) == ["r1"]
     assert counted(house, "in_flight") == 1
 
@@ -100,7 +99,7 @@ async def test_a_duplicate_of_what_fails_fails_too_and_both_are_welcome_again(
     failed = await asyncio.gather(*map(house.pipeline.accept, messages), return_exceptions=True)
     assert [type(each) for each in failed] == [SinkUnavailableError] * 3
     house.results.broken = False
-    assert set(await asyncio.gather(*map(house.pipeline.accept, messages))) == {Verdict.ACCEPTED}
+    assert set(await asyncio.gather(*map(house.pipeline.accept, messages))) == {None}
     assert ids(house.predictions) == ["r1"]
 
 
@@ -116,7 +115,7 @@ async def test_a_caller_who_leaves_takes_nothing_from_those_who_joined_it(
     house.results.gate.set()
     answers = await asyncio.gather(*callers, return_exceptions=True)
     assert [type(answer) for answer in answers].count(asyncio.CancelledError) == 1
-    assert answers.count(Verdict.ACCEPTED) == 3
+    assert answers.count(None) == 3
     assert ids(house.predictions) == ["r1"]
 
 
@@ -129,7 +128,7 @@ async def test_the_rows_of_a_table_are_known_one_by_one(house: House, envelope: 
     mixed = asyncio.ensure_future(house.pipeline.accept(envelope(table("a", "b", "c", "c", "d"))))
     await asyncio.sleep(0)
     house.results.gate.set()
-    assert await asyncio.gather(flying, mixed) == [Verdict.ACCEPTED] * 2
+    assert await asyncio.gather(flying, mixed) == [None] * 2
     assert Counter(ids(house.predictions)) == Counter("abcd")
     assert {line["reading_id"]: line["row"] for line in house.predictions} == {
         "a": None,
@@ -154,7 +153,7 @@ async def test_a_table_whose_rows_joined_a_failure_comes_again_and_only_those_ro
     house.results.gate.set()
     failures = await asyncio.gather(failing, joined, return_exceptions=True)
     assert [type(each) for each in failures] == [SinkUnavailableError] * 2
-    assert await house.pipeline.accept(message) is Verdict.ACCEPTED
+    await house.pipeline.accept(message)
     assert Counter(ids(house.predictions)) == Counter("ab")
 
 
@@ -165,7 +164,7 @@ async def test_the_same_table_in_parts_gets_blocks_of_different_names(
     message = envelope(table("a", "b"))
     names = []
     for known in (bird("a"), bird("b"), None):
-        house = build(gather=True)
+        house = build(coalesces=True)
         if known is not None:
             await house.pipeline.accept(envelope(known))
         await house.pipeline.accept(message)
@@ -180,7 +179,7 @@ async def test_a_table_that_the_model_failed_on_in_part_gets_another_name_when_i
     message = envelope(table("a", "b"))
     names = []
     for guilty in ({41.0}, set[float]()):
-        house = build(RuleClassifier(lambda row, guilty=guilty: float(row[0]) in guilty), gather=True)
+        house = build(RuleClassifier(lambda row, guilty=guilty: float(row[0]) in guilty), coalesces=True)
         await house.pipeline.accept(message)
         names.append(house.results.blocks[0].key)
     assert len(set(names)) == 2
@@ -189,9 +188,9 @@ async def test_a_table_that_the_model_failed_on_in_part_gets_another_name_when_i
 async def test_a_mended_reading_is_no_duplicate_of_its_rejection(house: House, envelope: Wrap) -> None:
     """What was refused may come again under the same identity, once it is right."""
     spoilt = json.dumps({"reading_id": "r1", "bill_length_mm": -1}).encode()
-    assert await house.pipeline.accept(envelope(spoilt)) is Verdict.REJECTED
-    assert await house.pipeline.accept(envelope(spoilt)) is Verdict.REJECTED
-    assert await house.pipeline.accept(envelope(bird("r1"))) is Verdict.ACCEPTED
+    await house.pipeline.accept(envelope(spoilt))
+    await house.pipeline.accept(envelope(spoilt))
+    await house.pipeline.accept(envelope(bird("r1")))
     assert ids(house.rejections) == ["r1"]
     assert ids(house.predictions) == ["r1"]
 
@@ -224,9 +223,9 @@ async def test_what_was_refused_by_the_intake_is_not_taken_for_seen(
         house.pipeline.accept(envelope(bird("b"))),
         return_exceptions=True,
     )
-    assert taken is Verdict.ACCEPTED
+    assert taken is None
     assert isinstance(full, QueueFullError)
-    assert await house.pipeline.accept(envelope(bird("b"))) is Verdict.ACCEPTED
+    await house.pipeline.accept(envelope(bird("b")))
     assert ids(house.predictions) == ["a", "b"]
 
 
@@ -234,7 +233,7 @@ async def test_predict_is_answered_each_time(house: House, envelope: Wrap) -> No
     """What is stored nowhere is nobody's duplicate."""
     for _ in range(2):
         assert len((await house.pipeline.predict(envelope(bird()))).predictions) == 1
-    assert await house.pipeline.accept(envelope(bird())) is Verdict.ACCEPTED
+    await house.pipeline.accept(envelope(bird()))
     assert len(house.predictions) == 1
 
 
@@ -244,9 +243,9 @@ async def test_a_message_begun_without_a_task_is_answered_although_the_one_that_
     """Whoever leaves before the batch runs takes nothing from the first one, which has no future of its own."""
     house.results.gate.clear()
     told: list[object] = []
-    house.pipeline.begin([(envelope(bird("busy")), told.append)])
+    house.pipeline.enqueue([(envelope(bird("busy")), told.append)])
     await house.results.waiting.wait()
-    house.pipeline.begin([(envelope(bird("r1")), told.append)])
+    house.pipeline.enqueue([(envelope(bird("r1")), told.append)])
     joined = asyncio.ensure_future(house.pipeline.accept(envelope(bird("r1"))))
     await asyncio.sleep(0)
     joined.cancel()
@@ -261,7 +260,7 @@ async def test_draining_answers_those_who_joined_too(house: House, envelope: Wra
     house.results.gate.clear()
     told: list[object] = []
     for _ in range(3):
-        house.pipeline.begin([(envelope(bird("r1")), told.append)])
+        house.pipeline.enqueue([(envelope(bird("r1")), told.append)])
     await house.results.waiting.wait()
     house.results.gate.set()
     await house.pipeline.drain()
@@ -280,14 +279,14 @@ async def test_the_window_is_bounded_by_count_and_by_time() -> None:
     clock = Clock()
     seen = DeduplicationWindow(count=3, seconds=10, clock=clock)
     ticket: Ticket[None] = Ticket(None, rows=1, size=1)
-    seen.claim(["flying"], ticket)
+    seen.reserve(["flying"], ticket)
     for nth in range(5):
-        seen.claim([str(nth)], ticket)
+        seen.reserve([str(nth)], ticket)
         seen.remember([str(nth)])
-    assert list(seen.sift(["0", "1", "2", "3", "4"]).fresh) == [0, 1]
+    assert list(seen.partition(["0", "1", "2", "3", "4"]).fresh) == [0, 1]
     clock.now = 10
-    assert list(seen.sift(["2", "3", "4"]).fresh) == [0, 1, 2]
-    assert seen.sift(["flying"]).joined == [ticket]
+    assert list(seen.partition(["2", "3", "4"]).fresh) == [0, 1, 2]
+    assert seen.partition(["flying"]).joined == [ticket]
     seen.forget(["flying"])
     assert len(seen) == 0
 
@@ -296,9 +295,9 @@ async def test_only_the_newest_part_of_a_batch_is_remembered_where_it_is_larger_
     """A window of three keeps three, however many became durable together."""
     seen = DeduplicationWindow(count=3, seconds=10)
     keys = [str(nth) for nth in range(5)]
-    seen.claim(keys, Ticket(None, rows=5, size=5))
+    seen.reserve(keys, Ticket(None, rows=5, size=5))
     seen.remember(keys)
-    assert list(seen.sift(keys).fresh) == [0, 1]
+    assert list(seen.partition(keys).fresh) == [0, 1]
 
 
 async def test_who_is_told_finds_the_reading_remembered(house: House, envelope: Wrap) -> None:
@@ -307,9 +306,9 @@ async def test_who_is_told_finds_the_reading_remembered(house: House, envelope: 
 
     def told(error: object) -> None:
         assert error is None
-        house.pipeline.begin([(envelope(bird("r1")), again.append)])
+        house.pipeline.enqueue([(envelope(bird("r1")), again.append)])
 
-    house.pipeline.begin([(envelope(bird("r1")), told)])
+    house.pipeline.enqueue([(envelope(bird("r1")), told)])
     await house.pipeline.drain()
     assert again == [None]
     assert ids(house.predictions) == ["r1"]
@@ -376,7 +375,7 @@ async def test_a_store_names_the_blocks_of_two_subscriptions_differently(
     message = envelope(bird(None))
     names = []
     for subscription in ("a", "b", "a"):
-        house = build(gather=True)
+        house = build(coalesces=True)
         await house.pipeline.accept(replace(message, subscription=subscription))
         names.append(house.results.blocks[0].key)
     assert names[0] == names[2] != names[1]

@@ -78,7 +78,7 @@ async def test_of_those_who_came_together_each_is_taken_as_long_as_there_is_room
     house = build(bounds=QueueLimits(batch_rows=2, queue_rows=2, queue_bytes=10_000))
     told: list[list[object]] = [[] for _ in range(4)]
     bird = json.dumps({"bill_length_mm": 40}).encode()
-    house.pipeline.begin([(envelope(bird), each.append) for each in told])
+    house.pipeline.enqueue([(envelope(bird), each.append) for each in told])
     await house.pipeline.drain()
     assert told[:2] == [[None], [None]]
     assert [[type(each) for each in one] for one in told[2:]] == [[QueueFullError], [QueueFullError]]
@@ -94,7 +94,7 @@ async def test_readings_that_came_with_tables_and_rubbish_get_their_own(house: H
         {"bill_length_mm": 43},
     ]
     told: list[list[object]] = [[] for _ in payloads]
-    house.pipeline.begin(
+    house.pipeline.enqueue(
         (envelope(json.dumps(payload).encode()), each.append)
         for payload, each in zip(payloads, told, strict=True)
     )
@@ -114,7 +114,7 @@ async def test_messages_that_came_together_are_told_apart(
     """Of messages begun in one go each is told its own: taken, repeated, or refused by a full intake."""
     house = build(bounds=QueueLimits(batch_rows=1, queue_rows=1, queue_bytes=10_000))
     told: dict[str, list[object]] = {"taken": [], "repeated": [], "full": []}
-    house.pipeline.begin(
+    house.pipeline.enqueue(
         [
             (envelope(bird("a")), told["taken"].append),
             (envelope(bird("a")), told["repeated"].append),
@@ -139,7 +139,7 @@ async def test_a_message_whose_taking_breaks_takes_nothing_from_those_that_came_
 
     monkeypatch.setattr(DeduplicationWindow, "all_new", breaks)
     told: dict[str, list[object]] = {"a": [], "b": []}
-    house.pipeline.begin([(envelope(bird(name)), told[name].append) for name in told])
+    house.pipeline.enqueue([(envelope(bird(name)), told[name].append) for name in told])
     await house.pipeline.drain()
     assert [type(each) for each in told["a"]] == [DefectError]
     assert told["b"] == [None]
@@ -154,7 +154,7 @@ async def test_a_sender_that_cannot_be_told_takes_nothing_from_the_others(
     def broken(_: object) -> None:
         raise ConnectionResetError
 
-    house.pipeline.begin([(envelope(bird("a")), broken), (envelope(bird("b")), told.append)])
+    house.pipeline.enqueue([(envelope(bird("a")), broken), (envelope(bird("b")), told.append)])
     await house.pipeline.drain()
     assert told == [None]
 
@@ -170,7 +170,7 @@ async def test_a_window_of_duplicates_that_breaks_keeps_no_sender_waiting(
     house = build(bounds=QueueLimits(batch_rows=1, queue_rows=10, queue_bytes=10_000))
     monkeypatch.setattr(DeduplicationWindow, "remember", breaks)
     told: list[object] = []
-    house.pipeline.begin([(envelope(bird(name)), told.append) for name in ("a", "b")])
+    house.pipeline.enqueue([(envelope(bird(name)), told.append) for name in ("a", "b")])
     await house.pipeline.drain()
     assert told == [None, None]
     assert len(house.results.blocks) == 2

@@ -14,7 +14,7 @@ from rookery.schemas.testing import ReadingFactory
 from rookery.worker.batching.batcher import Ticket
 from rookery.worker.batching.deduplication import DeduplicationWindow
 from rookery.worker.batching.table_keys import TableKeys, row_of
-from rookery.worker.decoding.message import read
+from rookery.worker.decoding.message import decode_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,8 @@ def ticket() -> Ticket[None]:
 
 def test_keys_are_the_identities_of_the_rows() -> None:
     """They are what each prediction of the table is known by, whether asked for one by one or together."""
-    work = read(Envelope("m/1", body=encode(ReadingFactory(1).table(200))), kept=True)
-    keys = work.identities()
+    work = decode_message(Envelope("m/1", body=encode(ReadingFactory(1).table(200))), kept=True)
+    keys = work.keys
     assert isinstance(keys, TableKeys)
     assert len(keys) == 200
     name = work.envelope.identity
@@ -54,12 +54,12 @@ def test_a_table_that_comes_again_is_known_row_by_row() -> None:
     """In flight it is joined, durable it is remembered, forgotten it is new; so is each row under its own name."""
     seen, first = DeduplicationWindow(), ticket()
     keys = TableKeys("m", ROWS)
-    seen.claim(keys, first)
+    seen.reserve(keys, first)
     assert not seen.all_new(["m/4"])
-    assert seen.sift(TableKeys("m", ROWS)).joined == [first]
-    assert seen.sift(["x", "m/4", "m/5"]).fresh == [0, 2]
+    assert seen.partition(TableKeys("m", ROWS)).joined == [first]
+    assert seen.partition(["x", "m/4", "m/5"]).fresh == [0, 2]
     seen.remember(keys)
-    again = seen.sift(TableKeys("m", ROWS + 2))
+    again = seen.partition(TableKeys("m", ROWS + 2))
     assert (list(again.fresh), again.durable) == ([ROWS, ROWS + 1], ROWS)
     assert len(seen) == ROWS
     seen.forget(keys)
@@ -71,11 +71,11 @@ def test_a_reading_named_like_a_row_is_not_answered_again_in_the_table() -> None
     """Only the rest of the table is new, and all of it once the reading is forgotten."""
     seen = DeduplicationWindow()
     for names in (["m/2"], ["a", "m/2", "m/7"]):
-        seen.claim(names, ticket())
-        assert [*seen.sift(TableKeys("m", ROWS)).fresh] == [0, 1, 3, 4]
+        seen.reserve(names, ticket())
+        assert [*seen.partition(TableKeys("m", ROWS)).fresh] == [0, 1, 3, 4]
         assert seen.all_new(TableKeys("other", ROWS))
         seen.remember(names)
-        assert seen.sift(TableKeys("m", ROWS)).durable == 1
+        assert seen.partition(TableKeys("m", ROWS)).durable == 1
         seen.forget(names)
         assert seen.all_new(TableKeys("m", ROWS))
 
@@ -85,7 +85,7 @@ def test_a_table_counts_with_all_its_rows() -> None:
     seen = DeduplicationWindow(count=2 * ROWS)
     for name in ("m", "n", "o"):
         keys = TableKeys(name, ROWS)
-        seen.claim(keys, ticket())
+        seen.reserve(keys, ticket())
         seen.remember(keys)
     assert [seen.all_new(TableKeys(name, ROWS)) for name in ("m", "n", "o")] == [True, False, False]
 
@@ -107,14 +107,14 @@ def test_the_window_knows_what_it_would_know_with_a_text_for_each_row(
     """Whatever comes in whatever order, tables as one entry and as many are sifted alike."""
     short, long = DeduplicationWindow(count=20), DeduplicationWindow(count=20)
     for keys, end in steps:
-        sifted = short.sift(keys)
-        assert told(sifted) == told(long.sift([*keys]))
+        sifted = short.partition(keys)
+        assert told(sifted) == told(long.partition([*keys]))
         if not sifted.fresh:
             continue
         fresh = keys if len(sifted.fresh) == len(keys) else [keys[nth] for nth in sifted.fresh]
         first = ticket()
         for window, names in ((short, fresh), (long, [*fresh])):
-            window.claim(names, first)
+            window.reserve(names, first)
             if end == "stay":
                 window.remember(names)
             elif end == "go":

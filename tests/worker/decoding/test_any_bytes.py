@@ -16,7 +16,7 @@ from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, unwrapped, 
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.reading import Reading
 from rookery.schemas.rejection import Reason, Rejection, UnusableReadingError
-from rookery.worker.decoding.message import read
+from rookery.worker.decoding.message import decode_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,8 +89,8 @@ def test_whatever_is_accepted_ends_as_predictions_and_rejections(
             for nth, payload in enumerate(payloads)
         ]
         await asyncio.gather(*map(house.pipeline.accept, envelopes))
-        works = [read(each, kept=True) for each in envelopes]
-        return house, len({key for work in works for key in work.identities()})
+        works = [decode_message(each, kept=True) for each in envelopes]
+        return house, len({key for work in works for key in work.keys})
 
     house, readings = asyncio.run(accepted())
     predictions = [Prediction.model_validate_json(line) for line in house.results.lines]

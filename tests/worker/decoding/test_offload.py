@@ -11,7 +11,8 @@ from rookery.schemas.codec import encode
 from rookery.schemas.envelope import Envelope
 from rookery.schemas.testing import ReadingFactory
 from rookery.worker.batching.batcher import QueueLimits
-from rookery.worker.decoding.offload import INLINE_BYTES, MessageDecoder, is_large
+from rookery.worker.decoding.message import INLINE_BYTES, decode_inline
+from rookery.worker.decoding.offload import MessageDecoder
 from rookery.worker.errors import QueueFullError, RetryError
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ def large(message_id: str) -> Envelope:
 
 async def test_a_large_table_is_begun_and_answered_once(house: House) -> None:
     """Whoever began it is told when all of it is durable, and a second delivery is answered from the first."""
-    assert is_large(large("m1"))
+    assert decode_inline(large("m1")) is None
     told: list[RetryError | None] = []
-    house.pipeline.begin([(large("m1"), told.append)])
-    house.pipeline.begin([(large("m1"), told.append)])
+    house.pipeline.enqueue([(large("m1"), told.append)])
+    house.pipeline.enqueue([(large("m1"), told.append)])
     assert (told, len(house.results.blocks)) == ([], 0)
     await house.pipeline.accept(large("m1"))
     await house.pipeline.drain()
@@ -43,7 +44,7 @@ async def test_a_large_table_is_begun_and_answered_once(house: House) -> None:
 async def test_draining_answers_what_is_being_read(house: House) -> None:
     """Nobody who was taken waits for ever: a table still being read is told to come again."""
     told: list[RetryError | None] = []
-    house.pipeline.begin([(large("m1"), told.append)])
+    house.pipeline.enqueue([(large("m1"), told.append)])
     await house.pipeline.drain()
     assert len(told) == 1
     assert isinstance(told[0], RetryError)
@@ -52,14 +53,14 @@ async def test_draining_answers_what_is_being_read(house: House) -> None:
 
 async def test_only_so_many_bytes_wait_to_be_read() -> None:
     """One message is read however large it is, a second one only within the bound; then there is room again."""
-    reader = MessageDecoder(most_bytes=INLINE_BYTES)
-    first = asyncio.ensure_future(reader.read(large("m1"), kept=True))
+    decoder = MessageDecoder(most_bytes=INLINE_BYTES)
+    first = asyncio.ensure_future(decoder.decode(large("m1"), kept=True))
     await asyncio.sleep(0)
     with pytest.raises(QueueFullError):
-        await reader.read(large("m2"), kept=True)
-    assert (await reader.read(Envelope("m3", body=b"{}"), kept=True)).refused
+        await decoder.decode(large("m2"), kept=True)
+    assert (await decoder.decode(Envelope("m3", body=b"{}"), kept=True)).refused
     assert (await first).usable == ROWS
-    assert (await reader.read(large("m2"), kept=False)).usable == ROWS
+    assert (await decoder.decode(large("m2"), kept=False)).usable == ROWS
 
 
 async def test_who_began_a_table_too_many_is_told_to_come_again(build: Callable[..., House]) -> None:
@@ -68,7 +69,7 @@ async def test_who_began_a_table_too_many_is_told_to_come_again(build: Callable[
     told: dict[str, asyncio.Future[RetryError | None]] = {}
     for message_id in ("m1", "m2"):
         told[message_id] = asyncio.get_running_loop().create_future()
-        house.pipeline.begin([(large(message_id), told[message_id].set_result)])
+        house.pipeline.enqueue([(large(message_id), told[message_id].set_result)])
     assert isinstance(await told["m2"], QueueFullError)
     assert await told["m1"] is None
     await house.pipeline.drain()

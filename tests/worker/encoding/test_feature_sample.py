@@ -12,11 +12,12 @@ from rookery.schemas.prediction import Prediction
 from rookery.schemas.reading import Reading
 from rookery.schemas.testing import ReadingFactory
 from rookery.worker.app import running
-from rookery.worker.decoding.message import encoded, read
-from rookery.worker.encoding.feature_sample import echo
+from rookery.worker.decoding.message import decode_message, feature_matrix
+from rookery.worker.encoding.feature_sample import sample_features
 from rookery.worker.encoding.lines import EncodedLines
 from rookery.worker.inference.bisection import BatchResult, classify
 from rookery.worker.models.loader import SHIPPED, load
+from rookery.worker.observability.observer import BatchPart
 from rookery.worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,16 +33,17 @@ EMPEROR = {"bill_length_mm": 81.0, "bill_depth_mm": 30.0, "flipper_length_mm": 3
 
 
 def echoed(
-    works: list[DecodedMessage], isolated: BatchResult, most: int, *, first_ones: bool = True
+    works: list[DecodedMessage], result: BatchResult, most: int, *, first_ones: bool = True
 ) -> list[list[object]]:
     """What each line repeats, work by work."""
     lines = [
         EncodedLines(
-            [b'{"nth":%d}\n' % nth for nth in range(work.usable) if first + nth not in isolated.guilty]
+            [b'{"nth":%d}\n' % nth for nth in range(work.usable) if first + nth not in result.failed_rows]
         )
         for work, first in zip(works, starts(works), strict=True)
     ]
-    echo(works, lines, isolated, most=most, first_ones=first_ones)
+    part = BatchPart(works, feature_matrix(works), result, lines)
+    sample_features(part, most=most, first_ones=first_ones)
     return [[json.loads(line).get("features") for line in each.predictions] for each in lines]
 
 
@@ -57,8 +59,8 @@ def test_the_first_ones_of_a_batch_are_repeated_and_every_strange_one(
     alone = birds.reading()
     table = birds.table(5)
     payloads = [alone.model_dump_json(), table.model_dump_json(), json.dumps(EMPEROR)]
-    works = [read(envelope(each.encode()), kept=True) for each in payloads]
-    found = echoed(works, classify(CLASSIFIER, encoded(works)), most=3)
+    works = [decode_message(envelope(each.encode()), kept=True) for each in payloads]
+    found = echoed(works, classify(CLASSIFIER, feature_matrix(works)), most=3)
     assert [[each is not None for each in work] for work in found] == [
         [True],
         [True, True, False, False, False],
@@ -72,8 +74,8 @@ def test_the_first_ones_of_a_batch_are_repeated_and_every_strange_one(
 def test_between_times_only_strange_ones_are_repeated(envelope: Callable[..., Envelope]) -> None:
     """However many batches there are a second, what is unlike every known bird is shown."""
     payloads = [ReadingFactory(1).reading().model_dump_json(), json.dumps(EMPEROR)]
-    works = [read(envelope(each.encode()), kept=True) for each in payloads]
-    found = echoed(works, classify(CLASSIFIER, encoded(works)), most=3, first_ones=False)
+    works = [decode_message(envelope(each.encode()), kept=True) for each in payloads]
+    found = echoed(works, classify(CLASSIFIER, feature_matrix(works)), most=3, first_ones=False)
     assert [[each is not None for each in work] for work in found] == [[False], [True]]
 
 
@@ -90,13 +92,13 @@ async def test_batches_right_after_each_other_do_not_all_repeat_their_first_ones
 def test_what_the_model_failed_on_shifts_nobody(envelope: Callable[..., Envelope]) -> None:
     """A guilty row has no line: those behind it still repeat their own reading."""
     table = ReadingFactory(2).table(4)
-    works = [read(envelope(table.model_dump_json().encode()), kept=True)]
-    rows = encoded(works)
+    works = [decode_message(envelope(table.model_dump_json().encode()), kept=True)]
+    rows = feature_matrix(works)
     good = classify(CLASSIFIER, rows)
     (_, run) = good.runs[0]
     first, rest = (classify(CLASSIFIER, part).runs[0][1] for part in (rows[:1], rows[2:]))
-    assert len(run.winners) == 4
-    (found,) = echoed(works, BatchResult(runs=[(0, first), (2, rest)], guilty={1: "failed"}), most=9)
+    assert len(run.label_indices) == 4
+    (found,) = echoed(works, BatchResult(runs=[(0, first), (2, rest)], failed_rows={1: "failed"}), most=9)
     lengths = table.bill_length_mm or []
     assert [each["bill_length_mm"] for each in found] == [lengths[0], lengths[2], lengths[3]]  # type: ignore[index]
 

@@ -13,8 +13,7 @@ from rookery.schemas.codec import encode
 from rookery.schemas.envelope import unwrapped, wrapped
 from rookery.schemas.testing import ReadingFactory
 from rookery.worker.batching.batcher import QueueLimits
-from rookery.worker.decoding.message import INSPECTED_BYTES, read, read_inline
-from rookery.worker.decoding.offload import size_of
+from rookery.worker.decoding.message import INSPECTED_BYTES, decode_inline, decode_message, size_of
 from rookery.worker.errors import QueueFullError
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ async def test_rows_that_come_again_without_the_first_have_their_attributes(
 
 async def test_a_guilty_rows_line_follows_the_same_rule(house: House, envelope: Wrap) -> None:
     """What is refused by the words and by the model are the lines of one message."""
-    house.classifier._guilty = lambda row: row[0] == 41
+    house.classifier._fails_on = lambda row: row[0] == 41
     await house.pipeline.accept(envelope(b'{"bill_length_mm":[40,41,1]}', attributes={"a": "b"}))
     assert [(line["row"], line["attributes"]) for line in house.rejections] == [(2, {"a": "b"}), (1, None)]
 
@@ -103,14 +102,14 @@ def test_attributes_count_as_bytes_of_their_message() -> None:
 def test_only_short_payloads_are_inspected_on_the_event_loop(length: int, envelope: Wrap) -> None:
     """A longer one in which something is wrong is left to a thread; one in which nothing is needs none."""
     wrong = envelope(bad_rows(length // 3))
-    assert (read_inline(wrong) is None) == (length > INSPECTED_BYTES)
-    assert read_inline(envelope(encode(ReadingFactory(1).table(length // 20)))) is not None
+    assert (decode_inline(wrong) is None) == (length > INSPECTED_BYTES)
+    assert decode_inline(envelope(encode(ReadingFactory(1).table(length // 20)))) is not None
 
 
 async def test_what_takes_long_to_inspect_is_begun_and_answered(house: House, envelope: Wrap) -> None:
     """Off the loop; who sent it is told once all of it is durable."""
     told: asyncio.Future[RetryError | None] = asyncio.get_running_loop().create_future()
-    house.pipeline.begin([(envelope(bad_rows(2_000)), told.set_result)])
+    house.pipeline.enqueue([(envelope(bad_rows(2_000)), told.set_result)])
     assert not house.rejects.blocks
     assert await told is None
     assert [line["row"] for line in house.rejections] == [*range(2_000)]
@@ -131,5 +130,5 @@ async def test_a_reading_passes_by_a_refusal_of_megabytes(house: House, envelope
 
 def test_a_key_is_short_whatever_was_refused(envelope: Wrap) -> None:
     """Keys are remembered for minutes: those of ten million bytes must not be."""
-    (key,) = read(envelope(json.dumps({"reading_id": "r" * 200, "x": "y" * 10_000}).encode())).identities()
+    (key,) = decode_message(envelope(json.dumps({"reading_id": "r" * 200, "x": "y" * 10_000}).encode())).keys
     assert len(key) < 40

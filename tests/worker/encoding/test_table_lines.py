@@ -18,14 +18,15 @@ from rookery.schemas.prediction import Prediction
 from rookery.schemas.reading import SPECIES
 from rookery.schemas.table import ReadingTable
 from rookery.schemas.testing import ReadingFactory
-from rookery.worker.decoding.message import DecodedMessage, encoded, read
+from rookery.worker.decoding.message import DecodedMessage, decode_message, feature_matrix
 from rookery.worker.encoding import lines as rendering
-from rookery.worker.encoding.feature_sample import echo
+from rookery.worker.encoding.feature_sample import sample_features
 from rookery.worker.encoding.fixed_width import FixedWidthLines, chained, joined
-from rookery.worker.encoding.lines import EncodedLines, render
+from rookery.worker.encoding.lines import EncodedLines, encode_lines
 from rookery.worker.encoding.table_lines import LEAST_ROWS
 from rookery.worker.inference.bisection import BatchResult
 from rookery.worker.inference.classifier import Predictions
+from rookery.worker.observability.observer import BatchPart
 
 AT: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ROWS: Final = LEAST_ROWS + 3
@@ -42,11 +43,11 @@ def answers(rows: int, seed: int) -> Predictions:
 
 
 def one_by_one(
-    works: list[DecodedMessage], isolated: BatchResult, monkeypatch: pytest.MonkeyPatch
+    works: list[DecodedMessage], result: BatchResult, monkeypatch: pytest.MonkeyPatch
 ) -> list[EncodedLines]:
     with monkeypatch.context() as patch:
         patch.setattr(rendering, "LEAST_ROWS", 10**9)
-        return render(works, encoded(works), isolated, at=AT, revision="r")
+        return encode_lines(works, feature_matrix(works), result, at=AT, revision="r")
 
 
 def said(lines: Any) -> list[Any]:
@@ -54,14 +55,14 @@ def said(lines: Any) -> list[Any]:
 
 
 def work(table: ReadingTable, message_id: str = "m1", published_at: datetime | None = AT) -> DecodedMessage:
-    return read(Envelope(message_id, body=encode(table), published_at=published_at), kept=True)
+    return decode_message(Envelope(message_id, body=encode(table), published_at=published_at), kept=True)
 
 
-def same(works: list[DecodedMessage], isolated: BatchResult) -> list[EncodedLines]:
+def same(works: list[DecodedMessage], result: BatchResult) -> list[EncodedLines]:
     """Render works by columns and one by one, and hold the lines against each other."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        slow = one_by_one(works, isolated, monkeypatch)
-    fast = render(works, encoded(works), isolated, at=AT, revision="r")
+        slow = one_by_one(works, result, monkeypatch)
+    fast = encode_lines(works, feature_matrix(works), result, at=AT, revision="r")
     for one, other in zip(fast, slow, strict=True):
         assert said(one.predictions) == said(other.predictions)
         assert said(one.rejections) == said(other.rejections)
@@ -127,7 +128,9 @@ def test_a_table_is_one_block_of_lines_of_one_width() -> None:
 def test_several_tables_and_readings_share_a_batch() -> None:
     """Each work gets the answers of its own rows, whether it is written by columns or not."""
     works = [
-        read(Envelope("single", body=encode(ReadingFactory(1).reading(reading_id="r1"))), kept=True),
+        decode_message(
+            Envelope("single", body=encode(ReadingFactory(1).reading(reading_id="r1"))), kept=True
+        ),
         work(ReadingFactory(2).table(ROWS, prefix="b"), "m2"),
         work(ReadingFactory(3).table(3), "m3"),
         work(ReadingFactory(4).table(ROWS), "m4"),
@@ -174,14 +177,14 @@ def test_echoed_lines_stand_among_the_others() -> None:
     """Some predictions of a table repeat their features, as they were written, and the block stays one."""
     table = ReadingFactory(6).table(ROWS)
     one = work(table)
-    isolated = BatchResult([(0, answers(ROWS, 2))])
-    lines = render([one], encoded([one]), isolated, at=AT, revision="r")
+    result = BatchResult([(0, answers(ROWS, 2))])
+    lines = encode_lines([one], feature_matrix([one]), result, at=AT, revision="r")
     before = said(lines[0].predictions)
-    echo([one], lines, isolated, most=3)
+    sample_features(BatchPart([one], feature_matrix([one]), result, lines), most=3)
     echoed = lines[0].predictions
     assert isinstance(echoed, FixedWidthLines)
     assert joined(echoed) == b"".join(echoed)
-    wanted = {0, 1, 2, *np.flatnonzero(isolated.runs[0][1].out_of_distribution)[:3].tolist()}
+    wanted = {0, 1, 2, *np.flatnonzero(result.runs[0][1].out_of_distribution)[:3].tolist()}
     for nth, (line, plain) in enumerate(zip(said(echoed), before, strict=True)):
         features = {name: getattr(table, name)[nth] for name in FEATURES}
         assert line == ({**plain, "features": features} if nth in wanted else plain)

@@ -42,7 +42,7 @@ async def told(handler: PushHandler, *bodies: bytes) -> list[int]:
     """Begin pushes in one turn of the loop; gives the status that each is told, once all are."""
     asked = [Asked() for _ in bodies]
     for body, answer in zip(bodies, asked, strict=True):
-        handler.begin(body, answer)
+        handler.enqueue(body, answer)
     statuses = await asyncio.gather(*(answer.status for answer in asked))
     assert [answer.last for answer in asked] == [status == 503 for status in statuses]
     return statuses
@@ -71,14 +71,14 @@ async def test_a_push_that_breaks_its_reading_takes_nothing_from_its_turn(
 
 
 BROKEN = {
-    "the pipeline's first step": ("rookery.worker.pipeline.Pipeline.begin", [push(1), push(2)]),
-    "the size of a message": ("rookery.worker.pipeline.is_large", [push(1), push(2)]),
-    "the decoder": ("rookery.worker.pipeline.read_inline", [push(1), push(2)]),
-    "the window's clock": ("rookery.worker.batching.deduplication.DeduplicationWindow.move_on", [push(1), push(2)]),
+    "the pipeline's first step": ("rookery.worker.pipeline.Pipeline.enqueue", [push(1), push(2)]),
+    "the size of a message": ("rookery.worker.decoding.message.size_of", [push(1), push(2)]),
+    "the decoder": ("rookery.worker.pipeline.decode_inline", [push(1), push(2)]),
+    "the window's clock": ("rookery.worker.batching.deduplication.DeduplicationWindow._evict", [push(1), push(2)]),
     "the window's look at one": ("rookery.worker.batching.deduplication.DeduplicationWindow.all_new", [push(1), push(2)]),
-    "the window's look at duplicates": ("rookery.worker.batching.deduplication.DeduplicationWindow.sift", [push(1), push(1)]),
-    "the window's claim of many": ("rookery.worker.batching.deduplication.DeduplicationWindow.claim_each", [push(1), push(2)]),
-    "the reader of large messages": ("rookery.worker.decoding.offload.MessageDecoder.read", [push(1, b" " * 300_000)]),
+    "the window's look at duplicates": ("rookery.worker.batching.deduplication.DeduplicationWindow.partition", [push(1), push(1)]),
+    "the window's reservation of many": ("rookery.worker.batching.deduplication.DeduplicationWindow._count_rows", [push(1), push(2)]),
+    "the reader of large messages": ("rookery.worker.decoding.offload.MessageDecoder.decode", [push(1, b" " * 300_000)]),
     "the queue": ("rookery.worker.batching.batcher.Batcher.submit", [push(1), push(1)]),
 }  # fmt: skip
 
@@ -94,7 +94,7 @@ async def test_no_push_is_left_without_an_answer(
     def breaks(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError
 
-    if "sift" in broken:
+    if "partition" in broken:
         assert await told(handler, push(1)) == [204]
     with monkeypatch.context() as patched:
         patched.setattr(broken, breaks)

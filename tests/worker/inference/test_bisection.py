@@ -20,9 +20,9 @@ def rows(count: int, *guilty: int) -> np.ndarray[tuple[int, int], np.dtype[np.fl
 def test_one_bad_reading_in_512_costs_at_most_19_calls(guilty: int) -> None:
     """511 are answered and one is guilty, within 19 predict calls."""
     classifier = RuleClassifier(lambda row: bool(row[0] < 0))
-    isolated = classify(classifier, rows(512, guilty))
-    assert list(isolated.guilty) == [guilty]
-    answered = [first + nth for first, run in isolated.runs for nth in range(len(run.winners))]
+    result = classify(classifier, rows(512, guilty))
+    assert list(result.failed_rows) == [guilty]
+    answered = [first + nth for first, run in result.runs for nth in range(len(run.label_indices))]
     assert answered == [row for row in range(512) if row != guilty]
     assert len(classifier.calls) <= 19
 
@@ -36,13 +36,13 @@ def test_a_batch_without_fault_is_one_call() -> None:
 
 def test_a_healthy_model_that_refuses_every_reading_of_a_batch_blames_the_readings() -> None:
     """All of a batch may be guilty, if the model still answers its known readings."""
-    isolated = classify(RuleClassifier(lambda _: True), rows(3))
-    assert sorted(isolated.guilty) == [0, 1, 2]
+    result = classify(RuleClassifier(lambda _: True), rows(3))
+    assert sorted(result.failed_rows) == [0, 1, 2]
 
 
 def test_a_broken_model_blames_no_reading() -> None:
     """Where the model fails its own known readings too, nothing is rejected: all come again."""
-    with pytest.raises(ModelUnavailableError, match="a guilty row"):
+    with pytest.raises(ModelUnavailableError, match="a failing row"):
         classify(RuleClassifier(lambda _: True, healthy=False), rows(3))
 
 

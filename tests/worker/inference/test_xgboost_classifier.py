@@ -60,12 +60,12 @@ def row(*cells: float) -> NDArray[np.float32]:
 def test_the_known_birds_are_called_right(classifier: XGBoostClassifier) -> None:
     """At least 98 % of the known birds, and answers are well formed."""
     answers = classifier.classify(ROWS)
-    assert (answers.winners == CALLED).mean() >= 0.98
+    assert (answers.label_indices == CALLED).mean() >= 0.98
     assert answers.labels == SPECIES
     assert answers.probabilities.shape == (len(ROWS), 3)
     assert answers.probabilities.dtype == np.float32
     assert np.allclose(answers.probabilities.sum(axis=1), 1, atol=1e-6)
-    assert np.array_equal(answers.winners, answers.probabilities.argmax(axis=1))
+    assert np.array_equal(answers.label_indices, answers.probabilities.argmax(axis=1))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_gaps_are_answered_sensibly(
     classifier: XGBoostClassifier, hidden: tuple[str, ...], least: float
 ) -> None:
     """A reading that lacks features is still called right nearly always."""
-    assert (classifier.classify(without(*hidden)).winners == CALLED).mean() >= least
+    assert (classifier.classify(without(*hidden)).label_indices == CALLED).mean() >= least
 
 
 def test_a_row_is_answered_alone_as_in_company(classifier: XGBoostClassifier) -> None:

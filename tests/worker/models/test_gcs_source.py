@@ -98,16 +98,18 @@ async def test_a_server_that_is_gone_degrades_and_its_return_mends(
     def store() -> ModelRefresher:
         return ModelRefresher(GcsModelSource(ModelObject.read(ADDRESS)), cache=cache, metrics=Metrics())
 
-    assert (await store().open()).model == load(FIRST).model
+    first = store()
+    await first.open()
+    assert first.model == load(FIRST).model
     storage.faults.last("get", StorageFault(status=503))
     models = store()
-    current = await models.open()
-    assert (current.model, models.origin) == (load(FIRST).model, "cache")
+    await models.open()
+    assert (models.classifier.model, models.origin) == (load(FIRST).model, "cache")
     assert ADDRESS in str(models.reason)
     storage.faults.clear()
     upload(SECOND)
     await models.refresh()
-    assert (current.model, models.origin, models.reason) == (load(SECOND).model, "source", None)
+    assert (models.classifier.model, models.origin, models.reason) == (load(SECOND).model, "source", None)
 
 
 async def test_nobody_listening_is_unreachable_too(

@@ -76,8 +76,8 @@ def told(models: ModelRefresher, name: str) -> float:
 async def test_the_model_of_the_source_answers_under_its_digest() -> None:
     """All is well: no reason, no degradation."""
     models = store(Shelf(OTHER))
-    current = await models.open()
-    assert (current.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
+    await models.open()
+    assert (models.classifier.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
     assert told(models, "rookery_model_degraded") == 0
     assert told(models, f'rookery_model_info{{model="{NAME[OTHER]}"}}') == 1
 
@@ -86,26 +86,26 @@ async def test_a_new_version_is_swapped_in_and_read_once_only() -> None:
     """Looking for news costs one question; the bytes are read when the version changes."""
     shelf = Shelf(GOOD)
     models = store(shelf)
-    current = await models.open()
+    await models.open()
     for _ in range(3):
         await models.refresh()
-    assert (current.model, shelf.read) == (NAME[GOOD], 1)
+    assert (models.classifier.model, shelf.read) == (NAME[GOOD], 1)
     shelf.lay(OTHER)
     await models.refresh()
-    assert (current.model, models.reason, shelf.read) == (NAME[OTHER], None, 2)
+    assert (models.classifier.model, models.reason, shelf.read) == (NAME[OTHER], None, 2)
 
 
 async def test_a_batch_that_pinned_a_model_keeps_it() -> None:
     """A swap falls between batches: a batch under way, bisected or not, is answered by one artifact."""
     shelf = Shelf(GOOD)
     models = store(shelf)
-    current = await models.open()
-    pinned = current.pinned()
+    await models.open()
+    snapshot = models.classifier
     shelf.lay(OTHER)
     await models.refresh()
     rows = np.array([[39.1, 18.7, 181, 3750, 2007, 1, 2]], dtype=np.float32)
-    assert pinned.classify(rows).model == NAME[GOOD]
-    assert current.classify(rows).model == NAME[OTHER]
+    assert snapshot.classify(rows).model == NAME[GOOD]
+    assert models.classifier.classify(rows).model == NAME[OTHER]
 
 
 async def test_1000_damaged_models_are_never_served_and_each_is_told() -> None:
@@ -113,19 +113,19 @@ async def test_1000_damaged_models_are_never_served_and_each_is_told() -> None:
     chance = random.Random(20261123)  # noqa: S311  damage needs no secrecy
     shelf = Shelf(GOOD)
     models = store(shelf)
-    current = await models.open()
+    await models.open()
     rows = np.array([[39.1, 18.7, 181, 3750, 2007, 1, 2]], dtype=np.float32)
     for nth in range(1000):
         shelf.lay(damaged(OTHER, THIRD, chance))
         await models.refresh()
-        assert current.classify(rows).model == NAME[GOOD], nth
+        assert models.classifier.classify(rows).model == NAME[GOOD], nth
         assert models.reason is not None
         assert models.reason.startswith("model gs://bucket/model is refused: ")
     assert told(models, "rookery_model_degraded") == 1
     assert told(models, 'rookery_model_loads_total{outcome="refused"}') == 1000
     shelf.lay(OTHER)
     await models.refresh()
-    assert (current.model, models.reason) == (NAME[OTHER], None)
+    assert (models.classifier.model, models.reason) == (NAME[OTHER], None)
     assert told(models, "rookery_model_degraded") == 0
 
 
@@ -137,7 +137,8 @@ async def test_damage_at_the_start_falls_back_to_the_cache_and_never_to_another_
     await store(Shelf(OTHER), tmp_path).open()
     for _ in range(20):
         models = store(Shelf(damaged(THIRD, GOOD, chance)), tmp_path)
-        assert ((await models.open()).model, models.origin) == (NAME[OTHER], "cache")
+        await models.open()
+        assert (models.model, models.origin) == (NAME[OTHER], "cache")
         assert models.reason
     assert "is refused" in caplog.text
     (kept,) = tmp_path.iterdir()
@@ -163,19 +164,19 @@ async def test_an_unreachable_source_is_tried_again_and_recovers(
     await store(Shelf(GOOD), tmp_path).open()
     shelf = Shelf(None)
     models = store(shelf, tmp_path)
-    current = await models.open()
+    await models.open()
     await models.refresh()
-    assert (current.model, models.origin) == (NAME[GOOD], "cache")
+    assert (models.classifier.model, models.origin) == (NAME[GOOD], "cache")
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert [record.getMessage() for record in errors] == [
         "model gs://bucket/model cannot be read: no route to host"
     ]
     shelf.lay(OTHER)
     await models.refresh()
-    assert (current.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
+    assert (models.classifier.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
     shelf.lay(None)
     await models.refresh()
-    assert (current.model, models.reason is None) == (NAME[OTHER], False)
+    assert (models.classifier.model, models.reason is None) == (NAME[OTHER], False)
 
 
 async def test_a_refused_version_stays_refused_through_an_outage() -> None:
@@ -205,10 +206,10 @@ async def test_a_sealed_artifact_that_breaks_the_loader_is_refused(monkeypatch: 
     monkeypatch.setattr("rookery.worker.models.refresher.load", broken)
     shelf = Shelf(GOOD)
     models = store(shelf)
-    current = await models.open()
+    await models.open()
     shelf.lay(OTHER)
     await models.refresh()
-    assert current.model == NAME[GOOD]
+    assert models.classifier.model == NAME[GOOD]
     assert models.reason == "model gs://bucket/model is refused: IndexError: nobody thought of that"
 
 
@@ -217,20 +218,20 @@ async def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     path = tmp_path / "model.ubj"
     path.write_bytes(GOOD)
     models = store(FileModelSource(path))
-    current = await models.open()
+    await models.open()
     fresh = tmp_path / "fresh.ubj"
     fresh.write_bytes(OTHER)
     fresh.replace(path)
     await models.refresh()
-    assert current.model == NAME[OTHER]
+    assert models.classifier.model == NAME[OTHER]
     path.write_bytes(THIRD[:1000])
     await models.refresh()
-    assert current.model == NAME[OTHER]
+    assert models.classifier.model == NAME[OTHER]
     assert "it is cut short" in str(models.reason)
     path.write_bytes(THIRD)
     os.utime(path, ns=(1, 1))
     await models.refresh()
-    assert (current.model, models.reason) == (NAME[THIRD], None)
+    assert (models.classifier.model, models.reason) == (NAME[THIRD], None)
 
 
 async def test_a_path_that_is_no_regular_file_is_told_and_its_successor_is_swapped_in(tmp_path: Path) -> None:
@@ -238,7 +239,7 @@ async def test_a_path_that_is_no_regular_file_is_told_and_its_successor_is_swapp
     path = tmp_path / "model.ubj"
     path.write_bytes(GOOD)
     models = store(FileModelSource(path))
-    current = await models.open()
+    await models.open()
     for make in (os.mkfifo, os.mkdir, lambda each: each.symlink_to("/dev/zero")):
         path.rmdir() if path.is_dir() else path.unlink()
         make(path)
@@ -249,7 +250,7 @@ async def test_a_path_that_is_no_regular_file_is_told_and_its_successor_is_swapp
     path.unlink()
     path.write_bytes(OTHER)
     await models.refresh()
-    assert (current.model, models.reason) == (NAME[OTHER], None)
+    assert (models.classifier.model, models.reason) == (NAME[OTHER], None)
 
 
 async def test_a_start_over_a_path_that_is_no_regular_file_uses_the_last_known_good_model(
@@ -262,7 +263,8 @@ async def test_a_start_over_a_path_that_is_no_regular_file_uses_the_last_known_g
     path.unlink()
     os.mkfifo(path)
     models = store(FileModelSource(path), cache)
-    assert ((await models.open()).model, models.origin) == (NAME[OTHER], "cache")
+    await models.open()
+    assert (models.model, models.origin) == (NAME[OTHER], "cache")
     (kept,) = cache.iterdir()
     kept.unlink()
     os.mkfifo(kept)
@@ -291,26 +293,26 @@ async def test_a_source_that_hangs_is_reported_and_its_late_answer_is_swapped_in
     shelf = Hung(GOOD)
     shelf.gate.set()
     models = store(shelf)
-    current = await models.open()
+    await models.open()
     calls = shelf.calls
     shelf.gate.clear()
     shelf.lay(OTHER)
     models._look_seconds = 0.05
     for _ in range(3):
         await models.refresh()
-    assert (current.model, models.origin, shelf.calls) == (NAME[GOOD], "source", calls + 1)
+    assert (models.classifier.model, models.origin, shelf.calls) == (NAME[GOOD], "source", calls + 1)
     assert models.reason == "model gs://bucket/model cannot be read: no answer within 0.05 s"
     assert told(models, "rookery_model_degraded") == 1
     assert models._looking is not None
     shelf.gate.set()
     await models._looking
     await models.refresh()
-    assert (current.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
+    assert (models.classifier.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
     shelf.lay(THIRD)
     # A busy machine may need longer than the patience of a test to load a model.
     models._look_seconds = 60
     await models.refresh()
-    assert current.model == NAME[THIRD]
+    assert models.classifier.model == NAME[THIRD]
 
 
 async def test_a_cache_that_hangs_is_waited_for_no_longer_than_a_source(
@@ -329,11 +331,11 @@ async def test_watching_looks_for_news_by_itself_and_ends_with_its_context() -> 
     """No task is left behind; the same model under a new version is not swapped."""
     shelf = Shelf(GOOD)
     models = store(shelf)
-    current = await models.open()
+    await models.open()
     async with models.watched(0.001):
         shelf.lay(OTHER)
         async with asyncio.timeout(10):
-            while current.model != NAME[OTHER]:  # noqa: ASYNC110  news come by the clock, no event says so
+            while models.classifier.model != NAME[OTHER]:  # noqa: ASYNC110  news come by the clock, no event says so
                 # The same.
                 await asyncio.sleep(0.001)
     assert {task.get_name() for task in asyncio.all_tasks()}.isdisjoint({"model watch"})
@@ -346,7 +348,8 @@ async def test_a_cache_that_cannot_be_written_costs_a_warning_only(
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     models = store(Shelf(OTHER), blocked)
-    assert (await models.open()).model == NAME[OTHER]
+    await models.open()
+    assert models.model == NAME[OTHER]
     assert models.reason is None
     assert "cannot be kept" in caplog.text
 

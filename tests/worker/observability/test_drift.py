@@ -58,5 +58,5 @@ def test_batches_that_are_kept_by_several_threads_at_once_leave_the_window_right
     with ThreadPoolExecutor(4) as threads:
         for kept in [threads.submit(keep, rows) for rows in (20, 2000, 1, 300)]:
             kept.result()
-    rows, winners = drift.latest()
-    assert len(rows) == len(winners) == 1000
+    rows, label_indices = drift.latest()
+    assert len(rows) == len(label_indices) == 1000

@@ -51,7 +51,7 @@ async def traced(envelopes: list[Envelope], exporter: SpanExporter) -> None:
 
     tracing = Tracing("r1", exporter)
     parts = PipelineParts(
-        classifier=RuleClassifier(),
+        models=RuleClassifier(),
         results=MemorySink(),
         rejects=MemorySink(),
         metrics=Metrics(),

@@ -61,9 +61,9 @@ async def test_an_idle_sink_is_written_to_at_once() -> None:
 async def test_blocks_that_come_within_the_interval_share_one_write() -> None:
     """Ten messages, two writes: the first goes at once, the others together."""
     sink = MemorySink()
-    gathering = CoalescingSink(sink, RateLimit(interval_seconds=0.05, burst=1))
-    await gathering.write(block(0))
-    await asyncio.gather(*(gathering.write(block(nth)) for nth in range(1, 10)))
+    coalescing = CoalescingSink(sink, RateLimit(interval_seconds=0.05, burst=1))
+    await coalescing.write(block(0))
+    await asyncio.gather(*(coalescing.write(block(nth)) for nth in range(1, 10)))
     assert [len(each.lines) for each in sink.blocks] == [1, 9]
 
 
@@ -87,13 +87,13 @@ def test_writes_begin_an_interval_apart() -> None:
     sink = Slow()
 
     async def load() -> None:
-        gathering = CoalescingSink(
+        coalescing = CoalescingSink(
             sink, RateLimit(interval_seconds=0.5, burst=1), clock=asyncio.get_running_loop().time
         )
 
         async def sender(first: int) -> None:
             for nth in range(first, first + 5):
-                await gathering.write(block(nth))
+                await coalescing.write(block(nth))
 
         await asyncio.gather(*(sender(10 * nth) for nth in range(4)))
 
@@ -109,13 +109,13 @@ def test_at_load_objects_are_few_and_no_reading_waits_long() -> None:
     async def load() -> None:
         clock = asyncio.get_running_loop().time
         pace = RateLimit(interval_seconds=settings.flush_interval_seconds, enough_lines=settings.flush_rows)
-        gathering = CoalescingSink(sink, pace, clock=clock)
+        coalescing = CoalescingSink(sink, pace, clock=clock)
 
         async def reading(nth: int) -> None:
             # Virtual time: when the reading comes.
             await asyncio.sleep(nth / 400)
             due = clock()
-            await gathering.write(block(nth))
+            await coalescing.write(block(nth))
             waited.append(clock() - due)
 
         await asyncio.gather(*(reading(nth) for nth in range(1_000)))
@@ -130,14 +130,14 @@ async def test_a_sink_that_was_idle_does_not_wait_for_the_first_writes_of_a_burs
     """So a push window opens at the sink's own speed; then the interval holds."""
     now = 100.0
     sink = MemorySink()
-    gathering = CoalescingSink(sink, RateLimit(interval_seconds=NEVER, burst=3), clock=lambda: now)
+    coalescing = CoalescingSink(sink, RateLimit(interval_seconds=NEVER, burst=3), clock=lambda: now)
     for nth in range(3):
-        await gathering.write(block(nth))
-    fourth = asyncio.create_task(gathering.write(block(3)))
+        await coalescing.write(block(nth))
+    fourth = asyncio.create_task(coalescing.write(block(3)))
     await asyncio.sleep(0)
-    assert gathering._wait() == NEVER
+    assert coalescing._wait() == NEVER
     now += NEVER
-    await gathering.write(block(4, lines=200))
+    await coalescing.write(block(4, lines=200))
     await fourth
     assert [len(each.lines) for each in sink.blocks] == [1, 1, 1, 201]
 
@@ -145,11 +145,11 @@ async def test_a_sink_that_was_idle_does_not_wait_for_the_first_writes_of_a_burs
 async def test_enough_lines_do_not_wait() -> None:
     """What is worth its price goes at once, and costs those after it no waiting: tables are not held up."""
     sink = MemorySink()
-    gathering = CoalescingSink(sink, RateLimit(interval_seconds=NEVER, burst=1, enough_lines=10))
-    await gathering.write(block(0, lines=10))
-    await gathering.write(block(0))
-    await asyncio.gather(*(gathering.write(block(nth)) for nth in range(1, 11)))
-    await gathering.write(block(11, lines=10))
+    coalescing = CoalescingSink(sink, RateLimit(interval_seconds=NEVER, burst=1, enough_lines=10))
+    await coalescing.write(block(0, lines=10))
+    await coalescing.write(block(0))
+    await asyncio.gather(*(coalescing.write(block(nth)) for nth in range(1, 11)))
+    await coalescing.write(block(11, lines=10))
     assert [len(each.lines) for each in sink.blocks] == [10, 1, 10, 10]
 
 
@@ -157,8 +157,8 @@ async def test_a_write_holds_no_more_than_the_most() -> None:
     """A jam leaves in pieces, in its order, and a block is never torn."""
     sink = MemorySink()
     sink.gate.clear()
-    gathering = CoalescingSink(sink, RateLimit(most_lines=5, at_once=1))
-    writes = [asyncio.create_task(gathering.write(block(nth, lines=2))) for nth in range(6)]
+    coalescing = CoalescingSink(sink, RateLimit(most_lines=5, at_once=1))
+    writes = [asyncio.create_task(coalescing.write(block(nth, lines=2))) for nth in range(6)]
     await sink.waiting.wait()
     sink.gate.set()
     await asyncio.gather(*writes)
@@ -178,8 +178,8 @@ async def test_no_more_writes_are_under_way_than_allowed() -> None:
             await super().write(block)
             under_way -= 1
 
-    gathering = CoalescingSink(Counting(), RateLimit(at_once=3, most_lines=1))
-    await asyncio.gather(*(gathering.write(block(nth)) for nth in range(20)))
+    coalescing = CoalescingSink(Counting(), RateLimit(at_once=3, most_lines=1))
+    await asyncio.gather(*(coalescing.write(block(nth)) for nth in range(20)))
     assert most == 3
 
 
@@ -187,13 +187,13 @@ async def test_a_write_that_fails_is_told_to_those_in_it_and_to_nobody_else() ->
     """The next write goes on."""
     sink = MemorySink()
     sink.broken = True
-    gathering = CoalescingSink(sink, RateLimit())
+    coalescing = CoalescingSink(sink, RateLimit())
     outcomes = await asyncio.gather(
-        *(gathering.write(block(nth)) for nth in range(3)), return_exceptions=True
+        *(coalescing.write(block(nth)) for nth in range(3)), return_exceptions=True
     )
     assert [type(each) for each in outcomes] == [SinkUnavailableError] * 3
     sink.broken = False
-    await gathering.write(block(4))
+    await coalescing.write(block(4))
     assert sink.lines == [b"4\n"]
 
 
@@ -213,8 +213,8 @@ async def test_who_leaves_takes_nothing_from_the_others(leaving: int) -> None:
     """A cancelled caller's block is written all the same, with its neighbours'."""
     sink = MemorySink()
     sink.gate.clear()
-    gathering = CoalescingSink(sink, RateLimit())
-    writes = [asyncio.create_task(gathering.write(block(nth))) for nth in range(3)]
+    coalescing = CoalescingSink(sink, RateLimit())
+    writes = [asyncio.create_task(coalescing.write(block(nth))) for nth in range(3)]
     await sink.waiting.wait()
     writes[leaving].cancel()
     sink.gate.set()
@@ -226,10 +226,10 @@ async def test_who_leaves_takes_nothing_from_the_others(leaving: int) -> None:
 async def test_closing_waits_for_what_is_under_way() -> None:
     """The last write is not cut off."""
     sink = MemorySink()
-    gathering = CoalescingSink(sink, RateLimit())
-    writing = asyncio.create_task(gathering.write(block(1)))
+    coalescing = CoalescingSink(sink, RateLimit())
+    writing = asyncio.create_task(coalescing.write(block(1)))
     await sink.waiting.wait()
-    await gathering.close()
+    await coalescing.close()
     assert sink.lines == [b"1\n"]
     await writing
 

@@ -57,7 +57,7 @@ async def test_folders_alone_do_not_gather(tmp_path: Path) -> None:
     """The group commit of the batches is all that a folder needs."""
     async with AsyncExitStack() as stack:
         sinks = await open_sinks(stack, settings(tmp_path, f"file://{tmp_path}/r"))
-        assert not sinks.gather
+        assert not sinks.coalesces
 
 
 async def test_several_places_all_have_a_block_before_write_returns(
@@ -67,7 +67,7 @@ async def test_several_places_all_have_a_block_before_write_returns(
     async with AsyncExitStack() as stack:
         where = f"file://{tmp_path}/r, gs://rookery-test/p ,pubsub://p/results"
         sinks = await open_sinks(stack, settings(tmp_path, where))
-        assert sinks.gather
+        assert sinks.coalesces
         await sinks.results.write(LineBlock(key="0a", lines=[b'{"reading_id":"r1"}\n'], written_at=noon))
         assert [each.name for each in strict.buckets.objects("rookery-test")] == [
             "p/date=2026-11-23/hour=12/0a.ndjson.gz"
