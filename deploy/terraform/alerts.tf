@@ -39,7 +39,16 @@ locals {
       says     = "Fewer than 99 % of the pushes are acknowledged: the whole subscription backs off."
       severity = "CRITICAL"
       lasts    = "300s"
-      query    = "sum(rate(pubsub_googleapis_com:subscription_push_request_count{${local.push},response_class=\"ack\"}[5m])) / sum(rate(pubsub_googleapis_com:subscription_push_request_count{${local.push}}[5m])) < 0.99"
+      # The share of the others: where no push is acknowledged there is no series of acknowledgements, and no result.
+      query = "sum(rate(pubsub_googleapis_com:subscription_push_request_count{${local.push},response_class!=\"ack\"}[5m])) / sum(rate(pubsub_googleapis_com:subscription_push_request_count{${local.push}}[5m])) > 0.01"
+    }
+    no_metrics = {
+      title    = "No metrics"
+      says     = "No worker has written metrics for ten minutes: every alert on a rookery_... metric is blind."
+      severity = "ERROR"
+      lasts    = "300s"
+      # Without an instance that is always there, no metrics are right as long as nothing is pushed.
+      query = var.min_instances > 0 ? "absent_over_time(rookery_readings_total[10m])" : "sum(rate(pubsub_googleapis_com:subscription_push_request_count{${local.push}}[10m])) > 0 and absent_over_time(rookery_readings_total[10m])"
     }
     model_degraded = {
       title    = "Model degraded"
