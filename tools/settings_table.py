@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
 import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rookery.worker import settings
 from rookery.worker.settings import Settings, variables
 
 if TYPE_CHECKING:
@@ -42,10 +42,12 @@ def renewed(text: str) -> str:
 
 def _words() -> dict[str, str]:
     """Give the text under each setting; pydantic would read it too, but each time that a worker starts."""
-    (kind,) = ast.parse(inspect.getsource(Settings)).body
+    source = ast.parse(Path(settings.__file__).read_text())
     return {
         ast.unparse(field.target): " ".join(str(text.value.value).split())
-        for field, text in pairwise(kind.body if isinstance(kind, ast.ClassDef) else ())
+        for kind in source.body
+        if isinstance(kind, ast.ClassDef)
+        for field, text in pairwise(kind.body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(text, ast.Expr)
         and isinstance(text.value, ast.Constant)

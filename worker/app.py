@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from rookery.schemas.atomic_file import write_atomically
 from rookery.worker.auth.host_policy import host_policy
-from rookery.worker.auth.policy import loopback, unsafe
+from rookery.worker.auth.policy import insecure_settings, loopback
 from rookery.worker.batching.batcher import QueueLimits
 from rookery.worker.batching.deduplication import DeduplicationWindow
 from rookery.worker.errors import MisconfiguredError
@@ -199,7 +199,7 @@ async def _drain(pipeline: Pipeline, probes: HealthEndpoints, seconds: float) ->
 
 async def _guard(stack: AsyncExitStack, settings: Settings) -> Authenticator | None:
     """The guard that the settings ask for; raises MisconfiguredError where they would let anybody in."""
-    if wrong := unsafe(settings):
+    if wrong := insecure_settings(settings):
         raise MisconfiguredError("; ".join(wrong))
     if settings.push_auth != "oidc":
         if settings.push_auth == "none" and not loopback(settings.host):
@@ -232,6 +232,7 @@ def _observers(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> l
                 f"ROOKERY_TRACING needs the extra: pip install 'rookery[tracing]' ({error})"
             ) from None
         tracing = Tracing(settings.revision)
+        tracing.open()
         stack.push_async_callback(asyncio.to_thread, tracing.close)
         observers.append(tracing)
     return observers

@@ -1,4 +1,4 @@
-"""Settings: everything that can be set, read from `ROOKERY_...` in the environment."""
+"""Settings, one model for each concern, and all of them as read from `ROOKERY_...` in the environment."""
 
 from __future__ import annotations
 
@@ -38,24 +38,10 @@ FORMER: Final = {
 SHIPPED_MODEL = Path(__file__).parent / "shipped" / "penguins.ubj"
 
 
-class Settings(BaseModel):
-    """The worker's settings; each is the variable `ROOKERY_<NAME>`, in upper or lower case."""
-
+class _Concern(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="ignore", populate_by_name=True, validate_default=True, allow_inf_nan=False
     )
-
-    def __init__(self, **chosen: Any) -> None:
-        """Read the environment; what is chosen here goes before it. Raises ValidationError."""
-        told = {name.upper(): value for name, value in os.environ.items()}
-        told |= {new: told[old] for old, new in FORMER.items() if old in told and new not in told}
-        named = {name: variables(name, field) for name, field in type(self).model_fields.items()}
-        found = {
-            name: next(told[each] for each in names if each in told)
-            for name, names in named.items()
-            if not told.keys().isdisjoint(names)
-        }
-        super().__init__(**(found | chosen))
 
     @field_validator("*", mode="before")
     @classmethod
@@ -68,6 +54,10 @@ class Settings(BaseModel):
                 raise PydanticCustomError("in_digits", "{name} in digits is needed", {"name": name})
         return value
 
+
+class ListenSettings(_Concern):
+    """Where the worker listens."""
+
     host: str = "127.0.0.1"
     """Address to listen on; `0.0.0.0` in a container."""
 
@@ -76,59 +66,28 @@ class Settings(BaseModel):
     ] = 8080
     """Port to listen on; 0 takes any free one. Cloud Run's `PORT` is honoured."""
 
+    reuse_port: bool = False
+    """Whether several workers of one machine may listen on the same port, which shares out the connections (Linux)."""
+
+
+class HttpSettings(ListenSettings):
+    """How requests are read, and how much of them may be in memory."""
+
     fast_path: bool = True
     """Whether pushes are answered without aiohttp, which serves everything else; both by one set of rules."""
 
-    ready_file: Path | None = None
-    """File that gets the worker's address once it is ready."""
+    max_request_bytes: Annotated[int, Field(ge=1)] = 15 * 1024 * 1024
+    """Longest request body; Pub/Sub's largest message is 10 MB, 13.4 MB in base64."""
 
-    model: str = str(SHIPPED_MODEL)
-    """The model: a path, `gs://bucket/object`, or `gs://bucket/object#generation`."""
+    arriving_bytes: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
+    """Bytes of requests still arriving, over all connections, before some are answered 429; a quarter as much before their tokens are judged."""
 
-    model_cache: Path | None = Path("~/.cache/rookery/models")
-    """Folder that keeps the last good model of an address, for when the address fails."""
+    request_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """How long a request may take to arrive, from its first byte to its last, before it is answered 408."""
 
-    model_refresh_seconds: Annotated[float, Field(ge=0)] = 60.0
-    """How often to look for a new model; 0 never does."""
 
-    results: str = "file://./results/predictions"
-    """Where predictions become durable: `file:///dir`, `gs://bucket/prefix` or `pubsub://project/topic`; several with commas."""
-
-    rejects: str = "file://./results/rejections"
-    """Where rejections become durable: addresses like those of the results."""
-
-    file_mode: Annotated[str, Field(pattern=PATTERN)] = f"{PRIVATE:04o}"
-    """Mode of new result files; `0640` lets a group read them, `0644` anybody. Their folders can be looked into by the same."""
-
-    flush_interval_seconds: Annotated[float, Field(ge=0)] = 0.25
-    """Time from one Cloud Storage object to the next, for each has its price; after a pause the first four do not wait."""
-
-    flush_rows: Annotated[int, Field(ge=1)] = 200
-    """Lines that are worth a Cloud Storage object at once, however short the last one is ago."""
-
-    write_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
-    """Time for one write to Cloud Storage or a topic, its retries included; less than the ack deadline."""
-
-    batch_rows: Annotated[int, Field(ge=1)] = 4096
-    """Readings that one batch holds at most; a larger table is a batch of its own, tables share one up to 2,048 rows."""
-
-    queue_rows: Annotated[int, Field(ge=1)] = 100_000
-    """Readings that may wait or be under way before messages are answered 429; large tables have as much beside."""
-
-    queue_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * 1024
-    """Bytes of messages, and of what is refused of them as it will be written, before a 429; large tables have as much beside."""
-
-    ack_deadline_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
-    """The push subscription's ack deadline: a message that cannot be answered within it is refused at once with 503."""
-
-    deduplication_rows: Annotated[int, Field(ge=0)] = 200_000
-    """Readings whose identity is remembered after they became durable; about 250 bytes each."""
-
-    deduplication_seconds: Annotated[float, Field(ge=0)] = 600.0
-    """How long a reading's identity is remembered after it became durable."""
-
-    reuse_port: bool = False
-    """Whether several workers of one machine may listen on the same port, which shares out the connections (Linux)."""
+class AuthSettings(ListenSettings):
+    """Who may push."""
 
     push_auth: Literal["oidc", "cloud-run-iam", "none"] = "none"
     """Who checks that pushes come from Pub/Sub: this worker (`oidc`), Cloud Run, or nobody (this machine only)."""
@@ -148,17 +107,70 @@ class Settings(BaseModel):
     emulator: Annotated[str | None, Field(validation_alias="PUBSUB_EMULATOR_HOST")] = None
     """Where it is set, pushes come from a broker for tests, which signs nothing: `none` is then allowed on any address."""
 
-    max_request_bytes: Annotated[int, Field(ge=1)] = 15 * 1024 * 1024
-    """Longest request body; Pub/Sub's largest message is 10 MB, 13.4 MB in base64."""
 
-    arriving_bytes: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
-    """Bytes of requests still arriving, over all connections, before some are answered 429; a quarter as much before their tokens are judged."""
+class ModelSettings(_Concern):
+    """Which model answers, and when it is loaded again."""
 
-    request_seconds: Annotated[float, Field(gt=0)] = 30.0
-    """How long a request may take to arrive, from its first byte to its last, before it is answered 408."""
+    model: str = str(SHIPPED_MODEL)
+    """The model: a path, `gs://bucket/object`, or `gs://bucket/object#generation`."""
 
-    drain_seconds: Annotated[float, Field(gt=0, lt=10)] = 8.0
-    """Time to finish what is under way after SIGTERM; Cloud Run grants 10 s in all."""
+    model_cache: Path | None = Path("~/.cache/rookery/models")
+    """Folder that keeps the last good model of an address, for when the address fails."""
+
+    model_refresh_seconds: Annotated[float, Field(ge=0)] = 60.0
+    """How often to look for a new model; 0 never does."""
+
+
+class SubscriptionSettings(_Concern):
+    """What the push subscription is configured with."""
+
+    ack_deadline_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
+    """The push subscription's ack deadline: a message that cannot be answered within it is refused at once with 503."""
+
+
+class BatchingSettings(SubscriptionSettings):
+    """How much waits, goes into one batch, and is remembered."""
+
+    batch_rows: Annotated[int, Field(ge=1)] = 4096
+    """Readings that one batch holds at most; a larger table is a batch of its own, tables share one up to 2,048 rows."""
+
+    queue_rows: Annotated[int, Field(ge=1)] = 100_000
+    """Readings that may wait or be under way before messages are answered 429; large tables have as much beside."""
+
+    queue_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * 1024
+    """Bytes of messages, and of what is refused of them as it will be written, before a 429; large tables have as much beside."""
+
+    deduplication_rows: Annotated[int, Field(ge=0)] = 200_000
+    """Readings whose identity is remembered after they became durable; about 250 bytes each."""
+
+    deduplication_seconds: Annotated[float, Field(ge=0)] = 600.0
+    """How long a reading's identity is remembered after it became durable."""
+
+
+class SinkSettings(SubscriptionSettings):
+    """Where results become durable, and how often a remote sink is written to."""
+
+    results: str = "file://./results/predictions"
+    """Where predictions become durable: `file:///dir`, `gs://bucket/prefix` or `pubsub://project/topic`; several with commas."""
+
+    rejects: str = "file://./results/rejections"
+    """Where rejections become durable: addresses like those of the results."""
+
+    file_mode: Annotated[str, Field(pattern=PATTERN)] = f"{PRIVATE:04o}"
+    """Mode of new result files; `0640` lets a group read them, `0644` anybody. Their folders can be looked into by the same."""
+
+    flush_interval_seconds: Annotated[float, Field(ge=0)] = 0.25
+    """Time from one Cloud Storage object to the next, for each has its price; after a pause the first four do not wait."""
+
+    flush_rows: Annotated[int, Field(ge=1)] = 200
+    """Lines that are worth a Cloud Storage object at once, however short the last one is ago."""
+
+    write_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """Time for one write to Cloud Storage or a topic, its retries included; less than the ack deadline."""
+
+
+class ObservabilitySettings(_Concern):
+    """What logs, metrics, traces and predictions tell about the worker."""
 
     failing_seconds: Annotated[float, Field(ge=0)] = 60.0
     """How long a worker answers nothing but 503 for its own defects until `/readyz` is 503; after three times as long so is `/livez`. 0 never."""
@@ -180,6 +192,40 @@ class Settings(BaseModel):
 
     log_format: Literal["auto", "json", "text"] = "auto"
     """`json` in Cloud Logging's field names, `text` for people; `auto` is `text` on a terminal."""
+
+
+class RuntimeSettings(_Concern):
+    """How the process reports its start and ends."""
+
+    ready_file: Path | None = None
+    """File that gets the worker's address once it is ready."""
+
+    drain_seconds: Annotated[float, Field(gt=0, lt=10)] = 8.0
+    """Time to finish what is under way after SIGTERM; Cloud Run grants 10 s in all."""
+
+
+class Settings(
+    RuntimeSettings,
+    ObservabilitySettings,
+    SinkSettings,
+    BatchingSettings,
+    ModelSettings,
+    AuthSettings,
+    HttpSettings,
+):
+    """All settings of a worker; each is the variable `ROOKERY_<NAME>`, in upper or lower case."""
+
+    def __init__(self, **chosen: Any) -> None:
+        """Read the environment; what is chosen here goes before it. Raises ValidationError."""
+        told = {name.upper(): value for name, value in os.environ.items()}
+        told |= {new: told[old] for old, new in FORMER.items() if old in told and new not in told}
+        named = {name: variables(name, field) for name, field in type(self).model_fields.items()}
+        found = {
+            name: next(told[each] for each in names if each in told)
+            for name, names in named.items()
+            if not told.keys().isdisjoint(names)
+        }
+        super().__init__(**(found | chosen))
 
 
 def variables(name: str, field: FieldInfo) -> list[str]:

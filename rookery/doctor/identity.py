@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rookery.doctor.finding import error, ok, warning
-from rookery.worker.auth.policy import KeysUnavailableError, loopback, unsafe
+from rookery.worker.auth.policy import KeysUnavailableError, insecure_settings, loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def guard(case: Case) -> Iterator[Finding]:
     """Look at the worker's own door."""
     settings = case.settings
-    wrong = unsafe(settings)
+    wrong = insecure_settings(settings)
     for sentence in wrong:
         yield error(
             f"{sentence}.", "Set it in the worker's environment; the worker does not start like this."

@@ -17,7 +17,7 @@ from rookery.worker.http.responses import FORBIDDEN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from rookery.worker.settings import Settings
+    from rookery.worker.settings import AuthSettings
 
 ANY: Final = "*"
 """Among the names that are allowed: every name."""
@@ -71,7 +71,7 @@ class HostPolicy:
         )
 
 
-def host_policy(settings: Settings) -> HostPolicy | None:
+def host_policy(settings: AuthSettings) -> HostPolicy | None:
     """The policy that the settings ask for; None where a token or the platform guards an address that others reach."""
     if settings.push_auth != "none" and not loopback(settings.host):
         return None

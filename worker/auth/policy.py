@@ -13,7 +13,7 @@ from rookery.worker.http.responses import LATER, UNKNOWN
 
 if TYPE_CHECKING:
     from rookery.worker.observability.metrics import Metrics
-    from rookery.worker.settings import Settings
+    from rookery.worker.settings import AuthSettings
 
 log: Final = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class AuthenticationFailure:
     text: str
 
 
-async def judged(
+async def authenticate(
     guard: Authenticator, authorization: str | None, metrics: Metrics
 ) -> AuthenticationFailure | None:
     """Ask the guard; returns what the sender is told, or None where it is admitted."""
@@ -73,7 +73,7 @@ async def judged(
     return None
 
 
-def unsafe(settings: Settings) -> list[str]:
+def insecure_settings(settings: AuthSettings) -> list[str]:
     """Say what the settings leave open to anybody, or leave out; nothing where all is well."""
     if settings.push_auth == "none":
         if loopback(settings.host) or settings.emulator:

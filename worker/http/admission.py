@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from rookery.worker.auth.policy import AuthenticationFailure, judged
+from rookery.worker.auth.policy import AuthenticationFailure, authenticate
 
 if TYPE_CHECKING:
     from rookery.worker.auth.host_policy import HostPolicy
@@ -45,4 +45,4 @@ class Admission:
         """Ask the guard; returns what the sender is answered, or None where it is admitted."""
         if self._guard is None:
             return None
-        return await judged(self._guard, head.authorization, self._metrics)
+        return await authenticate(self._guard, head.authorization, self._metrics)

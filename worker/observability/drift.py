@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 LEAST_ROWS: Final = 200
 """Fewer readings say nothing: their index is noise."""
 
-NOTABLE: Final = 0.1
 DRIFTED: Final = 0.25
-"""The customary bounds of a population stability index: below 0.1 the same population, above 0.25 another one."""
+"""The customary bound of a population stability index: above it is another population."""
 
 UNJUDGED: Final = frozenset({"year"})
 """Shown, but no alarm: that time goes by is no mistake."""
@@ -41,14 +40,13 @@ _FLOOR: Final = 1e-4
 class Shift:
     """One feature (or the species): its stability index over `rows` known values, None where they are too few.
 
-    `missing` is the share of readings that lack it, `usually_missing` that share in the training data.
+    `missing` is the share of readings that lack it.
     """
 
     feature: str
     index: float | None
     rows: int
     missing: float = 0.0
-    usually_missing: float = 0.0
 
     @property
     def drifted(self) -> bool:
@@ -123,7 +121,6 @@ def _shift(name: str, column: NDArray[np.float32], usual: Distribution) -> Shift
         index=_index(usual.shares, counts),
         rows=len(known),
         missing=1 - len(known) / len(column) if len(column) else 0.0,
-        usually_missing=usual.missing,
     )
 
 

@@ -41,12 +41,16 @@ class Tracing:
     """Makes spans of batches; an observer of the pipeline."""
 
     def __init__(self, revision: str, exporter: SpanExporter | None = None) -> None:
-        """Prepare to send spans to an exporter; where none is given, to OTEL_EXPORTER_OTLP_ENDPOINT."""
+        """Store what to send spans to; without an exporter, OTEL_EXPORTER_OTLP_ENDPOINT. `open` starts it."""
         resource = Resource.create({"service.name": "rookery-worker", "service.version": revision})
         # It would wait for the collector once more, without any bound, when the interpreter ends.
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter()))
+        self._exporter = exporter
         self._tracer = self._provider.get_tracer("rookery.worker")
+
+    def open(self) -> None:
+        """Start the thread that sends spans."""
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter or OTLPSpanExporter()))
 
     def __call__(self, batch: BatchCompleted) -> None:
         """Make the spans of a batch, after the fact: one for each message with a trace, one for all."""

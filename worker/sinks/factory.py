@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
     from urllib.parse import SplitResult
 
-    from rookery.worker.settings import Settings
+    from rookery.worker.settings import SinkSettings
     from rookery.worker.sinks.protocol import Sink
 
 
@@ -38,7 +38,7 @@ class Sinks:
     places: Sequence[WatchedSink]
 
 
-async def open_sinks(stack: AsyncExitStack, settings: Settings) -> Sinks:
+async def open_sinks(stack: AsyncExitStack, settings: SinkSettings) -> Sinks:
     """Open both sinks; the stack closes them. Raises MisconfiguredError with what is needed, or SinkUnavailable."""
     results = _addresses("ROOKERY_RESULTS", settings.results)
     rejects = _addresses("ROOKERY_REJECTS", settings.rejects)
@@ -55,7 +55,7 @@ async def open_sinks(stack: AsyncExitStack, settings: Settings) -> Sinks:
 
 
 async def _places(
-    stack: AsyncExitStack, addresses: Sequence[SplitResult], settings: Settings, *, kind: str
+    stack: AsyncExitStack, addresses: Sequence[SplitResult], settings: SinkSettings, *, kind: str
 ) -> list[WatchedSink]:
     opened = []
     for address in addresses:
@@ -77,7 +77,7 @@ def _together(stack: AsyncExitStack, places: Sequence[WatchedSink], pace: RateLi
     return coalescing
 
 
-def _pace(addresses: Sequence[SplitResult], settings: Settings) -> RateLimit:
+def _pace(addresses: Sequence[SplitResult], settings: SinkSettings) -> RateLimit:
     """Objects are paid for one by one; in a folder, whoever comes while it syncs shares the next file."""
     schemes = {each.scheme for each in addresses}
     if "gs" in schemes:
@@ -85,7 +85,7 @@ def _pace(addresses: Sequence[SplitResult], settings: Settings) -> RateLimit:
     return RateLimit(at_once=1) if schemes == {"file"} else RateLimit()
 
 
-def _sink(address: SplitResult, settings: Settings) -> FolderSink | GcsSink | PubSubSink:
+def _sink(address: SplitResult, settings: SinkSettings) -> FolderSink | GcsSink | PubSubSink:
     path = unquote(address.path)
     if address.scheme == "gs":
         return GcsSink(address.netloc, path, write_timeout_seconds=settings.write_timeout_seconds)

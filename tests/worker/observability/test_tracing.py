@@ -50,6 +50,7 @@ async def traced(envelopes: list[Envelope], exporter: SpanExporter) -> None:
     from datetime import UTC, datetime  # noqa: PLC0415  the real clock: spans are told in its time
 
     tracing = Tracing("r1", exporter)
+    tracing.open()
     parts = PipelineParts(
         models=RuleClassifier(),
         results=MemorySink(),
