@@ -88,11 +88,14 @@ readme: docs ## Write the table of settings in README.md anew, and the reference
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header --custom-compile-command "make lock" pyproject.toml
 
+# All that the commands of the README need: every extra but `load`.
+USED := $(addprefix --extra ,broker bulk device oidc parquet publisher storage topic tracing training watch worker)
+
 lock: ## Write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) uv
-	@$(UV) $(UPGRADE) --extra all --group build -o requirements/runtime.txt
-	@$(UV) $(UPGRADE) --extra all --extra load --group build --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	@$(UV) $(UPGRADE) $(USED) --group build -o requirements/runtime.txt
+	@$(UV) $(UPGRADE) --extra all --group build --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	@$(UV) $(UPGRADE) --extra worker --extra storage --extra topic --extra oidc --extra tracing --group build -c requirements/runtime.txt -o requirements/worker.txt
 
 BENCH_LOCKS := beam bentoml fastapi litserve mlserver mosec

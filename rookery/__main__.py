@@ -7,6 +7,7 @@ import sys
 from typing import Final, NoReturn
 
 from rookery.errors import EXIT_DEFECT, EXIT_USAGE, UserError
+from rookery.schemas.output.extras import install_hint
 from rookery.schemas.output.printable import printable
 
 _LINE_BREAK: Final = "\n"
@@ -23,7 +24,7 @@ def main() -> NoReturn:
         sys.exit(error.code)
     except ModuleNotFoundError as error:
         _debug()
-        _print(f"{error.name} is not installed.", hint="pip install 'rookery[all]' installs everything.")
+        _print(f"{error.name} is not installed.", hint=install_hint(error.name))
         sys.exit(EXIT_USAGE)
     except Exception as error:  # noqa: BLE001  the last frame: nothing below may show a user a traceback
         _debug()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -28,7 +27,7 @@ from rookery.commands.rejects import app as rejects
 from rookery.commands.results import app as results
 from rookery.commands.simulate import simulate
 from rookery.commands.watch import watch
-from rookery.errors import UserError
+from rookery.installed import require
 from rookery.publisher.commands.outbox import app as outbox
 from rookery.publisher.commands.publish import app as publish
 from rookery.publisher.commands.renamed_options import RenamedOptions
@@ -134,7 +133,7 @@ def train(
     arguments = ["--data", str(data), "--out", str(out), "--seed", str(seed)]
     for option, given in (("--depth", depth), ("--rounds", rounds)):
         arguments += [] if given is None else [option, str(given)]
-    _become("rookery.training", arguments, needs=("sklearn", "xgboost"))
+    _become("rookery.training", arguments, needs=("training", "worker"))
 
 
 @app.command()
@@ -162,7 +161,7 @@ def serve(  # noqa: PLR0913  each option is a parameter
         "READY_FILE": ready_file,
     }
     settings = {f"ROOKERY_{name}": str(value) for name, value in given.items() if value is not None}
-    _become("rookery.worker", [], needs=("aiohttp", "xgboost"), settings=settings)
+    _become("rookery.worker", [], needs=("worker",), settings=settings)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -182,7 +181,7 @@ def broker(
     arguments = ["--host", host, "--port", str(port)]
     if ready_file is not None:
         arguments += ["--ready-file", str(ready_file)]
-    _become("rookery.broker", [*arguments, *context.args], needs=("aiohttp", "google.cloud.pubsub_v1"))
+    _become("rookery.broker", [*arguments, *context.args], needs=("worker", "publisher", "oidc"))
 
 
 @app.command()
@@ -230,12 +229,7 @@ def _become(
     package: str, arguments: list[str], *, needs: tuple[str, ...], settings: dict[str, str] | None = None
 ) -> NoReturn:
     """Replace this process by the package's own program, so that signals reach it directly."""
-    for need in needs:
-        if importlib.util.find_spec(need.split(".", maxsplit=1)[0]) is None:
-            raise UserError(
-                f"{need} is not installed.",
-                hint=f"pip install 'rookery[{package.rpartition('.')[2]}]' installs it.",
-            )
+    require(*needs)
     sys.stdout.flush()
     command = [sys.executable, "-P", "-m", package, *arguments]
     os.execve(sys.executable, command, {**os.environ, **(settings or {})})  # noqa: S606  our own program, no shell

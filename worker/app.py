@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rookery.schemas.atomic_file import write_atomically
+from rookery.schemas.output.extras import install_hint
 from rookery.worker.auth.host_policy import host_policy
 from rookery.worker.auth.policy import insecure_settings, loopback
 from rookery.worker.batching.batcher import QueueLimits
@@ -210,7 +211,7 @@ async def _guard(stack: AsyncExitStack, settings: Settings) -> Authenticator | N
         from rookery.worker.auth.oidc import ExpectedClaims, OidcAuthenticator  # noqa: PLC0415  a worker without tokens need not have it
     except ModuleNotFoundError as error:
         raise MisconfiguredError(
-            f"ROOKERY_PUSH_AUTH=oidc needs {error.name}: pip install 'rookery[oidc]'"
+            f"ROOKERY_PUSH_AUTH=oidc needs {error.name}: {install_hint(error.name)}"
         ) from error
     keys = await stack.enter_async_context(JwksClient(settings.push_jwks_url))
     return OidcAuthenticator(keys, ExpectedClaims(settings.push_audience, settings.push_service_account))
@@ -229,7 +230,7 @@ def _observers(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> l
             from rookery.worker.observability.tracing import Tracing  # noqa: PLC0415  see above
         except ImportError as error:
             raise MisconfiguredError(
-                f"ROOKERY_TRACING needs the extra: pip install 'rookery[tracing]' ({error})"
+                f"ROOKERY_TRACING needs {error.name}: {install_hint(error.name)}"
             ) from None
         tracing = Tracing(settings.revision)
         tracing.open()
@@ -246,7 +247,7 @@ def _models(settings: Settings, metrics: Metrics) -> ModelRefresher:
         raise MisconfiguredError(f"ROOKERY_MODEL={error}") from None
     except ModuleNotFoundError as error:
         raise MisconfiguredError(
-            f"ROOKERY_MODEL={settings.model} needs {error.name}: pip install 'rookery[storage]'"
+            f"ROOKERY_MODEL={settings.model} needs {error.name}: {install_hint(error.name)}"
         ) from error
     folder = None if settings.model == str(SHIPPED_MODEL) else settings.model_cache
     cache = None if folder is None else ModelCache(folder, settings.model)

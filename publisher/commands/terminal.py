@@ -22,6 +22,7 @@ from rookery.publisher.files.encoded_message import EncodedMessage
 from rookery.publisher.receipt import rows_of
 from rookery.publisher.settings import BULK
 from rookery.publisher.topics import topic_path
+from rookery.schemas.output.extras import install_hint
 from rookery.schemas.output.printable import printable
 
 if TYPE_CHECKING:
@@ -72,9 +73,7 @@ class Terminal:
             self._err.print("rookery: interrupted")
             raise typer.Exit(INTERRUPTED) from None
         except ModuleNotFoundError as error:
-            self._err.print(
-                f"rookery: {error.name} is not installed\n  pip install 'rookery[bulk,storage]' brings it"
-            )
+            self._err.print(f"rookery: {error.name} is not installed\n  {install_hint(error.name)}")
             raise typer.Exit(NONE) from error
         except OSError as error:
             self.trouble(error)

@@ -22,6 +22,7 @@ from rookery.publisher.errors import (
     UnreachableError,
 )
 from rookery.publisher.transports.forks import ForkAware
+from rookery.schemas.output.extras import install_hint
 
 if TYPE_CHECKING:
     from rookery.publisher.message import OutgoingMessage
@@ -228,7 +229,7 @@ def _google_session() -> requests.Session:
         from google.auth.transport.requests import AuthorizedSession  # noqa: PLC0415  the same
     except ModuleNotFoundError as error:
         raise NotAllowedError(
-            "google-auth is needed for Google's Pub/Sub: pip install google-auth"
+            f"google-auth is needed for Google's Pub/Sub: {install_hint(error.name)}"
         ) from error
     try:
         credentials, _ = google.auth.default(scopes=[SCOPE])

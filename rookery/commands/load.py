@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rookery.installed import require
 from rookery.load_test.options import LoadOptions, LoadTarget, RemoteTarget
 
 
@@ -46,6 +47,7 @@ def load(  # noqa: PLR0913  each option is a parameter
 
     Example: rookery load --shape spike --target broker
     """
+    require("load")
     from rookery.load.swarm.stages import SHAPES  # noqa: PLC0415  lazy, see above
 
     if shape not in SHAPES:

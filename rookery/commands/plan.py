@@ -8,6 +8,8 @@ from typing import Annotated, Final
 
 import typer
 
+from rookery.installed import require
+
 _RATE: Final = re.compile(r"([0-9][0-9_,.]*)(?:/s)?")
 
 
@@ -36,6 +38,7 @@ def plan(  # noqa: PLR0913  each option is a parameter
     written = _RATE.fullmatch(rate)
     if written is None:
         raise typer.BadParameter(f"{rate}: readings a second are needed, as 50000/s", param_hint="--rate")
+    require("load")
     from rookery.capacity.run import PlanOptions, run  # noqa: PLC0415  lazy, see above
 
     wanted = PlanOptions(

@@ -18,6 +18,7 @@ from rookery.commands.options import (  # noqa: TC001  typer reads the annotatio
     ReadyFile,
 )
 from rookery.errors import UserError
+from rookery.installed import require
 from rookery.schemas.atomic_file import write_atomically
 
 
@@ -79,6 +80,7 @@ class WatchOptions:
 
 async def _serve(plan: WatchOptions) -> None:
     """Serve until a signal ends it; raises UserError."""
+    require("watch")
     from rookery.load.signals import shutdown_event  # noqa: PLC0415  the same
     from rookery.watch.server import WatchedResults, WatchServer  # noqa: PLC0415  the same
     from rookery.watch.source import opened  # noqa: PLC0415  the same

@@ -13,6 +13,7 @@ from rookery.demo.results_tracker import POLL_INTERVAL_S
 from rookery.errors import UserError
 from rookery.load.accounting.open_results import open_results
 from rookery.results.location import storage
+from rookery.schemas.output.extras import install_hint
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Rejection
 
@@ -88,9 +89,7 @@ def _bucket(stack: ExitStack, where: str) -> ResultsLocation:
 
         from storage_emulator.server import StorageServer  # noqa: PLC0415  the same
     except ImportError as error:
-        raise UserError(
-            f"gs:// needs {error.name}.", hint="pip install 'rookery[storage]' installs it."
-        ) from None
+        raise UserError(f"gs:// needs {error.name}.", hint=install_hint(error.name)) from None
     named = os.environ.get(STORAGE)
     host = named or stack.enter_context(StorageServer()).url
     client = storage(client_options={"api_endpoint": host}, use_auth_w_custom_endpoint=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rookery.errors import UserError
 from rookery.schemas.output import spreadsheet
+from rookery.schemas.output.extras import install_hint
 from rookery.schemas.output.permissions import ensure_file, file_mode, opener
 from rookery.schemas.reading import SPECIES
 
@@ -85,8 +86,8 @@ def _parquet(rows: Iterable[list[Any]], out: Path) -> int:
     try:
         import pyarrow as pa  # noqa: PLC0415  an extra of its own
         from pyarrow import parquet  # noqa: PLC0415  the same
-    except ImportError:
-        raise UserError("Parquet needs pyarrow.", hint="pip install 'rookery[parquet]' brings it.") from None
+    except ImportError as error:
+        raise UserError("Parquet needs pyarrow.", hint=install_hint(error.name)) from None
     moment = pa.timestamp("us", tz="UTC")
     kinds = dict.fromkeys(COLUMNS, pa.string())
     kinds |= {name: pa.float64() for name in COLUMNS if name.startswith("probability")}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rookery.errors import UserError
 from rookery.load.accounting.folder_results import BrokenResultsError, local_path
 from rookery.load.accounting.open_results import open_results
+from rookery.schemas.output.extras import install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,9 +45,7 @@ def storage(**options: Any) -> Any:
 
         from rookery.worker.storage_client import storage_client  # noqa: PLC0415  the same
     except ImportError as error:
-        raise UserError(
-            f"gs:// needs {error.name}.", hint="pip install 'rookery[storage]' installs it."
-        ) from None
+        raise UserError(f"gs:// needs {error.name}.", hint=install_hint(error.name)) from None
     try:
         return storage_client(**options)
     except (GoogleAuthError, OSError) as error:

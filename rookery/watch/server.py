@@ -19,6 +19,7 @@ from aiohttp import web
 
 from rookery.errors import UserError
 from rookery.load.accounting.folder_results import BrokenResultsError
+from rookery.schemas.output.extras import install_hint
 from rookery.worker.auth.host_policy import HostPolicy
 
 if TYPE_CHECKING:
@@ -192,5 +193,5 @@ def _plotly() -> Path:
     """Plotly's own JavaScript, as its Python package ships it; raises UserError."""
     found = find_spec("plotly")
     if found is None or found.origin is None:
-        raise UserError("plotly is not installed.", hint="pip install 'rookery[watch]' brings it.")
+        raise UserError("plotly is not installed.", hint=install_hint("plotly"))
     return Path(found.origin).parent / "package_data" / "plotly.min.js"
