@@ -46,7 +46,8 @@ def dead_letters(pubsub: PubSub, subscription: Subscription) -> Iterator[Finding
         yield warning(
             f"a message is given up after {policy.max_delivery_attempts} attempts, though the worker refuses only"
             " what a later one may mend.",
-            f"gcloud pubsub subscriptions update --max-delivery-attempts=100 {subscription.name}",
+            f"gcloud pubsub subscriptions update --dead-letter-topic={topic} --max-delivery-attempts=100"
+            f" {subscription.name}",
         )
     yield _forwarding(pubsub, topic)
 

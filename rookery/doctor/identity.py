@@ -85,7 +85,8 @@ def pushes(case: Case, push: PushConfig) -> Iterator[Finding]:
         yield error(
             "the subscription sends no token, so that every push is refused.",
             f"rookery setup --push-to {endpoint} --service-account ACCOUNT, or"
-            f" gcloud pubsub subscriptions modify-push-config --push-auth-service-account=ACCOUNT {case.subscription}",
+            f" gcloud pubsub subscriptions modify-push-config --push-endpoint={endpoint}"
+            f" --push-auth-service-account=ACCOUNT {case.subscription}",
         )
     elif case.settings.push_auth == "oidc":
         yield from _agreement(case.settings, token, endpoint)

@@ -68,7 +68,8 @@ def _topic(name: str, topic: str, pubsub: PubSub) -> Finding:
     if pubsub.denied(topic, ["pubsub.topics.publish"]):
         return error(
             f"{name}: publishing to {topic} is not allowed.",
-            f"gcloud pubsub topics add-iam-policy-binding {topic} --role=roles/pubsub.publisher --member=ACCOUNT",
+            f"gcloud pubsub topics add-iam-policy-binding {topic} --role=roles/pubsub.publisher"
+            " --member=serviceAccount:ACCOUNT",
         )
     if not pubsub.listeners(topic):
         return warning(
@@ -82,7 +83,7 @@ def _bucket(name: str, bucket: str) -> Finding:
 
     mend = (
         f"gcloud storage buckets add-iam-policy-binding gs://{bucket} --role=roles/storage.objectUser"
-        " --member=ACCOUNT"
+        " --member=serviceAccount:ACCOUNT"
     )
     try:
         lacking = _lacking(bucket)
