@@ -111,7 +111,7 @@ def _measured(asked: list[str], options: argparse.Namespace) -> Iterator[tuple[s
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rookery-bench-")))
         run = BenchmarkRun(
             folder=folder,
-            truth=ReferenceAnswers(folder, reference_model(folder)),
+            reference=ReferenceAnswers(folder, reference_model(folder)),
             shipped=ReferenceAnswers(folder),
             authority=stack.enter_context(Authority(folder)),
             quick=options.quick,

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class BenchmarkRun:
     """`folder` is scratch on a real disk; `rounds` of `seconds` each are interleaved; a quick run leaves parts out.
 
-    Everybody answers with the model of `truth`, and where it is said with the one that is `shipped`.
+    Everybody answers with the model of `reference`, and where it is said with the one that is `shipped`.
     """
 
     folder: Path
-    truth: ReferenceAnswers
+    reference: ReferenceAnswers
     shipped: ReferenceAnswers
     authority: Authority
     quick: bool

@@ -1,8 +1,8 @@
-"""Locust: devices, uploaders and storms, over REST or gRPC, to a broker, an emulator or Google's own Pub/Sub.
+"""Locust: devices, uploaders and open-loop senders, over REST or gRPC, to a broker, an emulator or Google's own Pub/Sub.
 
 locust -f load/locustfile.py --headless --users 100 --spawn-rate 20 --run-time 1m --host http://127.0.0.1:8085
 
-Everything else is told by ROOKERY_LOAD_... (load/swarm/settings.py).
+ROOKERY_LOAD_... sets everything else (load/swarm/settings.py).
 """
 
 from __future__ import annotations
@@ -12,31 +12,30 @@ from typing import TYPE_CHECKING, Any, Final
 
 from locust import events
 
-from rookery.load.swarm.settings import SwarmSettingsError, kinds, wishes
+from rookery.load.swarm.settings import SwarmSettingsError, kinds, swarm_settings
 from rookery.load.swarm.shapes import shape
 from rookery.publisher.topics import LOCAL_TOPIC, topic_path
 
 try:
-    WISHES: Final = wishes()
-    if WISHES.door == "grpc":
+    SETTINGS: Final = swarm_settings()
+    if SETTINGS.transport == "grpc":
         # Before any user module opens a channel: without it one call blocks every user.
         from grpc.experimental.gevent import init_gevent
 
         init_gevent()
-    from rookery.load.swarm import open_loop as storm
-    from rookery.load.swarm import users
+    from rookery.load.swarm import open_loop, users
     from rookery.load.swarm.swarm import Swarm
 
     _KINDS: Final[dict[str, Any]] = {
         "FieldDevice": users.FieldDevice,
         "BulkUploader": users.BulkUploader,
         "MalformedDevice": users.MalformedDevice,
-        "OpenLoop": storm.OpenLoop,
+        "OpenLoop": open_loop.OpenLoop,
     }
     # Locust takes every class of users that it finds here by name, and a shape where there is one.
-    globals().update({kind: _KINDS[kind] for kind in (_KINDS if WISHES.shape else kinds(WISHES))})
-    if WISHES.shape:
-        Shape: Final = shape(WISHES, _KINDS)
+    globals().update({kind: _KINDS[kind] for kind in (_KINDS if SETTINGS.shape else kinds(SETTINGS))})
+    if SETTINGS.shape:
+        Shape: Final = shape(SETTINGS, _KINDS)
 except (SwarmSettingsError, ValueError) as error:
     sys.exit(f"load: {error}")
 
@@ -53,7 +52,9 @@ def _options(parser: LocustArgumentParser) -> None:
 
 def _begin(environment: Environment, **_: Any) -> None:
     swarm = Swarm(
-        environment, WISHES, topic=topic_path(str(getattr(environment.parsed_options, "topic", LOCAL_TOPIC)))
+        environment,
+        SETTINGS,
+        topic=topic_path(str(getattr(environment.parsed_options, "topic", LOCAL_TOPIC))),
     )
     swarm.open()
     environment.swarm = swarm  # type: ignore[attr-defined]  # what Locust's environment is for
@@ -63,7 +64,7 @@ def _begin(environment: Environment, **_: Any) -> None:
 def _time_durable(swarm: Swarm) -> Any:
     def _note(*, request_type: str, response_time: float, **_: Any) -> None:
         if request_type == "RESULT":
-            swarm.pulse.durable(response_time)
+            swarm.stats.durable(response_time)
 
     return _note
 

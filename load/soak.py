@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rookery.load.accounting.ledger import Ledger
-from rookery.load.chaos.labelled_readings import answered_flock
+from rookery.load.chaos.labelled_readings import labelled_readings
 from rookery.load.chaos.plan import ChaosPlan
 from rookery.load.chaos.results_location import folder
 from rookery.load.chaos.run import enter, settle
@@ -62,11 +62,11 @@ def run(plan: ChaosPlan, ledger: Ledger) -> dict[str, Growth | None]:
         worker("worker", plan, places, ROOKERY_DEDUPLICATION_ROWS=_REMEMBERED) as one,
     ):
         address = one.address()
-        flock = answered_flock(address, plan.seed)
+        readings = labelled_readings(address, plan.seed)
         subscribe(embedded.address(), address)
-        with Workload(plan, TOPIC, broker=embedded.address(), flock=flock, ledger=ledger) as storm:
+        with Workload(plan, TOPIC, broker=embedded.address(), readings=readings, ledger=ledger) as workload:
             _watch((embedded, one), seen, seconds=plan.seconds)
-        storm.check()
+        workload.check()
         settle(plan, ledger, places)
     enter(ledger, places)
     return {name: growth(each) for name, each in seen.items()}

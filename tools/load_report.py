@@ -68,7 +68,7 @@ def write(folders: list[RunFolder], path: Path = _DOCUMENT, *, question: PlanReq
 
 
 def main() -> int:
-    """Run what is not there, and write; returns 1 where an account does not close."""
+    """Run the shapes that are missing, and write; returns 1 where reconciliation failed."""
     parser = argparse.ArgumentParser(prog="python -m tools.load_report", description=__doc__)
     parser.add_argument("--runs", nargs="+", type=Path, help="folders of runs that are there already")
     given: list[Path] | None = parser.parse_args().runs

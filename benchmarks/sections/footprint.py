@@ -55,7 +55,7 @@ def _bare(run: BenchmarkRun) -> dict[str, float]:
     process = PinnedProcess(
         [sys.executable, "-m", f"{PEERS}.bare"],
         log=run.folder / "bare.log",
-        environment={"BENCH_MODEL": str(run.truth.model)},
+        environment={"BENCH_MODEL": str(run.reference.model)},
         cpu=server_cpu(),
         talks=True,
     )
@@ -71,7 +71,7 @@ def _bare(run: BenchmarkRun) -> dict[str, float]:
 def _worker(run: BenchmarkRun, nth: int, authority: Authority | None) -> dict[str, float]:
     folder = run.folder / f"start-{nth}-{'guarded' if authority else 'unguarded'}"
     folder.mkdir()
-    with BenchmarkWorker(FAST, run.truth, folder, authority=authority) as worker:
+    with BenchmarkWorker(FAST, run.reference, folder, authority=authority) as worker:
         return {
             "start_seconds": worker.start_seconds,
             "rss_mb": worker.rss_ready_mb,
@@ -87,7 +87,7 @@ def _hour(run: BenchmarkRun, section: Section) -> None:
     folder = run.folder / "hour"
     folder.mkdir()
     served, begin = 0, time.monotonic()
-    with BenchmarkWorker(FAST, run.truth, folder, authority=run.authority) as worker:
+    with BenchmarkWorker(FAST, run.reference, folder, authority=run.authority) as worker:
         while served < wanted and time.monotonic() - begin < longest:
             served += worker.load(connections=_CONNECTIONS, seconds=1 if run.quick else 2).stretch.requests
             section.add(

@@ -39,8 +39,8 @@ def measure(run: BenchmarkRun) -> Section:
     folder = run.folder / "neighbours"
     folder.mkdir()
     with ExitStack() as stack:
-        worker = stack.enter_context(BenchmarkWorker(FAST, run.truth, folder, authority=run.authority))
-        singles = worker.requests("singles", pushes(run.truth.readings))
+        worker = stack.enter_context(BenchmarkWorker(FAST, run.reference, folder, authority=run.authority))
+        singles = worker.requests("singles", pushes(run.reference.readings))
         large = worker.requests("large", tables(ROWS, count=2))
         _paced(worker, singles, rate=RATE, seconds=1)
         for nth in range(run.rounds):

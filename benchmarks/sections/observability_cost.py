@@ -67,9 +67,9 @@ def measure(rounds: int) -> dict[int, dict[str, list[float]]]:
     """Load all in turns, another one first each time; gives CPU microseconds a request by connections, worker and turn."""
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        truth = ReferenceAnswers(folder)
+        reference = ReferenceAnswers(folder)
         workers = {
-            each: stack.enter_context(BenchmarkWorker(_contender(each), truth, folder, authority=None))
+            each: stack.enter_context(BenchmarkWorker(_contender(each), reference, folder, authority=None))
             for each in _WORKERS
         }
         found: dict[int, dict[str, list[float]]] = {

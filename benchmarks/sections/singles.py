@@ -35,10 +35,10 @@ def measure(run: BenchmarkRun) -> Section:
 
 def _start(run: BenchmarkRun, section: Section, stack: ExitStack) -> list[BenchmarkServer | BenchmarkWorker]:
     everybody: list[BenchmarkServer | BenchmarkWorker] = [
-        BenchmarkWorker(FAST, run.truth, run.folder, authority=run.authority),
-        BenchmarkWorker(AIOHTTP, run.truth, run.folder, authority=run.authority),
+        BenchmarkWorker(FAST, run.reference, run.folder, authority=run.authority),
+        BenchmarkWorker(AIOHTTP, run.reference, run.folder, authority=run.authority),
         *(
-            BenchmarkServer(each, run.truth, run.folder)
+            BenchmarkServer(each, run.reference, run.folder)
             for each in (PROTOCOL_NOOP, AIOHTTP_NOOP, *PEER_SERVERS)
             if not (run.quick and each.name in _LEFT_OUT_OF_QUICK)
         ),

@@ -50,11 +50,11 @@ def measure(run: BenchmarkRun) -> Section:
         folder.mkdir()
         pairs = [
             (
-                stack.enter_context(BenchmarkWorker(contender, truth, folder, authority=run.authority)),
-                stack.enter_context(_raw(run, truth, rows)),
+                stack.enter_context(BenchmarkWorker(contender, reference, folder, authority=run.authority)),
+                stack.enter_context(_raw(run, reference, rows)),
                 raw,
             )
-            for contender, truth, raw in ((FAST, run.truth, RAW), (SHIPPED, run.shipped, RAW_SHIPPED))
+            for contender, reference, raw in ((FAST, run.reference, RAW), (SHIPPED, run.shipped, RAW_SHIPPED))
         ]
         for worker, _, _ in pairs:
             worker.load(connections=_CONNECTIONS, seconds=1, requests=_requests(worker))
@@ -94,11 +94,11 @@ def _readings(seed: int) -> list[Any]:
     return ReadingFactory(seed).readings(ROWS)
 
 
-def _raw(run: BenchmarkRun, truth: ReferenceAnswers, rows: Path) -> PinnedProcess:
+def _raw(run: BenchmarkRun, reference: ReferenceAnswers, rows: Path) -> PinnedProcess:
     return PinnedProcess(
         [sys.executable, "-m", f"{PEERS}.raw_predict", str(rows), str(ROWS)],
         log=run.folder / "raw.log",
-        environment={"BENCH_MODEL": str(truth.model)},
+        environment={"BENCH_MODEL": str(reference.model)},
         cpu=server_cpu(),
         talks=True,
     )
@@ -135,7 +135,7 @@ def _beam(run: BenchmarkRun, section: Section, nth: int, rows: Path) -> None:
         try:
             command = [str(python_of("beam")), "-m", f"{PEERS}.beam_inference", *words]
             log = run.folder / "beam.log"
-            environment = {"BENCH_MODEL": str(run.truth.model)}
+            environment = {"BENCH_MODEL": str(run.reference.model)}
             with PinnedProcess(
                 command, log=log, environment=environment, cpu=server_cpu(), talks=True
             ) as process:

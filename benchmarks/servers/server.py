@@ -42,9 +42,9 @@ class ServerCost:
 class BenchmarkServer:
     """A running contender, pinned to the servers' CPU, frozen whenever it is not asked."""
 
-    def __init__(self, contender: ServerSpec, truth: ReferenceAnswers, folder: Path) -> None:
+    def __init__(self, contender: ServerSpec, reference: ReferenceAnswers, folder: Path) -> None:
         self.contender = contender
-        self._truth = truth
+        self._truth = reference
         self._folder = folder / file_name(contender.name)
         self.start_seconds = 0.0
 

@@ -39,10 +39,10 @@ class BenchmarkWorker:
     """A running worker, pinned like its peers; a context manager. `start_seconds` is from spawn to ready."""
 
     def __init__(
-        self, contender: ServerSpec, truth: ReferenceAnswers, folder: Path, *, authority: Authority | None
+        self, contender: ServerSpec, reference: ReferenceAnswers, folder: Path, *, authority: Authority | None
     ) -> None:
         self.contender = contender
-        self._truth = truth
+        self._truth = reference
         self._authority = authority
         self._folder = folder / file_name(contender.name)
         self._results = self._folder / "predictions"

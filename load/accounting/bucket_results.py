@@ -6,7 +6,7 @@ import gzip
 from typing import TYPE_CHECKING, Any, Generic
 from urllib.parse import unquote, urlsplit
 
-from rookery.load.accounting.folder_results import Line, each_once, parsed
+from rookery.load.accounting.folder_results import Line, deduplicated, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ class ResultsBucket(Generic[Line]):
         self._read: set[str] = set()
 
     def __iter__(self) -> Iterator[Line]:
-        return each_once(self.every())
+        return deduplicated(self.every())
 
     def every(self) -> Iterator[Line]:
         """Yield every line of every object, repetitions included."""

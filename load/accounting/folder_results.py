@@ -25,7 +25,7 @@ class BrokenResultsError(ValueError):
 
 
 class ResultsReader(Protocol[Found_co]):
-    """What a worker made durable in one place, as lines of one kind."""
+    """The durable results of a worker in one place, as lines of one kind."""
 
     def __iter__(self) -> Iterator[Found_co]:
         """Yield each reading's line once."""
@@ -52,7 +52,7 @@ class ResultsFolder(Generic[Line]):
         self._tail = Tail(self.path)
 
     def __iter__(self) -> Iterator[Line]:
-        return each_once(self.every())
+        return deduplicated(self.every())
 
     def every(self) -> Iterator[Line]:
         """Yield every line of every segment, repetitions included."""
@@ -69,8 +69,8 @@ class ResultsFolder(Generic[Line]):
             yield parsed(self._kind, line, f"{file}, line {number},")
 
 
-def each_once(lines: Iterable[Line]) -> Iterator[Line]:
-    """Leave out the lines that say a reading again."""
+def deduplicated(lines: Iterable[Line]) -> Iterator[Line]:
+    """Skip duplicate lines of a reading."""
     seen: set[str] = set()
     for line in lines:
         if (name := known_as(line)) not in seen:

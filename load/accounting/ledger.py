@@ -35,11 +35,11 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What became of all that was published.
+    """The outcome of every published reading.
 
     `duplicated` readings were written more than once with the same answer (delivery is at least once, a
-    reader returns them once); `late` ones took longer than the ledger's bound; `unknown` ones were found
-    though nobody published them. `published == predicted + rejected + len(lost)`, always.
+    reader returns them once); `late` ones took longer than the ledger's bound; `unexpected` ones were found
+    though they were never published. `published == predicted + rejected + len(lost)`, always.
     """
 
     published: int
@@ -49,12 +49,12 @@ class Account:
     duplicated: tuple[str, ...] = ()
     wrong: tuple[Wrong, ...] = ()
     late: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
 
     @property
     def closed(self) -> bool:
         """Whether every reading ended once, as it had to, and nothing came from nowhere."""
-        return not (self.lost or self.wrong or self.unknown)
+        return not (self.lost or self.wrong or self.unexpected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Ledger:
             ),
             wrong=tuple(self._wrong()),
             late=tuple(self._late),
-            unknown=tuple(reading_id for reading_id in self._found if reading_id not in self._expected),
+            unexpected=tuple(reading_id for reading_id in self._found if reading_id not in self._expected),
         )
 
     def _enter(self, line: Prediction | Rejection) -> None:
@@ -166,7 +166,7 @@ class Ledger:
 
 
 def entry_of(line: Prediction | Rejection) -> str:
-    """What a publisher knows a line's reading by: its own id, or its message's, with the row in a table."""
+    """The identity that a publisher knows for a line's reading: its own id, or its message's, with the row in a table."""
     return identity(None, line.message_id, line.row) if stands_in(line) else line.reading_id
 
 
@@ -181,5 +181,5 @@ def _answer(line: Prediction | Rejection) -> str:
 def _seconds(line: Prediction | Rejection) -> float:
     if line.published_at is None:
         return 0.0
-    judged_at = line.predicted_at if isinstance(line, Prediction) else line.rejected_at
-    return (judged_at - line.published_at).total_seconds()
+    decided_at = line.predicted_at if isinstance(line, Prediction) else line.rejected_at
+    return (decided_at - line.published_at).total_seconds()

@@ -17,34 +17,34 @@ if TYPE_CHECKING:
     from rookery.schemas.rejection import Rejection
 
 OWN_ID: Final = "load_id"
-"""The attribute by which a spoilt message is known, in which nobody can read an identity."""
+"""Attribute that identifies a malformed message, whose payload holds no readable identity."""
 
 _TAKEN: Final = "taken"
 _MESSAGE: Final = "message"
-_DOUBTFUL: Final = "doubtful"
+_UNCONFIRMED: Final = "unconfirmed"
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedEntry:
-    """One reading on its way out; `expected` is a species, or a `Fate`. A spoilt one is known by its message's id."""
+    """One reading to publish; `expected` is a species, or a `Fate`. A malformed one is known by its message's id."""
 
     reading_id: str
     expected: str
-    spoilt: bool = False
+    malformed: bool = False
 
 
 class PublishedLog:
     """Writes one line a reading; a context manager. Counts as it writes.
 
-    A message is `taken` once Pub/Sub gave it an id; a spoilt one is entered as `message`, by that id. Whatever else
-    became of the request, it is `doubtful`: it may have arrived.
+    A message is `taken` once Pub/Sub gave it an id; a malformed one is entered as `message`, by that id. Without
+    an answer it is `unconfirmed`: it may have arrived.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.readings = 0
         self.messages = 0
-        self.doubtful = 0
+        self.unconfirmed = 0
 
     def __enter__(self) -> Self:
         self._file = self._path.open("w", encoding="utf-8")
@@ -54,20 +54,20 @@ class PublishedLog:
         self._file.close()
 
     def take(self, entries: Sequence[PublishedEntry], message_ids: Sequence[str]) -> None:
-        """Enter what Pub/Sub took; a spoilt reading, alone in its message, under that message's id."""
+        """Enter the readings that Pub/Sub took; a malformed one, alone in its message, under that message's id."""
         self.messages += len(message_ids)
         self.readings += len(entries)
-        if entries[0].spoilt:
+        if entries[0].malformed:
             self._write(PublishedEntry(message_ids[0], entries[0].expected), _MESSAGE)
         else:
             for each in entries:
                 self._write(each, _TAKEN)
 
-    def doubt(self, entries: Iterable[PublishedEntry]) -> None:
-        """Enter what may or may not have arrived."""
+    def enter_unconfirmed(self, entries: Iterable[PublishedEntry]) -> None:
+        """Enter readings that may or may not have arrived."""
         for each in entries:
-            self.doubtful += 1
-            self._write(each, _DOUBTFUL)
+            self.unconfirmed += 1
+            self._write(each, _UNCONFIRMED)
 
     def _write(self, entry: PublishedEntry, state: str) -> None:
         self._file.write(f"{entry.reading_id}\t{entry.expected}\t{state}\n")
@@ -89,7 +89,7 @@ class Unconfirmed:
         self._open[reading_id] = expected
 
     def settle(self, line: Prediction | Rejection) -> None:
-        """Enter a found line's reading, where it was in doubt."""
+        """Enter a found line's reading, where it was unconfirmed."""
         attributes = getattr(line, "attributes", None) or {}
         expected = self._open.pop(line.reading_id, None) or self._open.pop(attributes.get(OWN_ID, ""), None)
         if expected is not None:
@@ -98,18 +98,18 @@ class Unconfirmed:
             _enter(enters, line.message_id if stands_in(line) else line.reading_id, expected)
 
 
-def enter(journal: Path, ledger: Ledger) -> Unconfirmed:
-    """Enter all that was taken in the ledger, and give what is in doubt; raises OSError."""
-    doubts = Unconfirmed(ledger)
-    with journal.open(encoding="utf-8") as lines:
+def enter(published_log: Path, ledger: Ledger) -> Unconfirmed:
+    """Enter all taken readings in the ledger, and return the unconfirmed ones; raises OSError."""
+    unconfirmed = Unconfirmed(ledger)
+    with published_log.open(encoding="utf-8") as lines:
         for reading_id, expected, state in _fields(lines):
             if state == _TAKEN:
                 _enter(ledger.publish, reading_id, expected)
             elif state == _MESSAGE:
                 _enter(ledger.publish_message, reading_id, expected)
             else:
-                doubts.add(reading_id, expected)
-    return doubts
+                unconfirmed.add(reading_id, expected)
+    return unconfirmed
 
 
 def _fields(lines: Iterable[str]) -> Iterator[tuple[str, str, str]]:

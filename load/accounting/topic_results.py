@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Generic
 
 from google.api_core.exceptions import DeadlineExceeded
 
-from rookery.load.accounting.folder_results import Line, each_once, parsed
+from rookery.load.accounting.folder_results import Line, deduplicated, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ class ResultsTopic(Generic[Line]):
         self._client = client
 
     def __iter__(self) -> Iterator[Line]:
-        return each_once(self.fresh())
+        return deduplicated(self.fresh())
 
     def every(self) -> Iterator[Line]:
         """Yield every message, as `fresh`: a message that was read is gone."""

@@ -1,1 +1,1 @@
-"""Chaos: a seeded storm of readings while workers are killed and disks fail; at the end every reading is accounted for."""
+"""Chaos: a seeded workload while workers are killed and disks fail; reconciliation has to pass at the end."""

@@ -26,7 +26,7 @@ _KILLS_A_MINUTE: Final = 14
 
 
 def main() -> int:
-    """Run once; returns 0 if the account closes, 1 if not, 2 if the run could not be finished."""
+    """Run once; returns 0 if reconciliation passed, 1 if not, 2 if the run could not be finished."""
     options = _options()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="rookery-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m rookery.load.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="repeat a run's dice")
-    parser.add_argument("--minutes", type=float, default=3.0, help="length of the storm (default: 3)")
+    parser.add_argument("--minutes", type=float, default=3.0, help="length of the load (default: 3)")
     parser.add_argument(
         "--sink",
         choices=("folder", "store"),
@@ -81,9 +81,9 @@ def _table(plan: ChaosPlan, outcome: ChaosOutcome) -> Table:
     table.add_row("predicted", f"{account.predicted:,}")
     table.add_row("rejected, with every reason", f"{account.rejected:,}")
     table.add_row("written more than once, read once", f"{len(account.duplicated):,}")
-    table.add_row("seconds to settle after the storm", f"{outcome.settled_s:.1f}")
+    table.add_row("seconds to settle after the load", f"{outcome.settled_s:.1f}")
     table.add_section()
-    for name, found in (("lost", account.lost), ("wrong", account.wrong), ("unknown", account.unknown)):
+    for name, found in (("lost", account.lost), ("wrong", account.wrong), ("unexpected", account.unexpected)):
         table.add_row(name, f"{len(found):,}")
     table.add_row("files left unsealed after a restart", f"{outcome.unsealed}")
     table.add_row("tracebacks logged", f"{len(outcome.tracebacks)}")
@@ -95,7 +95,7 @@ def _complaints(outcome: ChaosOutcome) -> list[str]:
     return [
         *(f"lost: {each}" for each in account.lost[:_SHOWN]),
         *(f"wrong: {each}" for each in account.wrong[:_SHOWN]),
-        *(f"unknown: {each}" for each in account.unknown[:_SHOWN]),
+        *(f"unexpected: {each}" for each in account.unexpected[:_SHOWN]),
         *outcome.tracebacks[:_SHOWN],
     ]
 

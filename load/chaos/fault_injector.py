@@ -1,4 +1,4 @@
-"""FaultInjector: what is done to the workers during a storm, by dice, one thing after the other."""
+"""FaultInjector: random faults of workers, disks, store and model during a run, one after the other."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FaultInjector:
     ) -> None:
         self.survived: Counter[str] = Counter()
         self._plan = plan
-        self._dice = plan.dice("trouble")
+        self._dice = plan.dice("faults")
         self._workers = workers
         self._fault = plan.fault
         self._model = model
@@ -58,7 +58,7 @@ class FaultInjector:
         }
 
     def _of_a_store(self, store: RestartableProcess) -> dict[str, Callable[[], None]]:
-        """A store that hangs is trouble enough: it refuses, delays and forgets to answer by itself."""
+        """A store only hangs: it refuses, delays and drops answers by itself."""
 
         def hangs() -> None:
             os.kill(store.pid, signal.SIGSTOP)
@@ -67,8 +67,8 @@ class FaultInjector:
 
         return {"store hangs": hangs}
 
-    def make(self) -> None:
-        """Go on for the plan's length, then leave everything mended; raises ProcessFailedError where a worker ends wrongly."""
+    def inject(self) -> None:
+        """Inject faults for the plan's length, then repair them all; raises ProcessFailedError where a worker ends wrongly."""
         started = time.monotonic()
         while self._goes_on((began := time.monotonic()) - started):
             self._end(self._dice.choice(self._workers))

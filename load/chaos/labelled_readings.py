@@ -1,4 +1,4 @@
-"""LabelledReadings: birds whose species the model has said beforehand, undisturbed."""
+"""LabelledReadings: readings whose species the model predicted before the run."""
 
 from __future__ import annotations
 
@@ -12,37 +12,40 @@ from rookery.schemas.testing import ReadingFactory
 if TYPE_CHECKING:
     from random import Random
 
-_BIRDS: Final = 1000
+_COUNT: Final = 1000
 _ANSWERS_WITHIN_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledReading:
-    """A bird's fields and the species that the model says it is."""
+    """The fields of a reading and its expected species."""
 
     fields: dict[str, Any]
     species: str
 
 
 class LabelledReadings:
-    """Birds to draw from, again and again; each sighting gets an identity of its own."""
+    """Readings to draw from, with replacement; the caller gives each its identity."""
 
-    def __init__(self, birds: list[LabelledReading]) -> None:
-        self._birds = birds
+    def __init__(self, readings: list[LabelledReading]) -> None:
+        self._readings = readings
 
     def draw(self, dice: Random) -> LabelledReading:
         """Any one of them."""
-        return dice.choice(self._birds)
+        return dice.choice(self._readings)
 
 
-def answered_flock(address: str, seed: int) -> LabelledReadings:
-    """Make birds and ask the worker at an address what they are, by its `/predict`; raises OSError."""
-    colony = ReadingFactory(seed)
-    fields = [colony.fields() for _ in range(_BIRDS)]
-    table = {name: [bird[name] for bird in fields] for name in fields[0]}
+def labelled_readings(address: str, seed: int) -> LabelledReadings:
+    """Make readings and let the worker at an address predict them at `/predict`; raises OSError."""
+    factory = ReadingFactory(seed)
+    fields = [factory.fields() for _ in range(_COUNT)]
+    table = {name: [each[name] for each in fields] for name in fields[0]}
     request = urllib.request.Request(f"{address}/predict", data=json.dumps(table).encode())  # noqa: S310  http on loopback only
     with urllib.request.urlopen(request, timeout=_ANSWERS_WITHIN_S) as answer:  # noqa: S310  the same
         predictions = json.load(answer)["predictions"]
     return LabelledReadings(
-        [LabelledReading(bird, said["species"]) for bird, said in zip(fields, predictions, strict=True)]
+        [
+            LabelledReading(each, prediction["species"])
+            for each, prediction in zip(fields, predictions, strict=True)
+        ]
     )

@@ -1,4 +1,4 @@
-"""ChaosPlan: how long the storm lasts, how hard it blows, and the seed that all dice come from."""
+"""ChaosPlan: the length and rate of the load, its faults, and the seed of all random choices."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class ChaosPlan:
     kills: int = 30
     """Workers killed in a run that is long enough; restarts take their time."""
     least_kills: int = 0
-    """On a busy machine the storm goes on until so many were killed, three times its length at most."""
+    """On a busy machine the load continues until so many were killed, three times its length at most."""
     settles_within_s: float = 120.0
-    """How long after the storm the account may stay open."""
+    """Seconds after the load within which reconciliation has to pass."""
 
     @property
     def cycle_s(self) -> float:
@@ -41,4 +41,4 @@ class ChaosPlan:
 
     def dice(self, name: str) -> Random:
         """The random stream of one part."""
-        return Random(f"{self.seed}/{name}")  # noqa: S311  trouble needs repeatability, not secrecy
+        return Random(f"{self.seed}/{name}")  # noqa: S311  faults need repeatability, not secrecy

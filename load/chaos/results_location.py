@@ -36,7 +36,7 @@ class ResultsStores:
     _seen: set[str] = field(default_factory=set)
 
     def seen(self) -> set[str]:
-        """What the ledger knows all that has been found so far by."""
+        """The ledger's identities of all results so far."""
         for found in (self.results, self.rejects):
             self._seen.update(entry_of(line) for line in found.fresh())
         return self._seen

@@ -1,4 +1,4 @@
-"""One run of chaos: set up, storm, trouble, calm, and the account."""
+"""One run of chaos: start, load, faults, recovery, and reconciliation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rookery.load.accounting.ledger import Account, Ledger
 from rookery.load.chaos import results_location as places
 from rookery.load.chaos.fault_injector import FaultInjector
-from rookery.load.chaos.labelled_readings import answered_flock
+from rookery.load.chaos.labelled_readings import labelled_readings
 from rookery.load.chaos.models import ModelFile
 from rookery.load.chaos.stage import TOPIC, broker, subscribe, worker, workers_on_one_port
 from rookery.load.chaos.workload import Workload
@@ -31,7 +31,7 @@ _LOOK_EVERY_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class ChaosOutcome:
-    """What was done, and what became of the readings."""
+    """Messages, faults, and the outcome of the readings."""
 
     account: Account
     sent: Counter[str]
@@ -44,35 +44,35 @@ class ChaosOutcome:
 
     @property
     def good(self) -> bool:
-        """Whether the account closes, no unsealed file is left, and no traceback was logged."""
+        """Whether reconciliation passed, no unsealed file is left, and no traceback was logged."""
         return self.account.closed and not self.unsealed and not self.tracebacks
 
 
 def run(plan: ChaosPlan) -> ChaosOutcome:
-    """Run the plan to its end; raises ProcessFailedError where a program fails in a way that nobody asked for."""
+    """Run the plan to its end; raises ProcessFailedError where a program fails without an injected fault."""
     ledger = Ledger()
     with ExitStack() as stack:
         embedded = stack.enter_context(broker(plan, faults=BROKER_FAULTS))
-        with worker("oracle", plan, places.folder(plan.folder / "oracle")) as oracle:
-            flock = answered_flock(oracle.address(), plan.seed)
+        with worker("reference", plan, places.folder(plan.folder / "reference")) as reference:
+            readings = labelled_readings(reference.address(), plan.seed)
         where = _where(stack, plan)
         model = ModelFile(plan.folder / "model.ubj")
         workers = workers_on_one_port(stack, plan, where, model.path)
-        trouble = FaultInjector(plan, workers, model=model, store=where.store)
+        faults = FaultInjector(plan, workers, model=model, store=where.store)
         subscribe(embedded.address(), workers[0].address())
-        storm = Workload(plan, TOPIC, broker=embedded.address(), flock=flock, ledger=ledger)
-        with storm:
-            trouble.make()
-        storm.check()
+        workload = Workload(plan, TOPIC, broker=embedded.address(), readings=readings, ledger=ledger)
+        with workload:
+            faults.inject()
+        workload.check()
         settled_s = settle(plan, ledger, where)
         _end(workers)
         models = enter(ledger, where)
         tracebacks = [each for process in (embedded, *workers) for each in process.tracebacks]
     return ChaosOutcome(
         account=ledger.close(),
-        sent=storm.sent,
-        survived=trouble.survived,
-        kills=trouble.kills,
+        sent=workload.sent,
+        survived=faults.survived,
+        kills=faults.kills,
         models=models,
         unsealed=where.unsealed(),
         tracebacks=tuple(tracebacks),
@@ -88,7 +88,7 @@ def _where(stack: ExitStack, plan: ChaosPlan) -> ResultsStores:
 
 def _end(workers: list[RestartableProcess]) -> None:
     codes = [worker.end(signal.SIGTERM) for worker in workers]
-    # What could not be sealed while the disk failed, the next start seals.
+    # The next start seals the segments that could not be sealed while the disk failed.
     workers[0].start()
     codes.append(workers[0].end(signal.SIGTERM))
     if any(codes):

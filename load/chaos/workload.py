@@ -1,4 +1,4 @@
-"""Workload: several publishers at once, single readings, tables, repetitions and everything spoilt, into one ledger."""
+"""Workload: several publishers at once, which send single readings, tables, duplicates and malformed payloads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rookery.load.accounting.ledger import Fate
 from rookery.load.child_process import ProcessFailedError
 from rookery.publisher.client import ReadingPublisher
 from rookery.publisher.settings import PublisherSettings
-from rookery.schemas.testing import spoilt
+from rookery.schemas.testing import spoilt as malformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 _SINGLES: Final = 0.84
 _TABLES: Final = 0.08
-_SPOILT: Final = 0.04
+_MALFORMED: Final = 0.04
 _ROWS: Final = (20, 300)
-_SPOILT_ROWS: Final = 0.01
+_MALFORMED_ROWS: Final = 0.01
 
 
 class Workload:
@@ -37,19 +37,19 @@ class Workload:
     """
 
     def __init__(
-        self, plan: ChaosPlan, topic: str, *, broker: str, flock: LabelledReadings, ledger: Ledger
+        self, plan: ChaosPlan, topic: str, *, broker: str, readings: LabelledReadings, ledger: Ledger
     ) -> None:
         self.sent: Counter[str] = Counter()
         self.failures: list[BaseException] = []
         self._plan = plan
         self._topic = topic
         self._broker = broker
-        self._flock = flock
+        self._readings = readings
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._calm = threading.Event()
+        self._ended = threading.Event()
         self._threads = [
-            threading.Thread(target=self._blow, args=(f"p{nth}",), name=f"publisher {nth}")
+            threading.Thread(target=self._publish_all, args=(f"p{nth}",), name=f"publisher {nth}")
             for nth in range(plan.publishers)
         ]
 
@@ -59,25 +59,27 @@ class Workload:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._calm.set()
+        self._ended.set()
         for thread in self._threads:
             thread.join()
 
     def check(self) -> None:
-        """Raise Broken where a publisher failed."""
+        """Raise ProcessFailedError where a publisher failed."""
         for failure in self.failures:
             raise ProcessFailedError(f"a publisher failed: {failure}") from failure
 
-    def _blow(self, name: str) -> None:
+    def _publish_all(self, name: str) -> None:
         try:
             with ReadingPublisher(self._topic, settings=PublisherSettings(broker=self._broker)) as publisher:
-                _Burst(name, self._plan, flock=self._flock, publisher=publisher, storm=self).blow()
-        except Exception as error:  # noqa: BLE001  a thread has nobody to raise to: the run looks here
+                _Burst(
+                    name, self._plan, readings=self._readings, publisher=publisher, workload=self
+                ).send_all()
+        except Exception as error:  # noqa: BLE001  a thread has no caller to raise to: the run reads them here
             self.failures.append(error)
 
     def pause(self, seconds: float) -> bool:
         """Wait; True when it is over."""
-        return self._calm.wait(max(0.0, seconds))
+        return self._ended.wait(max(0.0, seconds))
 
     def note(self, kind: str) -> None:
         """Count one message."""
@@ -96,73 +98,73 @@ class Workload:
 
 
 class _Burst:
-    """What one publisher sends."""
+    """The messages of one publisher."""
 
     def __init__(
         self,
         name: str,
         plan: ChaosPlan,
         *,
-        flock: LabelledReadings,
+        readings: LabelledReadings,
         publisher: ReadingPublisher,
-        storm: Workload,
+        workload: Workload,
     ) -> None:
         self._name = name
         self._dice = plan.dice(name)
         self._every_s = plan.publishers / plan.messages_per_second
-        self._flock = flock
+        self._readings = readings
         self._publisher = publisher
-        self._storm = storm
-        self._spoilt: Iterator[InvalidPayloadFactory] = spoilt(self._dice.getrandbits(32))
+        self._workload = workload
+        self._malformed: Iterator[InvalidPayloadFactory] = malformed(self._dice.getrandbits(32))
         self._unnamed: list[Receipt] = []
         self._number = 0
 
-    def blow(self) -> None:
+    def send_all(self) -> None:
         due = time.monotonic()
-        while not self._storm.pause(due - time.monotonic()):
+        while not self._workload.pause(due - time.monotonic()):
             due += self._every_s
             self._send(self._dice.random())
         self._publisher.flush()
         for receipt in self._unnamed:
-            # Nobody can read an identity in these: the message's stands in.
-            self._storm.expect_message(receipt.result(), fate=Fate.REJECTED)
+            # These hold no readable identity: the message's stands in.
+            self._workload.expect_message(receipt.result(), fate=Fate.REJECTED)
 
     def _send(self, die: float) -> None:
         if die < _SINGLES:
             self._publish("single", self._single())
         elif die < _SINGLES + _TABLES:
             self._publish("table", self._table())
-        elif die < _SINGLES + _TABLES + _SPOILT:
-            self._unnamed.append(self._publish("spoilt", next(self._spoilt).payload, kind="spoilt"))
+        elif die < _SINGLES + _TABLES + _MALFORMED:
+            self._unnamed.append(self._publish("malformed", next(self._malformed).payload, kind="malformed"))
         else:
             # A publisher whose answer was lost sends again: another message, the same reading.
             payload = self._single()
             for _ in range(2):
-                self._publish("sent twice", payload)
+                self._publish("duplicate", payload)
 
     def _publish(self, counted: str, payload: bytes, **attributes: str) -> Receipt:
-        self._storm.note(counted)
+        self._workload.note(counted)
         # Pub/Sub takes no message that has neither payload nor attribute.
         return self._publisher.publish_payload(payload, {"publisher": self._name, **attributes})
 
     def _single(self) -> bytes:
-        return json.dumps(self._sighting(spoilt=False)).encode()
+        return json.dumps(self._observation(malformed=False)).encode()
 
     def _table(self) -> bytes:
         rows = [
-            self._sighting(spoilt=self._dice.random() < _SPOILT_ROWS)
+            self._observation(malformed=self._dice.random() < _MALFORMED_ROWS)
             for _ in range(self._dice.randint(*_ROWS))
         ]
         return json.dumps({name: [row[name] for row in rows] for name in rows[0]}).encode()
 
-    def _sighting(self, *, spoilt: bool) -> dict[str, Any]:
-        bird: LabelledReading = self._flock.draw(self._dice)
+    def _observation(self, *, malformed: bool) -> dict[str, Any]:
+        reading: LabelledReading = self._readings.draw(self._dice)
         self._number += 1
         reading_id = f"{self._name}-{self._number}"
-        fields = {**bird.fields, "reading_id": reading_id}
-        if spoilt:
+        fields = {**reading.fields, "reading_id": reading_id}
+        if malformed:
             fields["body_mass_g"] = -fields["body_mass_g"]
-            self._storm.expect(reading_id, fate=Fate.REJECTED)
+            self._workload.expect(reading_id, fate=Fate.REJECTED)
         else:
-            self._storm.expect(reading_id, answer=bird.species)
+            self._workload.expect(reading_id, answer=reading.species)
         return fields

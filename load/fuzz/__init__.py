@@ -1,1 +1,1 @@
-"""Fuzz: bodies that nobody would send, to a real worker, in any number."""
+"""Fuzz: random invalid bodies, posted to a real worker in any number."""

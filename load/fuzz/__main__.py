@@ -66,7 +66,7 @@ def _tried(
             seed,
             count,
             Path(folder),
-            told=lambda found: say(f"  {found.posted:,} so far, {len(found.wrong)} wrong"),
+            report=lambda found: say(f"  {found.posted:,} so far, {len(found.wrong)} wrong"),
         )
     say(f"{findings.posted:,} {what} in {time.monotonic() - began:.0f} s")
     for answered, times in sorted(findings.statuses.items()):

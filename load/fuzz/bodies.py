@@ -9,7 +9,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.schemas.reading import Reading
-from rookery.schemas.testing import ReadingFactory, spoilt
+from rookery.schemas.testing import ReadingFactory
+from rookery.schemas.testing import spoilt as malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +52,7 @@ _DEEP: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What to post, and how it was made."""
+    """The content to post, and the kind of its generator."""
 
     kind: str
     content: bytes
@@ -62,15 +63,15 @@ class Bodies:
 
     def __init__(self, seed: int) -> None:
         self._dice = Random(f"bodies/{seed}")  # noqa: S311  repeatable, not secret
-        self._birds = ReadingFactory(seed)
-        self._spoilt = spoilt(seed)
+        self._readings = ReadingFactory(seed)
+        self._malformed = malformed(seed)
         self._number = 0
         self._seed = seed
         self._kinds: dict[str, Callable[[], bytes]] = {
             "whole reading": lambda: self._wrapped(self._reading()),
             "odd reading": lambda: self._wrapped(self._odd_reading()),
             "odd table": lambda: self._wrapped(self._odd_table()),
-            "spoilt reading": lambda: self._wrapped(next(self._spoilt).payload),
+            "malformed reading": lambda: self._wrapped(next(self._malformed).payload),
             "mutated payload": lambda: self._wrapped(self._mutated(self._reading())),
             "odd envelope": self._odd_envelope,
             "mutated body": lambda: self._mutated(self._wrapped(self._odd_table())),
@@ -84,13 +85,13 @@ class Bodies:
             yield Body(kind, self._kinds[kind]())
 
     def _reading(self) -> bytes:
-        fields = self._birds.fields()
+        fields = self._readings.fields()
         if self._dice.random() < 0.5:  # noqa: PLR2004  one way or the other
             fields["reading_id"] = f"{self._seed}-{self._number}"
         return json.dumps(fields).encode()
 
     def _odd_reading(self) -> bytes:
-        fields: dict[str, Any] = self._birds.fields()
+        fields: dict[str, Any] = self._readings.fields()
         for _ in range(self._dice.randint(0, 3)):
             fields[self._dice.choice(_NAMES)] = self._value()
         for _ in range(self._dice.randint(0, 5)):
@@ -100,8 +101,8 @@ class Bodies:
     def _odd_table(self) -> bytes:
         rows = self._dice.randint(0, 6)
         names = self._dice.sample(_NAMES, self._dice.randint(1, 6))
-        birds = [self._birds.fields() for _ in range(rows)]
-        columns: dict[str, Any] = {name: [self._cell(bird.get(name)) for bird in birds] for name in names}
+        readings = [self._readings.fields() for _ in range(rows)]
+        columns: dict[str, Any] = {name: [self._cell(each.get(name)) for each in readings] for name in names}
         if self._dice.random() < 0.1:  # noqa: PLR2004  now and then
             columns[self._dice.choice(names)] = self._value()
         return json.dumps(columns).encode()

@@ -61,7 +61,7 @@ class FuzzConnection:
 
 
 async def post_all(
-    address: str, bodies: Iterator[tuple[str, Body]], told: Callable[[str, Body, int], None]
+    address: str, bodies: Iterator[tuple[str, Body]], answered: Callable[[str, Body, int], None]
 ) -> None:
     """Post every (path, body) over some connections at once and tell each status; 0 stands for a broken connection."""
     host, port = address.removeprefix("http://").rsplit(":", 1)
@@ -74,7 +74,7 @@ async def post_all(
             except (OSError, EOFError, TimeoutError):
                 status = 0
                 await connection.close()
-            told(path, body, status)
+            answered(path, body, status)
         await connection.close()
 
     async with asyncio.TaskGroup() as group:

@@ -12,9 +12,9 @@ from rookery.load.fuzz.exchanges.exchange import (
     Exchange,
     Request,
     anything,
-    judged,
     promised,
     push,
+    push_statuses,
 )
 from rookery.schemas.envelope import InvalidEnvelopeError, wrapped
 from rookery.schemas.rejection import UnusableReadingError
@@ -48,7 +48,7 @@ def pipeline(dice: Random, bodies: Sequence[bytes]) -> Exchange:
     requests = [Request(body).written() for body in bodies]
     if broken:
         requests.append(Request(b"{}", framing=[b"Content-Length: x"]).written())
-    expected = [judged(body) for body in bodies] + ([REFUSED] if broken else [])
+    expected = [push_statuses(body) for body in bodies] + ([REFUSED] if broken else [])
     accepted = [each for body in bodies for each in promised(body)]
     written = tuple(pieces(dice, b"".join(requests))) if dice.randrange(2) else (b"".join(requests),)
     return Exchange("pipeline", written, tuple(expected), tuple(accepted))
@@ -69,7 +69,7 @@ def reset(dice: Random, body: bytes) -> Exchange:
 
 
 def no_http(dice: Random, body: bytes) -> Exchange:
-    """What other protocols begin with, or anything."""
+    """The first bytes of other protocols, or random ones."""
     del body
     if dice.randrange(3) == 0:
         return anything("bytes", dice.randbytes(dice.choice((1, 100, 5_000))))
@@ -86,7 +86,7 @@ def mutated(dice: Random, body: bytes) -> Exchange:
 
 
 def predict(dice: Random, body: bytes) -> Exchange:
-    """What a push carries, asked of `/predict`, in pieces."""
+    """The payload of a push, sent to `/predict` in pieces."""
     try:
         payload = wrapped(body).payload
     except (InvalidEnvelopeError, UnusableReadingError):

@@ -30,12 +30,12 @@ EXPECTED: Final = {PUSH: {204, 400}, PREDICT: {200, 422}}
 _PREDICT_EVERY: Final = 20
 _ROUND: Final = 50_000
 _REMEMBERED: Final = 20_000
-"""Small enough that the worker's window of duplicates is full before its memory is looked at."""
+"""Small enough that the worker's deduplication window is full before its memory is measured."""
 
 
 @dataclass(slots=True)
 class Findings:
-    """What was answered how often, and every body that was not answered as it must be (the first few of each kind)."""
+    """Counts of answers, and every body that was answered wrongly (the first few of each kind)."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Findings:
 
 
 def run(
-    seed: int, count: int, folder: Path, *, told: Callable[[Findings], None] = lambda _: None
+    seed: int, count: int, folder: Path, *, report: Callable[[Findings], None] = lambda _: None
 ) -> Findings:
     """Post so many bodies, and tell of each round; raises ProcessFailedError where the worker ends."""
     findings = Findings()
@@ -63,7 +63,7 @@ def run(
             size = min(_ROUND, count - findings.posted)
             _round(islice(bodies, size), address, findings, found)
             findings.footprints.append(footprint(worker.pid))
-            told(findings)
+            report(findings)
         code = worker.end(signal.SIGTERM)
         if code:
             findings.wrong.append(f"the worker ended with {code}")
@@ -72,7 +72,7 @@ def run(
 
 
 def settings(folder: Path, name: str) -> dict[str, str]:
-    """What a worker is told that writes into a folder, and its address into the file of its name."""
+    """The settings of a worker that writes its results and its ready file into a folder."""
     return {
         "ROOKERY_PORT": "0",
         "ROOKERY_RESULTS": (folder / "predictions").absolute().as_uri(),
@@ -94,7 +94,7 @@ def _round(bodies: Iterator[Body], address: str, findings: Findings, found: Foun
                 else (PREDICT, replace(body, content=_payload(body.content)))
             )
 
-    def told(path: str, body: Body, status: int) -> None:
+    def answered(path: str, body: Body, status: int) -> None:
         findings.posted += 1
         findings.statuses[f"{path} {status}"] += 1
         if status not in EXPECTED[path] or (
@@ -104,7 +104,7 @@ def _round(bodies: Iterator[Body], address: str, findings: Findings, found: Foun
         elif status == 204:  # noqa: PLR2004  the same
             accepted.append(body)
 
-    asyncio.run(post_all(address, addressed(), told))
+    asyncio.run(post_all(address, addressed(), answered))
     found.look()
     for body in accepted:
         if missing := (identities(body.content) or set()) - found.identities:
@@ -112,7 +112,7 @@ def _round(bodies: Iterator[Body], address: str, findings: Findings, found: Foun
 
 
 def _payload(body: bytes) -> bytes:
-    """What a pushed body carries, or the body itself where it carries nothing."""
+    """The payload of a pushed body, or the body itself where it has none."""
     try:
         return wrapped(body).payload
     except (InvalidEnvelopeError, UnusableReadingError):

@@ -70,10 +70,10 @@ def _memory(seen: list[Footprint]) -> str:
     if not seen:
         return "memory: too short to tell"
     places = (0, len(seen) // 3, len(seen) // 2, len(seen) - 1)
-    told = " -> ".join(f"{seen[place].resident / 1e6:.0f}" for place in places)
+    resident = " -> ".join(f"{seen[place].resident / 1e6:.0f}" for place in places)
     grown = growth(seen)
     verdict = "too short to tell" if grown is None else "grows" if grown.leaks else "flat"
-    return f"memory at start, third, half and end {told} MB, {seen[-1].files} open files: {verdict}"
+    return f"memory at start, third, half and end {resident} MB, {seen[-1].files} open files: {verdict}"
 
 
 if __name__ == "__main__":

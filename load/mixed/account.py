@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LINE: Final = re.compile(
     rb'"message_id":"(\w+)","row":(\w+)[ ,].*?"species":"(\w+)", *"probability":([\d.e-]+)[^\n]*\n'
 )
-"""What is looked at of a line. Millions of them are read beside the load: a parser would take a core of its own."""
+"""The fields of a line that are checked. Millions of lines are read beside the load: a parser would take a core of its own."""
 
 _SHOWN: Final = 20
 
@@ -25,7 +25,7 @@ _SHOWN: Final = 20
 class MixedAccount:
     """Which rows are still to be found; bounded by what is in flight, however long it is kept.
 
-    `missing` rows were entered and not found yet; `rows` are found as they had to be; `wrong` names the first lines that nobody expected: another answer than the
+    `missing` rows were entered and not found yet; `rows` are found as they had to be; `wrong` names the first unexpected lines: another answer than the
     model gave beforehand, a row that is there twice, or one that was never sent.
     """
 

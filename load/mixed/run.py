@@ -47,7 +47,7 @@ _NACKED: Final = re.compile(r'^rookery_retries_total\{cause="(\w+)"\} (\S+)$', r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What to send: for so many seconds or so many messages (None: no bound), at most so many a second (0: no bound)."""
+    """The traffic to send: for so many seconds or so many messages (None: no bound), at most so many a second (0: no bound)."""
 
     folder: Path
     seed: int = 1
@@ -60,7 +60,7 @@ class Order:
 
 @dataclass(slots=True)
 class MixedFindings:
-    """What was answered, what the worker held meanwhile, and what became of the rows."""
+    """Counts of answers, the worker's footprints, and the outcome of the rows."""
 
     account: MixedAccount
     statuses: Counter[int] = field(default_factory=Counter)
@@ -119,7 +119,7 @@ def run(order: Order) -> MixedFindings:
 
 
 class _Sending:
-    """A hundred connections, and what looks at the worker beside them."""
+    """A hundred connections, and the checks of the worker beside them."""
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ _TRACE: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What a message may hold, in base64, and the species and probability that the model says of each row."""
+    """The payload of a message, in base64, and the expected species and probability of each row."""
 
     data: str
     answers: Sequence[tuple[str, float]]
@@ -58,9 +58,9 @@ class MixedTraffic:
 
 def answered_traffic(address: str, dice: Random) -> MixedTraffic:
     """Make payloads and ask the worker at an address what their rows are, by its `/predict`; raises OSError."""
-    birds = ReadingFactory(dice.getrandbits(32))
-    singles: list[dict[str, Any]] = [birds.fields() for _ in range(_SINGLES)]
-    tables = [birds.table(dice.randint(*ROWS)).model_dump(exclude_none=True) for _ in range(_TABLES)]
+    factory = ReadingFactory(dice.getrandbits(32))
+    singles: list[dict[str, Any]] = [factory.fields() for _ in range(_SINGLES)]
+    tables = [factory.table(dice.randint(*ROWS)).model_dump(exclude_none=True) for _ in range(_TABLES)]
     return MixedTraffic([_answered(address, json.dumps(each).encode()) for each in (*singles, *tables)])
 
 

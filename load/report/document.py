@@ -80,7 +80,7 @@ def _times(record: RunRecord, *, publishing: bool) -> str:
 
 def _section(run: LoadRun, picture: str) -> str:
     record, books = run.record, run.record.books
-    meaning = (SHAPES[record.shape].course.__doc__ or "").strip()
+    meaning = (SHAPES[record.shape].plan.__doc__ or "").strip()
     return "\n\n".join(
         [
             f"## {record.shape.capitalize()} at the {record.target}",
@@ -88,7 +88,7 @@ def _section(run: LoadRun, picture: str) -> str:
             (
                 f"`{record.provenance['command']}`, {record.seconds:.0f} s and {record.settled_s:.0f} s to settle: "
                 f"{books.published:,} published = {books.predicted:,} predicted + {books.rejected:,} rejected + {books.lost:,} lost; "
-                f"{books.wrong:,} wrong, {books.unknown:,} unknown, {books.duplicated:,} written twice, "
+                f"{books.wrong:,} wrong, {books.unexpected:,} unexpected, {books.duplicated:,} written twice, "
                 f"{books.late:,} later than {record.late_after_s:g} s."
             ),
             f"*What limits:* {limits(run)} {ceiling(run)}",
@@ -106,11 +106,11 @@ def limits(run: LoadRun) -> str:
     shares["swarm"] = _busy([beat.cpu for beat in run.beats if beat.requests])
     said = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
     waited = max((max(each.values) for each in backlog(run)), default=0.0)
-    return f"{_verdict(run, shares, waited)} (cores in a busy second: {said}; at most {waited:,.0f} readings under way)."
+    return f"{_verdict(run, shares, waited)} (cores in a busy second: {said}; at most {waited:,.0f} readings in flight)."
 
 
 def _busy(shares: Sequence[float]) -> float:
-    """What nine of ten seconds stayed below."""
+    """The 90th percentile over seconds."""
     return percentile(sorted(shares), 0.9) or 0.0
 
 
@@ -127,4 +127,4 @@ def _verdict(run: LoadRun, shares: Mapping[str, float], waited: float) -> str:
 
 
 _FEW: Final = 1000
-"""Readings under way that are no backlog."""
+"""Readings in flight that are no backlog."""

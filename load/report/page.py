@@ -36,16 +36,16 @@ code { font-size: .9em; overflow-wrap: anywhere; } a { color: var(--first); }
 _FILES: Final = (
     '<p class="soft">The raw data beside this page: <a href="run.json">run.json</a>, '
     '<a href="beats.ndjson">beats.ndjson</a>, <a href="samples.ndjson">samples.ndjson</a>, '
-    '<a href="journal.tsv">journal.tsv</a>; Locust\'s own report: <a href="locust.html">locust.html</a>.</p>'
+    '<a href="published.tsv">published.tsv</a>; Locust\'s own report: <a href="locust.html">locust.html</a>.</p>'
 )
 
 _MEANINGS: Final = {
     "lost": "published, and neither predicted nor rejected",
     "wrong": "another answer than the same model gives directly, or two answers",
-    "unknown": "found, though this run never published it",
+    "unexpected": "found, though this run never published it",
     "duplicated": "written more than once with one answer; a reader returns it once",
     "late": "durable later than {late:g} s after its publication",
-    "doubtful": "sent, but the request was not answered; {arrived:,} arrived and are accounted for",
+    "unconfirmed": "sent, but the request was not answered; {arrived:,} arrived and are accounted for",
 }
 
 
@@ -90,7 +90,7 @@ def framed(title: str, parts: Iterable[str]) -> str:
 
 
 def _verdict(books: LedgerTotals) -> str:
-    words = "The account closes" if books.closed else "The account does not close"
+    words = "Reconciliation passed" if books.closed else "Reconciliation failed"
     sums = f"{books.published:,} published = {books.predicted:,} predicted + {books.rejected:,} rejected + {books.lost:,} lost"
     return f'<p class="verdict"><b class="{"good" if books.closed else "bad"}">{words}</b>: {sums}.</p>'
 
@@ -111,11 +111,11 @@ def _account(record: RunRecord) -> str:
         [
             name,
             f"{getattr(books, name):,}",
-            words.format(late=record.late_after_s, arrived=books.doubtful_arrived),
+            words.format(late=record.late_after_s, arrived=books.unconfirmed_arrived),
         ]
         for name, words in _MEANINGS.items()
     ]
-    named = [[name, "; ".join(each), ""] for name, each in books.troubles.items()]
+    named = [[name, "; ".join(each), ""] for name, each in books.examples.items()]
     return table_of(["", "readings", ""], [*rows, *named])
 
 
@@ -150,7 +150,7 @@ def _provenance(record: RunRecord) -> str:
         ],
         ["load average when it began", f"{where['load']} on {where['cores']} cores"],
         ["versions", f"Python {where['python']}, {versions}"],
-        *([name, value] for name, value in sorted(record.wishes.items()) if "/" not in value),
+        *([name, value] for name, value in sorted(record.swarm_settings.items()) if "/" not in value),
     ]
     return table_of(["", ""], rows)
 

@@ -72,7 +72,7 @@ def as_png(figure: Figure) -> bytes:
 
 
 def figure(draw: Draw, palette: Palette) -> Figure:
-    """Make a figure of one set of axes, plain, and let somebody draw on it."""
+    """Make a figure of one set of axes, plain, for a function to draw on."""
     made = Figure(figsize=_WIDE, layout="constrained")
     axes = made.subplots()
     _plain(axes, palette)
@@ -106,20 +106,20 @@ def _plain(axes: Any, palette: Palette) -> None:
 
 
 def lines(
-    axes: Any, palette: Palette, drawn: Sequence[Series], *, unit: str, floor: float | None = 0
+    axes: Any, palette: Palette, drawn: Sequence[Series], *, unit: str, lowest: float | None = 0
 ) -> None:
-    """Draw lines over seconds, named in a legend; `floor` None draws on a logarithmic scale."""
+    """Draw lines over seconds, named in a legend; `lowest` None draws on a logarithmic scale."""
     for each, colour in zip(drawn, palette.lines * 2, strict=False):
         axes.plot(each.seconds, each.values, color=colour, linewidth=1.6, label=each.name)
     axes.set_xlim(left=0)
     axes.set_xlabel("seconds", color=palette.ink, fontsize=8)
     axes.set_ylabel(unit, color=palette.ink, fontsize=8)
-    if floor is None:
+    if lowest is None:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=7))
         axes.minorticks_off()
     else:
-        axes.set_ylim(bottom=floor)
+        axes.set_ylim(bottom=lowest)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.yaxis.set_major_formatter(FuncFormatter(_figure))
     if len(drawn) > 1:
@@ -143,10 +143,10 @@ def plots(run: LoadRun, palette: Palette) -> dict[str, Figure]:
 
 
 def panels(run: LoadRun) -> dict[str, Draw]:
-    """What there is to draw of a run, by title."""
+    """The figures of a run, by title."""
     over_time: dict[str, tuple[list[Series], str, float | None]] = {
         "Readings a second": (series.throughput(run), "readings/s", 0),
-        "Readings under way": (series.backlog(run), "readings", 0),
+        "Readings in flight": (series.backlog(run), "readings", 0),
         "Publish latency": (series.publish_latency(run), "ms", None),
         "From publication to durable result": (series.durable_latency(run), "ms", None),
         "CPU": (series.cpu(run), "cores", 0),
@@ -160,8 +160,8 @@ def panels(run: LoadRun) -> dict[str, Draw]:
     }
     return {
         **{
-            title: _lines(known, unit=unit, floor=floor)
-            for title, (known, unit, floor) in over_time.items()
+            title: _lines(known, unit=unit, lowest=lowest)
+            for title, (known, unit, lowest) in over_time.items()
             if any(each.values for each in known)
         },
         **{
@@ -172,11 +172,11 @@ def panels(run: LoadRun) -> dict[str, Draw]:
     }
 
 
-def _lines(drawn: Sequence[Series], *, unit: str, floor: float | None) -> Draw:
+def _lines(drawn: Sequence[Series], *, unit: str, lowest: float | None) -> Draw:
     def _draw(axes: Any, palette: Palette) -> None:
-        lines(axes, palette, drawn, unit=unit, floor=floor)
+        lines(axes, palette, drawn, unit=unit, lowest=lowest)
         highest = max((max(each.values) for each in drawn if each.values), default=0.0)
-        if floor is None and highest > BROKEN_MS / 3:
+        if lowest is None and highest > BROKEN_MS / 3:
             axes.axhline(BROKEN_MS, color=palette.ink, linewidth=0.8, linestyle=":")
 
     return _draw

@@ -61,7 +61,7 @@ def generator_cpu() -> int:
 
 
 def _asked() -> list[str]:
-    """What was asked of make, from what make asked of the command."""
+    """The arguments of make, derived from those of the command."""
     words = sys.argv[1:]
     quick = ["QUICK=1"] if "--quick" in words else []
     named = {"--only": "ONLY", "--rounds": "ROUNDS"}

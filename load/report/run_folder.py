@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from rookery.load.renamed import FIELDS, renamed
 from rookery.load.report.sample import samples
 from rookery.load.swarm.per_second_stats import beats
 
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from rookery.load.swarm.per_second_stats import SecondStats
 
 SHOWN: Final = 20
-"""Identities that a record names of each kind of trouble; the journal and the results hold all."""
+"""Identities that a record names of each kind of failure; the published log and the results hold all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerTotals:
-    """The closed account in numbers, with the first identities of each trouble.
+    """The reconciled account in numbers, with the first identities of each failure as `examples`.
 
-    `doubtful` readings were sent without an answer; those of them that arrived are among the published.
+    `unconfirmed` readings were sent without an answer; those of them that arrived are among the published.
     """
 
     closed: bool
@@ -34,20 +35,20 @@ class LedgerTotals:
     rejected: int
     lost: int
     wrong: int
-    unknown: int
+    unexpected: int
     duplicated: int
     late: int
-    doubtful: int
-    doubtful_arrived: int
-    troubles: Mapping[str, Sequence[str]]
+    unconfirmed: int
+    unconfirmed_arrived: int
+    examples: Mapping[str, Sequence[str]]
 
 
-def books(account: Account, *, doubtful: int, arrived: int) -> LedgerTotals:
+def books(account: Account, *, unconfirmed: int, arrived: int) -> LedgerTotals:
     """Write an account down in numbers."""
     named = {
         "lost": account.lost,
         "wrong": [f"{each.reading_id}: {each.found} for {each.expected}" for each in account.wrong],
-        "unknown": account.unknown,
+        "unexpected": account.unexpected,
         "late": account.late,
     }
     return LedgerTotals(
@@ -57,18 +58,18 @@ def books(account: Account, *, doubtful: int, arrived: int) -> LedgerTotals:
         rejected=account.rejected,
         lost=len(account.lost),
         wrong=len(account.wrong),
-        unknown=len(account.unknown),
+        unexpected=len(account.unexpected),
         duplicated=len(account.duplicated),
         late=len(account.late),
-        doubtful=doubtful,
-        doubtful_arrived=arrived,
-        troubles={name: list(found[:SHOWN]) for name, found in named.items() if found},
+        unconfirmed=unconfirmed,
+        unconfirmed_arrived=arrived,
+        examples={name: list(found[:SHOWN]) for name, found in named.items() if found},
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """What run.json holds. `complaints` are warnings and errors that Locust logged; `rows` Locust's statistics."""
+    """The content of run.json. `complaints` are warnings and errors that Locust logged; `rows` Locust's statistics."""
 
     shape: str
     target: str
@@ -81,7 +82,7 @@ class RunRecord:
     rows: Sequence[Mapping[str, Any]]
     complaints: Sequence[str]
     provenance: Mapping[str, Any]
-    wishes: Mapping[str, str] = field(default_factory=dict)
+    swarm_settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +107,14 @@ class RunFolder:
         return self.root / "samples.ndjson"
 
     @property
-    def journal(self) -> Path:
+    def published_log(self) -> Path:
         """Every reading that was published."""
-        return self.root / "journal.tsv"
+        return self.root / "published.tsv"
 
     @property
-    def birds(self) -> Path:
-        """The birds, with the answers that are right."""
-        return self.root / "birds.json"
+    def readings(self) -> Path:
+        """The readings, with their expected answers."""
+        return self.root / "readings.json"
 
     @property
     def page(self) -> Path:
@@ -142,5 +143,6 @@ class LoadRun:
 def read(folder: RunFolder) -> LoadRun:
     """Read a run; raises OSError and ValueError."""
     raw = json.loads(folder.record.read_text())
-    record = RunRecord(**{**raw, "books": LedgerTotals(**raw["books"])})
+    totals = LedgerTotals(**renamed(raw["books"], FIELDS))
+    record = RunRecord(**{**renamed(raw, FIELDS), "books": totals})
     return LoadRun(record, beats(folder.beats), samples(folder.samples))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """`cpu` in cores and `memory` in MB by process; totals so far of broker and worker, None where nobody says.
+    """`cpu` in cores and `memory` in MB by process; totals so far of broker and worker, None where they are unknown.
 
     `sizes` maps a batch size to the number of batches up to it.
     """

@@ -87,7 +87,7 @@ def backlog(run: LoadRun) -> list[Series]:
     points = [(at, max(0.0, out - done)) for at, out, done in totals(run)]
     if not run.samples or not run.beats[-1].durable:
         return []
-    return [Series("under way", [at for at, _ in points], [value for _, value in points])]
+    return [Series("in flight", [at for at, _ in points], [value for _, value in points])]
 
 
 def users(run: LoadRun) -> list[Series]:
@@ -98,7 +98,7 @@ def users(run: LoadRun) -> list[Series]:
 def publish_latency(run: LoadRun) -> list[Series]:
     """Milliseconds of a publish request."""
     return [
-        _beats(run, "half as fast as", lambda beat: beat.publish_p50_ms),
+        _beats(run, "p50", lambda beat: beat.publish_p50_ms),
         _beats(run, "99 % as fast as", lambda beat: beat.publish_p99_ms),
     ]
 
@@ -106,7 +106,7 @@ def publish_latency(run: LoadRun) -> list[Series]:
 def durable_latency(run: LoadRun) -> list[Series]:
     """Milliseconds from publication to durable result."""
     return [
-        _beats(run, "half as fast as", lambda beat: beat.durable_p50_ms),
+        _beats(run, "p50", lambda beat: beat.durable_p50_ms),
         _beats(run, "99 % as fast as", lambda beat: beat.durable_p99_ms),
     ]
 

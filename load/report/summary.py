@@ -1,4 +1,4 @@
-"""What a run comes to in a few figures and sentences, for a page or a document."""
+"""The summary of a run: a few figures and sentences, for a page or a document."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def percentiles(row: Any) -> tuple[float, float, float]:
 
 
 def headline(run: LoadRun) -> list[tuple[str, str]]:
-    """The figures that everybody asks for first, by what they are."""
+    """The main figures, by name."""
     known: list[tuple[str, str]] = [("readings published", f"{run.record.books.published:,}")]
     known += [
         (f"most {each.name} in a second", f"{max(each.values, default=0):,.0f}") for each in throughput(run)
     ]
-    known += [("most under way at once", f"{max(each.values):,.0f}") for each in backlog(run)]
+    known += [("most in flight at once", f"{max(each.values):,.0f}") for each in backlog(run)]
     for row in run.record.rows:
         if row["name"] == DURABLE:
             half, most, _ = percentiles(row)

@@ -1,4 +1,4 @@
-"""KnownReadings: birds to draw from, as JSON that only lacks its identity, with the species a model says they are."""
+"""KnownReadings: readings as JSON without their identities, with the species that a model predicts for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COUNT: Final = 1000
 
 
 class KnownReadings:
-    """A fixed colony; `species[i]` is the answer to bird i, or Fate.PREDICTED where none is known."""
+    """A fixed set; `species[i]` is the expected answer to reading i, or Fate.PREDICTED where none is known."""
 
     def __init__(self, fields: Sequence[dict[str, Any]], species: Sequence[str]) -> None:
         self.fields = fields
@@ -28,9 +28,9 @@ class KnownReadings:
 
     @classmethod
     def seeded(cls, seed: int, count: int = COUNT) -> Self:
-        """Birds that nobody asked a model about."""
-        colony = ReadingFactory(seed)
-        return cls([colony.fields() for _ in range(count)], [Fate.PREDICTED.value] * count)
+        """Random readings without expected answers."""
+        factory = ReadingFactory(seed)
+        return cls([factory.fields() for _ in range(count)], [Fate.PREDICTED.value] * count)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -43,22 +43,22 @@ class KnownReadings:
         path.write_text(json.dumps({"fields": self.fields, "species": self.species}))
 
     def single(self, number: int, reading_id: str, *, device: str) -> bytes:
-        """One bird, observed by a device now, as the payload of a message."""
+        """One reading, observed by a device now, as the payload of a message."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         known = f'"reading_id":"{reading_id}","device_id":"{device}","observed_at":"{now}"'
         return f"{{{known},{self._rests[number % len(self._rests)]}".encode()
 
     def table(self, reading_ids: Sequence[str]) -> bytes:
-        """The first birds, as many as there are identities, as one table; raises ValueError for more than all."""
+        """The first readings, one for each identity, as one table; raises ValueError for more than all."""
         rows = len(reading_ids)
         if rows > len(self.fields):
-            message = f"a table of {rows} rows: there are only {len(self.fields)} birds"
+            message = f"a table of {rows} rows: there are only {len(self.fields)} readings"
             raise ValueError(message)
         if rows not in self._columns:
-            columns = {name: [bird[name] for bird in self.fields[:rows]] for name in self.fields[0]}
+            columns = {name: [each[name] for each in self.fields[:rows]] for name in self.fields[0]}
             self._columns[rows] = json.dumps(columns, separators=(",", ":"))[1:]
         return f'{{"reading_id":{json.dumps(reading_ids)},{self._columns[rows]}'.encode()
 
     def entry(self, number: int, reading_id: str) -> PublishedEntry:
-        """What the journal says of a bird."""
+        """The entry of a reading in the published log."""
         return PublishedEntry(reading_id, self.species[number % len(self.species)])

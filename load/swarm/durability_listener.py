@@ -27,7 +27,7 @@ class Listener:
     """Watches at most 200 readings a second, so that watching costs the same however many there are.
 
     `heard(seconds)` is called with the time from a watched reading's publication until it was seen in a file,
-    which is looked at every 25 ms. `lines` counts every line.
+    which is polled every 25 ms. `lines` counts every line.
     """
 
     def __init__(

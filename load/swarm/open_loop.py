@@ -20,7 +20,7 @@ _ENDS_WITHIN_S: Final = 20.0
 class OpenLoop(Sender):
     """One stream of requests, each at its due time; latency counts from then, so that no wait is left out.
 
-    Where 32 requests are under way already the next one waits, and its wait is part of its latency.
+    With 32 requests in flight the next one waits, and its wait is part of its latency.
     """
 
     weight = 10
@@ -28,26 +28,26 @@ class OpenLoop(Sender):
     connections: ClassVar[int] = 32
 
     def on_start(self) -> None:
-        """Begin at once."""
+        """Start at once."""
         super().on_start()
         self._pool = Pool(self.connections)
         self._due = time.perf_counter()
 
     def on_stop(self) -> None:
-        """Let what is under way finish."""
+        """Let requests in flight finish."""
         self._pool.join(timeout=_ENDS_WITHIN_S)
         self._pool.kill()
         super().on_stop()
 
     @task
-    def blow(self) -> None:
-        """Send the next request when it is due; where time is up already, without a pause."""
-        wishes = self.swarm.wishes
-        self._due += wishes.storm_messages / wishes.storm_rate
+    def send_next(self) -> None:
+        """Send the next request when it is due, at once where that moment has passed."""
+        settings = self.swarm.settings
+        self._due += settings.open_loop_messages / settings.open_loop_rate
         gevent.sleep(max(0.0, self._due - time.perf_counter()))
-        self._pool.spawn(self._gust, wishes.storm_messages, self._due)
+        self._pool.spawn(self._send, settings.open_loop_messages, self._due)
 
-    def _gust(self, count: int, due: float) -> None:
+    def _send(self, count: int, due: float) -> None:
         made = [self.single(due) for _ in range(count)]
         entries: list[PublishedEntry] = [entry for _, entry in made]
-        self.send("storm", [message for message, _ in made], entries, since=due)
+        self.send("publish in an open loop", [message for message, _ in made], entries, since=due)

@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from rookery.load.percentile import percentile
+from rookery.load.renamed import FIELDS, renamed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 BROKEN_MS: Final = 1000.0
-"""Where `stress` ends: half of the readings take longer than a second from publication to durable result."""
+"""Where `stress` ends: the median reading takes longer than a second from publication to durable result."""
 
 _LEAST_S: Final = 0.5
 _REMEMBERED_S: Final = 5
@@ -27,7 +28,7 @@ class SwarmTotals:
     users: int
     readings: int
     messages: int
-    doubtful: int
+    unconfirmed: int
     durable: int
 
 
@@ -42,7 +43,7 @@ class SecondStats:
     users: int
     readings: int
     messages: int
-    doubtful: int
+    unconfirmed: int
     durable: int
     requests: int
     publish_p50_ms: float | None
@@ -54,7 +55,7 @@ class SecondStats:
 
 
 class PerSecondStats:
-    """Collects durations in ms and writes a Beat a second to a file; a context manager."""
+    """Collects durations in ms and writes a SecondStats a second to a file; a context manager."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -115,4 +116,4 @@ class PerSecondStats:
 
 def beats(path: Path) -> list[SecondStats]:
     """Read a file of beats; raises OSError."""
-    return [SecondStats(**json.loads(line)) for line in path.read_text().splitlines()]
+    return [SecondStats(**renamed(json.loads(line), FIELDS)) for line in path.read_text().splitlines()]

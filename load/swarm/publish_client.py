@@ -44,7 +44,7 @@ class PublishClient(Protocol):
 class RestPublishClient:
     """`POST .../topics/T:publish`. The host is `http://HOST:PORT`, or `https://pubsub.googleapis.com` with a token.
 
-    `connections` bounds the requests under way; `token()` gives an access token, or "" where none is needed.
+    `connections` bounds the requests in flight; `token()` gives an access token, or "" where none is needed.
     """
 
     kind = "REST"

@@ -1,4 +1,4 @@
-"""SwarmSettings: what a swarm is told by the environment. Every variable is `ROOKERY_LOAD_<NAME>`."""
+"""SwarmSettings: the environment variables of a swarm, each named `ROOKERY_LOAD_<NAME>`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import secrets
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from rookery.load.renamed import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,48 +31,53 @@ class SwarmSettings:
     """`baseline`, `normal`, `stress`, `spike` or `soak`; none: Locust's own --users and --run-time."""
     seconds: float = 0.0
     """How long the shape lasts, where not its own default."""
-    peak: int = 0
+    max_users: int = 0
     """Most users of the shape, where not its own default."""
-    door: str = "rest"
+    transport: str = "rest"
     """`rest`, or `grpc` (this machine only)."""
     folder: Path | None = None
-    """Where journal and beats go; none: nowhere."""
+    """Folder of the published log and the per-second statistics; none: neither is written."""
     results: Path | None = None
     """The worker's folder of predictions, to time what becomes durable."""
     rejects: Path | None = None
     """The worker's folder of rejections."""
-    birds: Path | None = None
-    """A file of birds with known answers; none: seeded ones."""
-    cap: int = 0
-    """Messages after which the swarm stops; 0: no such bound."""
-    storm_rate: float = 200.0
+    readings: Path | None = None
+    """A file of readings with expected answers; none: seeded readings without."""
+    max_messages: int = 0
+    """Messages after which the swarm stops; 0: no limit."""
+    open_loop_rate: float = 200.0
     """Messages a second of each OpenLoop."""
-    storm_messages: int = 10
+    open_loop_messages: int = 10
     """Messages in each of its requests."""
     table_rows: int = 500
     """Rows of a BulkUploader's tables, at most 1,000."""
-    spoilt_share: float = 0.2
-    """Share of a MalformedDevice's readings that must be refused."""
+    malformed_share: float = 0.2
+    """Share of a MalformedDevice's readings that are malformed and must be rejected."""
     run: str = field(default_factory=lambda: secrets.token_hex(4))
-    """What every identity of this run begins with."""
+    """Prefix of every reading id of this run."""
 
 
-def wishes(environ: Mapping[str, str] = os.environ) -> SwarmSettings:
-    """Read the environment; raises SwarmSettingsError with every variable that cannot be understood."""
+def swarm_settings(environ: Mapping[str, str] = os.environ) -> SwarmSettings:
+    """Read the environment; raises SwarmSettingsError with every variable that cannot be understood.
+
+    Former names of variables are still read, and named as they were written where they cannot be.
+    """
+    former = {today: name for name, today in SETTINGS.items() if name in environ and today not in environ}
     given: dict[str, Any] = {}
     wrong = []
     for each in fields(SwarmSettings):
-        written = environ.get(f"{PREFIX}{each.name.upper()}")
-        if written:
+        today = f"{PREFIX}{each.name.upper()}"
+        name = former.get(today, today)
+        if written := environ.get(name):
             try:
                 given[each.name] = _READ.get(str(each.type), str)(written)
             except ValueError:
-                wrong.append(f"{PREFIX}{each.name.upper()}={written}: a number of 0 or more is needed")
+                wrong.append(f"{name}={written}: a number of 0 or more is needed")
     read = SwarmSettings(**given)
     if unknown := [each for each in kinds(read) if each not in KINDS]:
         wrong.append(f"{PREFIX}USERS: {', '.join(unknown)} is none of {', '.join(KINDS)}")
-    if read.door not in {"rest", "grpc"}:
-        wrong.append(f"{PREFIX}DOOR={read.door}: rest or grpc is needed")
+    if read.transport not in {"rest", "grpc"}:
+        wrong.append(f"{PREFIX}TRANSPORT={read.transport}: rest or grpc is needed")
     if wrong:
         raise SwarmSettingsError("; ".join(wrong))
     return read
@@ -81,8 +88,8 @@ def kinds(read: SwarmSettings) -> list[str]:
     return [each.strip() for each in read.users.split(",") if each.strip()]
 
 
-def told(**wanted: object) -> dict[str, str]:
-    """Write wishes as variables, for another process."""
+def variables(**wanted: object) -> dict[str, str]:
+    """Write settings as variables, for another process."""
     return {f"{PREFIX}{name.upper()}": str(value) for name, value in wanted.items() if value is not None}
 
 

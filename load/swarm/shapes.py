@@ -1,4 +1,4 @@
-"""Shape: a course as Locust asks for it."""
+"""Shape: a stage plan in the form of Locust's LoadTestShape."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from locust import LoadTestShape
 
 from rookery.load.swarm.per_second_stats import BROKEN_MS
-from rookery.load.swarm.stages import course
+from rookery.load.swarm.stages import stage_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from rookery.load.swarm.settings import SwarmSettings
 
 
-def shape(wishes: SwarmSettings, users: Mapping[str, Any]) -> type[LoadTestShape]:
+def shape(settings: SwarmSettings, users: Mapping[str, Any]) -> type[LoadTestShape]:
     """Make the class that Locust looks for; `users` are the user classes by name."""
-    wanted = course(wishes)
+    plan = stage_plan(settings)
 
     class Shape(LoadTestShape):
-        """The chosen course, as Locust asks for it."""
+        """The chosen stage plan."""
 
         def tick(self) -> tuple[int, float, list[Any]] | None:
-            """Say how many users there are now; None ends the run."""
-            step = wanted.at(self.get_run_time())  # type: ignore[no-untyped-call]  # Locust leaves it untyped
+            """Return users, spawn rate and classes of users at this moment; None ends the run."""
+            stage = plan.at(self.get_run_time())  # type: ignore[no-untyped-call]  # Locust leaves it untyped
             swarm = getattr(self.runner and self.runner.environment, "swarm", None)
-            if step is None or (wanted.breakable and swarm and swarm.pulse.latency_ms > BROKEN_MS):
+            if stage is None or (plan.breakable and swarm and swarm.stats.latency_ms > BROKEN_MS):
                 return None
-            return step.users, step.spawn_rate, [users[kind] for kind in step.kinds]
+            return stage.users, stage.spawn_rate, [users[kind] for kind in stage.kinds]
 
     return Shape

@@ -1,4 +1,4 @@
-"""Courses: how many users there are at which moment, by the name of a shape. Pure: Locust is not needed for it."""
+"""Stage plans: how many users there are at which moment, by the name of a shape. Pure: Locust is not needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rookery.load.swarm.settings import SwarmSettings
 
 DEVICES: Final = ("FieldDevice", "MalformedDevice", "BulkUploader")
-STORMS: Final = (*DEVICES, "OpenLoop")
+ALL_USERS: Final = (*DEVICES, "OpenLoop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,59 +26,61 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
-    """The steps of one shape; `breakable` ends at BROKEN_MS, wherever it stands."""
+    """The stages of one shape; a `breakable` one ends as soon as latency exceeds BROKEN_MS."""
 
-    steps: Sequence[Stage]
+    stages: Sequence[Stage]
     breakable: bool = False
 
     @property
     def seconds(self) -> float:
-        """How long it lasts at the most."""
-        return self.steps[-1].until_s
+        """Its longest duration."""
+        return self.stages[-1].until_s
 
     def at(self, seconds: float) -> Stage | None:
-        """The step at a moment; None: it is over."""
-        return next((step for step in self.steps if seconds < step.until_s), None)
+        """The stage at a moment; None after the last."""
+        return next((stage for stage in self.stages if seconds < stage.until_s), None)
 
 
-def baseline(seconds: float, peak: int) -> StagePlan:
-    """One device alone: what everything costs when nothing is in the way."""
-    return StagePlan([Stage(seconds, peak, 1, ["FieldDevice"])])
+def baseline(seconds: float, max_users: int) -> StagePlan:
+    """One device alone: latency without contention."""
+    return StagePlan([Stage(seconds, max_users, 1, ["FieldDevice"])])
 
 
-def normal(seconds: float, peak: int) -> StagePlan:
+def normal(seconds: float, max_users: int) -> StagePlan:
     """Ten users, two more a second: the size that the original service was tested at."""
-    return StagePlan([Stage(seconds, peak, 2, DEVICES)])
+    return StagePlan([Stage(seconds, max_users, 2, DEVICES)])
 
 
-def stress(seconds: float, peak: int) -> StagePlan:
-    """One storm more each step, until readings take longer than a second."""
-    each = seconds / peak
-    return StagePlan([Stage(each * nth, nth, 1, ["OpenLoop"]) for nth in range(1, peak + 1)], breakable=True)
+def stress(seconds: float, max_users: int) -> StagePlan:
+    """One open-loop sender more in each stage, until readings take longer than a second."""
+    each = seconds / max_users
+    return StagePlan(
+        [Stage(each * nth, nth, 1, ["OpenLoop"]) for nth in range(1, max_users + 1)], breakable=True
+    )
 
 
-def spike(seconds: float, peak: int) -> StagePlan:
-    """A quiet quarter, a quarter of storm out of nothing, and half the time to recover."""
-    calm = max(1, peak // 4)
+def spike(seconds: float, max_users: int) -> StagePlan:
+    """A quarter of light load, a quarter of burst, and half the time to recover."""
+    calm = max(1, max_users // 4)
     return StagePlan(
         [
             Stage(seconds * 0.25, calm, calm, DEVICES),
-            Stage(seconds * 0.5, peak, peak, STORMS),
-            Stage(seconds, calm, peak, DEVICES),
+            Stage(seconds * 0.5, max_users, max_users, ALL_USERS),
+            Stage(seconds, calm, max_users, DEVICES),
         ]
     )
 
 
-def soak(seconds: float, peak: int) -> StagePlan:
-    """A steady load for long: does anything grow that should not?"""
-    return StagePlan([Stage(seconds, peak, 5, DEVICES)])
+def soak(seconds: float, max_users: int) -> StagePlan:
+    """A steady load for long, which shows what grows."""
+    return StagePlan([Stage(seconds, max_users, 5, DEVICES)])
 
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    course: Callable[[float, int], StagePlan]
+    plan: Callable[[float, int], StagePlan]
     seconds: float
-    peak: int
+    max_users: int
 
 
 SHAPES: Final[Mapping[str, _Named]] = {
@@ -90,10 +92,10 @@ SHAPES: Final[Mapping[str, _Named]] = {
 }
 
 
-def course(wishes: SwarmSettings) -> StagePlan:
-    """The course that somebody wishes; raises ValueError for a name that there is none of."""
-    if wishes.shape not in SHAPES:
-        message = f"{wishes.shape} is no shape: {', '.join(SHAPES)} are"
+def stage_plan(settings: SwarmSettings) -> StagePlan:
+    """The stage plan of the settings; raises ValueError for an unknown shape."""
+    if settings.shape not in SHAPES:
+        message = f"{settings.shape} is no shape: {', '.join(SHAPES)} are"
         raise ValueError(message)
-    named = SHAPES[wishes.shape]
-    return named.course(wishes.seconds or named.seconds, wishes.peak or named.peak)
+    named = SHAPES[settings.shape]
+    return named.plan(settings.seconds or named.seconds, settings.max_users or named.max_users)

@@ -1,4 +1,4 @@
-"""Swarm: what all users of one Locust process share: the birds, the journal, the pulse and the listener."""
+"""Swarm: what all users of one Locust process share: readings, published log, statistics and listener."""
 
 from __future__ import annotations
 
@@ -35,57 +35,59 @@ _GOOGLE: Final = "googleapis.com"
 class Swarm:
     """Opened when a test starts, closed when it stops; the users find it as `environment.swarm`."""
 
-    def __init__(self, environment: Any, wishes: SwarmSettings, *, topic: str) -> None:
-        self.wishes = wishes
-        self.birds = KnownReadings.load(wishes.birds) if wishes.birds else KnownReadings.seeded(_SEED)
-        folder = wishes.folder or Path(os.devnull)
-        self.journal = PublishedLog(folder / "journal.tsv" if wishes.folder else folder)
-        self.pulse = PerSecondStats(folder / "beats.ndjson" if wishes.folder else folder)
-        self.listener = Listener([each for each in (wishes.results, wishes.rejects) if each], self._heard)
+    def __init__(self, environment: Any, settings: SwarmSettings, *, topic: str) -> None:
+        self.settings = settings
+        self.readings = (
+            KnownReadings.load(settings.readings) if settings.readings else KnownReadings.seeded(_SEED)
+        )
+        folder = settings.folder or Path(os.devnull)
+        self.published_log = PublishedLog(folder / "published.tsv" if settings.folder else folder)
+        self.stats = PerSecondStats(folder / "beats.ndjson" if settings.folder else folder)
+        self.listener = Listener([each for each in (settings.results, settings.rejects) if each], self._heard)
         self._environment = environment
         self._topic = topic
         self._token = AccessToken()
         self._numbers = itertools.count(1)
-        self._left = wishes.cap or None
+        self._left = settings.max_messages or None
         self._ended = False
         self._stack = ExitStack()
         self._greenlets: list[Any] = []
 
     def open(self) -> None:
-        """Begin to write and to listen; raises OSError."""
-        self._stack.enter_context(self.journal)
-        self._stack.enter_context(self.pulse)
+        """Start writing and listening; raises OSError."""
+        self._stack.enter_context(self.published_log)
+        self._stack.enter_context(self.stats)
         loops: list[tuple[float, Callable[[], object]]] = [
             (1.0, self._beat),
             (LOOK_EVERY_S, self.listener.look),
         ]
-        self._greenlets = [gevent.spawn(_every, seconds, act, self.pulse) for seconds, act in loops]
+        self._greenlets = [gevent.spawn(_every, seconds, act, self.stats) for seconds, act in loops]
 
     def close(self) -> None:
-        """Write the last beat and end."""
+        """Write the last second and stop."""
         gevent.killall(self._greenlets)
         self._beat()
         self._stack.close()
 
-    def door(self, *, connections: int = 1) -> PublishClient:
-        """A door for one user."""
+    def publish_client(self, *, connections: int = 1) -> PublishClient:
+        """A publish client for one user."""
         host = str(self._environment.host)
-        if self.wishes.door == "grpc":
+        if self.settings.transport == "grpc":
             return GrpcPublishClient(host, self._topic)
         google = (urlsplit(host).hostname or "").endswith(_GOOGLE)
         token = self._token if google else lambda: ""
         return RestPublishClient(host, self._topic, connections=connections, token=token)
 
     def identity(self, since: float) -> str:
-        """Name the next reading; now and then one that the listener waits for."""
-        name = f"{self.wishes.run}-{next(self._numbers)}"
+        """Name the next reading; the listener waits for some of them."""
+        name = f"{self.settings.run}-{next(self._numbers)}"
         if self.listener.wants():
             name += MARK
             self.listener.watch(name, since)
         return name
 
     def may_send(self, messages: int) -> bool:
-        """Take so many messages from the cap; where it is used up, the whole run ends."""
+        """Take messages from the limit; the whole run ends once it is used up."""
         if self._left is None:
             return True
         if self._left < messages:
@@ -97,7 +99,7 @@ class Swarm:
     def _end_all(self) -> None:
         if not self._ended:
             self._ended = True
-            log.warning("The cap of %s messages is reached.", self.wishes.cap)
+            log.warning("The limit of %s messages is reached.", self.settings.max_messages)
             # Not by the user's own greenlet, which is among those that end.
             gevent.spawn(self._environment.runner.quit)
 
@@ -115,18 +117,18 @@ class Swarm:
         users = self._environment.runner.user_count if self._environment.runner else 0
         totals = SwarmTotals(
             users=users,
-            readings=self.journal.readings,
-            messages=self.journal.messages,
-            doubtful=self.journal.doubtful,
+            readings=self.published_log.readings,
+            messages=self.published_log.messages,
+            unconfirmed=self.published_log.unconfirmed,
             durable=self.listener.lines,
         )
-        self.pulse.beat(totals)
+        self.stats.beat(totals)
 
 
-def _every(seconds: float, act: Callable[[], object], pulse: PerSecondStats) -> None:
-    """Act again and again, and note by how much each sleep was too long."""
+def _every(seconds: float, act: Callable[[], object], stats: PerSecondStats) -> None:
+    """Act periodically, and record how late each action was."""
     while True:
         due = time.perf_counter() + seconds
         gevent.sleep(seconds)
-        pulse.lag((time.perf_counter() - due) * 1000)
+        stats.lag((time.perf_counter() - due) * 1000)
         act()

@@ -1,4 +1,4 @@
-"""Users: field devices, sound ones and spoilt ones, and uploaders of whole tables."""
+"""Users: field devices, valid and malformed ones, and uploaders of whole tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rookery.load.accounting.ledger import Fate
 from rookery.load.accounting.published_log import OWN_ID, PublishedEntry
 from rookery.load.swarm.publish_client import PublishFailedError, PublishRequest
 from rookery.schemas.codec import SCHEMA_ATTRIBUTE, SCHEMA_VERSION
-from rookery.schemas.testing import spoilt
+from rookery.schemas.testing import spoilt as malformed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,30 +25,30 @@ _NUMBERS: Final = itertools.count(1)
 
 
 class Sender(User):
-    """Who publishes through a door of its own, and enters every reading in the journal."""
+    """A user with a publish client of its own, who enters every reading in the published log."""
 
     abstract = True
     connections: ClassVar[int] = 1
 
     def on_start(self) -> None:
-        """Take a number, which seeds this device's own dice, and open a door."""
+        """Take a number, which seeds this device's random choices, and open a publish client."""
         self.number = next(_NUMBERS)
         self.dice = random.Random(self.number)  # noqa: S311  variety, not secrecy
         self.swarm: Swarm = self.environment.swarm
-        self.door = self.swarm.door(connections=self.connections)
+        self.client = self.swarm.publish_client(connections=self.connections)
 
     def on_stop(self) -> None:
-        """Close the door."""
-        self.door.close()
+        """Close the publish client."""
+        self.client.close()
 
     def single(self, since: float) -> tuple[PublishRequest, PublishedEntry]:
-        """The next bird as a message of its own."""
+        """The next reading as a message of its own."""
         number, reading_id = self.dice.randrange(1_000_000), self.swarm.identity(since)
-        payload = self.swarm.birds.single(number, reading_id, device=f"device-{self.number}")
-        return PublishRequest(payload, ATTRIBUTES), self.swarm.birds.entry(number, reading_id)
+        payload = self.swarm.readings.single(number, reading_id, device=f"device-{self.number}")
+        return PublishRequest(payload, ATTRIBUTES), self.swarm.readings.entry(number, reading_id)
 
     def send_single(self) -> None:
-        """Publish the next bird."""
+        """Publish the next reading."""
         since = time.perf_counter()
         message, entry = self.single(since)
         self.send("publish a reading", [message], [entry], since=since)
@@ -67,63 +67,65 @@ class Sender(User):
         ids: list[str] = []
         failed: PublishFailedError | None = None
         try:
-            ids = self.door.publish(messages)
-            self.swarm.journal.take(entries, ids)
+            ids = self.client.publish(messages)
+            self.swarm.published_log.take(entries, ids)
         except PublishFailedError as error:
             failed = error
         finally:
-            # A user may also be killed half way: what is not known to be taken is in doubt.
+            # A user may also be killed half way: readings without a message id are unconfirmed.
             if not ids:
-                self.swarm.journal.doubt(entries)
-        self._tell(name, since=since, failed=failed)
+                self.swarm.published_log.enter_unconfirmed(entries)
+        self._report(name, since=since, failed=failed)
 
-    def _tell(self, name: str, *, since: float, failed: PublishFailedError | None) -> None:
+    def _report(self, name: str, *, since: float, failed: PublishFailedError | None) -> None:
         ms = (time.perf_counter() - since) * 1000
-        self.swarm.pulse.published(ms)
-        told: dict[str, Any] = {"response_length": 0, "exception": failed, "context": {}}
-        self.environment.events.request.fire(request_type=self.door.kind, name=name, response_time=ms, **told)
+        self.swarm.stats.published(ms)
+        others: dict[str, Any] = {"response_length": 0, "exception": failed, "context": {}}
+        self.environment.events.request.fire(
+            request_type=self.client.kind, name=name, response_time=ms, **others
+        )
 
 
 class FieldDevice(Sender):
-    """One device: it measures a bird, publishes the reading, and goes looking for the next bird."""
+    """One device, which publishes a reading about once a second."""
 
     weight = 8
     wait_time = between(0.5, 1.5)
 
     @task
     def publish_a_reading(self) -> None:
-        """Publish one reading of one bird."""
+        """Publish one reading."""
         self.send_single()
 
 
 class MalformedDevice(Sender):
-    """A device with a loose wire: a set share of what it publishes has to be refused."""
+    """A faulty device: a set share of its readings is malformed and must be rejected."""
 
     weight = 1
     wait_time = between(0.5, 1.5)
 
     def on_start(self) -> None:
-        """Begin to spoil."""
+        """Seed the malformed payloads."""
         super().on_start()
-        self._spoilt = spoilt(self.number)
+        self._malformed = malformed(self.number)
 
     @task
-    def publish_or_spoil(self) -> None:
-        """Publish one reading, spoilt or not."""
-        if self.dice.random() < self.swarm.wishes.spoilt_share:
-            self._spoil()
+    def publish_a_reading_or_a_malformed_one(self) -> None:
+        """Publish one reading, malformed or not."""
+        if self.dice.random() < self.swarm.settings.malformed_share:
+            self._send_malformed()
         else:
             self.send_single()
 
-    def _spoil(self) -> None:
-        own = f"{self.swarm.wishes.run}-spoilt-{self.number}-{self.dice.getrandbits(48):x}"
-        message = PublishRequest(next(self._spoilt).payload, {**ATTRIBUTES, OWN_ID: own})
-        entry = PublishedEntry(own, Fate.REJECTED, spoilt=True)
-        self.send("publish a spoilt reading", [message], [entry], since=time.perf_counter())
+    def _send_malformed(self) -> None:
+        own = f"{self.swarm.settings.run}-malformed-{self.number}-{self.dice.getrandbits(48):x}"
+        message = PublishRequest(next(self._malformed).payload, {**ATTRIBUTES, OWN_ID: own})
+        entry = PublishedEntry(own, Fate.REJECTED, malformed=True)
+        self.send("publish a malformed reading", [message], [entry], since=time.perf_counter())
 
 
 class BulkUploader(Sender):
-    """Somebody with a file: whole tables, hundreds of readings in one message."""
+    """An uploader of whole tables, hundreds of readings in one message."""
 
     weight = 1
     wait_time = between(1.0, 3.0)
@@ -132,8 +134,11 @@ class BulkUploader(Sender):
     def publish_a_table(self) -> None:
         """Publish one table."""
         since = time.perf_counter()
-        ids = [self.swarm.identity(since) for _ in range(self.swarm.wishes.table_rows)]
-        entries = [self.swarm.birds.entry(row, reading_id) for row, reading_id in enumerate(ids)]
+        ids = [self.swarm.identity(since) for _ in range(self.swarm.settings.table_rows)]
+        entries = [self.swarm.readings.entry(row, reading_id) for row, reading_id in enumerate(ids)]
         self.send(
-            "publish a table", [PublishRequest(self.swarm.birds.table(ids), ATTRIBUTES)], entries, since=since
+            "publish a table",
+            [PublishRequest(self.swarm.readings.table(ids), ATTRIBUTES)],
+            entries,
+            since=since,
         )

@@ -134,4 +134,4 @@ def _known(points: Sequence[tuple[float, float | None]]) -> tuple[list[float], l
 
 
 def _draw(series: list[Series], unit: str, floor: float | None) -> Callable[[Any, Palette], None]:
-    return lambda axes, palette: lines(axes, palette, series, unit=unit, floor=floor)
+    return lambda axes, palette: lines(axes, palette, series, unit=unit, lowest=floor)

@@ -54,7 +54,7 @@ def load(  # noqa: PLR0913  each option is a parameter
         raise typer.BadParameter(f"{shape} is none of {', '.join(SHAPES)}", param_hint="--shape")
     from rookery.load_test.run import run  # noqa: PLC0415  lazy, see above
 
-    shape_settings = {"seconds": seconds, "peak": max_users}
+    shape_settings = {"seconds": seconds, "max_users": max_users}
     remote = RemoteTarget(project=project, topic=topic, results=results, rejects=rejects)
     order = LoadOptions(
         shape=shape,

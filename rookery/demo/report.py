@@ -114,7 +114,7 @@ def _reconciliation(report: DemoReport) -> RenderableType:
         _zero(account.wrong),
         wrong or Text("compared with the model's own predictions", style="dim"),
     )
-    lines.add_row("unexpected", _zero(account.unknown), _ids(account.unknown))
+    lines.add_row("unexpected", _zero(account.unexpected), _ids(account.unexpected))
     lines.add_row("duplicates", str(len(account.duplicated)), _ids(account.duplicated))
     sums = f"{account.published} = {account.predicted} + {account.rejected} + {len(account.lost)}"
     verdict = "Reconciliation passed" if account.closed else "Reconciliation failed"

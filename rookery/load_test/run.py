@@ -65,7 +65,7 @@ def run(options: LoadOptions, console: Console | None = None) -> int:
 
 def _play(options: LoadOptions, folder: RunFolder, status: Status) -> RunRecord:
     """Start the target, run the swarm, wait for its results, drain the worker, and reconcile the ledger."""
-    known_readings().save(folder.birds)
+    known_readings().save(folder.readings)
     began, origin = datetime.now(UTC), provenance()
     with ExitStack() as stack:
         target = stack.enter_context(started(options, Folders(folder.root)))
@@ -74,7 +74,7 @@ def _play(options: LoadOptions, folder: RunFolder, status: Status) -> RunRecord:
         status.update(f"{options.shape} at the {options.target.value}")
         swarm.run(target.check)
         seconds = time.monotonic() - began_at
-        settlement = Settlement(folder.journal, target.location, late_after_s=options.late_after_s)
+        settlement = Settlement(folder.published_log, target.location, late_after_s=options.late_after_s)
 
         def meanwhile(missing: int) -> None:
             target.check()
@@ -96,7 +96,7 @@ def _play(options: LoadOptions, folder: RunFolder, status: Status) -> RunRecord:
         rows=swarm.rows,
         complaints=swarm.complaints,
         provenance=_reproducible(asdict(origin), options),
-        wishes=swarm.environment,
+        swarm_settings=swarm.environment,
     )
     folder.write(record)
     return record
@@ -127,7 +127,7 @@ def _command_line(options: LoadOptions) -> list[str]:
         "shape": options.shape,
         "target": options.target.value,
         "seconds": options.swarm_settings.get("seconds"),
-        "max-users": options.swarm_settings.get("peak"),
+        "max-users": options.swarm_settings.get("max_users"),
         "max-messages": options.max_messages,
         "fault-drop": options.fault_drop,
         "project": options.remote.project,

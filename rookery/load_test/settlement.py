@@ -27,9 +27,9 @@ _POLL_INTERVAL_S: Final = 0.25
 class Settlement:
     """Gathers results until no reading is missing, then reconciles. `species` counts predictions without duplicates."""
 
-    def __init__(self, journal: Path, location: ResultsLocation, *, late_after_s: float) -> None:
+    def __init__(self, published_log: Path, location: ResultsLocation, *, late_after_s: float) -> None:
         self._ledger = Ledger(late_after_s=late_after_s)
-        self._unconfirmed = enter(journal, self._ledger)
+        self._unconfirmed = enter(published_log, self._ledger)
         self._unconfirmed_count = len(self._unconfirmed)
         self._location = location
         self._seen: set[str] = set()
@@ -72,8 +72,8 @@ class Settlement:
         self.gather()
         account = self._ledger.close()
         if not alone:
-            account = replace(account, unknown=())
-        return books(account, doubtful=self._unconfirmed_count, arrived=self._unconfirmed.arrived)
+            account = replace(account, unexpected=())
+        return books(account, unconfirmed=self._unconfirmed_count, arrived=self._unconfirmed.arrived)
 
     def _enter(self, lines: Iterable[Prediction | Rejection]) -> None:
         for line in lines:

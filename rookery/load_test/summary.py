@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 _COUNTS: Final = {
     "mismatched": "wrong",
-    "unexpected": "unknown",
+    "unexpected": "unexpected",
     "duplicates": "duplicated",
     "late": "late",
-    "unconfirmed": "doubtful",
+    "unconfirmed": "unconfirmed",
 }
 """Labels of the ledger's counts, with the fields that hold them."""
 
@@ -62,7 +62,7 @@ def _rows(record: RunRecord) -> RenderableType:
 
 
 def _examples(record: RunRecord) -> RenderableType | None:
-    found = [f"{name}: {each}" for name, named in record.books.troubles.items() for each in named[:5]]
+    found = [f"{name}: {each}" for name, named in record.books.examples.items() for each in named[:5]]
     found += record.complaints[:5]
     return Text("\n".join(map(printable, found)), style="red") if found else None
 

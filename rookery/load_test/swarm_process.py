@@ -11,8 +11,8 @@ from rookery import load
 from rookery.environment.process import EnvironmentProcess
 from rookery.errors import UserError
 from rookery.load.child_process import module_command
-from rookery.load.swarm.settings import PREFIX, told, wishes
-from rookery.load.swarm.stages import course
+from rookery.load.swarm.settings import PREFIX, swarm_settings, variables
+from rookery.load.swarm.stages import stage_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ _AFTER_S: Final = 120.0
 
 _LIMITS: Final[Mapping[str, Mapping[str, object]]] = {
     # The emulator pushes two messages at a time, however long its backlog is.
-    "emulator": {"storm_rate": 50, "storm_messages": 5},
+    "emulator": {"open_loop_rate": 50, "open_loop_messages": 5},
     "broker": {},
     "production": {},
 }
@@ -82,7 +82,7 @@ class SwarmProcess:
 def _course(environment: Mapping[str, str]) -> StagePlan:
     """The stages of the swarm; raises UserError where a variable of its environment is invalid."""
     try:
-        return course(wishes({**os.environ, **environment}))
+        return stage_plan(swarm_settings({**os.environ, **environment}))
     except ValueError as error:
         raise UserError(str(error), hint="load/swarm/settings.py lists the settings.") from None
 
@@ -94,15 +94,15 @@ def _environment(options: LoadOptions, target: TargetAddress, folder: RunFolder)
     """The swarm's variables: options win over the environment's, and these over the limits of the target."""
     local = bool(target.worker)
     return {
-        **told(**_LIMITS[options.target.value]),
+        **variables(**_LIMITS[options.target.value]),
         **{name: value for name, value in os.environ.items() if name.startswith(PREFIX)},
-        **told(
+        **variables(
             **options.swarm_settings,
             shape=options.shape,
             folder=folder.root.absolute(),
-            birds=folder.birds.absolute(),
+            readings=folder.readings.absolute(),
             results=(folder.root / "predictions").absolute() if local else None,
             rejects=(folder.root / "rejections").absolute() if local else None,
-            cap=options.max_messages,
+            max_messages=options.max_messages,
         ),
     }

@@ -26,39 +26,39 @@ HERE = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def truth(tmp_path_factory: pytest.TempPathFactory) -> ReferenceAnswers:
-    return ReferenceAnswers(tmp_path_factory.mktemp("truth"))
+def reference(tmp_path_factory: pytest.TempPathFactory) -> ReferenceAnswers:
+    return ReferenceAnswers(tmp_path_factory.mktemp("reference"))
 
 
-def test_pushes_are_what_the_worker_reads(truth: ReferenceAnswers) -> None:
+def test_pushes_are_what_the_worker_reads(reference: ReferenceAnswers) -> None:
     """A body is a push envelope with the publisher's attribute and the reading that was asked about."""
-    envelope = wrapped(pushes(truth.readings[:1])[0])
+    envelope = wrapped(pushes(reference.readings[:1])[0])
     assert envelope.message_id == MARK
     assert SCHEMA_ATTRIBUTE in envelope.attributes
     decoded = decode(envelope.payload)
     assert isinstance(decoded, Reading)
-    assert decoded == truth.readings[0]
+    assert decoded == reference.readings[0]
 
 
 def test_the_reference_model_is_a_real_artifact_of_its_size(tmp_path: Path) -> None:
     """The command that anybody has makes it, its card says its size, and its peers' booster is the one inside."""
-    truth = ReferenceAnswers(tmp_path, reference_model(tmp_path, depth=1, rounds=2))
+    reference = ReferenceAnswers(tmp_path, reference_model(tmp_path, depth=1, rounds=2))
     booster = xgboost.Booster()
-    booster.load_model(bytearray(truth.model.read_bytes()))
+    booster.load_model(bytearray(reference.model.read_bytes()))
     card = ModelCard.model_validate_json(booster.attr(CARD_ATTRIBUTE) or "")
     assert (card.rounds, card.parameters["max_depth"]) == (2, 1)
-    assert truth.artifact != SHIPPED
+    assert reference.artifact != SHIPPED
 
 
-def test_the_truth_is_not_one_species(truth: ReferenceAnswers) -> None:
+def test_the_truth_is_not_one_species(reference: ReferenceAnswers) -> None:
     """Answers that are checked cover every species, so that a server that always says one is caught."""
-    assert set(truth.winners) == {0, 1, 2}
+    assert set(reference.winners) == {0, 1, 2}
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not on this machine")
-def test_load_is_counted_alike_on_both_sides(truth: ReferenceAnswers, tmp_path: Path) -> None:
+def test_load_is_counted_alike_on_both_sides(reference: ReferenceAnswers, tmp_path: Path) -> None:
     """A server that is loaded answers as many requests as wrk counts, none refused, and its CPU time is seen."""
-    with BenchmarkServer(PROTOCOL_NOOP, truth, tmp_path) as server:
+    with BenchmarkServer(PROTOCOL_NOOP, reference, tmp_path) as server:
         found = server.load(connections=4, seconds=1)
         assert found.stretch.requests > 100
         assert (found.stretch.refused, found.stretch.broken) == (0, 0)
@@ -66,29 +66,29 @@ def test_load_is_counted_alike_on_both_sides(truth: ReferenceAnswers, tmp_path: 
         assert server.process.pss_mb() > 1
 
 
-def test_a_wrong_server_is_never_timed(truth: ReferenceAnswers, tmp_path: Path) -> None:
+def test_a_wrong_server_is_never_timed(reference: ReferenceAnswers, tmp_path: Path) -> None:
     """Whoever always answers the same species is left out with the number of its wrong answers."""
     liar = ServerSpec(name="liar", words=PROTOCOL_NOOP.words, species=lambda _: 2)
     with (
         pytest.raises(EnvironmentMissingError, match=r"\d+ of 400 answers differ"),
-        BenchmarkServer(liar, truth, tmp_path),
+        BenchmarkServer(liar, reference, tmp_path),
     ):
         pytest.fail("it was let in")
 
 
-def test_a_server_that_ends_is_said_so(truth: ReferenceAnswers, tmp_path: Path) -> None:
+def test_a_server_that_ends_is_said_so(reference: ReferenceAnswers, tmp_path: Path) -> None:
     """One that cannot start is absent with its last words, at once and not after a timeout."""
     broken = ServerSpec(name="broken", words=("-c", "raise SystemExit('no licence')"))
     with (
         pytest.raises(EnvironmentMissingError, match=r"ended with exit code 1\. no licence"),
-        BenchmarkServer(broken, truth, tmp_path),
+        BenchmarkServer(broken, reference, tmp_path),
     ):
         pytest.fail("it was let in")
 
 
-def test_a_frozen_server_is_ended_too(truth: ReferenceAnswers, tmp_path: Path) -> None:
+def test_a_frozen_server_is_ended_too(reference: ReferenceAnswers, tmp_path: Path) -> None:
     """A server that is stopped while others are measured does not outlive the run."""
-    with BenchmarkServer(PROTOCOL_NOOP, truth, tmp_path) as server:
+    with BenchmarkServer(PROTOCOL_NOOP, reference, tmp_path) as server:
         server.process.freeze()
         tree = server.process.tree()
         assert tree
@@ -96,10 +96,10 @@ def test_a_frozen_server_is_ended_too(truth: ReferenceAnswers, tmp_path: Path) -
 
 
 def test_paced_load_sends_each_request_once_under_its_own_number(
-    truth: ReferenceAnswers, tmp_path: Path
+    reference: ReferenceAnswers, tmp_path: Path
 ) -> None:
     """The rate times the seconds is what is answered, and nothing is refused."""
-    with BenchmarkServer(PROTOCOL_NOOP, truth, tmp_path) as server:
+    with BenchmarkServer(PROTOCOL_NOOP, reference, tmp_path) as server:
         file = wrk.write_requests(tmp_path / "paced", [push(b"{}")], path="/", headers={})
         words = [str(server.port), str(file), "200", "0.5", "4", str(wrk.next_first())]
         done = subprocess.run(

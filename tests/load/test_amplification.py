@@ -33,7 +33,7 @@ LONG = (
     "long names of bad rows",
     "names of control characters",
 )
-"""What takes seconds: a reading that comes later is answered before it."""
+"""A reading that comes after a message of several seconds is answered before it."""
 
 OTHERS = (
     "10,000 bad rows",

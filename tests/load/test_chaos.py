@@ -1,4 +1,4 @@
-"""Half a minute of chaos: workers die, disks fail, models rot, and every reading is still accounted for."""
+"""Half a minute of chaos: workers die, disks fail, models are corrupted, and reconciliation passes."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_ledger_closes_over_a_storm(tmp_path: Path) -> None:
-    """Killed workers, a failing disk, broken models, duplicates and spoilt readings: nothing lost, nothing wrong."""
+def test_reconciliation_passes_over_faults(tmp_path: Path) -> None:
+    """Killed workers, a failing disk, broken models, duplicates and malformed readings: nothing lost, nothing wrong."""
     outcome = run(ChaosPlan(seed=4, seconds=5, folder=tmp_path, kills=5, least_kills=2, settles_within_s=30))
     account = outcome.account
-    assert (account.lost, account.wrong, account.unknown) == ((), (), ())
+    assert (account.lost, account.wrong, account.unexpected) == ((), (), ())
     assert account.published == account.predicted + account.rejected > 2_000
     assert account.rejected > 0
     assert outcome.kills >= 2
-    assert set(outcome.sent) == {"single", "table", "spoilt", "sent twice"}
+    assert set(outcome.sent) == {"single", "table", "malformed", "duplicate"}
     assert outcome.unsealed == 0
     assert outcome.tracebacks == ()
     assert {KILLED, DRAINED} & set(outcome.survived)
 
 
 def test_both_good_models_are_whole_and_a_corrupt_one_is_not(tmp_path: Path) -> None:
-    """What is swapped in is another artifact; what is corrupted is found by its checksum."""
+    """A swapped model is another artifact; its checksum reveals a corrupted one."""
     file = ModelFile(tmp_path / "model.ubj")
     dice = ChaosPlan(seed=1, seconds=1, folder=tmp_path).dice("model")
     assert file.path.read_bytes() == SHIPPED.read_bytes()
@@ -49,8 +49,8 @@ def test_both_good_models_are_whole_and_a_corrupt_one_is_not(tmp_path: Path) -> 
             unseal(file.path.read_bytes())
 
 
-def test_a_program_that_ends_by_itself_is_said_to_be_broken(tmp_path: Path) -> None:
-    """A run does not go on over a worker that nobody killed."""
+def test_a_program_that_ends_by_itself_fails_the_run(tmp_path: Path) -> None:
+    """A run does not continue without a worker that it did not kill."""
     with pytest.raises(ProcessFailedError, match=r"The nothing ended with exit code 1\."):
         RestartableProcess("nothing", ["rookery.load.chaos.nothing"], folder=tmp_path).start()
 

@@ -1,4 +1,4 @@
-"""Fuzzed connections: heads, encodings, framing and endings at both HTTP paths, and a judge that really judges."""
+"""Fuzzed connections: heads, encodings, framing and endings at both HTTP paths, and checks that find violations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO = Answers((400,))
 
 
 @pytest.mark.timeout(300)
-def test_a_worker_treats_connections_that_nobody_would_make_as_it_must(tmp_path: Path) -> None:
+def test_a_worker_handles_invalid_connections(tmp_path: Path) -> None:
     """On both paths alike: no 5xx, no traceback, what is well formed is answered, and all that is accepted is found."""
     findings = run(7, 800, tmp_path)
     assert findings.wrong == []
@@ -35,7 +35,7 @@ def test_a_worker_treats_connections_that_nobody_would_make_as_it_must(tmp_path:
 
 
 def test_the_same_seed_gives_the_same_connections_of_every_kind() -> None:
-    """What was found can be found again; kinds are many, and of each some must be accepted or refused."""
+    """A seed repeats its exchanges; kinds are many, and of each some must be accepted or refused."""
     once, again = (list(islice(Exchanges(3), 3_000)) for _ in range(2))
     assert [str(each) for each in once] == [str(each) for each in again]
     kinds = Counter(each.kind for each in once)
@@ -58,20 +58,20 @@ def test_the_same_seed_gives_the_same_connections_of_every_kind() -> None:
         (Answers((204, 400)), []),
     ],
 )
-def test_an_answer_that_must_not_be_is_told(came: Answers | None, said: list[str]) -> None:
+def test_a_wrong_answer_is_reported(came: Answers | None, said: list[str]) -> None:
     """A 5xx, no answer, another answer, and a 204 for what was never sent."""
     assert complaints(alive(1), came) == said
 
 
-def test_where_nothing_must_be_answered_a_5xx_and_a_204_too_many_are_told_still() -> None:
-    """Whatever a client does, it is promised nothing that nobody has."""
+def test_a_5xx_and_a_surplus_204_are_reported_where_no_answer_is_due() -> None:
+    """A client is never promised a reading that it did not send."""
     cut = Exchange("cut", (b"POST",), None)
     assert complaints(cut, Answers(())) == complaints(cut, NO) == []
     assert complaints(cut, OK) == ["accepted what holds nothing to accept"]
     assert complaints(cut, Answers((502,))) == ["answered 502"]
 
 
-def test_two_paths_that_differ_are_told() -> None:
+def test_a_difference_between_the_paths_is_reported() -> None:
     """By their first answers, unless the client was gone before them, or one worker had too much just then."""
     one = alive(1)
     assert difference(one, [OK, Answers((204, 400))]) is None
@@ -107,7 +107,7 @@ def test_answers_are_read_as_http(text: bytes, answers: Answers) -> None:
 
 
 def test_a_body_is_packed_and_cut_so_that_it_comes_back() -> None:
-    """What a client writes is what it says: gzip is gzip, and chunks are the body."""
+    """A client writes what it declares: gzip is gzip, and chunks are the body."""
     dice = Random(1)  # noqa: S311  any will do
     body = alive(1).pieces[0].partition(b"\r\n\r\n")[2]
     assert gzip.decompress(codings.PACKERS[b"gzip"](body)) == body

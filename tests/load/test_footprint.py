@@ -1,4 +1,4 @@
-"""Growth: a leak is told from noise."""
+"""Growth: a leak is distinguished from noise."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import os
 from rookery.load.footprint import Footprint, footprint, growth
 
 
-def test_steady_memory_is_no_leak_and_a_warm_up_is_not_looked_at() -> None:
-    """What is allocated while warming up is not held against a process."""
+def test_steady_memory_is_no_leak_and_a_warm_up_is_ignored() -> None:
+    """Allocations during the warm-up are no growth."""
     seen = [Footprint(nth * 10_000_000, 50) for nth in range(5)]
     seen += [Footprint(100_000_000 + nth % 3 * 1_000_000, 20 + nth % 4) for nth in range(20)]
     grown = growth(seen)
@@ -31,7 +31,7 @@ def test_too_few_looks_tell_nothing() -> None:
     assert growth([Footprint(1, 1)] * 4) is None
 
 
-def test_a_process_tells_its_footprint() -> None:
+def test_a_process_has_a_footprint() -> None:
     """An open file is counted."""
     before = footprint(os.getpid())
     with open(os.devnull, "rb"):  # noqa: PTH123  a descriptor to count

@@ -1,4 +1,4 @@
-"""Fuzzing: strange bodies by the thousand, and a finder that really finds."""
+"""Fuzzing: invalid bodies by the thousand, and checks that find violations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_worker_treats_thousands_of_strange_bodies_as_it_must(tmp_path: Path) -> None:
+def test_a_worker_handles_thousands_of_invalid_bodies(tmp_path: Path) -> None:
     """No 5xx, no traceback; what is accepted is found as prediction or rejection; what is refused is no envelope."""
     findings = run(5, 2000, tmp_path)
     assert findings.wrong == []
@@ -28,7 +28,7 @@ def test_a_worker_treats_thousands_of_strange_bodies_as_it_must(tmp_path: Path) 
 
 
 def test_the_same_seed_gives_the_same_bodies_of_every_kind() -> None:
-    """What was found can be found again."""
+    """A seed repeats its bodies."""
     once, again = (list(islice(Bodies(3), 500)) for _ in range(2))
     assert once == again
     assert len(Counter(body.kind for body in once)) == 8
@@ -44,7 +44,7 @@ TABLE = '{"bill_length_mm": [40, -1]}'
 
 
 def nameless(payload: str) -> str:
-    """What the message of a payload is known by."""
+    """The identity of the message of a payload."""
     return Envelope("m", body=payload.encode(), subscription="s").identity
 
 

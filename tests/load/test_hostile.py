@@ -1,4 +1,4 @@
-"""Hostile connections: what they leave of a worker's memory and files, and a judge that notices."""
+"""Hostile connections: the worker's memory and files after them, and checks that find leaks."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_server_that_keeps_what_it_gets_is_found(hoarder: tuple[str, int]) -> 
         (BEFORE, 0.1, None, ["connections that the client leaves open are never closed"]),
     ],
 )
-def test_what_a_sort_leaves_is_judged(
+def test_the_leftovers_of_a_sort_are_checked(
     after: Footprint, beside: float | None, open_after_s: float | None, said: list[str]
 ) -> None:
     """Memory, files, a neighbour, and patience."""
@@ -89,7 +89,7 @@ def test_what_a_sort_leaves_is_judged(
 
 
 def test_a_little_of_each_sort_is_a_leak_too() -> None:
-    """What no sort leaves by itself is found over all of them."""
+    """Growth over all sorts is found where no single sort shows it."""
     steps = [Footprint(BEFORE.resident + nth * 9_000_000, 20) for nth in range(4)]
     lefts = [Left(f"{nth}", 1, steps[nth], steps[nth], steps[nth + 1], 0.1) for nth in range(3)]
     assert Outcome(BEFORE, lefts[:2]).troubles == []

@@ -63,7 +63,7 @@ def test_every_row_that_was_sent_has_to_be_found() -> None:
     ],
     ids=["other species", "other probability", "twice", "from nowhere", "no prediction"],
 )
-def test_a_line_that_nobody_expected_is_named(found: bytes, said: str) -> None:
+def test_an_unexpected_line_is_named(found: bytes, said: str) -> None:
     """Another answer, a repetition, a row from nowhere, a line that is none."""
     account = MixedAccount(TABLE)
     account.expect("m1x0", 0)

@@ -116,7 +116,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 async def play_all(
     addresses: list[str],
     exchanges: Iterator[Exchange],
-    told: Callable[[Exchange, list[Answers | None]], None],
+    answered: Callable[[Exchange, list[Answers | None]], None],
 ) -> None:
     """Play every exchange at every address, some exchanges at once, and tell what each address answered.
 
@@ -132,7 +132,7 @@ async def play_all(
 
     async def some() -> None:
         for exchange in exchanges:
-            told(exchange, await asyncio.gather(*(at(host, port, exchange) for host, port in places)))
+            answered(exchange, await asyncio.gather(*(at(host, port, exchange) for host, port in places)))
 
     async with asyncio.TaskGroup() as group:
         for _ in range(AT_ONCE):

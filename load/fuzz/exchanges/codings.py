@@ -36,7 +36,7 @@ PACKERS: Final[dict[bytes, Callable[[bytes], bytes]]] = {
     b"identity": lambda body: body,
 }
 _MUST: Final = (b"gzip", b"deflate")
-"""What a worker has to understand; of the others it may say that it does not."""
+"""Codings that a worker has to understand; it may refuse the others."""
 
 _BOMB: Final = _gzip(bytes(17_000_000))
 """One more megabyte than a body may have."""

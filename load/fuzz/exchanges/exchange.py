@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 Statuses = frozenset[int]
 
 REFUSED: Final[Statuses] = frozenset(range(400, 500))
-"""What malformed requests are answered with."""
+"""Statuses of answers to malformed requests."""
 
 
 class Ending(Enum):
-    """What a client does once it has written all."""
+    """The client's action once it has written all."""
 
     WAIT = "waits for the answers"
     HALF_CLOSE = "closes its side and waits for the answers"
@@ -74,8 +74,8 @@ class Request:
         return self.head() + self.body
 
 
-def judged(body: bytes) -> Statuses:
-    """What a well-formed push of a body is answered with: 204 where it is an envelope, else 400."""
+def push_statuses(body: bytes) -> Statuses:
+    """The status of a well-formed push of a body: 204 where it is an envelope, else 400."""
     return frozenset({400 if identities(body) is None else 204})
 
 
@@ -87,7 +87,7 @@ def promised(body: bytes) -> tuple[frozenset[str], ...]:
 
 def push(kind: str, body: bytes, *pieces: bytes, ending: Ending = Ending.WAIT) -> Exchange:
     """An exchange that must be answered as the body itself is."""
-    return Exchange(kind, pieces, (judged(body),), promised(body), ending)
+    return Exchange(kind, pieces, (push_statuses(body),), promised(body), ending)
 
 
 def refused(kind: str, *pieces: bytes) -> Exchange:
@@ -97,7 +97,7 @@ def refused(kind: str, *pieces: bytes) -> Exchange:
 
 def either(kind: str, body: bytes, *pieces: bytes) -> Exchange:
     """An exchange that may be answered as its body is, or be refused."""
-    return Exchange(kind, pieces, (judged(body) | REFUSED,), promised(body))
+    return Exchange(kind, pieces, (push_statuses(body) | REFUSED,), promised(body))
 
 
 def anything(kind: str, *pieces: bytes, body: bytes = b"", ending: Ending = Ending.WAIT) -> Exchange:

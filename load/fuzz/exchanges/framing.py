@@ -11,9 +11,9 @@ from rookery.load.fuzz.exchanges.exchange import (
     Request,
     anything,
     either,
-    judged,
     promised,
     push,
+    push_statuses,
     refused,
 )
 
@@ -108,7 +108,7 @@ def another_length(dice: Random, body: bytes) -> Exchange:
     """No length, a shorter one, or a longer one."""
     more = dice.choice((None, -1, 1, 1_000))
     framing = [] if more is None else [b"Content-Length: %d" % max(0, len(body) + more)]
-    # What a shorter length leaves of a body is no request; the part before may be one that is whole.
+    # The rest of a body behind a shorter length is no request; the part before it may be a whole one.
     return anything("another length", Request(body, framing=framing).written(), body=_first(body, more))
 
 
@@ -117,7 +117,7 @@ def _first(body: bytes, more: int | None) -> bytes:
 
 
 def expectation(dice: Random, body: bytes) -> Exchange:
-    """A client that asks before it sends its body, does not wait for the answer, or expects what nobody can do."""
+    """A client that asks before it sends its body, does not wait for the answer, or expects the impossible."""
     die = dice.randrange(4)
     word = dice.choice((b"100-continue", b"100-Continue", b"100-CONTINUE"))
     request = Request(body, headers=[b"Expect: " + word])
@@ -134,5 +134,10 @@ def expectation(dice: Random, body: bytes) -> Exchange:
         large = Request(b"", headers=request.headers, framing=[b"Content-Length: 99999999"])
         return Exchange("expects and is too large", (large.head(),), (REFUSED,), pauses=True)
     return Exchange(
-        "expects and waits", (request.head(), body), (judged(body),), promised(body), Ending.WAIT, pauses=True
+        "expects and waits",
+        (request.head(), body),
+        (push_statuses(body),),
+        promised(body),
+        Ending.WAIT,
+        pauses=True,
     )

@@ -1,4 +1,4 @@
-"""Exchanges: an endless supply of connections that nobody would make, from a seed."""
+"""Exchanges: an endless supply of random invalid connections, from a seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heads: methods, paths, versions and headers that nobody would send, and some that anybody may."""
+"""Heads: methods, paths, versions and headers, invalid and unusual ones."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def wrong(dice: Random, body: bytes) -> Exchange:
 
 
 def odd(dice: Random, body: bytes) -> Exchange:
-    """What some servers take and others do not: folded lines, bare line feeds, other versions, hosts and sizes."""
+    """Syntax on which servers differ: folded lines, bare line feeds, other versions, hosts and sizes."""
     die = dice.randrange(6)
     if die == 0:
         request = Request(body, version=dice.choice(_VERSIONS))

@@ -31,11 +31,11 @@ _ACCEPTED: Final = 204
 _FULL: Final = 429
 _ROUND: Final = 10_000
 _REMEMBERED: Final = 4_000
-"""About as many readings as one round has: the window of duplicates is full before memory is looked at."""
+"""About as many readings as one round has: the deduplication window is full before memory is measured."""
 
 
 def run(
-    seed: int, count: int, folder: Path, *, told: Callable[[Findings], None] = lambda _: None
+    seed: int, count: int, folder: Path, *, report: Callable[[Findings], None] = lambda _: None
 ) -> Findings:
     """Play so many exchanges at both paths; raises ProcessFailedError where a worker ends."""
     findings = Findings()
@@ -48,7 +48,7 @@ def run(
             size = min(_ROUND, count - findings.posted)
             _round(list(islice(exchanges, size)), addresses, findings, found)
             findings.footprints.append(footprint(workers[0].pid))
-            told(findings)
+            report(findings)
         for worker in workers:
             if code := worker.end(signal.SIGTERM):
                 findings.wrong.append(f"the {worker.name} worker ended with {code}")
@@ -72,7 +72,7 @@ def _round(
 ) -> None:
     promises: list[list[tuple[Exchange, frozenset[str]]]] = [[] for _ in addresses]
 
-    def told(exchange: Exchange, answers: list[Answers | None]) -> None:
+    def answered(exchange: Exchange, answers: list[Answers | None]) -> None:
         for name, came, promised in zip(PATHS, answers, promises, strict=True):
             findings.wrong += [f"{name}: {complaint}: {exchange}" for complaint in complaints(exchange, came)]
             statuses = () if came is None else came.statuses
@@ -81,10 +81,10 @@ def _round(
         if (differing := difference(exchange, answers)) is not None:
             findings.wrong.append(f"the paths differ, {differing}: {exchange}")
 
-    asyncio.run(play_all(addresses, iter(exchanges), told))
+    asyncio.run(play_all(addresses, iter(exchanges), answered))
     findings.posted += len(exchanges)
-    # Whatever was done to it, a worker takes a plain push afterwards.
-    asyncio.run(play_all(addresses, iter([alive(findings.posted)]), told))
+    # A worker takes a valid push after every round.
+    asyncio.run(play_all(addresses, iter([alive(findings.posted)]), answered))
     for name, place, promised in zip(PATHS, found, promises, strict=True):
         place.look()
         for exchange, identities in promised:
@@ -93,7 +93,7 @@ def _round(
 
 
 def complaints(exchange: Exchange, came: Answers | None) -> list[str]:
-    """What is wrong with the answers to an exchange."""
+    """The faults of the answers to an exchange."""
     if came is None:
         return ["no answer in time"]
     said = [f"answered {status}" for status in came.statuses if status >= 500]  # noqa: PLR2004  the server's errors

@@ -60,7 +60,7 @@ def test_what_ended_once_closes() -> None:
 
 
 def test_a_lost_reading_is_named() -> None:
-    """What was published and never found is lost, by name, until it is found."""
+    """A published reading that is never found is lost, by name, until it is found."""
     account = ledger("a", "b")
     account.find([prediction("a")])
     assert account.missing == ["b"]
@@ -103,22 +103,22 @@ def test_another_answer_than_expected_is_wrong() -> None:
 
 
 def test_another_fate_than_expected_is_wrong() -> None:
-    """A spoilt reading must not be predicted, nor a good one rejected."""
+    """A malformed reading must not be predicted, nor a good one rejected."""
     account = Ledger()
-    account.publish("spoilt", fate=Fate.REJECTED)
+    account.publish("malformed", fate=Fate.REJECTED)
     account.publish("good", fate=Fate.PREDICTED)
-    account.find([prediction("spoilt"), rejection("good")])
+    account.find([prediction("malformed"), rejection("good")])
     assert account.close().wrong == (
-        Wrong(reading_id="spoilt", expected="rejected", found="Gentoo"),
+        Wrong(reading_id="malformed", expected="rejected", found="Gentoo"),
         Wrong(reading_id="good", expected="predicted", found="rejected"),
     )
 
 
-def test_what_nobody_published_is_unknown() -> None:
+def test_an_unpublished_reading_is_unexpected() -> None:
     """A result that came from nowhere keeps the account open."""
     account = ledger("a")
     account.find([prediction("a"), prediction("b")])
-    assert account.close() == Account(published=1, predicted=1, rejected=0, unknown=("b",))
+    assert account.close() == Account(published=1, predicted=1, rejected=0, unexpected=("b",))
     assert not account.close().closed
 
 
@@ -151,7 +151,7 @@ def _lines(fate: str, name: str) -> list[Prediction | Rejection]:
     fates=st.lists(st.sampled_from(["lost", "predicted", "rejected", "twice", "torn"])), seed=st.integers()
 )
 def test_the_columns_always_add_up(fates: list[str], seed: int) -> None:
-    """Whatever happened in whatever order: published is predicted plus rejected plus lost."""
+    """In every order of events: published is predicted plus rejected plus lost."""
     account, found = Ledger(), list[Prediction | Rejection]()
     for number, fate in enumerate(fates):
         name = f"{fate}-{number}"
@@ -190,4 +190,4 @@ def test_message_ids_that_begin_again_are_as_many_readings() -> None:
     account.find([first])
     assert account.close().closed
     account.find([stray])
-    assert account.close().unknown == ("1 (3)",)
+    assert account.close().unexpected == ("1 (3)",)

@@ -1,4 +1,4 @@
-"""The journal: what a swarm wrote down is what the ledger holds it to."""
+"""The published log: the ledger expects every entry that a swarm wrote."""
 
 from __future__ import annotations
 
@@ -42,51 +42,51 @@ def rejected(reading_id: str, **attributes: str) -> Rejection:
 
 
 def test_what_was_taken_must_be_found(tmp_path: Path) -> None:
-    """Taken readings are owed, a spoilt one under its message's id; another species is wrong, nothing is lost."""
-    with PublishedLog(tmp_path / "journal") as journal:
-        journal.take(
+    """Taken readings are owed, a malformed one under its message's id; another species is wrong, nothing is lost."""
+    with PublishedLog(tmp_path / "log") as log:
+        log.take(
             [PublishedEntry("a", "Adelie"), PublishedEntry("b", "Gentoo"), PublishedEntry("c", "Gentoo")],
             ["11"],
         )
-        journal.take([PublishedEntry("own", Fate.REJECTED, spoilt=True)], ["12"])
-        assert (journal.readings, journal.messages, journal.doubtful) == (4, 2, 0)
+        log.take([PublishedEntry("own", Fate.REJECTED, malformed=True)], ["12"])
+        assert (log.readings, log.messages, log.unconfirmed) == (4, 2, 0)
     ledger = Ledger()
-    assert len(enter(tmp_path / "journal", ledger)) == 0
+    assert len(enter(tmp_path / "log", ledger)) == 0
     ledger.find([predicted("a", "Adelie"), predicted("b", "Adelie"), rejected("12")])
     account = ledger.close()
     assert account.lost == ("c",)
     assert [each.reading_id for each in account.wrong] == ["b"]
-    assert account.unknown == ()
+    assert account.unexpected == ()
 
 
-def test_doubtful_readings_count_only_if_they_arrived(tmp_path: Path) -> None:
+def test_unconfirmed_readings_count_only_if_they_arrived(tmp_path: Path) -> None:
     """A request without an answer may have arrived: found, it is owed and compared; not found, it is not lost."""
-    with PublishedLog(tmp_path / "journal") as journal:
-        journal.doubt(
+    with PublishedLog(tmp_path / "log") as log:
+        log.enter_unconfirmed(
             [
                 PublishedEntry("a", "Adelie"),
                 PublishedEntry("b", "Gentoo"),
-                PublishedEntry("own", Fate.REJECTED, spoilt=True),
+                PublishedEntry("own", Fate.REJECTED, malformed=True),
             ]
         )
     ledger = Ledger()
-    doubts = enter(tmp_path / "journal", ledger)
+    unconfirmed = enter(tmp_path / "log", ledger)
     for line in (predicted("a", "Gentoo"), rejected("77", **{OWN_ID: "own"})):
-        doubts.settle(line)
+        unconfirmed.settle(line)
         ledger.find([line])
     account = ledger.close()
-    assert (account.published, account.rejected, account.lost, account.unknown) == (2, 1, (), ())
+    assert (account.published, account.rejected, account.lost, account.unexpected) == (2, 1, (), ())
     assert [each.reading_id for each in account.wrong] == ["a"]
-    assert doubts.arrived == 2
+    assert unconfirmed.arrived == 2
 
 
-def test_what_nobody_published_stays_unknown(tmp_path: Path) -> None:
+def test_an_unpublished_reading_stays_unexpected(tmp_path: Path) -> None:
     """A line that is neither taken nor in doubt keeps the account open."""
-    with PublishedLog(tmp_path / "journal"):
+    with PublishedLog(tmp_path / "log"):
         pass
     ledger = Ledger()
-    doubts = enter(tmp_path / "journal", ledger)
+    unconfirmed = enter(tmp_path / "log", ledger)
     stray = predicted("stray", "Adelie")
-    doubts.settle(stray)
+    unconfirmed.settle(stray)
     ledger.find([stray])
-    assert ledger.close().unknown == ("stray",)
+    assert ledger.close().unexpected == ("stray",)

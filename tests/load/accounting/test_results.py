@@ -63,13 +63,13 @@ def test_unfinished_files_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_folder_below_a_dot_folder_is_read(tmp_path: Path) -> None:
-    """Only what lies below the results folder is judged by its dot, not where the folder itself stands."""
+    """Only what lies below the results folder is hidden by its dot, not where the folder itself stands."""
     write(tmp_path / ".cache" / "results", "a.ndjson", prediction("1"))
     assert [one.reading_id for one in predictions(tmp_path / ".cache" / "results")] == ["1"]
 
 
 def test_fresh_gives_only_what_was_added(tmp_path: Path) -> None:
-    """Who waits for results reads each finished file once."""
+    """A reader that waits for results reads each finished file once."""
     results = predictions(tmp_path / "not" / "yet")
     assert list(results.fresh()) == []
     write(results.path, "a.ndjson", prediction("1"))
@@ -115,7 +115,7 @@ def test_addresses_are_paths_or_files() -> None:
 
 
 def test_an_open_segment_is_read_up_to_its_last_whole_line_and_never_twice(tmp_path: Path) -> None:
-    """What is durable is readable at once; a torn line was answered for to nobody; a new name changes nothing."""
+    """Durable lines are readable at once; a torn line was never acknowledged; a new name changes nothing."""
     results = predictions(tmp_path)
     write(tmp_path, ".open-a.ndjson", prediction("1"))
     hour = tmp_path / "date=2026-11-23" / "hour=12"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rookery.load.accounting.ledger import Account, Wrong
+from rookery.load.renamed import FIELDS
 from rookery.load.report import series
 from rookery.load.report.page import page
 from rookery.load.report.plots import LIGHT, as_png, plots
@@ -57,15 +58,15 @@ def test_the_page_is_whole_in_itself(written: Written) -> None:
 def test_a_closed_account_is_said(written: Written) -> None:
     """The verdict stands above everything, with its sum."""
     text = page(read(written()))
-    assert "The account closes</b>: 500 published = 480 predicted + 20 rejected + 0 lost." in text
+    assert "Reconciliation passed</b>: 500 published = 480 predicted + 20 rejected + 0 lost." in text
 
 
 def test_an_open_account_is_said_with_its_readings(written: Written) -> None:
-    """What was lost or wrong is named."""
+    """A lost or wrong reading is named."""
     wrong = Wrong(reading_id="r-9", expected="Adelie", found="Gentoo")
     account = Account(published=3, predicted=1, rejected=1, lost=("r-7",), wrong=(wrong,))
     text = page(read(written(account=account)))
-    assert "The account does not close" in text
+    assert "Reconciliation failed" in text
     assert "r-7" in text
     assert "r-9: Gentoo for Adelie" in text
 
@@ -82,3 +83,17 @@ def test_the_swarm_says_how_near_its_limit_it_was(cpu: str, said: str, written: 
     folder = written()
     folder.beats.write_text(folder.beats.read_text().replace('"cpu": 0.25', f'"cpu": {cpu}'))
     assert said in ceiling(read(folder))
+
+
+def test_a_run_of_the_former_version_is_read(written: Written) -> None:
+    """Former names of fields in a run's files stand for today's."""
+    folder = written()
+    expected = read(folder)
+    former = {today: name for name, today in FIELDS.items()}
+    for file in (folder.record, folder.beats):
+        text = file.read_text()
+        for today, name in former.items():
+            text = text.replace(f'"{today}":', f'"{name}":')
+        file.write_text(text)
+    assert '"doubtful":' in folder.record.read_text()
+    assert read(folder) == expected

@@ -1,4 +1,4 @@
-"""The simulated Cloud Run: group commit, a sink that gathers, room, waiting and scaling."""
+"""The simulated Cloud Run: group commit, a coalescing sink, concurrency, waiting and scaling."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_cold_start_delays_the_first() -> None:
 
 
 def test_who_waits_too_long_is_refused() -> None:
-    """With no room anywhere, a request is given back after ten seconds."""
+    """A request that no instance can take is refused after ten seconds."""
     slow = Service(per_batch=100.0, per_message=0, per_row=0, start=2.0, flush_interval_seconds=0.0)
     world = World(slow, Platform(concurrency=1, min_instances=1, max_instances=1))
     world.fleet.arrive(["a", "b"], 0.0)
@@ -115,7 +115,7 @@ def test_busy_instances_bring_on_others_up_to_the_limit() -> None:
 
 
 def test_an_idle_instance_ends_after_a_quarter_of_an_hour() -> None:
-    """Nobody pays for an instance that nobody needs, but for the minimum."""
+    """An instance without requests costs nothing, except the minimum."""
     world = World(FOLDER, Platform(min_instances=1))
     world.fleet._add(0.0)
     world.fleet.scale(899.0)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-NOTHING = SwarmTotals(users=0, readings=0, messages=0, doubtful=0, durable=0)
+NOTHING = SwarmTotals(users=0, readings=0, messages=0, unconfirmed=0, durable=0)
 
 
 def test_a_watched_reading_is_heard_once(tmp_path: Path) -> None:
@@ -48,14 +48,14 @@ def test_without_a_folder_nothing_is_watched() -> None:
 
 
 def test_a_beat_says_what_its_second_held(tmp_path: Path) -> None:
-    """Latencies are those of their second; `stress` looks at the median of the last five."""
-    with PerSecondStats(tmp_path / "beats") as pulse:
+    """Latencies are those of their second; `stress` uses the median of the last five."""
+    with PerSecondStats(tmp_path / "beats") as stats:
         for ms in (1.0, 2.0, 9.0):
-            pulse.published(ms)
-        pulse.durable(1200.0)
-        pulse.beat(NOTHING)
-        assert pulse.latency_ms == 1200.0
-        pulse.beat(NOTHING)
+            stats.published(ms)
+        stats.durable(1200.0)
+        stats.beat(NOTHING)
+        assert stats.latency_ms == 1200.0
+        stats.beat(NOTHING)
     first, second = beats(tmp_path / "beats")
     assert (first.requests, first.publish_p50_ms, first.publish_p99_ms) == (3, 2.0, 9.0)
     assert (first.durable_p50_ms, second.durable_p50_ms, second.requests) == (1200.0, None, 0)
@@ -63,8 +63,8 @@ def test_a_beat_says_what_its_second_held(tmp_path: Path) -> None:
 
 def test_a_slow_minute_is_forgotten(tmp_path: Path) -> None:
     """Five quick seconds after a slow one, the latency is that of the quick ones."""
-    with PerSecondStats(tmp_path / "beats") as pulse:
+    with PerSecondStats(tmp_path / "beats") as stats:
         for ms in (5000.0, 20.0, 20.0, 20.0, 20.0, 20.0):
-            pulse.durable(ms)
-            pulse.beat(NOTHING)
-        assert pulse.latency_ms == 20.0
+            stats.durable(ms)
+            stats.beat(NOTHING)
+        assert stats.latency_ms == 20.0

@@ -1,4 +1,4 @@
-"""The doors of a swarm: what they send, and what they take for an answer."""
+"""The transports of a swarm: what they send, and what they take for an answer."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ TOPIC = "projects/rookery-local/topics/readings"
 MESSAGES = [PublishRequest(b"one", {"a": "b"}), PublishRequest(b"", {"load_id": "x"})]
 
 
-def publish(door: PublishClient, messages: list[PublishRequest]) -> list[str]:
+def publish(transport: PublishClient, messages: list[PublishRequest]) -> list[str]:
     try:
-        return door.publish(messages)
+        return transport.publish(messages)
     finally:
-        door.close()
+        transport.close()
 
 
 @pytest.fixture
@@ -49,23 +49,25 @@ def make_topic(address: str) -> None:
         provisioner.provide(Route(topic=TOPIC, push_to="http://127.0.0.1:9/"))
 
 
-@pytest.mark.parametrize("door", [RestPublishClient, GrpcPublishClient])
-async def test_each_message_gets_its_id(topic_at: str, door: Callable[[str, str], PublishClient]) -> None:
+@pytest.mark.parametrize("transport", [RestPublishClient, GrpcPublishClient])
+async def test_each_message_gets_its_id(
+    topic_at: str, transport: Callable[[str, str], PublishClient]
+) -> None:
     """REST and gRPC publish a whole request and name every message of it."""
-    ids = await asyncio.to_thread(lambda: publish(door(topic_at, TOPIC), MESSAGES))
+    ids = await asyncio.to_thread(lambda: publish(transport(topic_at, TOPIC), MESSAGES))
     assert len(set(ids)) == 2
 
 
-@pytest.mark.parametrize("door", [RestPublishClient, GrpcPublishClient])
+@pytest.mark.parametrize("transport", [RestPublishClient, GrpcPublishClient])
 async def test_a_topic_that_is_not_there_is_a_failure(
-    topic_at: str, door: Callable[[str, str], PublishClient]
+    topic_at: str, transport: Callable[[str, str], PublishClient]
 ) -> None:
     """What Pub/Sub refuses counts as failed, with its words."""
     with pytest.raises(PublishFailedError, match=r"404|not exist|not found"):
-        await asyncio.to_thread(lambda: publish(door(topic_at, f"{TOPIC}-gone"), MESSAGES))
+        await asyncio.to_thread(lambda: publish(transport(topic_at, f"{TOPIC}-gone"), MESSAGES))
 
 
-def test_nobody_there_is_a_failure() -> None:
+def test_an_unreachable_host_is_a_failure() -> None:
     """A refused connection counts as failed, not as a crash."""
     with pytest.raises(PublishFailedError, match=r"[Rr]efused"):
         publish(RestPublishClient("http://127.0.0.1:9", TOPIC), MESSAGES)

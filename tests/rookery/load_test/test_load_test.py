@@ -41,17 +41,17 @@ def test_a_run_over_the_embedded_broker_passes_reconciliation(
 ) -> None:
     """Single, table and malformed readings are all accounted for, timed until durable, and drawn, without a warning."""
     monkeypatch.setenv("ROOKERY_LOAD_TABLE_ROWS", "100")
-    settings = {"seconds": 3, "peak": 10, "spoilt_share": 0.5}
+    settings = {"seconds": 3, "max_users": 10, "malformed_share": 0.5}
     code, said = play(LoadOptions(shape="normal", folder=tmp_path / "run", swarm_settings=settings))
     folder = RunFolder(tmp_path / "run")
     found = read(folder)
     books = found.record.books
-    assert (code, books.closed, books.lost, books.unknown) == (0, True, 0, 0), said
+    assert (code, books.closed, books.lost, books.unexpected) == (0, True, 0, 0), said
     assert books.published == books.predicted + books.rejected > 100
     assert sum(found.record.species.values()) == books.predicted
     assert {row["name"] for row in found.record.rows} >= {"publish a reading", "publish -> durable"}
     assert found.record.complaints == []
-    assert found.record.wishes["ROOKERY_LOAD_TABLE_ROWS"] == "100"
+    assert found.record.swarm_settings["ROOKERY_LOAD_TABLE_ROWS"] == "100"
     assert found.beats[-1].durable >= 100
     assert found.samples
     assert folder.page.read_text().count("<svg") == 9
@@ -60,7 +60,7 @@ def test_a_run_over_the_embedded_broker_passes_reconciliation(
 
 def test_a_worker_that_loses_readings_is_detected(tmp_path: Path) -> None:
     """One line in five hundred dropped without an error: reconciliation fails, and names the readings."""
-    settings = {"seconds": 3, "peak": 2, "storm_rate": 400}
+    settings = {"seconds": 3, "max_users": 2, "open_loop_rate": 400}
     order = LoadOptions(
         shape="stress",
         folder=tmp_path / "run",
@@ -72,7 +72,7 @@ def test_a_worker_that_loses_readings_is_detected(tmp_path: Path) -> None:
     books = read(RunFolder(tmp_path / "run")).record.books
     assert code == 1, said
     assert books.lost == books.published // 500 > 0
-    assert books.troubles["lost"][0] in said
+    assert books.examples["lost"][0] in said
     assert "Reconciliation failed" in said
 
 
@@ -128,12 +128,12 @@ def test_a_missing_emulator_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_stalled_run_is_given_up(tmp_path: Path) -> None:
     """Without a new durable result the run reconciles as it is, long before the time limit."""
-    with PublishedLog(tmp_path / "journal") as journal:
-        journal.take([PublishedEntry("a", "Adelie")], ["1"])
+    with PublishedLog(tmp_path / "log") as log:
+        log.take([PublishedEntry("a", "Adelie")], ["1"])
     location = ResultsLocation(
         results="", rejects="", predictions=predictions(tmp_path), rejections=rejections(tmp_path)
     )
-    settlement = Settlement(tmp_path / "journal", location, late_after_s=1)
+    settlement = Settlement(tmp_path / "log", location, late_after_s=1)
     moments = iter(range(1000))
     order = LoadOptions(shape="normal", stalls_after_s=3)
     missing: list[int] = []
@@ -146,8 +146,8 @@ def test_a_stalled_run_is_given_up(tmp_path: Path) -> None:
 def test_the_expected_answers_are_the_models(tmp_path: Path) -> None:
     """Every reading that a swarm draws has the species that the shipped model predicts, saved for another process."""
     readings = known_readings()
-    readings.save(tmp_path / "birds")
-    kept = json.loads((tmp_path / "birds").read_text())
+    readings.save(tmp_path / "readings")
+    kept = json.loads((tmp_path / "readings").read_text())
     assert len(kept["species"]) == len(kept["fields"]) == 1000
     assert set(kept["species"]) == {"Adelie", "Chinstrap", "Gentoo"}
 
@@ -176,18 +176,18 @@ def test_a_deployment_is_loaded_and_accounted_for(tmp_path: Path, monkeypatch: p
             max_messages=55,
             folder=tmp_path / "run",
             remote=remote,
-            swarm_settings={"seconds": 30, "peak": 2, "storm_rate": 100},
+            swarm_settings={"seconds": 30, "max_users": 2, "open_loop_rate": 100},
         )
         code, said = play(order)
     books = read(RunFolder(tmp_path / "run")).record.books
     assert code == 0, said
-    assert (books.closed, books.published, books.lost, books.unknown) == (True, 50, 0, 0)
+    assert (books.closed, books.published, books.lost, books.unexpected) == (True, 50, 0, 0)
 
 
 def test_an_invalid_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names a variable that is no number, and every started process has ended."""
-    monkeypatch.setenv("ROOKERY_LOAD_STORM_RATE", "fast")
-    with pytest.raises(UserError, match="ROOKERY_LOAD_STORM_RATE=fast"):
+    monkeypatch.setenv("ROOKERY_LOAD_OPEN_LOOP_RATE", "fast")
+    with pytest.raises(UserError, match="ROOKERY_LOAD_OPEN_LOOP_RATE=fast"):
         play(LoadOptions(shape="normal", folder=tmp_path / "run"))
 
 
