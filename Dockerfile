@@ -2,8 +2,11 @@
 #
 # Any base with Python 3.11 and pip will do. Smaller still: RUNTIME=gcr.io/distroless/python3-debian12, which has
 # the same Python and no shell; the worker needs none.
-ARG BASE=docker.io/library/python:3.11-slim-bookworm
+ARG BASE=python
 ARG RUNTIME=${BASE}
+
+# A stage of its own, by digest: Dependabot follows a literal name only. The digest is that of all platforms.
+FROM docker.io/library/python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b AS python
 
 # Dependencies before code: this stage is built anew only when the lock changes.
 FROM ${BASE} AS dependencies

@@ -55,11 +55,12 @@ resource "google_pubsub_topic_iam_member" "worker_publishes" {
   member = google_service_account.worker.member
 }
 
-# The metrics sidecar runs as the worker's account.
+# The metrics sidecar runs as the worker's account, and writes metrics and its own log.
 resource "google_project_iam_member" "worker_writes_metrics" {
-  project = var.project
-  role    = "roles/monitoring.metricWriter"
-  member  = google_service_account.worker.member
+  for_each = toset(["roles/logging.logWriter", "roles/monitoring.metricWriter"])
+  project  = var.project
+  role     = each.value
+  member   = google_service_account.worker.member
 }
 
 resource "google_pubsub_topic_iam_member" "publishers" {

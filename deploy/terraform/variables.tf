@@ -102,7 +102,7 @@ variable "memory" {
 }
 
 variable "min_instances" {
-  description = "Instances that are always there, of all revisions together. 1: the push window closes on cold starts; it is the idle bill, about 57 dollars a month. 0 saves it where minutes of latency are fine."
+  description = "Instances that are always there, of all revisions together. 1: the push window closes on cold starts; it is the idle bill, about 58 dollars a month. 0 saves it where minutes of latency are fine."
   type        = number
   default     = 1
 }
@@ -138,7 +138,7 @@ variable "billing_account" {
 }
 
 variable "monthly_budget" {
-  description = "Whole units of the billing account's currency a month; notifications at 50, 90 and 100 %, and when the forecast is above it. 120: the idle instance of about 57 dollars stays below the first notification."
+  description = "Whole units of the billing account's currency a month; notifications at 50, 90 and 100 %, and when the forecast is above it. 120: the idle instance of about 58 dollars stays below the first notification."
   type        = number
   default     = 120
 }

@@ -90,7 +90,7 @@ resource "google_cloud_run_v2_service" "worker" {
       resources {
         limits = {
           cpu    = "0.1"
-          memory = "128Mi"
+          memory = "256Mi"
         }
         cpu_idle = false
       }

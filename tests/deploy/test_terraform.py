@@ -152,7 +152,7 @@ GRANTED = {
     "google_service_account.worker": {
         "google_storage_bucket_iam_member": {"object_writer", "roles/storage.objectViewer"},
         "google_pubsub_topic_iam_member": {"roles/pubsub.publisher"},
-        "google_project_iam_member": {"roles/monitoring.metricWriter"},
+        "google_project_iam_member": {"roles/logging.logWriter", "roles/monitoring.metricWriter"},
     },
     "google_service_account.push": {"google_cloud_run_v2_service_iam_member": {"roles/run.invoker"}},
     "google_service_account.build": {

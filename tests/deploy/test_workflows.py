@@ -99,3 +99,60 @@ def test_the_build_file_builds_the_workers_image() -> None:
     assert "ARG REVISION" in (ROOT / "Dockerfile").read_text()
     build_command = (ROOT / "deploy" / "bluegreen" / "image_build.py").read_text()
     assert all(f"{name}=" in build_command for name in build["substitutions"])
+
+
+def test_actions_are_pinned_by_digest_and_named_by_version() -> None:
+    """No tag that moves runs in a workflow; the comment is what Dependabot keeps up to date."""
+    used = [line.strip() for file in FILES for line in file.read_text().splitlines() if "uses:" in line]
+    assert len(used) > 10
+    assert [
+        each for each in used if not re.search(r"uses: [\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", each)
+    ] == []
+
+
+RUNS_ON_NODE_24 = {
+    "actions/checkout": 5,
+    "actions/setup-java": 5,
+    "actions/setup-python": 6,
+    "actions/upload-artifact": 6,
+    "google-github-actions/auth": 3,
+    "google-github-actions/setup-gcloud": 3,
+    "hashicorp/setup-terraform": 4,
+    "peter-evans/create-pull-request": 8,
+}
+"""The first major version of each action that runs on Node 24; GitHub's runners have no Node 20 any more."""
+
+
+def test_actions_run_on_a_node_that_runners_have() -> None:
+    """Every action is of a version that GitHub's runners can still run."""
+    text = "".join(file.read_text() for file in FILES)
+    used = {name: int(major) for name, major in re.findall(r"uses: ([\w./-]+)@\w+ # v(\d+)\.", text)}
+    assert used.keys() - RUNS_ON_NODE_24.keys() == {"bridgecrewio/checkov-action"}, "it runs in a container"
+    assert [name for name, first in RUNS_ON_NODE_24.items() if used[name] < first] == []
+
+
+def test_no_job_keeps_its_token_in_the_clone() -> None:
+    """A step after the checkout finds no credentials in `.git/config`."""
+    for file in FILES:
+        for job in yaml.safe_load(file.read_text())["jobs"].values():
+            steps = [each for each in job["steps"] if each.get("uses", "").startswith("actions/checkout@")]
+            assert [each for each in steps if each.get("with") != {"persist-credentials": False}] == []
+
+
+def test_dependabot_can_follow_the_base_image() -> None:
+    """The base is a literal name with a digest: Dependabot does not read a name out of an argument."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert re.search(
+        r"^FROM docker\.io/library/python:3\.11-[\w-]+@sha256:[0-9a-f]{64} AS python$",
+        dockerfile,
+        re.MULTILINE,
+    )
+    assert "ARG BASE=python\n" in dockerfile
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+    assert {each["package-ecosystem"] for each in updates} == {"github-actions", "docker", "terraform"}
+
+
+def test_a_release_builds_only_the_stages_of_its_image() -> None:
+    """Cloud Build's docker uses BuildKit, which skips the stages that the worker's image does not need."""
+    (step,) = yaml.safe_load((ROOT / "deploy" / "cloudbuild.yaml").read_text())["steps"]
+    assert step["env"] == ["DOCKER_BUILDKIT=1"]
