@@ -7,33 +7,28 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from rookery.schemas.output.permissions import PATTERN, PRIVATE
+from rookery.worker.setting_names import FORMER, misspelled
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
 
 _NUMBERS: Final[dict[Any, tuple[re.Pattern[str], str]]] = {
     int: (re.compile("-?[0-9]+"), "a whole number"),
     float: (re.compile("-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?"), "a number"),
 }
-
-FORMER: Final = {
-    "ROOKERY_BODY_BYTES": "ROOKERY_MAX_REQUEST_BYTES",
-    "ROOKERY_DUPLICATES_COUNT": "ROOKERY_DEDUPLICATION_ROWS",
-    "ROOKERY_DUPLICATES_SECONDS": "ROOKERY_DEDUPLICATION_SECONDS",
-    "ROOKERY_ECHO_ROWS": "ROOKERY_FEATURE_SAMPLE_ROWS",
-    "ROOKERY_FAST_LANE": "ROOKERY_FAST_PATH",
-    "ROOKERY_INTAKE_BYTES": "ROOKERY_QUEUE_BYTES",
-    "ROOKERY_INTAKE_ROWS": "ROOKERY_QUEUE_ROWS",
-    "ROOKERY_OBJECT_LINES": "ROOKERY_FLUSH_ROWS",
-    "ROOKERY_OBJECT_SECONDS": "ROOKERY_FLUSH_INTERVAL_SECONDS",
-    "ROOKERY_PUSH_KEYS_URL": "ROOKERY_PUSH_JWKS_URL",
-    "ROOKERY_WRITE_SECONDS": "ROOKERY_WRITE_TIMEOUT_SECONDS",
-}
-"""Variables under their names before 0.2, which are read where today's is not set; they go with the next version."""
 
 SHIPPED_MODEL = Path(__file__).parent / "shipped" / "penguins.ubj"
 
@@ -225,7 +220,32 @@ class Settings(
             for name, names in named.items()
             if not told.keys().isdisjoint(names)
         }
-        super().__init__(**(found | chosen))
+        wrong = _misspellings(misspelled(told, {each for names in named.values() for each in names}))
+        try:
+            super().__init__(**(found | chosen))
+        except ValidationError as error:
+            wrong += [_again(each) for each in error.errors(include_url=False)]
+        if wrong:
+            raise ValidationError.from_exception_data(type(self).__name__, wrong)
+
+
+def _misspellings(variables: dict[str, str]) -> list[InitErrorDetails]:
+    return [
+        InitErrorDetails(
+            type=PydanticCustomError(
+                "misspelled", "no setting has this name; is {meant} meant?", {"meant": meant}
+            ),
+            loc=(variable,),
+            input=variable,
+        )
+        for variable, meant in variables.items()
+    ]
+
+
+def _again(error: ErrorDetails) -> InitErrorDetails:
+    """An error of pydantic's once more, to stand beside others."""
+    kind = PydanticCustomError("invalid", "{text}", {"text": error["msg"]})
+    return InitErrorDetails(type=kind, loc=error["loc"], input=error["input"])
 
 
 def variables(name: str, field: FieldInfo) -> list[str]:

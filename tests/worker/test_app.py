@@ -293,6 +293,10 @@ async def test_sigterm_under_traffic_answers_all_that_was_taken_and_ends_in_time
     ("chosen", "named"),
     [
         ({"ROOKERY_PORT": "many"}, "setting ROOKERY_PORT"),
+        (
+            {"ROOKERY_BATCH_ROW": "5"},
+            "setting ROOKERY_BATCH_ROW: no setting has this name; is ROOKERY_BATCH_ROWS meant?",
+        ),
         ({"ROOKERY_RESULTS": "s3://bucket"}, "ROOKERY_RESULTS=s3://bucket"),
         ({"ROOKERY_MODEL": "s3://models/a"}, "ROOKERY_MODEL=s3://models/a"),
     ],

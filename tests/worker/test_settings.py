@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from rookery.worker.settings import FORMER, Settings, variables
+from rookery.worker.setting_names import FORMER, misspelled
+from rookery.worker.settings import Settings, variables
 
 
 @pytest.fixture(autouse=True)
@@ -156,3 +157,39 @@ def test_a_former_name_of_a_setting_is_read_for_one_more_version(
     assert str(getattr(Settings(), field)).lower().removesuffix(".0") == first
     monkeypatch.setenv(name, second)
     assert str(getattr(Settings(), field)).lower().removesuffix(".0") == second
+
+
+KNOWN = [each for name, field in Settings.model_fields.items() for each in variables(name, field)]
+
+
+@pytest.mark.parametrize("name", [*(each for each in KNOWN if each.startswith("ROOKERY_")), *FORMER])
+def test_a_misspelled_setting_is_refused_with_the_name_that_is_meant(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A letter too few, one too many, or two exchanged would leave a default in force that nobody chose."""
+    for wrong in (name[:-1], f"{name}X", f"{name[:-2]}{name[-1]}{name[-2]}"):
+        if wrong in {*KNOWN, *FORMER} or wrong.endswith("_"):
+            continue
+        monkeypatch.setenv(wrong, "1")
+        with pytest.raises(
+            ValidationError, match=rf"{wrong}\n  no setting has this name; is ROOKERY_\w+ meant\?"
+        ):
+            Settings()
+        monkeypatch.delenv(wrong)
+
+
+def test_every_reason_is_given_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelled setting hides no wrong value of another."""
+    monkeypatch.setenv("ROOKERY_BATCH_ROW", "5")
+    monkeypatch.setenv("ROOKERY_PORT", "many")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert [each["loc"] for each in refused.value.errors()] == [("ROOKERY_BATCH_ROW",), ("port",)]
+
+
+@pytest.mark.parametrize(
+    "name", ["ROOKERY_TOPIC", "ROOKERY_LOAD_PEAK", "ROOKERY_DEBUG", "ROOKERY_ACCESS_TOKEN", "ROOKERYX"]
+)
+def test_variables_of_other_programs_are_no_misspellings(name: str) -> None:
+    """Publisher, load tests and command line read variables of their own."""
+    assert misspelled([name], KNOWN) == {}
