@@ -1,4 +1,4 @@
-"""`rookery watch`: its options, and the run behind them."""
+"""`rookery watch`: its options, and the server behind them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m rookery.watch`: the page alone, for `rookery demo --open` and whoever has no `rookery` on the path."""
+"""`python -m rookery.watch`: the page alone, for `rookery demo --open`, and where `rookery` is not on the PATH."""
 
 from __future__ import annotations
 

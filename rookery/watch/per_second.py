@@ -1,4 +1,4 @@
-"""PerSecondCounts: what happened in each of the latest seconds: how many readings, how long they took."""
+"""PerSecondCounts: throughput and latency in each of the latest seconds."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 KEPT: Final = 300
-"""Seconds that are kept, counted back from the latest one that anything happened in."""
+"""Seconds that are kept, counted back from the latest one with a result."""
 
 _SAMPLE: Final = 400
-"""Latencies of one second that are kept; the first ones, for they are as good as any."""
+"""Latencies of one second that are kept: the first ones."""
 
 
 @dataclass(slots=True)
@@ -25,10 +25,10 @@ class _SecondCounts:
 
 
 class PerSecondCounts:
-    """Counts by the second that the worker names, so that results of yesterday look as they did then."""
+    """Counts by the time in the result line, so that yesterday's results show yesterday's rates."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start without counts."""
         self._seconds: dict[int, _SecondCounts] = {}
         self._latest = 0
 
@@ -47,8 +47,8 @@ class PerSecondCounts:
         if second is not None:
             second.rejected += 1
 
-    def told(self) -> list[list[Any]]:
-        """Rows of second (Unix), predicted, rejected, p50 and p99 in milliseconds, in order of time; silent seconds are left out."""
+    def rows(self) -> list[list[Any]]:
+        """Rows of second (Unix), predicted, rejected, p50 and p99 in milliseconds, in order of time; seconds without a result are left out."""
         return [[number, *_row(self._seconds[number])] for number in sorted(self._seconds)]
 
     def _second(self, at: datetime) -> _SecondCounts | None:
@@ -66,5 +66,10 @@ class PerSecondCounts:
 def _row(second: _SecondCounts) -> list[Any]:
     if not second.waits:
         return [second.predicted, second.rejected, None, None]
-    seen = latency(second.waits)
-    return [second.predicted, second.rejected, round(seen.p50_s * 1000, 1), round(seen.p99_s * 1000, 1)]
+    measured = latency(second.waits)
+    return [
+        second.predicted,
+        second.rejected,
+        round(measured.p50_s * 1000, 1),
+        round(measured.p99_s * 1000, 1),
+    ]

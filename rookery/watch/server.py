@@ -1,4 +1,4 @@
-"""Server: the page, its data as server-sent events, and the original bytes of rejections; nothing from elsewhere."""
+"""WatchServer: the page, its state as server-sent events, and the original bytes of rejections; no external resource."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ log: Final = logging.getLogger(__name__)
 
 _PAGE: Final = Path(__file__).parent / "page"
 _FILES: Final = {"/": "index.html", "/page.css": "page.css", "/page.js": "page.js", "/charts.js": "charts.js"}
-_LOOK_EVERY_S: Final = 1.0
+_POLL_INTERVAL_S: Final = 1.0
 _SAFE: Final = {
     # Plotly writes its styles into the page; scripts come from files only, so that no reading can bring one.
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:;"
@@ -47,21 +47,21 @@ _SAFE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class WatchedResults:
-    """What one page shows."""
+    """The source of a page, its state, and its neighbours."""
 
     source: ResultsSource
-    picture: PageState
-    neighbours: StatsSources
+    state: PageState
+    stats: StatsSources
 
 
 class WatchServer:
-    """Follows a source and tells every open page, once a second, where there is news."""
+    """Polls a source once a second, and sends the state to every open page."""
 
     def __init__(self, watched: WatchedResults, *, allowed_hosts: Sequence[str] = ()) -> None:
-        """Store what is watched, and the names that the page is served by beside loopback's; `serving` begins."""
+        """Store the source, and the host names that the page is served by beside loopback's; `serving` starts."""
         self._watched = watched
         self._allowed_hosts = allowed_hosts
-        self._trouble: str | None = None
+        self._error: str | None = None
         self._event = b""
         self._news = asyncio.Condition()
 
@@ -89,8 +89,8 @@ class WatchServer:
                     f"Cannot listen on {host}:{port}: {error.strerror}.", hint="--port names another."
                 ) from None
             async with aiohttp.ClientSession() as client:
-                await self._look(client)
-                following = asyncio.create_task(self._follow(client), name="following the results")
+                await self._refresh(client)
+                following = asyncio.create_task(self._follow(client), name="poll results")
                 try:
                     yield f"http://{host}:{runner.addresses[0][1]}/"
                 finally:
@@ -102,35 +102,35 @@ class WatchServer:
 
     async def _follow(self, client: aiohttp.ClientSession) -> None:
         while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            await self._look(client)
+            await asyncio.sleep(_POLL_INTERVAL_S)
+            await self._refresh(client)
 
-    async def _look(self, client: aiohttp.ClientSession) -> None:
-        """Take what is new, ask the neighbours, and wake the pages."""
+    async def _refresh(self, client: aiohttp.ClientSession) -> None:
+        """Read new results, fetch the statistics, and wake the pages."""
         watched = self._watched
-        _, neighbours = await asyncio.gather(asyncio.to_thread(self._take), watched.neighbours.told(client))
-        told = {
+        _, stats = await asyncio.gather(asyncio.to_thread(self._take), watched.stats.fetch(client))
+        state = {
             "source": watched.source.name,
-            "trouble": self._trouble,
-            **watched.picture.told(),
-            **neighbours,
+            "error": self._error,
+            **watched.state.snapshot(),
+            **stats,
         }
-        event = orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+        event = orjson.dumps(state, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
         async with self._news:
             self._event = event
             self._news.notify_all()
 
     def _take(self) -> None:
-        """Read what is new; trouble with the source is shown, and looked at again the next time."""
+        """Read new results; an error of the source is shown, and the next poll tries again."""
         source = self._watched.source
         try:
-            self._watched.picture.take(source.predictions.fresh(), source.rejections.fresh())
+            self._watched.state.take(source.predictions.fresh(), source.rejections.fresh())
         except BrokenResultsError as error:
-            self._trouble = str(error)
-        except Exception as error:  # noqa: BLE001  a source afar raises whatever its client raises
-            self._trouble = f"{type(error).__name__}: {error}"
+            self._error = str(error)
+        except Exception as error:  # noqa: BLE001  a remote source raises any error of its client
+            self._error = f"{type(error).__name__}: {error}"
         else:
-            self._trouble = None
+            self._error = None
 
     async def _file(self, request: web.Request) -> web.FileResponse:
         if request.path == "/plotly.min.js":
@@ -148,7 +148,7 @@ class WatchServer:
         sent = b""
         with contextlib.suppress(ConnectionError):
             while True:
-                # A page that is as it was gets a comment: so both sides notice where the other one is gone.
+                # An unchanged state is sent as a comment, so that both sides notice a closed connection.
                 await response.write(
                     b": as before\n\n" if self._event == sent else b"data: %s\n\n" % self._event
                 )
@@ -158,8 +158,8 @@ class WatchServer:
         return response
 
     async def _original(self, request: web.Request) -> web.Response:
-        """The bytes of one rejection as they came, to be saved, never to be shown as a page."""
-        rejection = self._watched.picture.original(int(request.match_info["number"]))
+        """The payload of one rejection, as a download, never as a page."""
+        rejection = self._watched.state.original(int(request.match_info["number"]))
         if rejection is None:
             raise web.HTTPNotFound(text="This rejection is not among the newest any more.\n")
         try:
@@ -172,7 +172,7 @@ class WatchServer:
 
 
 def _door(hosts: HostPolicy) -> Middleware:
-    """Let nobody read the results by a name that was pointed here, or from a page of another origin."""
+    """Deny requests for a foreign host name (DNS rebinding) and from pages of another origin."""
 
     @web.middleware
     async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -185,7 +185,7 @@ def _door(hosts: HostPolicy) -> Middleware:
 
 
 async def _safely(_: web.Request, response: web.StreamResponse) -> None:
-    """Say of every answer what a browser may do with it."""
+    """Set the security headers of every response."""
     response.headers.update(_SAFE)
 
 

@@ -1,4 +1,4 @@
-"""ResultsSource: where the page's predictions and rejections are read, and what that is called."""
+"""ResultsSource: the readers of the page's predictions and rejections, and the address of both."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ANSWERS_WITHIN_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ResultsSource:
-    """Both kinds of results, and the address that a person knows them by."""
+    """Both kinds of results, and the address as the user wrote it."""
 
     name: str
     predictions: ResultsReader[Prediction]
@@ -43,9 +43,9 @@ class ResultsSource:
 def opened(where: str, rejects: str | None = None, *, broker: str | None = None) -> Iterator[ResultsSource]:
     """Open a folder, `gs://bucket/prefix` or `pubsub://project/topic`; raises UserError.
 
-    Without `rejects` these are looked for beside the results: `predictions` and `rejections` below a folder or
-    prefix (or side by side), `<topic>-rejections` beside a topic. A topic is read over a subscription of the page's own,
-    which sees what is published from now on and goes with it.
+    Without `rejects` the rejections are beside the results: `predictions` and `rejections` below a folder or prefix (or
+    side by side), `<topic>-rejections` beside a topic. A topic is read over a temporary subscription of the page's own,
+    which gets messages from now on.
     """
     scheme = where.partition("://")[0] if "://" in where else "file"
     match scheme:
@@ -62,7 +62,7 @@ def opened(where: str, rejects: str | None = None, *, broker: str | None = None)
 
 
 def beside(where: str) -> tuple[str, str]:
-    """Where the predictions and the rejections of one address are, both by their customary names."""
+    """The addresses of predictions and rejections below one address, by their default names."""
     plain = where.rstrip("/")
     parent, _, last = plain.rpartition("/")
     if last == _PREDICTIONS:
@@ -123,7 +123,7 @@ def _topics(where: str, rejects: str | None, broker: str | None) -> Iterator[Res
 
 
 def _subscription(stack: ExitStack, subscriber: SubscriberClient, topic: str, *, expires: bool) -> str:
-    """Make a subscription of our own that goes with the stack; where we are killed, Pub/Sub lets it expire in a day."""
+    """Make a temporary subscription, deleted with the stack; after a kill Pub/Sub expires it in a day."""
     name = f"{topic.replace('/topics/', '/subscriptions/')}-watch-{secrets.token_hex(4)}"
     wanted: dict[str, Any] = {"name": name, "topic": topic}
     if expires:

@@ -1,4 +1,4 @@
-"""PageState: everything that the page shows of results, kept in bounded memory as they come."""
+"""PageState: the page's statistics of results, kept in bounded memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rookery.schemas.rejection import Rejection
     from rookery.worker.observability.drift import Drift
 
-_BIRDS: Final = 1_200
+_READINGS: Final = 1_200
 _REJECTIONS: Final = 200
 _DAYS: Final = 366
 _SHOWN_DAYS: Final = 14
@@ -32,29 +32,28 @@ _SHOWN_REASONS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class OriginalPayload:
-    """A rejected reading as it came, under the number that the page links to; bytes in base64, or just as they were written."""
+    """A rejected reading with its original payload, under the number that the page links to."""
 
     number: int
     rejection: Rejection
 
 
 class PageState:
-    """Takes lines and tells the page; each reading counts once, however often it was written.
+    """Takes result lines and counts each reading once; duplicate lines are skipped.
 
-    `drift` compares those readings that predictions repeat. Known readings are remembered by a 64-bit hash: of a
-    million, one is mistaken for another with a chance of one in forty million.
+    `drift` compares the sampled readings. Known readings are remembered by a 64-bit hash: among a million, two collide
+    with a chance of one in forty million.
     """
 
     def __init__(self, drift: Drift) -> None:
-        """Start with nothing seen."""
+        """Start without results."""
         self._drift = drift
         self._known: set[int] = set()
-        self._predicted = self._rejected = self._repeated = self._strange = self._kept = (
-            self._kept_strange
-        ) = 0
+        self._predicted = self._rejected = self._duplicates = self._outliers = 0
+        self._sampled = self._sampled_outliers = 0
         self._species: Counter[str] = Counter()
         self._days: dict[str, Counter[str]] = {}
-        self._birds: deque[list[Any]] = deque(maxlen=_BIRDS)
+        self._readings: deque[list[Any]] = deque(maxlen=_READINGS)
         self._seconds = PerSecondCounts()
         self._batches: Counter[int] = Counter()
         self._batch: tuple[datetime | None, int] = (None, 0)
@@ -65,33 +64,33 @@ class PageState:
         self._latest: datetime | None = None
 
     def take(self, predictions: Iterable[Prediction], rejections: Iterable[Rejection]) -> bool:
-        """Enter lines as they come; gives whether there was any."""
-        before = self._predicted + self._rejected + self._repeated
+        """Enter new lines; returns whether there was any."""
+        before = self._predicted + self._rejected + self._duplicates
         for prediction in predictions:
             self._take_prediction(prediction)
         for rejection in rejections:
             self._take_rejection(rejection)
-        return self._predicted + self._rejected + self._repeated > before
+        return self._predicted + self._rejected + self._duplicates > before
 
     def original(self, number: int) -> Rejection | None:
-        """One of the newest rejections by its number, None where it is forgotten."""
+        """One of the newest rejections by its number, None where it is no longer kept."""
         return next((each.rejection for each in self._originals if each.number == number), None)
 
-    def told(self) -> dict[str, Any]:
-        """Everything as plain values for JSON."""
+    def snapshot(self) -> dict[str, Any]:
+        """The state as plain values for JSON."""
         return {
             "totals": {
                 "predicted": self._predicted,
                 "rejected": self._rejected,
-                "strange": self._strange,
-                "repeated": self._repeated,
+                "out_of_distribution": self._outliers,
+                "duplicates": self._duplicates,
             },
             "latest": None if self._latest is None else self._latest.timestamp(),
             "model": self._model,
             "species": {name: self._species[name] for name in SPECIES},
             "days": {day: dict(self._days[day]) for day in sorted(self._days)[-_SHOWN_DAYS:]},
-            "birds": list(self._birds),
-            "seconds": self._seconds.told(),
+            "readings": list(self._readings),
+            "seconds": self._seconds.rows(),
             "batches": dict(sorted(self._batches.items())),
             "drift": self._drifts(),
             "rejections": [
@@ -107,7 +106,7 @@ class PageState:
         self._latest = at if self._latest is None else max(self._latest, at)
         known = hash(known_as(line))
         if known in self._known:
-            self._repeated += 1
+            self._duplicates += 1
             return False
         self._known.add(known)
         return True
@@ -117,31 +116,34 @@ class PageState:
         if not self._new(line, at):
             return
         self._predicted += 1
-        self._strange += line.out_of_distribution
+        self._outliers += line.out_of_distribution
         self._species[line.species] += 1
         self._model = line.model
         self._day((line.observed_at or at).date().isoformat(), line.species)
         self._seconds.predicted(at, line.published_at)
         self._batched(at)
         if line.features is not None:
-            self._take_bird(line, line.features)
+            self._take_features(line, line.features)
 
-    def _take_bird(self, line: Prediction, features: dict[str, Any]) -> None:
+    def _take_features(self, line: Prediction, features: dict[str, Any]) -> None:
         length, depth = features.get("bill_length_mm"), features.get("bill_depth_mm")
         if length is not None and depth is not None:
             place = SPECIES.index(line.species) if line.species in SPECIES else -1
-            self._birds.append(
+            self._readings.append(
                 [length, depth, place, int(line.out_of_distribution), round(line.probability, 3)]
             )
-        if line.species in SPECIES and not self._over_told(line):
-            self._kept += 1
-            self._kept_strange += line.out_of_distribution
+        if line.species in SPECIES and not self._over_sampled(line):
+            self._sampled += 1
+            self._sampled_outliers += line.out_of_distribution
             row = fields_matrix([{name: features.get(name) for name in FEATURES}])
             self._drift.keep(row, np.array([SPECIES.index(line.species)]))
 
-    def _over_told(self, line: Prediction) -> bool:
-        """Whether drift has its share of strange birds: of these more are repeated than of the others."""
-        return line.out_of_distribution and self._kept_strange * self._predicted > self._kept * self._strange
+    def _over_sampled(self, line: Prediction) -> bool:
+        """Whether drift has its share of outliers: the worker samples more of these than of other readings."""
+        return (
+            line.out_of_distribution
+            and self._sampled_outliers * self._predicted > self._sampled * self._outliers
+        )
 
     def _take_rejection(self, line: Rejection) -> None:
         if not self._new(line, line.rejected_at):
@@ -158,7 +160,7 @@ class PageState:
             del self._days[min(self._days)]
 
     def _batched(self, at: datetime) -> None:
-        """Readings of one batch have one time in common: count them, and enter the size when another one begins."""
+        """Readings of one batch share one time: count them, and enter the size when the next batch begins."""
         moment, size = self._batch
         if moment == at:
             self._batch = (at, size + 1)
@@ -168,7 +170,7 @@ class PageState:
         self._batch = (at, 1)
 
     def _drifts(self) -> list[dict[str, Any]]:
-        if not self._kept:
+        if not self._sampled:
             return []
         return [
             {

@@ -1,4 +1,4 @@
-"""StatsSources: what a worker and the embedded broker say of themselves, for the page; both may be absent."""
+"""StatsSources: the statistics of a worker and of the embedded broker for the page; both may be absent."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 _ANSWERS_WITHIN: Final = aiohttp.ClientTimeout(total=2.0)
 
-_TOLD: Final = {
+_GAUGES: Final = {
     "rookery_ready": "ready",
     "rookery_model_degraded": "degraded",
-    "rookery_model_loaded_timestamp_seconds": "model_since",
+    "rookery_model_loaded_timestamp_seconds": "model_loaded_at",
     "rookery_queue_rows": "queue_rows",
     "rookery_queue_bytes": "queue_bytes",
     "process_resident_memory_bytes": "memory_bytes",
 }
-_MEANS: Final = ("wait", "predict", "write", "push", "age")
+_PHASES: Final = ("queue_time", "inference", "sink_write", "request_duration", "end_to_end_latency")
 
 
 @dataclass(frozen=True, slots=True)
 class StatsSources:
-    """Where to ask: a worker's address and an embedded broker's HOST:PORT, None for those that are not there."""
+    """A worker's address and an embedded broker's HOST:PORT; None for an absent one."""
 
     worker: str | None = None
     broker: str | None = None
 
-    async def told(self, client: aiohttp.ClientSession) -> dict[str, Any]:
-        """Ask both at once; whoever does not answer is None."""
+    async def fetch(self, client: aiohttp.ClientSession) -> dict[str, Any]:
+        """Fetch both at once; one that does not answer is None."""
         worker, broker = await asyncio.gather(self._worker(client), self._broker(client))
         return {"worker": worker, "broker": broker}
 
@@ -50,16 +50,16 @@ class StatsSources:
 
 
 def read_metrics(text: str) -> dict[str, Any]:
-    """Read a worker's `/metrics`: how it stands, mean seconds by phase, messages to come again by cause."""
+    """Read a worker's `/metrics`: its gauges, mean seconds by phase, messages nacked for retry by cause."""
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     plain = {each.name: each.value for each in samples if not each.labels}
     means = {
         phase: plain[f"rookery_{phase}_seconds_sum"] / count
-        for phase in _MEANS
+        for phase in _PHASES
         if (count := plain.get(f"rookery_{phase}_seconds_count", 0.0))
     }
     return {
-        **{name: plain.get(metric) for metric, name in _TOLD.items()},
+        **{name: plain.get(metric) for metric, name in _GAUGES.items()},
         "model": next((each.labels["model"] for each in samples if each.name == "rookery_model_info"), None),
         "mean_seconds": means,
         "retries": _by(samples, "rookery_retries_total", "cause"),

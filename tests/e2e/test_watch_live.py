@@ -1,4 +1,4 @@
-"""The page beside a run: live while it lasts, and at its end the same totals as the ledger."""
+"""The page beside a run: live updates during the run, and the ledger's totals at its end."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 def state(address: str) -> dict[str, Any]:
     with urllib.request.urlopen(f"{address}state", timeout=10) as answer:  # noqa: S310  loopback
-        told: dict[str, Any] = json.loads(answer.read())
-    return told
+        found: dict[str, Any] = json.loads(answer.read())
+    return found
 
 
 def settled(address: str, predicted: int, rejected: int) -> dict[str, Any]:
-    """The page's state as soon as it has taken so many."""
+    """The page's state as soon as it has these totals."""
     while True:
-        told = state(address)
-        totals = told["totals"]
+        found = state(address)
+        totals = found["totals"]
         if (totals["predicted"], totals["rejected"]) == (predicted, rejected):
-            return told
-        time.sleep(0.2)  # the page looks once a second and tells by events that this test does not take
+            return found
+        time.sleep(0.2)  # the page polls once a second; this test does not read its events
 
 
 @pytest.mark.timeout(90)
 def test_a_load_is_watched_while_it_lasts_and_to_the_last_reading(tmp_path: Path) -> None:
-    """The totals grow with the storm, and end as the books of the load do."""
+    """The totals grow during the load test, and end as its ledger does."""
     out, logs = tmp_path / "load", tmp_path / "logs"
     logs.mkdir()
     words = ["load", "--shape", "baseline", "--seconds", "6", "--out", str(out)]
@@ -51,13 +51,13 @@ def test_a_load_is_watched_while_it_lasts_and_to_the_last_reading(tmp_path: Path
         address, seen = page.address(), []
         while load.poll() is None:
             seen.append(state(address)["totals"]["predicted"])
-            time.sleep(0.25)  # how often somebody looks
+            time.sleep(0.25)  # a reader's interval
         assert load.returncode == 0
         books = json.loads((out / "run.json").read_text())["books"]
-        told = settled(address, books["predicted"], books["rejected"])
-    assert told["trouble"] is None
-    assert told["totals"]["predicted"] == books["predicted"] > 0
-    assert told["totals"]["rejected"] == books["rejected"]
+        shown = settled(address, books["predicted"], books["rejected"])
+    assert shown["error"] is None
+    assert shown["totals"]["predicted"] == books["predicted"] > 0
+    assert shown["totals"]["rejected"] == books["rejected"]
     # Live: it had grown at least three times before the end.
     assert len({count for count in seen if count}) >= 3
 
@@ -78,7 +78,7 @@ def test_the_demo_opens_a_page_that_stays(tmp_path: Path) -> None:
                 break
         (account,) = [line for line in said if "Reconciliation passed" in line]
         predicted, rejected = map(int, re.findall(r"= (\d+) \+ (\d+) \+ 0", account)[0])
-        told = settled(address, predicted, rejected)
-        assert (told["totals"]["predicted"], told["totals"]["rejected"]) == (predicted, rejected)
+        shown = settled(address, predicted, rejected)
+        assert (shown["totals"]["predicted"], shown["totals"]["rejected"]) == (predicted, rejected)
         demo.send_signal(signal.SIGINT)
         assert demo.wait(15) == 0

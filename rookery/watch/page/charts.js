@@ -1,5 +1,5 @@
 "use strict";
-// The charts: each takes what the server told and draws it with Plotly, in the page's own colours.
+// The charts: each draws a part of the state with Plotly, in the page's own colours.
 
 const SPECIES = ["Adelie", "Chinstrap", "Gentoo"];
 const SYMBOLS = ["circle", "diamond", "square"];
@@ -27,22 +27,22 @@ function draw(id, traces, more) {
   Plotly.react(id, traces, layout(more), CONFIG);
 }
 
-// birds: rows of length, depth, species, strange, probability.
-function drawBills(birds) {
+// readings: rows of length, depth, species, out of distribution, probability.
+function drawBills(readings) {
   const traces = SPECIES.map((name, place) => {
-    const own = birds.filter((bird) => bird[2] === place && !bird[3]);
+    const own = readings.filter((reading) => reading[2] === place && !reading[3]);
     return {
-      type: "scatter", mode: "markers", name, x: own.map((bird) => bird[0]), y: own.map((bird) => bird[1]), customdata: own.map((bird) => bird[4]),
+      type: "scatter", mode: "markers", name, x: own.map((reading) => reading[0]), y: own.map((reading) => reading[1]), customdata: own.map((reading) => reading[4]),
       marker: { color: colour(name.toLowerCase()), symbol: SYMBOLS[place], size: mobile() ? 6 : 7, opacity: 0.62, line: { width: 0 } },
-      hovertemplate: `${name}, %{customdata:.0%} sure<br>bill %{x} × %{y} mm<extra></extra>`,
+      hovertemplate: `${name}, probability %{customdata:.0%}<br>bill %{x} × %{y} mm<extra></extra>`,
     };
   });
-  const strange = birds.filter((bird) => bird[3]);
+  const outliers = readings.filter((reading) => reading[3]);
   traces.push({
-    type: "scatter", mode: "markers", name: "Unlike any known", x: strange.map((bird) => bird[0]), y: strange.map((bird) => bird[1]),
-    customdata: strange.map((bird) => SPECIES[bird[2]] || "?"),
+    type: "scatter", mode: "markers", name: "Out of distribution", x: outliers.map((reading) => reading[0]), y: outliers.map((reading) => reading[1]),
+    customdata: outliers.map((reading) => SPECIES[reading[2]] || "?"),
     marker: { symbol: "x-thin", size: mobile() ? 6 : 8, color: colour("alarm"), line: { color: colour("alarm"), width: 1.6 } },
-    hovertemplate: "unlike any known bird (called %{customdata})<br>bill %{x} × %{y} mm<extra></extra>",
+    hovertemplate: "out of distribution (predicted %{customdata})<br>bill %{x} × %{y} mm<extra></extra>",
   });
   draw("bills", traces, {
     showlegend: true, margin: { l: 44, r: 10, t: 36, b: 44 },
@@ -77,7 +77,7 @@ function drawLatencies(rows) {
     type: "scatter", mode: "lines+markers", name, x: rows.map((row) => row[0]), y: rows.map((row) => row[place]), connectgaps: false,
     line: { color: shade, width: 2, dash, shape: "linear" }, marker: { size: 4, color: shade }, hovertemplate: `${name} %{y} ms<extra></extra>`,
   });
-  draw("latencies", [line("half within", 3, colour("gentoo"), "solid"), line("99 % within", 4, colour("adelie"), "dot")], {
+  draw("latencies", [line("p50", 3, colour("gentoo"), "solid"), line("p99", 4, colour("adelie"), "dot")], {
     showlegend: true, hovermode: "x", margin: { l: 44, r: 10, t: 34, b: 30 }, xaxis: { ...clock, range: [rows[0][0], rows[rows.length - 1][0]] },
     yaxis: { rangemode: "tozero", nticks: 5, ticksuffix: " ms" },
   });

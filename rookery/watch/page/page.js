@@ -1,6 +1,6 @@
 "use strict";
-// The page: takes what the server tells over server-sent events and puts it into words. Whatever came from a
-// sender is written as text, never as HTML.
+// The page: receives the state over server-sent events and shows it. Text from a sender is always written as text,
+// never as HTML.
 
 const el = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
@@ -22,56 +22,56 @@ function make(tag, words, name) {
   return made;
 }
 
-function showTiles(told, rows) {
-  const { predicted, rejected, strange, repeated } = told.totals;
+function showTiles(state, rows) {
+  const { predicted, rejected, out_of_distribution: outliers, duplicates } = state.totals;
   say("predicted", number.format(predicted));
-  say("predicted-note", repeated ? `${number.format(repeated)} came twice, counted once` : "readings with a species");
+  say("predicted-note", duplicates ? `${number.format(duplicates)} duplicate lines skipped` : "readings with a species");
   say("rejected", number.format(rejected));
   say("rejected-note", rejected ? `${share(rejected, predicted + rejected)} of all` : "each with its reasons");
-  say("strange", number.format(strange));
-  say("strange-note", strange ? `${share(strange, predicted)} of predicted` : "out of distribution");
+  say("ood", number.format(outliers));
+  say("ood-note", outliers ? `${share(outliers, predicted)} of predicted` : "flagged by the model");
   // The last second is not over yet.
   const ten = rows.slice(-11, -1);
   say("rate", number.format(Math.round(ten.reduce((sum, row) => sum + row[1] + row[2], 0) / ten.length)));
   const timed = rows.filter((row) => row[3] !== null).slice(-10);
-  const middle = timed.map((row) => row[3]).sort((one, other) => one - other)[timed.length >> 1];
-  say("latency", timed.length ? ms(middle) : "–");
-  say("latency-note", timed.length ? `99 % within ${ms(Math.max(...timed.map((row) => row[4])))}` : "published to predicted");
+  const median = timed.map((row) => row[3]).sort((one, other) => one - other)[timed.length >> 1];
+  say("latency", timed.length ? ms(median) : "–");
+  say("latency-note", timed.length ? `p50, with p99 ${ms(Math.max(...timed.map((row) => row[4])))}` : "published to predicted");
 }
 
-function showBacklog(told) {
-  const waiting = told.worker && told.worker.queue_rows;
-  if (told.broker) {
-    say("backlog", number.format(told.broker.backlog + told.broker.outstanding));
+function showBacklog(state) {
+  const queued = state.worker && state.worker.queue_rows;
+  if (state.broker) {
+    say("backlog", number.format(state.broker.backlog + state.broker.outstanding));
     say("backlog-note", "messages at the broker");
-  } else if (told.worker) {
-    say("backlog", number.format(waiting || 0));
-    say("backlog-note", "readings in the worker");
+  } else if (state.worker) {
+    say("backlog", number.format(queued || 0));
+    say("backlog-note", "readings in the worker's queue");
   } else {
     say("backlog", "–");
-    say("backlog-note", "no worker or broker asked");
+    say("backlog-note", "needs --worker or --broker");
   }
 }
 
-function showBills(told) {
-  const strange = told.birds.filter((bird) => bird[3]).length;
-  const words = SPECIES.map((name) => `${name} ${number.format(told.species[name])}`).join(", ");
-  say("say-bills", told.birds.length
-    ? `The newest ${many(told.birds.length, "bird")} that predictions repeat${strange ? `, ${strange} of them unlike any known` : ""}. In all: ${words}.`
-    : `Length against depth, once predictions repeat their readings (ROOKERY_FEATURE_SAMPLE_ROWS). In all: ${words}.`);
-  drawBills(told.birds);
+function showBills(state) {
+  const outliers = state.readings.filter((reading) => reading[3]).length;
+  const words = SPECIES.map((name) => `${name} ${number.format(state.species[name])}`).join(", ");
+  say("say-bills", state.readings.length
+    ? `The newest ${many(state.readings.length, "sampled reading")}${outliers ? `, ${number.format(outliers)} out of distribution` : ""}. In all: ${words}.`
+    : `Length against depth of sampled readings (ROOKERY_FEATURE_SAMPLE_ROWS is 0). In all: ${words}.`);
+  drawBills(state.readings);
 }
 
-function showDrift(told) {
-  const judged = told.drift.filter((each) => each.index !== null);
-  const drifted = judged.filter((each) => each.drifted).map((each) => plain(each.feature));
-  say("say-drift", !judged.length ? "Too few readings to tell yet (200 are needed)."
-    : drifted.length ? `Another population than in training: ${drifted.join(", ")}.`
-      : `The latest ${many(Math.max(...judged.map((each) => each.rows)), "reading")} look like those of the training.`);
-  el("drift").replaceChildren(...judged.map((each) => {
+function showDrift(state) {
+  const measured = state.drift.filter((each) => each.index !== null);
+  const drifted = measured.filter((each) => each.drifted).map((each) => plain(each.feature));
+  say("say-drift", !measured.length ? "Too few readings (200 are needed)."
+    : drifted.length ? `Drifted from the training data: ${drifted.join(", ")}.`
+      : `No drift in the latest ${many(Math.max(...measured.map((each) => each.rows)), "reading")}.`);
+  el("drift").replaceChildren(...measured.map((each) => {
     const item = make("li", undefined, each.drifted ? "drifted" : each.index > 0.1 ? "notable" : "");
-    const unjudged = each.index > 0.25 && !each.drifted ? ", shown only" : "";
-    item.append(make("span", plain(each.feature)), make("span", `${each.index.toFixed(3)}${each.drifted ? " drifted" : unjudged}`, "value"));
+    const unchecked = each.index > 0.25 && !each.drifted ? ", shown only" : "";
+    item.append(make("span", plain(each.feature)), make("span", `${each.index.toFixed(3)}${each.drifted ? " drifted" : unchecked}`, "value"));
     const bar = make("span", undefined, "bar");
     bar.setAttribute("aria-hidden", "true");
     const fill = make("i");
@@ -82,7 +82,7 @@ function showDrift(told) {
   }));
 }
 
-const plain = (feature) => ({ bill_length_mm: "Bill length", bill_depth_mm: "Bill depth", flipper_length_mm: "Flipper length", body_mass_g: "Body mass", year: "Year", sex: "Sex", island: "Island", species: "Species told" })[feature] || feature;
+const plain = (feature) => ({ bill_length_mm: "Bill length", bill_depth_mm: "Bill depth", flipper_length_mm: "Flipper length", body_mass_g: "Body mass", year: "Year", sex: "Sex", island: "Island", species: "Species (predicted)" })[feature] || feature;
 
 function showSeconds(rows) {
   const sum = rows.reduce((total, row) => total + row[1] + row[2], 0);
@@ -90,14 +90,14 @@ function showSeconds(rows) {
   say("say-rate", sum ? `${many(sum, "reading")} in two minutes, at most ${number.format(most)} in a second.` : "Nothing in these two minutes.");
   drawRates(rows);
   const timed = rows.filter((row) => row[3] !== null);
-  say("say-latency", timed.length ? `From publication to prediction; the slowest second had 99 % within ${ms(Math.max(...timed.map((row) => row[4])))}.` : "From publication to prediction.");
+  say("say-latency", timed.length ? `From publication to prediction; the highest p99 of a second was ${ms(Math.max(...timed.map((row) => row[4])))}.` : "From publication to prediction.");
   drawLatencies(rows);
 }
 
 function showBatches(batches) {
   const count = Object.values(batches).reduce((sum, each) => sum + each, 0);
   const words = count === 1 ? "One batch" : `${number.format(count)} batches`;
-  say("say-batches", count ? `${words}; the largest held up to ${many(Math.max(...Object.keys(batches).map(Number)), "reading")}.` : "How many readings were answered together.");
+  say("say-batches", count ? `${words}; the largest held up to ${many(Math.max(...Object.keys(batches).map(Number)), "reading")}.` : "How many readings were predicted together.");
   drawBatches(batches);
 }
 
@@ -107,9 +107,9 @@ function showDays(days) {
   drawDays(days);
 }
 
-function showReasons(told) {
-  say("say-reasons", told.reasons.length ? "A reading may have several." : "Nothing was rejected.");
-  el("reasons").replaceChildren(...told.reasons.map((each) => {
+function showReasons(state) {
+  say("say-reasons", state.reasons.length ? "A reading may have several reasons." : "No reading was rejected.");
+  el("reasons").replaceChildren(...state.reasons.map((each) => {
     const item = make("li");
     const words = make("span");
     words.append(make("code", each.field), ` ${each.rule}`);
@@ -118,29 +118,29 @@ function showReasons(told) {
   }));
 }
 
-function showModel(told) {
-  const worker = told.worker;
-  const facts = [["Model", (worker && worker.model) || told.model || "–"]];
+function showModel(state) {
+  const worker = state.worker;
+  const facts = [["Model", (worker && worker.model) || state.model || "–"]];
   if (worker) {
-    say("say-model", worker.degraded ? "Degraded: another model answers than was asked for." : worker.ready ? "Healthy and taking messages." : "Not taking messages.");
-    if (worker.model_since) facts.push(["Answers since", new Date(worker.model_since * 1000).toLocaleString()]);
-    for (const [phase, words] of [["wait", "Waits for a batch"], ["predict", "Predicts"], ["write", "Makes durable"], ["push", "Push to answer"]]) {
-      if (phase in worker.mean_seconds) facts.push([words, ms(worker.mean_seconds[phase] * 1000)]);
+    say("say-model", worker.degraded ? "Degraded: the last known good model is loaded, not the configured one." : worker.ready ? "Ready." : "Not ready: messages are refused.");
+    if (worker.model_loaded_at) facts.push(["Loaded at", new Date(worker.model_loaded_at * 1000).toLocaleString()]);
+    for (const [phase, label] of [["queue_time", "Queue time, mean"], ["inference", "Inference, mean"], ["sink_write", "Sink write, mean"], ["request_duration", "Request latency, mean"]]) {
+      if (phase in worker.mean_seconds) facts.push([label, ms(worker.mean_seconds[phase] * 1000)]);
     }
     const retries = Object.entries(worker.retries);
-    facts.push(["To come again", retries.length ? retries.map(([cause, count]) => `${cause} ${number.format(count)}`).join(", ") : "none"]);
-    facts.push(["Came twice", number.format(worker.duplicates)]);
+    facts.push(["Nacked for retry", retries.length ? retries.map(([cause, count]) => `${cause} ${number.format(count)}`).join(", ") : "none"]);
+    facts.push(["Duplicates", number.format(worker.duplicates)]);
     if (worker.memory_bytes) facts.push(["Memory", `${Math.round(worker.memory_bytes / 1048576)} MB`]);
   } else {
-    say("say-model", "As the newest prediction names it. --worker URL shows its health, phases and backlog.");
+    say("say-model", "From the newest prediction. --worker URL adds health, latency by phase, and the queue.");
   }
   el("facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", name), make("dd", value)]));
 }
 
-function showRejections(told) {
-  const shown = told.rejections;
-  say("say-rejections", shown.length ? "The original is what came, byte for byte." : "None so far.");
-  // What somebody is reading or about to follow is not pulled away from under them.
+function showRejections(state) {
+  const shown = state.rejections;
+  say("say-rejections", shown.length ? "The original holds the payload, byte for byte." : "None so far.");
+  // The rows stay while they are unchanged, so that a reader keeps the focus and the selection.
   const known = shown.map((each) => each.number).join();
   const body = el("rejections");
   if (body.dataset.known === known) return;
@@ -148,10 +148,10 @@ function showRejections(told) {
   body.dataset.known = known;
   body.replaceChildren(...shown.map((each) => {
     const row = make("tr");
-    const who = make("td");
-    who.append(make("code", each.reading_id));
-    if (each.row !== null) who.append(make("span", ` row ${each.row}`, "mild"));
-    if (each.device_id) who.append(make("span", ` ${each.device_id}`, "mild"));
+    const identity = make("td");
+    identity.append(make("code", each.reading_id));
+    if (each.row !== null) identity.append(make("span", ` row ${each.row}`, "mild"));
+    if (each.device_id) identity.append(make("span", ` ${each.device_id}`, "mild"));
     const reasons = make("td");
     for (const reason of each.reasons) {
       const line = make("p");
@@ -166,7 +166,7 @@ function showRejections(told) {
     link.dataset.number = each.number;
     link.setAttribute("aria-label", `Original bytes of ${each.reading_id}`);
     original.append(link);
-    row.append(make("td", new Date(each.at * 1000).toLocaleTimeString()), who, reasons, original);
+    row.append(make("td", new Date(each.at * 1000).toLocaleTimeString()), identity, reasons, original);
     return row;
   }));
   if (focused) document.querySelector(`[data-number="${focused}"]`)?.focus();
@@ -174,34 +174,34 @@ function showRejections(told) {
 
 function showStatus() {
   const age = latest && latest.latest ? Date.now() / 1000 - latest.latest : Infinity;
-  const [state, words] = lost ? ["lost", "Lost the server, trying again"]
+  const [state, words] = lost ? ["lost", "Connection lost, reconnecting"]
     : paused ? ["wait", "Paused"]
       : !latest ? ["wait", "Connecting"]
-        : age === Infinity ? ["wait", "No results yet"]
-          : age < FRESH_S ? ["live", "Live"] : ["quiet", `Quiet since ${new Date(latest.latest * 1000).toLocaleTimeString()}`];
+        : age === Infinity ? ["wait", "No data yet"]
+          : age < FRESH_S ? ["live", "Live"] : ["idle", `Idle since ${new Date(latest.latest * 1000).toLocaleTimeString()}`];
   el("status").dataset.state = state;
   say("status-words", words);
 }
 
 function show() {
   if (!latest) return;
-  const told = latest;
+  const state = latest;
   const now = Math.floor(Date.now() / 1000);
-  const end = told.latest && now - told.latest > WINDOW_S / 2 ? Math.ceil(told.latest) + 1 : now;
-  const rows = lastSeconds(told.seconds, end);
-  say("source", told.source);
-  el("trouble").hidden = !told.trouble;
-  say("trouble", told.trouble || "");
-  showTiles(told, rows);
-  showBacklog(told);
-  showBills(told);
-  showDrift(told);
+  const end = state.latest && now - state.latest > WINDOW_S / 2 ? Math.ceil(state.latest) + 1 : now;
+  const rows = lastSeconds(state.seconds, end);
+  say("source", state.source);
+  el("error").hidden = !state.error;
+  say("error", state.error || "");
+  showTiles(state, rows);
+  showBacklog(state);
+  showBills(state);
+  showDrift(state);
   showSeconds(rows);
-  showBatches(told.batches);
-  showDays(told.days);
-  showReasons(told);
-  showModel(told);
-  showRejections(told);
+  showBatches(state.batches);
+  showDays(state.days);
+  showReasons(state);
+  showModel(state);
+  showRejections(state);
   document.body.dataset.shown = String((changed += 1));
 }
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: what it says, that it says it quietly, and that hostile readings stay text."""
+"""The page in a real browser: its content, without a console message, and with hostile readings as text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from rookery.environment.process import RookeryProcess
+from rookery.environment.process import RookeryProcess, worker
 from rookery.schemas.testing import ReadingFactory
 
 if TYPE_CHECKING:
@@ -44,15 +44,15 @@ def write(root: Path, kind: str, name: str, lines: list[dict[str, Any]]) -> None
     (hour / f".{name}").rename(hour / f"{name}.ndjson")
 
 
-def prediction(nth: int, *, strange: bool = False) -> dict[str, Any]:
+def prediction(nth: int, *, outlier: bool = False) -> dict[str, Any]:
     features = ReadingFactory(nth).fields("Gentoo" if nth % 2 else "Adelie")
     return {
-        "reading_id": f"bird-{nth}",
+        "reading_id": f"reading-{nth}",
         "message_id": f"m{nth}",
         "species": "Gentoo" if nth % 2 else "Adelie",
         "probability": 0.99,
         "probabilities": {"Adelie": 0.99},
-        "out_of_distribution": strange,
+        "out_of_distribution": outlier,
         "model": "e93ac8fb8e7e",
         "published_at": (NOW - timedelta(milliseconds=50)).isoformat(),
         "predicted_at": NOW.isoformat(),
@@ -74,7 +74,7 @@ def rejection() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("results")
-    write(root, "predictions", "a", [prediction(nth, strange=nth == 7) for nth in range(300)])
+    write(root, "predictions", "a", [prediction(nth, outlier=nth == 7) for nth in range(300)])
     write(root, "rejections", "a", [rejection()])
     return root
 
@@ -100,36 +100,36 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def visited(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
-    """A page that is drawn; on the way out nothing may have been said on the console or asked for elsewhere."""
+    """A drawn page; at the end its console must be empty, and every request must have been for the page's own server."""
     context = browser.new_context(**options)
     page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    logged: list[str] = []
+    page.on("console", lambda message: logged.append(message.text))
+    page.on("pageerror", lambda error: logged.append(str(error)))
     page.on(
         "request",
         lambda request: (
-            None if request.url.startswith((address, "data:", "blob:")) else said.append(request.url)
+            None if request.url.startswith((address, "data:", "blob:")) else logged.append(request.url)
         ),
     )
     page.goto(address, wait_until="domcontentloaded")
     page.wait_for_selector("body[data-shown]", timeout=30_000)
     yield page
-    assert said == []
+    assert logged == []
     context.close()
 
 
-def test_the_page_says_what_the_results_hold(browser: Browser, address: str) -> None:
-    """Totals, species, the unlike one, drift per feature, model, and the newest rejection."""
+def test_the_page_shows_the_results(browser: Browser, address: str) -> None:
+    """The page shows totals, species, the outlier, drift per feature, the model, and the newest rejection."""
     with visited(browser, address) as page:
         expect(page.locator("#predicted")).to_have_text("300")
         expect(page.locator("#rejected")).to_have_text("1")
-        expect(page.locator("#strange")).to_have_text("1")
+        expect(page.locator("#ood")).to_have_text("1")
         expect(page.locator("#say-bills")).to_contain_text("Adelie 150, Chinstrap 0, Gentoo 150")
-        expect(page.locator("#say-drift")).to_contain_text("Another population than in training: ")
+        expect(page.locator("#say-drift")).to_contain_text("Drifted from the training data: ")
         expect(page.locator("#drift li")).to_have_count(8)
         expect(page.locator("#facts")).to_contain_text("e93ac8fb8e7e")
-        # Every chart has drawn something: three species and the unlike ones in the first.
+        # Every chart has drawn something: three species and the outliers in the first.
         for chart in ("bills", "rates", "latencies", "batches", "days"):
             expect(page.locator(f"#{chart} .main-svg").first).to_be_visible()
         assert page.evaluate("document.getElementById('bills').data.map((trace) => trace.x.length)") == [
@@ -140,8 +140,32 @@ def test_the_page_says_what_the_results_hold(browser: Browser, address: str) -> 
         ]
 
 
+def test_the_page_shows_the_workers_statistics(browser: Browser, tmp_path: Path) -> None:
+    """With `--worker` the page shows when the model was loaded, latency by phase, retries and duplicates."""
+    with worker(tmp_path, results=tmp_path / "predictions", rejects=tmp_path / "rejections") as running:
+        data = base64.b64encode(b'{"body_mass_g": 4000}').decode()
+        push = {"message": {"data": data, "messageId": "m1"}, "subscription": "projects/p/subscriptions/s"}
+        request = urllib.request.Request(  # noqa: S310  loopback
+            running.address(), json.dumps(push).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  loopback
+            assert answer.status == 204
+        arguments = [str(tmp_path), "--worker", running.address(), "--port", "0"]
+        arguments += ["--ready-file", str(tmp_path / "watch.ready")]
+        with (
+            RookeryProcess("rookery.watch", tmp_path, arguments=arguments) as page_server,
+            visited(browser, page_server.address()) as page,
+        ):
+            facts = page.locator("#facts")
+            for label in ("Loaded at", "Queue time", "Inference", "Sink write", "Request latency"):
+                expect(facts).to_contain_text(label)
+            expect(facts).to_contain_text("Nacked for retrynone")
+            expect(facts).to_contain_text("Duplicates0")
+            expect(page.locator("#backlog-note")).to_have_text("readings in the worker's queue")
+
+
 def test_hostile_readings_stay_text(browser: Browser, address: str) -> None:
-    """What a sender wrote is shown as it was written; nothing of it runs."""
+    """Text from a sender is shown as it was written; none of it runs."""
     with visited(browser, address) as page:
         expect(page.locator("#rejections td code").first).to_have_text(HOSTILE)
         assert page.locator("#rejections img").count() == 0
@@ -149,7 +173,7 @@ def test_hostile_readings_stay_text(browser: Browser, address: str) -> None:
 
 
 def test_the_original_bytes_can_be_saved_and_never_run(browser: Browser, address: str) -> None:
-    """The link leads to just what came, as a download."""
+    """The link downloads the original payload."""
     with visited(browser, address) as page:
         with page.expect_download() as started:
             page.get_by_role("link", name="Original bytes of").first.click()
@@ -157,7 +181,7 @@ def test_the_original_bytes_can_be_saved_and_never_run(browser: Browser, address
 
 
 def test_news_reach_an_open_page_and_a_paused_one_waits(browser: Browser, address: str, root: Path) -> None:
-    """Live without a reload; who reads in peace presses one key."""
+    """The page updates without a reload, and one key pauses it."""
     with visited(browser, address) as page:
         pause = page.get_by_role("button", name="Pause")
         pause.focus()

@@ -1,4 +1,4 @@
-"""Where the page reads: folders by several names, buckets and topics, and a clear word for anything else."""
+"""The page's sources: folders by several names, buckets and topics, and a clear error for any other address."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LINE = (
     ],
 )
 def test_rejections_are_found_beside_the_results(where: str, results: str, rejects: str) -> None:
-    """One address is enough where both are called what the worker's defaults call them."""
+    """One address is enough where both have the worker's default names."""
     assert beside(where) == (results, rejects)
 
 
@@ -51,17 +51,17 @@ def test_a_folder_is_read_under_each_of_its_names(tmp_path: Path, form: str) -> 
 
 @pytest.mark.parametrize("where", ["s3://bucket/x", "pubsub://project", "pubsub://project/a/b"])
 def test_any_other_address_is_refused_with_what_is_needed(where: str) -> None:
-    """Nobody waits at a page that can never show anything."""
+    """An address that can never have results is an error at the start."""
     with pytest.raises(UserError, match="is needed"), opened(where):
         pytest.fail("it opened")
 
 
 def test_a_bucket_is_read_object_by_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a worker writes to Cloud Storage reaches the page as it comes."""
+    """Objects that a worker writes to Cloud Storage reach the page as they come."""
     with StorageServer() as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
-        bucket = Client().create_bucket("birds")
-        with opened("gs://birds/run") as source:
+        bucket = Client().create_bucket("penguins")
+        with opened("gs://penguins/run") as source:
             assert list(source.predictions.fresh()) == []
             hour = "run/predictions/date=2026-11-23/hour=12"
             bucket.blob(f"{hour}/a.ndjson.gz").upload_from_string(gzip.compress((LINE % "one").encode()))
@@ -69,13 +69,13 @@ def test_a_bucket_is_read_object_by_object(monkeypatch: pytest.MonkeyPatch) -> N
             assert list(source.predictions.fresh()) == []
 
 
-def test_a_topic_is_read_over_a_subscription_that_goes_with_the_page(broker: str) -> None:
+def test_a_topic_is_read_over_a_temporary_subscription(broker: str) -> None:
     """The page takes nothing away from other subscribers, and leaves nothing behind."""
     publisher, subscriber = clients(broker)
-    topics = [f"projects/p/topics/{name}" for name in ("told", "told-rejections")]
+    topics = [f"projects/p/topics/{name}" for name in ("results", "results-rejections")]
     for topic in topics:
         publisher.create_topic(name=topic)
-    with opened("pubsub://p/told", broker=broker) as source:
+    with opened("pubsub://p/results", broker=broker) as source:
         publisher.publish(topic=topics[0], messages=[{"data": (LINE % "one").encode()}])
         assert [line.reading_id for line in source.predictions.fresh()] == ["one"]
         assert list(source.rejections.fresh()) == []
@@ -84,8 +84,8 @@ def test_a_topic_is_read_over_a_subscription_that_goes_with_the_page(broker: str
     publisher.transport.close()
 
 
-def test_a_topic_that_is_not_there_is_told(broker: str) -> None:
-    """No page over nothing."""
+def test_a_missing_topic_is_an_error(broker: str) -> None:
+    """The page does not start over a topic that does not exist."""
     with (
         pytest.raises(UserError, match="cannot be watched"),
         opened("pubsub://p/nowhere", broker=broker),

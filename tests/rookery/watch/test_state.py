@@ -1,4 +1,4 @@
-"""The page's picture: each reading counted once, in bounded memory, and drift told without bias."""
+"""The page's state: each reading counted once, in bounded memory, and drift measured without bias."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CARD = load(SHIPPED).card
 
 
 @pytest.fixture
-def picture() -> PageState:
+def state() -> PageState:
     return PageState(Drift(1000, lambda: CARD))
 
 
@@ -50,89 +50,87 @@ def rejection(reading_id: str, original: bytes = b"{}") -> Rejection:
     )
 
 
-def test_a_reading_that_was_written_twice_counts_once(picture: PageState) -> None:
-    """Delivery is at least once; totals are of readings, and repetitions are told apart."""
-    picture.take([prediction("a"), prediction("b"), prediction("a")], [rejection("c"), rejection("c")])
-    told = picture.told()
-    assert told["totals"] == {"predicted": 2, "rejected": 1, "strange": 0, "repeated": 2}
-    assert told["species"]["Adelie"] == 2
-    assert sum(row[1] for row in told["seconds"]) == 2
+def test_a_reading_that_was_written_twice_counts_once(state: PageState) -> None:
+    """Delivery is at least once; totals count readings, and duplicates are counted apart."""
+    state.take([prediction("a"), prediction("b"), prediction("a")], [rejection("c"), rejection("c")])
+    shown = state.snapshot()
+    assert shown["totals"] == {"predicted": 2, "rejected": 1, "out_of_distribution": 0, "duplicates": 2}
+    assert shown["species"]["Adelie"] == 2
+    assert sum(row[1] for row in shown["seconds"]) == 2
 
 
-def test_readings_of_one_moment_are_one_batch(picture: PageState) -> None:
+def test_readings_of_one_moment_are_one_batch(state: PageState) -> None:
     """Batch sizes need no worker: its readings have one time in common."""
     lines = [
         prediction(f"{nth}-{row}", predicted_at=NOON + timedelta(seconds=nth))
         for nth in range(3)
         for row in range(5)
     ]
-    picture.take(lines, [])
+    state.take(lines, [])
     # The last batch may still grow.
-    assert picture.told()["batches"] == {8: 2}
+    assert state.snapshot()["batches"] == {8: 2}
 
 
-def test_seconds_hold_the_latency_from_publication(picture: PageState) -> None:
-    """Each second says how long half and nearly all of its readings took."""
-    picture.take(
+def test_seconds_hold_the_latency_from_publication(state: PageState) -> None:
+    """Each second has p50 and p99 of its readings' latency."""
+    state.take(
         [prediction("a"), prediction("b", published_at=NOON - timedelta(seconds=2)), prediction("c")], []
     )
-    (row,) = picture.told()["seconds"]
+    (row,) = state.snapshot()["seconds"]
     assert row == [int(NOON.timestamp()), 3, 0, 40.0, 2000.0]
 
 
-def test_only_the_newest_seconds_and_rejections_are_kept(picture: PageState) -> None:
+def test_only_the_newest_seconds_and_rejections_are_kept(state: PageState) -> None:
     """A day of results takes no more memory than a minute of them."""
-    picture.take(
-        [prediction(f"{nth}", predicted_at=NOON + timedelta(seconds=nth)) for nth in range(1000)], []
-    )
-    picture.take([], [rejection(f"r{nth}", b"%d" % nth) for nth in range(300)])
-    told = picture.told()
-    assert len(told["seconds"]) == 300
-    assert len(told["rejections"]) == 40
-    newest = told["rejections"][0]["number"]
-    kept = picture.original(newest)
+    state.take([prediction(f"{nth}", predicted_at=NOON + timedelta(seconds=nth)) for nth in range(1000)], [])
+    state.take([], [rejection(f"r{nth}", b"%d" % nth) for nth in range(300)])
+    shown = state.snapshot()
+    assert len(shown["seconds"]) == 300
+    assert len(shown["rejections"]) == 40
+    newest = shown["rejections"][0]["number"]
+    kept = state.original(newest)
     assert kept is not None
     assert base64.b64decode(kept.original) == b"299"
-    assert picture.original(1) is None
+    assert state.original(1) is None
 
 
-def test_bills_and_drift_come_from_the_readings_that_predictions_repeat(picture: PageState) -> None:
-    """Birds as in training do not drift; the same birds, measured in inches, do."""
-    birds = ReadingFactory(5)
-    fields = [birds.fields() for _ in range(600)]
-    picture.take([prediction(f"a{nth}", features=each) for nth, each in enumerate(fields)], [])
-    told = picture.told()
-    assert len(told["birds"]) == 600
-    assert told["birds"][0][:2] == [fields[0]["bill_length_mm"], fields[0]["bill_depth_mm"]]
-    before = {each["feature"]: each["drifted"] for each in told["drift"]}
+def test_bills_and_drift_come_from_sampled_readings(state: PageState) -> None:
+    """Readings like the training data do not drift; the same readings, measured in inches, do."""
+    factory = ReadingFactory(5)
+    fields = [factory.fields() for _ in range(600)]
+    state.take([prediction(f"a{nth}", features=each) for nth, each in enumerate(fields)], [])
+    shown = state.snapshot()
+    assert len(shown["readings"]) == 600
+    assert shown["readings"][0][:2] == [fields[0]["bill_length_mm"], fields[0]["bill_depth_mm"]]
+    before = {each["feature"]: each["drifted"] for each in shown["drift"]}
     assert not before["bill_length_mm"]
     inches = [{**each, "bill_length_mm": each["bill_length_mm"] / 2.54} for each in fields]
-    picture.take([prediction(f"b{nth}", features=each) for nth, each in enumerate(inches)], [])
-    after = {each["feature"]: each["drifted"] for each in picture.told()["drift"]}
+    state.take([prediction(f"b{nth}", features=each) for nth, each in enumerate(inches)], [])
+    after = {each["feature"]: each["drifted"] for each in state.snapshot()["drift"]}
     assert after["bill_length_mm"]
     assert not after["bill_depth_mm"]
 
 
-def test_strange_birds_weigh_no_more_in_drift_than_among_all(picture: PageState) -> None:
-    """Every strange bird is repeated and few others are: drift must not take that for a change of population."""
-    birds = ReadingFactory(6)
+def test_outliers_weigh_no_more_in_drift_than_among_all(state: PageState) -> None:
+    """The worker samples every outlier and few other readings: drift must not report that as a change of population."""
+    factory = ReadingFactory(6)
     lines = []
     for nth in range(4000):
-        strange = nth % 40 == 0
-        features = birds.fields() if strange or nth % 10 == 0 else None
-        if strange and features is not None:
+        outlier = nth % 40 == 0
+        features = factory.fields() if outlier or nth % 10 == 0 else None
+        if outlier and features is not None:
             features["body_mass_g"] = 9000.0
-        lines.append(prediction(f"{nth}", out_of_distribution=strange, features=features))
-    picture.take(lines, [])
-    (mass,) = [each for each in picture.told()["drift"] if each["feature"] == "body_mass_g"]
+        lines.append(prediction(f"{nth}", out_of_distribution=outlier, features=features))
+    state.take(lines, [])
+    (mass,) = [each for each in state.snapshot()["drift"] if each["feature"] == "body_mass_g"]
     assert 300 <= mass["rows"] <= 312
     assert not mass["drifted"]
 
 
-def test_a_message_id_that_was_given_again_is_another_reading(picture: PageState) -> None:
-    """Lines that a message id stands for, of today's form and of earlier ones, are told apart by publish time."""
+def test_a_reused_message_id_is_another_reading(state: PageState) -> None:
+    """Publish time distinguishes lines that a message id identifies, in today's form and in earlier ones."""
     later = NOON + timedelta(hours=1)
     today = [Envelope("m", published_at=at).identity for at in (NOON, later)]
-    picture.take([prediction("m"), prediction("m", published_at=later), prediction("m")], [])
-    picture.take([prediction(name) for name in today], [])
-    assert picture.told()["totals"]["predicted"] == 4
+    state.take([prediction("m"), prediction("m", published_at=later), prediction("m")], [])
+    state.take([prediction(name) for name in today], [])
+    assert state.snapshot()["totals"]["predicted"] == 4
