@@ -1,1 +1,1 @@
-"""Planning: the broker's own scheduling core and a simulated Cloud Run, for the scale that no one machine can run."""
+"""Planning: the broker's own scheduling core and a simulated Cloud Run, for loads beyond one machine."""

@@ -1,4 +1,4 @@
-"""The plan as a page and as a table in the terminal: over time, and what a million readings cost."""
+"""The plan as a page and as a table in the terminal: load over time, and the price of a million readings."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def page(question: PlanRequest, answers: Sequence[PlanResult], known: Prices) ->
     return framed(title, parts)
 
 
-def told(answers: Sequence[PlanResult]) -> Table:
+def table(answers: Sequence[PlanResult]) -> Table:
     """The plan for a terminal."""
     head, *rows = rows_of(answers)
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", pad_edge=False)
+    drawn = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", pad_edge=False)
     for place, name in enumerate(head):
-        table.add_column(name, justify="right" if place else "left")
+        drawn.add_column(name, justify="right" if place else "left")
     for row in rows:
-        table.add_row(*row)
-    return table
+        drawn.add_row(*row)
+    return drawn
 
 
 def rows_of(answers: Sequence[PlanResult]) -> list[list[str]]:
-    """Everything in figures: a head, then one row a figure, one column a way of sending."""
+    """All figures: a header, then one row a figure, one column a way of sending."""
     dollars = [
         [f"$ per million: {_BILLED[each.name]}", *(f"{getattr(one.bill, each.name):.4f}" for one in answers)]
         for each in fields(Bill)
@@ -87,7 +87,7 @@ def _most(outcome: SimulationOutcome) -> int:
 
 
 def premises(question: PlanRequest, known: Prices) -> str:
-    """Say what the plan rests on."""
+    """The assumptions of the plan, as text."""
     service, platform = question.service, question.platform
     return (
         f"Simulated, not measured. Broker: Rookery's own scheduler by production's push rules. Service times of {service.date} "
@@ -113,8 +113,8 @@ def _plots(answer: PlanResult) -> list[str]:
         "Backlog": ([Series("backlog", at, [each.backlog for each in seconds])], "messages", 0),
         "Publication to ack": (
             [
-                Series("half as fast as", *_known([(each.at, each.p50) for each in seconds])),
-                Series("99 % as fast as", *_known([(each.at, each.p99) for each in seconds])),
+                Series("p50", *_known([(each.at, each.p50) for each in seconds])),
+                Series("p99", *_known([(each.at, each.p99) for each in seconds])),
             ],
             "s",
             None,
@@ -133,5 +133,5 @@ def _known(points: Sequence[tuple[float, float | None]]) -> tuple[list[float], l
     return [at for at, _ in both], [value for _, value in both]
 
 
-def _draw(series: list[Series], unit: str, floor: float | None) -> Callable[[Any, Palette], None]:
-    return lambda axes, palette: lines(axes, palette, series, unit=unit, lowest=floor)
+def _draw(series: list[Series], unit: str, minimum: float | None) -> Callable[[Any, Palette], None]:
+    return lambda axes, palette: lines(axes, palette, series, unit=unit, lowest=minimum)

@@ -1,4 +1,4 @@
-"""Plan: the same readings as single messages and as tables, simulated, with what a million of them costs."""
+"""Plan: the same readings as single messages and as tables, simulated, with the price of a million."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rookery.load.simulation.prices import Prices
 
 MOST_MESSAGES: Final = 5_000_000
-"""What a simulation takes at most: minutes of one core, and a gigabyte of memory."""
+"""The largest simulation: minutes of one core, and a gigabyte of memory."""
 
 _ROW_SHARE: Final = 40 / 131
 """Bytes of a row in a table against those of a single reading (measured: 40 and 131 bytes)."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from rookery.capacity.page import page, told
+from rookery.capacity.page import page, table
 from rookery.capacity.plan import PlanRequest, ask
 from rookery.errors import UserError
 from rookery.load.simulation.fleet import Platform
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """What was asked; see `rookery plan --help`."""
+    """The options of `rookery plan`."""
 
     rate: float
     reading_bytes: int
@@ -62,5 +62,5 @@ def run(wanted: PlanOptions, out: Path, console: Console | None = None) -> None:
         out.write_text(page(question, answers, known), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}", hint="--out names another.") from error
-    screen.print(told(answers))
+    screen.print(table(answers))
     screen.print(f"\n{out}", style="dim")

@@ -28,7 +28,7 @@ _SECOND: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What is simulated. Each message holds `rows` readings; `network` is one way between Pub/Sub and the service.
+    """The parameters of a simulation. Each message holds `rows` readings; `network` is one way between Pub/Sub and the service.
 
     `most_pushes` bounds the push window (None: production's rules). `patience` is how long after the last
     publication a backlog may take.
@@ -62,7 +62,7 @@ class SimulatedSecond:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulationOutcome:
-    """What came of a scenario; `finished_at` is when the last message was acked, `active` the instances' billed seconds."""
+    """The result of a scenario; `finished_at` is when the last message was acked, `active` the instances' billed seconds."""
 
     seconds: list[SimulatedSecond]
     published: int

@@ -1,1 +1,1 @@
-"""Commands: the words of each command; what a command does is imported when it is called."""
+"""Commands: the options of each command; its code is imported when it is called."""

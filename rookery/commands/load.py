@@ -1,4 +1,4 @@
-"""`rookery load` as a command: only its words; what it does is fetched when it is called."""
+"""`rookery load`: its options; the run is imported when the command is called."""
 
 from __future__ import annotations
 
@@ -40,10 +40,9 @@ def load(  # noqa: PLR0913  each option is a parameter
     results: Annotated[str | None, typer.Option(help="Production: gs://bucket/predictions.")] = None,
     rejects: Annotated[str | None, typer.Option(help="Production: gs://bucket/rejections.")] = None,
 ) -> None:
-    """Let a Locust swarm publish, account for every reading, and write a report that opens in a browser.
+    """Run a Locust load test, reconcile every reading, and write an HTML report.
 
-    Everything else about the swarm is told by ROOKERY_LOAD_ variables (load/swarm/settings.py). Exit code 1: the account
-    does not close.
+    ROOKERY_LOAD_ variables configure the rest of the swarm (load/swarm/settings.py). Exit code 1: reconciliation failed.
 
     Example: rookery load --shape spike --target broker
     """

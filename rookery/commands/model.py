@@ -1,4 +1,4 @@
-"""`rookery model`: look at a model, prove it, make it the live one, and take it back."""
+"""`rookery model`: show, validate, push and roll back a model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 app: Final = typer.Typer(
     help="Show, verify, push or roll back a model, in a file or in Cloud Storage.\n\n"
     "Example: rookery model push penguins.ubj gs://my-bucket/models/penguins.ubj\n\n"
-    "Exit code 0: done, and the model is good. 1: the model is no good. 2: not done.",
+    "Exit code 0: done, and the model is good. 1: the model is refused. 2: not done.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -28,41 +28,41 @@ Address = Annotated[
 
 @app.command()
 def show(uri: Address = "") -> None:
-    """Say what a model is, how good it was on birds that it had not seen, and what stood there before.
+    """Print a model's card: its training data, cross-validated accuracy, and the former models of its address.
 
     Example: rookery model show gs://my-bucket/models/penguins.ubj
     """
-    from rookery.registry.description import tell  # noqa: PLC0415  lazy: xgboost takes half a second
+    from rookery.registry.description import show as show_model  # noqa: PLC0415  lazy: xgboost takes half a second
 
-    tell(uri)
+    show_model(uri)
 
 
 @app.command()
 def verify(uri: Address = "") -> None:
-    """Prove a model as a worker would: size, checksum, contract, golden readings to the last bit.
+    """Validate a model as a worker would: size, checksum, contract, golden readings to the last bit.
 
     Example: rookery model verify penguins.ubj
     """
-    from rookery.registry.description import tell_good  # noqa: PLC0415  lazy, see above
+    from rookery.registry.description import verify as verify_model  # noqa: PLC0415  lazy, see above
 
-    tell_good(uri)
+    verify_model(uri)
 
 
 @app.command()
 def push(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The model to push.")],
-    uri: Annotated[str, typer.Argument(metavar="URI", help="Where it goes: a path or gs://bucket/object.")],
+    uri: Annotated[str, typer.Argument(metavar="URI", help="Its address: a path or gs://bucket/object.")],
 ) -> None:
-    """Make a model the live one, keeping the former. Workers take it up without a restart.
+    """Make a model the live one, keeping the former. Workers hot-reload it without a restart.
 
     Example: rookery model push penguins.ubj gs://my-bucket/models/penguins.ubj
     """
     from rookery.registry.choose import registry_of  # noqa: PLC0415  lazy, see above
-    from rookery.registry.description import told  # noqa: PLC0415  lazy, see above
-    from rookery.registry.promotion import push as succeed  # noqa: PLC0415  lazy, see above
+    from rookery.registry.description import explained  # noqa: PLC0415  lazy, see above
+    from rookery.registry.promotion import push as promote  # noqa: PLC0415  lazy, see above
 
-    with told():
-        change = succeed(registry_of(uri), file.read_bytes())
+    with explained():
+        change = promote(registry_of(uri), file.read_bytes())
     typer.echo(f"{uri}: {change.before or 'nothing'} -> {change.now}")
 
 
@@ -70,14 +70,14 @@ def push(
 def rollback(
     uri: Annotated[str, typer.Argument(metavar="URI", help="A path or gs://bucket/object.")],
 ) -> None:
-    """Make the former model the live one again; what is taken back is kept aside.
+    """Make the former model the live one again; the replaced one is kept aside.
 
     Example: rookery model rollback gs://my-bucket/models/penguins.ubj
     """
     from rookery.registry.choose import registry_of  # noqa: PLC0415  lazy, see above
-    from rookery.registry.description import told  # noqa: PLC0415  lazy, see above
+    from rookery.registry.description import explained  # noqa: PLC0415  lazy, see above
     from rookery.registry.promotion import rollback as go_back  # noqa: PLC0415  lazy, see above
 
-    with told():
+    with explained():
         change = go_back(registry_of(uri))
     typer.echo(f"{uri}: {change.before or 'nothing'} -> {change.now}")

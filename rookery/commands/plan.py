@@ -1,4 +1,4 @@
-"""`rookery plan` as a command: only its words; what it does is fetched when it is called."""
+"""`rookery plan`: its options; the simulation is imported when the command is called."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def plan(  # noqa: PLR0913  each option is a parameter
     gib: Annotated[float, typer.Option(min=0.1, help="Memory of each instance.")] = 0.5,
     out: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("plan.html"),
 ) -> None:
-    """Simulate a deployment: backlog, latency and instances over time, and what a million readings cost.
+    """Simulate a deployment: backlog, latency and instances over time, and the price of a million readings.
 
     Nothing is sent and nothing is spent. Exit code 0, whatever the plan says.
 

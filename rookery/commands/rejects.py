@@ -1,4 +1,4 @@
-"""`rookery rejects`: readings that could not be classified, why, and another chance for them."""
+"""`rookery rejects`: list, show and replay rejected readings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rookery.results.replay import ReplayFilter
 
 app: Final = typer.Typer(
-    help="Look at rejected readings, and send again what would pass now.\n\n"
+    help="List rejected readings, show one, or publish again those that would pass now.\n\n"
     "Example: rookery rejects list results/rejections\n\n"
     "Exit code 0: all passed, or were shown. 1: some would be rejected again. 2: not done.",
     no_args_is_help=True,
@@ -31,8 +31,8 @@ app: Final = typer.Typer(
 Uri = Annotated[
     str, typer.Argument(metavar="URI", help="Folder, file:///dir or gs://bucket/prefix of rejections.")
 ]
-Field = Annotated[str | None, typer.Option(help="Only where this field broke a rule.")]
-Why = Annotated[str | None, typer.Option("--reason", help="Only where a reason has these words.")]
+Field = Annotated[str | None, typer.Option(help="Only rejections with a reason for this field.")]
+Why = Annotated[str | None, typer.Option("--reason", help="Only rejections whose reason has this text.")]
 _TIME: Final = "2026-11-23T12:00:00Z|2026-11-23"
 Since = Annotated[
     datetime | None,
@@ -70,7 +70,7 @@ def list_rejects(  # noqa: PLR0913  each option is a parameter
     since: Since = None,
     until: Until = None,
 ) -> None:
-    """One line for each rejected reading: when, which, why.
+    """Print one line for each rejected reading: time, reading id, reasons.
 
     Example: rookery rejects list results/rejections --field body_mass_g --since 2026-11-01
     """
@@ -88,10 +88,10 @@ def list_rejects(  # noqa: PLR0913  each option is a parameter
 def show(
     uri: Uri,
     reading_id: Annotated[
-        str, typer.Argument(metavar="READING_ID", help="As `rookery rejects list` tells it.")
+        str, typer.Argument(metavar="READING_ID", help="As `rookery rejects list` prints it.")
     ],
 ) -> None:
-    """Everything about one rejected reading, its original text last.
+    """Print one rejected reading: every field, then its original payload.
 
     Example: rookery rejects show results/rejections device-7-1234
     """
@@ -117,9 +117,9 @@ def replay(  # noqa: PLR0913  each option is a parameter
     topic: Topic = LOCAL_TOPIC,
     project: Project = None,
     broker: Broker = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only judge; publish nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only validate; publish nothing.")] = False,
 ) -> None:
-    """Judge rejected readings on this machine, and publish those that would pass now.
+    """Validate rejected readings on this machine, and publish those that would pass now.
 
     They keep their reading id, and the attribute rookery_replay_of names the message they came in.
 
@@ -144,6 +144,6 @@ def replay(  # noqa: PLR0913  each option is a parameter
     for one, reasons in done.still_bad:
         why_not = "; ".join(f"{each.field}: {each.rule}" for each in reasons)
         terminal.note(f"{one.reading_id}: {why_not}")
-    told = "would pass; nothing was sent" if dry_run else "sent again"
-    terminal.say(f"{done.passed} of {done.passed + len(done.still_bad)} readings {told}")
+    outcome = "would pass; nothing was sent" if dry_run else "sent again"
+    terminal.say(f"{done.passed} of {done.passed + len(done.still_bad)} readings {outcome}")
     raise typer.Exit(1 if done.still_bad else 0)

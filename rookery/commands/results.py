@@ -1,4 +1,4 @@
-"""`rookery results`: what the readings turned out to be."""
+"""`rookery results`: count, export and compact predictions."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ def summary(  # noqa: PLR0913  each option is a parameter
     labels: LabelFiles = None,
     id_prefix: IdPrefix = "",
 ) -> None:
-    """Count by day, species, device and model, each reading once; score where the birds are known.
+    """Count predictions by day, species, device and model without duplicates; with --labels, print the accuracy.
 
     Example: rookery results summary results/predictions --labels data/penguins.csv
     """
     from rookery.results.query import PredictionQuery, SelectedPredictions, labels_of  # noqa: PLC0415  lazy, so that help is quick
     from rookery.results.summary import PredictionSummary  # noqa: PLC0415  the same
 
-    counted = PredictionSummary(labels_of(labels or [], id_prefix=id_prefix))
-    choice = PredictionQuery(
+    counts = PredictionSummary(labels_of(labels or [], id_prefix=id_prefix))
+    query = PredictionQuery(
         since=since,
         until=until,
         species=species,
         device=device,
     )
-    chosen = SelectedPredictions(uri, choice)
-    counted.enter(chosen)
-    counted.tell(repeated=chosen.repeated)
+    selected = SelectedPredictions(uri, query)
+    counts.enter(selected)
+    counts.render(duplicates=selected.duplicates)
 
 
 @app.command()
@@ -70,20 +70,20 @@ def export(  # noqa: PLR0913  each option is a parameter
     labels: LabelFiles = None,
     id_prefix: IdPrefix = "",
 ) -> None:
-    """Write predictions to one file, each reading once.
+    """Write predictions to one file, without duplicates.
 
-    Example: rookery results export gs://birds/predictions --out birds.parquet --since 2026-11-01
+    Example: rookery results export gs://my-bucket/predictions --out penguins.parquet --since 2026-11-01
     """
     from rookery.results.export import export as write  # noqa: PLC0415  the same
     from rookery.results.query import PredictionQuery, SelectedPredictions, labels_of  # noqa: PLC0415  lazy, so that help is quick
 
-    choice = PredictionQuery(
+    query = PredictionQuery(
         since=since,
         until=until,
         species=species,
         device=device,
     )
-    count = write(SelectedPredictions(uri, choice), out, labels=labels_of(labels or [], id_prefix=id_prefix))
+    count = write(SelectedPredictions(uri, query), out, labels=labels_of(labels or [], id_prefix=id_prefix))
     typer.echo(f"{count} readings in {out}")
 
 
@@ -96,20 +96,22 @@ def compact(
         ),
     ],
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be merged.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be merged; change nothing.")
+    ] = False,
 ) -> None:
     """Merge the small files of every hour that is over for a quarter of an hour; run one at a time.
 
     Example: rookery results compact results/predictions
     """
     from rookery.results import compaction  # noqa: PLC0415  lazy, so that help is quick
-    from rookery.results.location import BUCKET, folder_of, storage, told  # noqa: PLC0415  the same
+    from rookery.results.location import BUCKET, explained, folder_of, storage  # noqa: PLC0415  the same
 
-    place = (
+    target = (
         compaction.BucketTarget(uri, storage())
         if uri.startswith(BUCKET)
         else compaction.FolderTarget(folder_of(uri))
     )
-    with told(uri):
-        done = compaction.compact(place, dry_run=dry_run)
+    with explained(uri):
+        done = compaction.compact(target, dry_run=dry_run)
     typer.echo(f"{done.before} files {'would become' if dry_run else 'became'} {done.after}")

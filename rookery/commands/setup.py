@@ -1,4 +1,4 @@
-"""`rookery setup`: provide a route and say what was made, found or changed."""
+"""`rookery setup`: provide a route and print each resource as made, found or changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`rookery simulate`: believable readings from made-up devices, at a rate."""
+"""`rookery simulate`: readings of simulated devices, at a rate."""
 
 from __future__ import annotations
 

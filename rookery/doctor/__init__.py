@@ -1,1 +1,1 @@
-"""`rookery doctor`: what is unsafe about a configuration, line by line, and how to mend it."""
+"""`rookery doctor`: checks of a configuration, each with its finding and a fix."""

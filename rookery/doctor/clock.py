@@ -1,4 +1,4 @@
-"""The clock: tokens and publish times are worth what the clocks agree."""
+"""The clock check: tokens and publish times need clocks that agree."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import urllib.request
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
-from rookery.doctor.finding import error, ok, unseen, warning
+from rookery.doctor.finding import error, ok, unknown, warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 GOOGLE: Final = "https://pubsub.googleapis.com/"
 BAD_SECONDS: Final = 10.0
-"""What a token's times may be off (`rookery.worker.auth.oidc.SKEW_SECONDS`)."""
+"""The largest clock skew that tokens tolerate (`rookery.worker.auth.oidc.SKEW_SECONDS`)."""
 
 POOR_SECONDS: Final = 2.0
-_MEND: Final = "Let the machine keep time: `timedatectl set-ntp true`."
+_FIX: Final = "Let the machine keep time: `timedatectl set-ntp true`."
 
 
 def clock(case: Case, now: Callable[[], float] = time.time) -> Iterator[Finding]:
-    """Hold this machine's clock against the broker's, as its HTTP answers tell it."""
+    """Compare this machine's clock with the Date header of the broker's HTTP answers."""
     url = f"http://{case.broker}/" if case.broker else GOOGLE
     began = now()
-    told = _date(url)
-    if told is None:
-        yield unseen(f"{url} does not tell the time")
+    date = _date(url)
+    if date is None:
+        yield unknown(f"{url} sends no Date header")
         return
     # The answer was dated somewhere in between, and in whole seconds.
-    skew = abs(told + 0.5 - (began + now()) / 2)
+    skew = abs(date + 0.5 - (began + now()) / 2)
     if skew > BAD_SECONDS:
-        yield error(f"this clock and that of {url} are {skew:.0f} s apart: tokens are refused.", _MEND)
+        yield error(f"this clock and that of {url} are {skew:.0f} s apart: tokens are refused.", _FIX)
     elif skew > POOR_SECONDS:
-        yield warning(f"this clock and that of {url} are {skew:.0f} s apart.", _MEND)
+        yield warning(f"this clock and that of {url} are {skew:.0f} s apart.", _FIX)
     else:
         yield ok(f"this clock and that of {url} agree")
 

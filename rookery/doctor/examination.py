@@ -13,7 +13,7 @@ from rich.text import Text
 
 from rookery.doctor import clock, dead_letters, identity, model, sinks, subscription
 from rookery.doctor.case import Case
-from rookery.doctor.finding import Finding, Level, error, unseen
+from rookery.doctor.finding import Finding, Level, error, unknown
 from rookery.doctor.pubsub import OutOfReachError, PubSub
 from rookery.environment.provision import Route
 from rookery.errors import EXIT_FAILED, UserError
@@ -26,7 +26,7 @@ from rookery.worker.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_COLOURS: Final = {Level.OK: "green", Level.UNSEEN: "dim", Level.WARNING: "yellow", Level.ERROR: "red"}
+_COLOURS: Final = {Level.OK: "green", Level.UNKNOWN: "dim", Level.WARNING: "yellow", Level.ERROR: "red"}
 _PUBLISH: Final = ("pubsub.topics.publish",)
 
 
@@ -34,13 +34,13 @@ def run(
     topic: str, *, project: str | None = None, subscription_name: str | None = None, broker: str | None = None
 ) -> int:
     """Examine the configuration of the environment and print it; returns the exit code, raises UserError."""
-    # What the worker's own parts would log is said here in findings.
+    # The worker's own log lines are findings here.
     logging.getLogger("rookery.worker").addHandler(logging.NullHandler())
     try:
         name = topic_path(topic, project)
     except BadTopicError as bad:
         raise UserError(str(bad)) from None
-    return tell(list(_examined(name, subscription_name, broker)))
+    return render(list(_examined(name, subscription_name, broker)))
 
 
 def _examined(topic: str, name: str | None, broker: str | None) -> Iterator[Finding]:
@@ -63,7 +63,7 @@ def _examined(topic: str, name: str | None, broker: str | None) -> Iterator[Find
 
 
 def examine(case: Case) -> Iterator[Finding]:
-    """Look at everything that can be looked at."""
+    """Run every check."""
     yield from identity.guard(case)
     yield from model.model(case)
     yield from sinks.places(case)
@@ -71,20 +71,20 @@ def examine(case: Case) -> Iterator[Finding]:
         with PubSub(case.broker) as pubsub:
             yield from _over_pubsub(case, pubsub)
     except OutOfReachError as away:
-        yield error(f"Pub/Sub cannot be examined: {away}.", "Is it running, and do the credentials reach it?")
+        yield error(f"Pub/Sub cannot be examined: {away}.", "Start it, or check the credentials.")
         return
     yield from clock.clock(case)
 
 
 def _over_pubsub(case: Case, pubsub: PubSub) -> Iterator[Finding]:
     if not pubsub.has_topic(case.topic):
-        yield error(f"the topic {case.topic} is not there.", f"rookery setup --topic {case.topic} makes it")
+        yield error(f"the topic {case.topic} does not exist.", f"rookery setup --topic {case.topic} makes it")
     elif pubsub.denied(case.topic, _PUBLISH):
-        yield unseen(f"whoever looks here may not publish to {case.topic}; a device must")
+        yield unknown(f"these credentials may not publish to {case.topic}; a device must")
     found = pubsub.subscription(case.subscription)
     if found is None:
         yield error(
-            f"the push subscription {case.subscription} is not there: nobody gets the readings.",
+            f"the push subscription {case.subscription} does not exist: no worker gets the readings.",
             f"rookery setup --topic {case.topic} makes it; --subscription names another",
         )
     else:
@@ -96,17 +96,17 @@ def _over_pubsub(case: Case, pubsub: PubSub) -> Iterator[Finding]:
     yield from sinks.topics(case, pubsub)
 
 
-def tell(findings: list[Finding]) -> int:
-    """Print findings, each with how to mend it; returns 1 where one is an error, else 0."""
+def render(findings: list[Finding]) -> int:
+    """Print findings, each with its fix; returns 1 where one is an error, else 0."""
     console = Console(highlight=False, soft_wrap=True)
     for each in findings:
         console.print(Text(f"{each.level.value:<8}", style=_COLOURS[each.level]), end="")
         console.print(Text(printable(each.sentence)))
-        if each.mend:
-            console.print(Text(printable(f"        mend: {each.mend}")))
+        if each.fix:
+            console.print(Text(printable(f"        fix: {each.fix}")))
     counted = Counter(each.level for each in findings)
     console.print(
-        f"{len(findings)} looked at: {counted[Level.ERROR]} errors, {counted[Level.WARNING]} warnings,"
-        f" {counted[Level.UNSEEN]} that cannot be seen from here"
+        f"{len(findings)} checks: {counted[Level.ERROR]} errors, {counted[Level.WARNING]} warnings,"
+        f" {counted[Level.UNKNOWN]} unknown (not checked)"
     )
     return EXIT_FAILED if counted[Level.ERROR] else 0

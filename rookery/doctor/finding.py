@@ -1,4 +1,4 @@
-"""Finding: one thing that was looked at, how it is, and how to mend it."""
+"""Finding: the result of one check, and how to fix it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ class Level(Enum):
     """How bad it is; only an error makes the exit code 1."""
 
     OK = "ok"
-    UNSEEN = "unseen"
+    UNKNOWN = "unknown"
     WARNING = "warning"
     ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found, as a sentence; `mend` says what to do about it."""
+    """The finding as a sentence; `fix` is a command or an instruction."""
 
     level: Level
     sentence: str
-    mend: str = ""
+    fix: str = ""
 
 
 def ok(sentence: str) -> Finding:
@@ -29,16 +29,16 @@ def ok(sentence: str) -> Finding:
     return Finding(Level.OK, sentence)
 
 
-def unseen(sentence: str) -> Finding:
-    """It could not be looked at from here, which is no fault of the configuration."""
-    return Finding(Level.UNSEEN, sentence)
+def unknown(sentence: str) -> Finding:
+    """Not checked: impossible from here, which is no fault of the configuration."""
+    return Finding(Level.UNKNOWN, sentence)
 
 
-def warning(sentence: str, mend: str) -> Finding:
-    """It works, and will hurt some day."""
-    return Finding(Level.WARNING, sentence, mend)
+def warning(sentence: str, fix: str) -> Finding:
+    """It works, with a risk."""
+    return Finding(Level.WARNING, sentence, fix)
 
 
-def error(sentence: str, mend: str) -> Finding:
+def error(sentence: str, fix: str) -> Finding:
     """It is unsafe, or does not work."""
-    return Finding(Level.ERROR, sentence, mend)
+    return Finding(Level.ERROR, sentence, fix)

@@ -1,4 +1,4 @@
-"""Who may push to the worker, and whether Pub/Sub is one of them."""
+"""The authentication check: the worker's policy for pushes, and the tokens of the subscription."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def guard(case: Case) -> Iterator[Finding]:
-    """Look at the worker's own door."""
+    """Check the worker's own policy."""
     settings = case.settings
     wrong = insecure_settings(settings)
     for sentence in wrong:
@@ -30,7 +30,7 @@ def guard(case: Case) -> Iterator[Finding]:
     if wrong:
         return
     if settings.push_auth == "none":
-        yield ok(f"nobody checks pushes: {_why_none(settings)}")
+        yield ok(f"pushes are not authenticated: {_why_none(settings)}")
     elif settings.push_auth == "cloud-run-iam":
         yield _by_cloud_run(case)
     else:
@@ -42,16 +42,16 @@ def guard(case: Case) -> Iterator[Finding]:
 
 def _why_none(settings: Settings) -> str:
     if settings.emulator:
-        return f"the broker at {settings.emulator} (PUBSUB_EMULATOR_HOST) is all that does"
+        return f"the broker at {settings.emulator} (PUBSUB_EMULATOR_HOST) is the only client"
     return f"only this machine reaches {settings.host}"
 
 
 def _by_cloud_run(case: Case) -> Finding:
     if case.on_cloud_run:
-        return ok("Cloud Run checks who pushes")
+        return ok("Cloud Run authenticates pushes")
     return warning(
         "ROOKERY_PUSH_AUTH=cloud-run-iam leaves the check to Cloud Run, and this is not Cloud Run.",
-        "Nothing to do if this is only where you look from; elsewhere set ROOKERY_PUSH_AUTH=oidc.",
+        "Ignore this on a developer's machine; elsewhere set ROOKERY_PUSH_AUTH=oidc.",
     )
 
 
@@ -73,7 +73,7 @@ def _keys(settings: Settings) -> Finding:
 
 
 def pushes(case: Case, push: PushConfig) -> Iterator[Finding]:
-    """Hold what the subscription sends against what the worker wants."""
+    """Compare the tokens that the subscription sends with those that the worker accepts."""
     endpoint = push.push_endpoint
     address = urlsplit(endpoint)
     if address.scheme != "https" and not (case.broker or loopback(address.hostname or "")):
@@ -101,6 +101,6 @@ def _agreement(settings: Settings, token: PushConfig.OidcToken, endpoint: str) -
     ):
         if sent != wanted:
             yield error(
-                f"the subscription's tokens say {sent}, the worker wants {wanted}: every push is refused.",
+                f"the subscription's tokens have {sent}, the worker needs {wanted}: every push is refused.",
                 f"{name}={sent}, or change the subscription.",
             )

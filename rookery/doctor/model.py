@@ -1,4 +1,4 @@
-"""The model: whether a worker would take it."""
+"""The model check: a worker would load it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def model(case: Case) -> Iterator[Finding]:
-    """Fetch and prove the model as a worker would."""
+    """Fetch and validate the model as a worker would."""
     address = case.settings.model
     try:
         found = load(source_of(address).fetch().artifact)

@@ -1,4 +1,4 @@
-"""PubSub: what the doctor may ask of Pub/Sub; it changes nothing there."""
+"""PubSub: read-only requests of the doctor to Pub/Sub."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _CALL: Final[dict[str, Any]] = {"timeout": 5.0, "retry": None}
 
 
 class OutOfReachError(Exception):
-    """Pub/Sub does not answer, or not to us; says which."""
+    """Pub/Sub does not answer, or denies access; the message says which."""
 
 
 class PubSub:
-    """Read-only questions over Google's own clients; a context manager. `broker` None means production."""
+    """Read-only requests over Google's own clients; a context manager. `broker` None means production."""
 
     def __init__(self, broker: str | None) -> None:
         self._broker = broker
@@ -57,13 +57,13 @@ class PubSub:
         )
 
     def denied(self, topic: str, permissions: Sequence[str]) -> set[str] | None:
-        """Name the permissions that we lack on a topic; None where Pub/Sub cannot be asked."""
+        """Name the missing permissions on a topic; None where Pub/Sub does not know."""
         request = {"resource": topic, "permissions": permissions}
         answer = self._iam(lambda: self._topics.test_iam_permissions(request=request, timeout=5.0))
         return None if answer is None else set(permissions) - set(answer.permissions)
 
     def members(self, topic: str, role: str) -> set[str] | None:
-        """Name who has a role on the topic itself; None where Pub/Sub cannot be asked, or not by us."""
+        """Name the members with a role on the topic itself; None where Pub/Sub does not know, or denies access."""
         request = {"resource": topic}
         answer = self._iam(lambda: self._topics.get_iam_policy(request=request, timeout=5.0))
         if answer is None:
@@ -83,5 +83,5 @@ class PubSub:
         try:
             return question()
         except (api.GoogleAPICallError, GoogleAuthError):
-            # Brokers of one machine know no permissions, and who may not ask learns nothing.
+            # Local brokers have no permissions, and a caller without access gets no answer.
             return None

@@ -1,4 +1,4 @@
-"""Sinks: whether results and rejections can become durable where they should."""
+"""The sink check: results and rejections can be written to their addresses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
-from rookery.doctor.finding import error, ok, unseen, warning
+from rookery.doctor.finding import error, ok, unknown, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def addresses(case: Case) -> Iterator[tuple[str, SplitResult]]:
 
 
 def places(case: Case) -> Iterator[Finding]:
-    """Look at folders and buckets; topics are Pub/Sub's (`topics`)."""
+    """Check folders and buckets; `topics` checks topics."""
     for name, address in addresses(case):
         if address.scheme == "file":
             yield _folder(name, Path(address.netloc.removeprefix("localhost") + unquote(address.path)))
@@ -40,13 +40,13 @@ def places(case: Case) -> Iterator[Finding]:
             yield _bucket(name, address.netloc)
         elif address.scheme != "pubsub":
             yield error(
-                f"{name}={address.geturl()}: no such kind of place.",
+                f"{name}={address.geturl()}: no such kind of address.",
                 "file:///dir, gs://bucket/prefix or pubsub://project/topic",
             )
 
 
 def topics(case: Case, pubsub: PubSub) -> Iterator[Finding]:
-    """Look at result topics; raises OutOfReach."""
+    """Check result topics; raises OutOfReachError."""
     for name, address in addresses(case):
         if address.scheme == "pubsub":
             yield _topic(name, f"projects/{address.netloc}/topics/{address.path.strip('/')}", pubsub)
@@ -64,7 +64,7 @@ def _folder(name: str, folder: Path) -> Finding:
 
 def _topic(name: str, topic: str, pubsub: PubSub) -> Finding:
     if not pubsub.has_topic(topic):
-        return error(f"{name}: the topic {topic} is not there.", f"gcloud pubsub topics create {topic}")
+        return error(f"{name}: the topic {topic} does not exist.", f"gcloud pubsub topics create {topic}")
     if pubsub.denied(topic, ["pubsub.topics.publish"]):
         return error(
             f"{name}: publishing to {topic} is not allowed.",
@@ -72,16 +72,14 @@ def _topic(name: str, topic: str, pubsub: PubSub) -> Finding:
             " --member=serviceAccount:ACCOUNT",
         )
     if not pubsub.listeners(topic):
-        return warning(
-            f"{name}: nobody subscribes to {topic}, so what goes there is gone.", "Subscribe to it."
-        )
-    return ok(f"{name}: {topic} is there, and somebody listens")
+        return warning(f"{name}: {topic} has no subscription: results are lost.", "Subscribe to it.")
+    return ok(f"{name}: {topic} exists and has a subscription")
 
 
 def _bucket(name: str, bucket: str) -> Finding:
     from rookery.worker.models.gcs_source import TROUBLE, said  # noqa: PLC0415  half a second that folders save
 
-    mend = (
+    fix = (
         f"gcloud storage buckets add-iam-policy-binding gs://{bucket} --role=roles/storage.objectUser"
         " --member=serviceAccount:ACCOUNT"
     )
@@ -90,17 +88,17 @@ def _bucket(name: str, bucket: str) -> Finding:
     except TROUBLE as trouble:
         return error(
             f"{name}: the bucket {bucket} cannot be reached: {said(trouble)}.",
-            "Is its name right, does it exist, and do the credentials reach it?",
+            "Check its name, that it exists, and the credentials.",
         )
     if lacking is None:
-        return unseen(f"{name}: the bucket {bucket} is there; permissions cannot be asked of this server")
+        return unknown(f"{name}: the bucket {bucket} exists; this server has no permissions to read")
     if lacking:
-        return error(f"{name}: {', '.join(sorted(lacking))} is missing on the bucket {bucket}.", mend)
+        return error(f"{name}: {', '.join(sorted(lacking))} is missing on the bucket {bucket}.", fix)
     return ok(f"{name}: objects can be made and read in the bucket {bucket}")
 
 
 def _lacking(bucket: str) -> set[str] | None:
-    """Name the permissions that we lack; None where the server knows none. Raises what the library raises."""
+    """Name the missing permissions; None where the server has none. Raises the library's errors."""
     from rookery.worker.models.gcs_source import CALL  # noqa: PLC0415  see above
     from rookery.worker.storage_client import storage_client  # noqa: PLC0415  see above
 

@@ -1,4 +1,4 @@
-"""The push subscription: there, pushing, patient enough, and asking for nothing that push cannot give."""
+"""The check of the push subscription: its topic, its endpoint, its ack deadline, and its options."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from rookery.worker.settings import Settings
 
 _PREDICT_SECONDS: Final = 1.0
-"""What a batch may take before it is written; see `rookery_inference_seconds`."""
+"""Seconds of inference that a batch may take; see `rookery_inference_seconds`."""
 
 
 def route(case: Case, subscription: Subscription) -> Iterator[Finding]:
-    """Look at where messages come from and where they go."""
+    """Check topic, endpoint and options."""
     if subscription.topic != case.topic:
         yield error(
             f"{subscription.name} listens to {subscription.topic}, not to {case.topic}.",
@@ -32,13 +32,13 @@ def route(case: Case, subscription: Subscription) -> Iterator[Finding]:
         yield ok(f"{subscription.name} pushes to {endpoint}")
     else:
         yield error(
-            f"{subscription.name} does not push: messages wait until somebody pulls.",
+            f"{subscription.name} does not push: messages wait for a pull.",
             f"gcloud pubsub subscriptions modify-push-config --push-endpoint=URL {subscription.name}",
         )
     if subscription.enable_exactly_once_delivery:
         yield error(
             f"{subscription.name} asks for exactly-once delivery, which push does not have.",
-            "Switch it off: results are idempotent, each reading counts once by its reading_id.",
+            "Switch it off: results are idempotent, deduplicated by reading_id.",
         )
     # The library's types call it a protobuf Duration, its values are timedeltas.
     idle = cast("timedelta | None", subscription.expiration_policy.ttl)
@@ -50,20 +50,20 @@ def route(case: Case, subscription: Subscription) -> Iterator[Finding]:
 
 
 def patience(case: Case, subscription: Subscription) -> Iterator[Finding]:
-    """Hold the ack deadline against the time that a batch may take."""
+    """Compare the ack deadline with the time that a batch may take."""
     settings, deadline = case.settings, subscription.ack_deadline_seconds
     budget = batch_seconds(settings)
-    mend = f"gcloud pubsub subscriptions update --ack-deadline=SECONDS {subscription.name}"
+    fix = f"gcloud pubsub subscriptions update --ack-deadline=SECONDS {subscription.name}"
     if deadline < budget:
         yield error(
             f"the ack deadline is {deadline} s, and a batch may take {budget:g} s (ROOKERY_FLUSH_INTERVAL_SECONDS +"
-            f" ROOKERY_WRITE_TIMEOUT_SECONDS + {_PREDICT_SECONDS:g} s): what is durable is delivered again.",
-            f"{mend}, more than {budget:g}",
+            f" ROOKERY_WRITE_TIMEOUT_SECONDS + {_PREDICT_SECONDS:g} s): durable readings are redelivered.",
+            f"{fix}, more than {budget:g}",
         )
     elif deadline < settings.ack_deadline_seconds:
         yield error(
-            f"the ack deadline is {deadline} s, the worker counts on {settings.ack_deadline_seconds:g} s.",
-            f"ROOKERY_ACK_DEADLINE_SECONDS={deadline}, or {mend}",
+            f"the ack deadline is {deadline} s, the worker expects {settings.ack_deadline_seconds:g} s.",
+            f"ROOKERY_ACK_DEADLINE_SECONDS={deadline}, or {fix}",
         )
     else:
         yield ok(f"the ack deadline is {deadline} s, a batch takes at most {budget:g} s")

@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from rookery.worker.models.source import ModelObject
 
 _CALL: Final[dict[str, Any]] = {"timeout": (5.0, 30.0), "retry": DEFAULT_RETRY.with_timeout(20.0)}
-"""Somebody waits for it, perhaps on a slow link; the library's own patience is two minutes."""
+"""A user waits for it, perhaps on a slow link; the library's own timeout is two minutes."""
 
 _ABSENT: Final = "0"
 """The generation of an object that is not there."""
 
 
 class BucketRegistry:
-    """A model object; its history is the prefix `<object>.history/`, so that a bucket without versioning will do."""
+    """A model object; its history is the prefix `<object>.history/`, so that a bucket needs no versioning."""
 
     def __init__(self, where: ModelObject) -> None:
         self.address = f"gs://{where.bucket}/{where.name}"
         self._name = where.name
         self._history = f"{where.name}.history/"
-        with self._told():
+        with self._explained():
             self._bucket = storage_client().bucket(where.bucket)
 
     def live(self) -> RegistryEntry | None:
         """Download the object that is live now; raises UserError."""
-        with self._told():
+        with self._explained():
             blob = self._bucket.get_blob(self._name, **_CALL)
             if blob is None:
                 return None
@@ -48,18 +48,18 @@ class BucketRegistry:
             return RegistryEntry(self._download(blob), generation)
 
     def replace(self, artifact: bytes, *, before: RegistryEntry | None) -> None:
-        """Upload over just the generation that was read; raises ConflictError where it is another by now."""
+        """Upload over the generation that was read; raises ConflictError where it has changed."""
         self._upload(self._name, artifact, generation=before.version if before else _ABSENT)
 
     def names(self) -> list[str]:
         """List the prefix."""
-        with self._told():
+        with self._explained():
             found = self._bucket.list_blobs(prefix=self._history, **_CALL)
             return sorted(blob.name.removeprefix(self._history) for blob in found)
 
     def read(self, name: str) -> bytes:
         """Download an object of the history; raises UserError."""
-        with self._told():
+        with self._explained():
             return self._download(self._bucket.blob(self._history + name))
 
     def add(self, name: str, artifact: bytes) -> None:
@@ -68,7 +68,7 @@ class BucketRegistry:
 
     def remove(self, name: str) -> None:
         """Delete an object of the history, if it is there."""
-        with self._told():
+        with self._explained():
             try:
                 self._bucket.blob(self._history + name).delete(**_CALL)
             except NotFound:
@@ -76,7 +76,7 @@ class BucketRegistry:
 
     def _upload(self, name: str, artifact: bytes, *, generation: str) -> None:
         blob = self._bucket.blob(name)
-        with self._told():
+        with self._explained():
             try:
                 blob.upload_from_string(
                     artifact,
@@ -96,13 +96,13 @@ class BucketRegistry:
         return content
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         try:
             yield
         except DefaultCredentialsError:
             raise UserError(
                 "Google Cloud credentials are needed to reach the bucket.",
-                hint="`gcloud auth application-default login` brings them; STORAGE_EMULATOR_HOST does without.",
+                hint="`gcloud auth application-default login` gets them; STORAGE_EMULATOR_HOST needs none.",
             ) from None
         except TROUBLE as error:
             raise UserError(f"{self.address}: {said(error)}") from error

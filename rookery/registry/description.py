@@ -1,4 +1,4 @@
-"""What `rookery model` says of a model."""
+"""The output of `rookery model show` and `verify`."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
     from rookery.worker.inference.xgboost_classifier import XGBoostClassifier
 
 
-def tell(address: str) -> None:
+def show(address: str) -> None:
     """Print the card and the history of a model, the shipped one where no address is given; raises UserError."""
     uri = address or str(SHIPPED)
-    classifier, version, size = _proven(uri)
+    classifier, version, size = _loaded(uri)
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row(
         "model", Text.assemble((printable(classifier.model), "bold"), f" {printable(classifier.digest[12:])}")
     )
-    table.add_row("stands at", Text(f"{uri}, version {version}, {size:,} bytes"))
+    table.add_row("address", Text(f"{uri}, version {version}, {size:,} bytes"))
     for name, value in _lines(classifier.card).items():
         table.add_row(name, Text(printable(value)))
     if "#" not in uri:
         behind = [each.digest for each in reversed(formers(registry_of(uri)))]
-        table.add_row("before it", Text(printable(", ".join(behind) or "none kept")))
+        table.add_row("former models", Text(printable(", ".join(behind) or "none kept")))
     Console(highlight=False, soft_wrap=True).print(table)
 
 
-def tell_good(address: str) -> None:
-    """Prove a model and print that it is good; raises UserError with every reason where it is not."""
+def verify(address: str) -> None:
+    """Validate a model and print the result; raises UserError with every reason where it is refused."""
     uri = address or str(SHIPPED)
-    classifier, version, size = _proven(uri)
+    classifier, version, size = _loaded(uri)
     golden = len(classifier.card.golden.rows)
     Console(highlight=False, soft_wrap=True).print(
         f"{uri} is good: model {classifier.model}, version {version}, {size:,} bytes, checksum and contract hold,"
@@ -53,8 +53,8 @@ def tell_good(address: str) -> None:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Turn what a worker would say of an address or a model into what a user is told."""
+def explained() -> Iterator[None]:
+    """Turn the worker's errors about an address or a model into a UserError."""
     try:
         yield
     except ModelAddressError as error:
@@ -63,8 +63,8 @@ def told() -> Iterator[None]:
         raise UserError(f"{error}.") from None
 
 
-def _proven(uri: str) -> tuple[XGBoostClassifier, str, int]:
-    with told():
+def _loaded(uri: str) -> tuple[XGBoostClassifier, str, int]:
+    with explained():
         fetched = source_of(uri).fetch()
     try:
         return load(fetched.artifact), fetched.version, len(fetched.artifact)
@@ -79,10 +79,10 @@ def _proven(uri: str) -> tuple[XGBoostClassifier, str, int]:
 def _lines(card: ModelCard) -> dict[str, str]:
     scores = card.report.cross_validated
     return {
-        "trained on": f"{sum(card.report.birds.values())} birds of data {card.data_sha256[:12]}, seed {card.seed}",
+        "trained on": f"{sum(card.report.birds.values())} readings of data {card.data_sha256[:12]}, seed {card.seed}",
         "size": f"{card.rounds} rounds of depth {card.parameters['max_depth']}, xgboost {card.xgboost_version}",
         "features": ", ".join(card.features),
         "species": ", ".join(card.labels),
-        "unseen birds": f"{scores.accuracy:.1%} named rightly, log loss {scores.log_loss:.3f}",
-        "lacking": "; ".join(f"{names}: {share:.1%}" for names, share in card.report.hidden.items()),
+        "cross-validated": f"accuracy {scores.accuracy:.1%}, log loss {scores.log_loss:.3f}",
+        "missing features": "; ".join(f"{names}: {share:.1%}" for names, share in card.report.hidden.items()),
     }

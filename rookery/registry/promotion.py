@@ -1,8 +1,8 @@
-"""Succession: one model after the other on a shelf, and the way back.
+"""Promotion: push a model to a registry, and roll back to the former one.
 
-The history is a stack of former models, `000001-<digest>.ubj` the oldest: a push lays the live one on top, a
-rollback takes the top one down again. What was rolled back from is kept aside as `withdrawn-<digest>.ubj`, so
-that no later rollback leads to it (docs/decisions/0010-model-history.md).
+The history is a stack of former models, `000001-<digest>.ubj` the oldest: a push adds the live one on top, a
+rollback removes the top one again. The model that a rollback replaces is kept as `withdrawn-<digest>.ubj`, so
+that no later rollback returns to it (docs/decisions/0010-model-history.md).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FORMER: Final = re.compile(r"([0-9]{6})-([0-9a-f]{12})\.ubj")
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What stood at the address before and what stands there now, by digest."""
+    """The former and the live model at an address, by digest."""
 
     before: str | None
     now: str
@@ -47,76 +47,78 @@ class FormerModel:
 
 
 def digest(artifact: bytes) -> str:
-    """Name an artifact as predictions do."""
+    """The digest of an artifact, as predictions name it."""
     return hashlib.sha256(artifact).hexdigest()[:12]
 
 
-def formers(shelf: ModelRegistry) -> list[FormerModel]:
+def formers(registry: ModelRegistry) -> list[FormerModel]:
     """List the former models, oldest first."""
-    found = [_FORMER.fullmatch(name) for name in shelf.names()]
+    found = [_FORMER.fullmatch(name) for name in registry.names()]
     return [FormerModel(int(each[1]), each[2]) for each in found if each]
 
 
-def push(shelf: ModelRegistry, artifact: bytes) -> Promotion:
-    """Make a good artifact the live one; raises UserError where it is refused or somebody else pushes meanwhile."""
-    prove(artifact, "what is pushed")
-    live = shelf.live()
+def push(registry: ModelRegistry, artifact: bytes) -> Promotion:
+    """Make a good artifact the live one; raises UserError where it is refused or another writer pushes meanwhile."""
+    validate(artifact, "the pushed model")
+    live = registry.live()
     if live is not None and live.artifact == artifact:
         return Promotion(before=digest(artifact), now=digest(artifact))
-    with _alone(shelf):
+    with _no_conflict(registry):
         if live is not None:
-            _keep(shelf, live)
-        shelf.replace(artifact, before=live)
+            _keep(registry, live)
+        registry.replace(artifact, before=live)
     return Promotion(before=digest(live.artifact) if live else None, now=digest(artifact))
 
 
-def rollback(shelf: ModelRegistry) -> Promotion:
-    """Make the newest former model the live one again; raises UserError where there is none, or it is no good."""
-    live = shelf.live()
-    behind = formers(shelf)
-    # Where a push or a rollback broke off half way, the live one is on top of its own history.
+def rollback(registry: ModelRegistry) -> Promotion:
+    """Make the newest former model the live one again; raises UserError where there is none, or it is refused."""
+    live = registry.live()
+    behind = formers(registry)
+    # After an interrupted push or rollback, the live model is on top of its own history.
     while live is not None and behind and behind[-1].digest == digest(live.artifact):
-        shelf.remove(behind.pop().name)
+        registry.remove(behind.pop().name)
     if not behind:
-        raise UserError(f"{shelf.address} has no former model.", hint="Only `rookery model push` keeps them.")
-    artifact = shelf.read(behind[-1].name)
-    prove(artifact, f"the former model {behind[-1].name}")
-    with _alone(shelf):
+        raise UserError(
+            f"{registry.address} has no former model.", hint="Only `rookery model push` keeps them."
+        )
+    artifact = registry.read(behind[-1].name)
+    validate(artifact, f"the former model {behind[-1].name}")
+    with _no_conflict(registry):
         if live is not None:
             with contextlib.suppress(ConflictError):
-                shelf.add(f"withdrawn-{digest(live.artifact)}.ubj", live.artifact)
-        shelf.replace(artifact, before=live)
-    shelf.remove(behind[-1].name)
+                registry.add(f"withdrawn-{digest(live.artifact)}.ubj", live.artifact)
+        registry.replace(artifact, before=live)
+    registry.remove(behind[-1].name)
     return Promotion(before=digest(live.artifact) if live else None, now=digest(artifact))
 
 
-def prove(artifact: bytes, what: str) -> None:
-    """Hold an artifact against all that a worker would; raises UserError with every reason."""
+def validate(artifact: bytes, what: str) -> None:
+    """Validate an artifact as a worker would; raises UserError with every reason."""
     try:
         load(artifact)
     except ModelRefusedError as error:
         raise UserError(
-            f"No worker would take {what}: {'; '.join(error.reasons)}.",
+            f"No worker would load {what}: {'; '.join(error.reasons)}.",
             hint="Nothing was changed.",
             code=EXIT_FAILED,
         ) from None
 
 
-def _keep(shelf: ModelRegistry, live: RegistryEntry) -> None:
-    """Lay the live model on top of the history, unless a push that broke off did so already."""
-    behind = formers(shelf)
+def _keep(registry: ModelRegistry, live: RegistryEntry) -> None:
+    """Add the live model to the history, unless an interrupted push already did."""
+    behind = formers(registry)
     if behind and behind[-1].digest == digest(live.artifact):
         return
     number = behind[-1].number + 1 if behind else 1
-    shelf.add(FormerModel(number, digest(live.artifact)).name, live.artifact)
+    registry.add(FormerModel(number, digest(live.artifact)).name, live.artifact)
 
 
 @contextlib.contextmanager
-def _alone(shelf: ModelRegistry) -> Iterator[None]:
+def _no_conflict(registry: ModelRegistry) -> Iterator[None]:
     try:
         yield
     except ConflictError:
         raise UserError(
-            f"Somebody else changed {shelf.address} in this moment; nothing was overwritten.",
-            hint="`rookery model show` says what stands there now.",
+            f"Another writer changed {registry.address} meanwhile; nothing was overwritten.",
+            hint="`rookery model show` prints the live model.",
         ) from None

@@ -1,4 +1,4 @@
-"""ModelRegistry: a place where a model stands under one address, with the former ones behind it."""
+"""ModelRegistry: one live model under an address, with the history of former ones."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 class ConflictError(Exception):
-    """Somebody else changed the shelf in between; nothing was overwritten."""
+    """Another writer changed the registry meanwhile; nothing was overwritten."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryEntry:
-    """The model that stands at an address, and which version of it that is."""
+    """The live model at an address, and its version."""
 
     artifact: bytes
     version: str
 
 
 class ModelRegistry(Protocol):
-    """One live model and its history, a folder of artifacts by name; every call may raise Trouble."""
+    """One live model and its history, a folder of artifacts by name; every call may raise UserError."""
 
     @property
     def address(self) -> str:
@@ -39,10 +39,10 @@ class ModelRegistry(Protocol):
         """Read the live model, None where there is none yet."""
 
     def replace(self, artifact: bytes, *, before: RegistryEntry | None) -> None:
-        """Make an artifact the live one; raises ConflictError where another than `before` stands there by now."""
+        """Make an artifact the live one; raises ConflictError where the live model is no longer `before`."""
 
     def names(self) -> list[str]:
-        """Name what is in the history, sorted."""
+        """The names in the history, sorted."""
 
     def read(self, name: str) -> bytes:
         """Read an artifact of the history."""

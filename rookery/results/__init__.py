@@ -1,1 +1,1 @@
-"""What became of readings: predictions and rejections read back, counted, exported, compacted and replayed."""
+"""Results: predictions and rejections read back, summarised, exported, compacted and replayed."""

@@ -1,7 +1,7 @@
 """Compaction: the many small files of an hour that is over, as few large ones.
 
 The merged file is whole and durable before the first of the others goes, so that a reader finds every line at
-any time. Where the compaction is killed in between, some lines stand twice; readers give each reading once.
+any time. Where the compaction is killed in between, some lines are duplicates; readers skip them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SMALL_BYTES: Final = 64 * 1024 * 1024
-"""A file of as many bytes is left alone, and so much is merged into one."""
+"""A file of this size is left alone; merged files grow up to it."""
 
 GRACE: Final = timedelta(minutes=15)
 """How long after its end an hour may still get late writes."""
@@ -35,7 +35,7 @@ _MERGED: Final = "compact-"
 
 @dataclass(frozen=True, slots=True)
 class ResultsFile:
-    """A finished file: its name below the place, its size, and its version where the place knows one."""
+    """A finished file: its name below the location, its size, and its version in a bucket."""
 
     name: str
     size: int
@@ -51,7 +51,7 @@ class CompactionSummary:
 
 
 class CompactionTarget(Protocol):
-    """Where the files are; every call may raise OSError."""
+    """The location of the files; every call may raise OSError."""
 
     def pieces(self) -> Iterable[ResultsFile]:
         """Every finished file, sorted by name."""
@@ -67,16 +67,16 @@ class CompactionTarget(Protocol):
 
 
 def compact(
-    place: CompactionTarget, *, now: datetime | None = None, dry_run: bool = False
+    target: CompactionTarget, *, now: datetime | None = None, dry_run: bool = False
 ) -> CompactionSummary:
     """Merge the small files of every hour that is over."""
     moment = now or datetime.now(UTC)
     before = after = 0
-    for group in _groups(place.pieces(), moment):
+    for group in _groups(target.pieces(), moment):
         before += len(group)
         after += 1
         if not dry_run:
-            _merge(place, group)
+            _merge(target, group)
     return CompactionSummary(before=before, after=after)
 
 
@@ -108,13 +108,13 @@ def _closed(folder: str, now: datetime) -> bool:
     return now >= began + timedelta(hours=1) + GRACE
 
 
-def _merge(place: CompactionTarget, group: Sequence[ResultsFile]) -> None:
+def _merge(target: CompactionTarget, group: Sequence[ResultsFile]) -> None:
     # Lines that an earlier compaction left twice are written once.
-    lines = dict.fromkeys(line for piece in group for line in place.read(piece).splitlines(keepends=True))
-    merged = place.add(group[0].name.rpartition("/")[0], b"".join(lines))
+    lines = dict.fromkeys(line for piece in group for line in target.read(piece).splitlines(keepends=True))
+    merged = target.add(group[0].name.rpartition("/")[0], b"".join(lines))
     for piece in group:
         if piece.name != merged:
-            place.remove(piece)
+            target.remove(piece)
 
 
 class FolderTarget:
@@ -150,7 +150,7 @@ class FolderTarget:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        # What it was merged from is removed next: a folder that somebody removes or unmounts meanwhile holds nothing.
+        # The merged segments are deleted next: the folder may have been removed or unmounted meanwhile.
         if target.stat().st_size != len(lines):
             raise OSError(errno.ESTALE, "it is no longer there as it was written", str(target))
         return f"{folder}/{name}"
@@ -193,7 +193,7 @@ class BucketTarget:
                 packed, content_type="application/gzip", if_generation_match=0, checksum="crc32c"
             )
         except PreconditionFailed:
-            # That it is there must be seen: an answer of 412 alone makes nothing durable.
+            # The object must be read back: a 412 alone proves nothing durable.
             if not blob.exists():
                 raise OSError(
                     errno.ESTALE, "Cloud Storage says that it is there, and it is not", name

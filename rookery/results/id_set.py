@@ -1,6 +1,6 @@
-"""Names: reading ids by the million, in little memory.
+"""IdSet and Labels: reading ids by the million, in little memory.
 
-The readings of a file are called `<stem>-<row>`: of those a bit or a byte a row is kept, of others the name.
+The readings of a file are called `<stem>-<row>`: a bit or a byte a row holds those, a string each of the others.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DIGITS: Final = 12
 
 
 def _split(name: str) -> tuple[str, int] | None:
-    """The stem and the row of a name that has them; the name can be put together again."""
+    """The stem and the row of a name that has both; together they give the name again."""
     stem, dash, row = name.rpartition("-")
     if (
         not dash
@@ -55,7 +55,7 @@ class IdSet:
 
 
 class Labels:
-    """What observers called each bird, by its reading's name."""
+    """The observers' labels by reading id."""
 
     def __init__(self, known: Iterable[tuple[str, str]] = ()) -> None:
         self._pages: dict[tuple[str, int], bytearray] = {}

@@ -1,4 +1,4 @@
-"""The place of results: a folder or a bucket, opened for reading."""
+"""The location of results: a folder or a bucket, opened for reading."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rookery.load.accounting.open_results import open_results
 from rookery.schemas.output.extras import install_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from rookery.load.accounting.folder_results import Line, ResultsReader
 
@@ -26,7 +26,7 @@ def opened(uri: str, kind: type[Line]) -> ResultsReader[Line]:
 
 
 def folder_of(uri: str) -> Any:
-    """The folder that an address means; raises UserError where there is none."""
+    """The folder at an address; raises UserError where there is none."""
     try:
         path = local_path(uri)
     except ValueError:
@@ -56,15 +56,15 @@ def storage(**options: Any) -> Any:
 
 
 def lines(uri: str, kind: type[Line]) -> Iterator[Line]:
-    """Every line of a place, repetitions included; raises UserError where a line or the place cannot be read."""
-    place = opened(uri, kind)
-    with told(uri):
-        yield from place.every()
+    """Every line of a location, duplicates included; raises UserError where a line or the location cannot be read."""
+    reader = opened(uri, kind)
+    with explained(uri):
+        yield from reader.every()
 
 
 @contextmanager
-def told(uri: str) -> Iterator[None]:
-    """Say what went wrong in a sentence."""
+def explained(uri: str) -> Iterator[None]:
+    """Turn errors of reading into a UserError of one sentence."""
     try:
         yield
     except (BrokenResultsError, OSError) as error:
@@ -73,9 +73,3 @@ def told(uri: str) -> Iterator[None]:
         if not type(error).__module__.startswith("google."):
             raise
         raise UserError(f"{uri} cannot be read: {' '.join(str(error).split())}") from error
-
-
-def every(places: Iterable[str], kind: type[Line]) -> Iterator[Line]:
-    """The lines of several places, one after the other."""
-    for uri in places:
-        yield from lines(uri, kind)

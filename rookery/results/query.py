@@ -1,4 +1,4 @@
-"""SelectedPredictions: the predictions of a place that somebody asked for, each reading once."""
+"""SelectedPredictions: the predictions of one location that a query selects, without duplicates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionQuery:
-    """Which predictions; None is any. The day is that of the prediction, in UTC."""
+    """A filter of predictions; None selects any. The day is that of the prediction, in UTC."""
 
     since: date | None = None
     until: date | None = None
@@ -29,7 +29,7 @@ class PredictionQuery:
     device: str | None = None
 
     def takes(self, one: Prediction) -> bool:
-        """Whether this one was asked for."""
+        """Whether the query selects this prediction."""
         day = one.predicted_at.date()
         return (
             (self.since is None or day >= self.since)
@@ -41,23 +41,23 @@ class PredictionQuery:
 
 @dataclass(slots=True)
 class SelectedPredictions:
-    """Iterates over each reading's first prediction; `repeated` counts the lines that said it again."""
+    """Iterates over each reading's first prediction; `duplicates` counts the lines that were skipped."""
 
     uri: str
-    choice: PredictionQuery = field(default_factory=PredictionQuery)
-    repeated: int = 0
+    query: PredictionQuery = field(default_factory=PredictionQuery)
+    duplicates: int = 0
 
     def __iter__(self) -> Iterator[Prediction]:
         seen = IdSet()
         for line in lines(self.uri, Prediction):
             if not seen.add(known_as(line)):
-                self.repeated += 1
-            elif self.choice.takes(line):
+                self.duplicates += 1
+            elif self.query.takes(line):
                 yield line
 
 
 def labels_of(files: Iterable[str], *, id_prefix: str = "") -> Labels:
-    """What the files that were published call each bird; raises UserError."""
+    """Read the labels of published files by reading id; raises UserError."""
 
     def known() -> Iterator[tuple[str, str]]:
         with sources(list(files)) as found:

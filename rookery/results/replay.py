@@ -1,4 +1,4 @@
-"""Replay: rejected readings judged anew on this machine, and sent again where they would pass now."""
+"""Replay: rejected readings validated again on this machine, and published where they would pass now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from rookery.results.id_set import IdSet
 from rookery.results.location import lines
-from rookery.schemas.codec import SCHEMA_ATTRIBUTE, DecodedTable, decode, decode_reading, encode
+from rookery.schemas.codec import SCHEMA_ATTRIBUTE, DecodedTable, decode, decode_reading
 from rookery.schemas.envelope import Envelope
 from rookery.schemas.identity import known_as
 from rookery.schemas.output.printable import printable
@@ -27,7 +27,7 @@ LINEAGE: Final = "rookery_replay_of"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayFilter:
-    """Which rejections; None is any. `reason` is looked for in the words of every reason."""
+    """A filter of rejections; None selects any. `reason` is a part of a reason's text."""
 
     reading_id: str | None = None
     device: str | None = None
@@ -37,7 +37,7 @@ class ReplayFilter:
     until: datetime | None = None
 
     def takes(self, one: Rejection) -> bool:
-        """Whether this one was asked for."""
+        """Whether the filter selects this rejection."""
         words = self.reason and self.reason.casefold()
         return (
             self.reading_id in (None, one.reading_id)
@@ -80,8 +80,8 @@ def original(one: Rejection) -> bytes:
         return one.original.encode(errors="replace")
 
 
-def judged(one: Rejection) -> Reading | tuple[Reason, ...]:
-    """A rejected reading under its identity if it would pass now, or else every reason why not, as a worker says it."""
+def revalidate(one: Rejection) -> Reading | tuple[Reason, ...]:
+    """The reading under its identity where it would pass now, otherwise every reason, as a worker gives it."""
     decoding = decode if one.row is None else decode_reading
     try:
         payload = Envelope(one.message_id, one.original).payload
@@ -94,7 +94,7 @@ def judged(one: Rejection) -> Reading | tuple[Reason, ...]:
 
 
 class Replay:
-    """Sends readings again and counts; with no publisher it only judges."""
+    """Publishes readings again and counts them; without a publisher it only validates."""
 
     def __init__(self, publisher: ReadingPublisher | None = None) -> None:
         self._publisher = publisher
@@ -102,8 +102,8 @@ class Replay:
         self.still_bad: list[tuple[Rejection, tuple[Reason, ...]]] = []
 
     def offer(self, one: Rejection) -> None:
-        """Judge a rejection, and send its reading with its lineage; raises PublishError."""
-        verdict = judged(one)
+        """Validate a rejected reading, and publish it with its lineage; raises PublishError."""
+        verdict = revalidate(one)
         if not isinstance(verdict, Reading):
             self.still_bad.append((one, verdict))
             return
@@ -118,12 +118,7 @@ class Replay:
 
 
 def shown(one: Rejection) -> str:
-    """A rejection for people: everything that is known, and the original as text; what a terminal would obey is escaped."""
+    """A rejection as text: every field, then the original payload; control characters are escaped."""
     known = one.model_dump(mode="json", exclude={"original"}, exclude_none=True)
     text = original(one).decode(errors="backslashreplace")
     return printable(f"{json.dumps(known, indent=2, ensure_ascii=False)}\n{text}", keep="\n\t")
-
-
-def readable(reading: Reading) -> str:
-    """A reading as one line, ready for `rookery publish stream`."""
-    return encode(reading).decode()

@@ -1,4 +1,4 @@
-"""PredictionSummary: predictions counted by day, species and device, and scored where the birds are known."""
+"""PredictionSummary: predictions counted by day, species and device, with their accuracy where labels are known."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class PredictionSummary:
-    """Counts each prediction that is entered; whoever enters sees to it that each reading comes once."""
+    """Counts each prediction that is entered; the caller enters no duplicates."""
 
     def __init__(self, labels: Labels) -> None:
         self._labels = labels
         self.readings = 0
-        self.unlike = 0
+        self.outliers = 0
         self.days: Counter[str] = Counter()
         self.species: Counter[str] = Counter()
         self.devices: Counter[str] = Counter()
@@ -36,7 +36,7 @@ class PredictionSummary:
         """Count predictions."""
         for one in predictions:
             self.readings += 1
-            self.unlike += one.out_of_distribution
+            self.outliers += one.out_of_distribution
             self.days[one.predicted_at.date().isoformat()] += 1
             self.species[one.species] += 1
             self.devices[one.device_id or "-"] += 1
@@ -47,21 +47,21 @@ class PredictionSummary:
 
     @property
     def scored(self) -> int:
-        """How many of the birds are known."""
+        """Number of readings with a known label."""
         return self.confusion.total()
 
     @property
-    def right(self) -> int:
-        """How many of those were named rightly."""
-        return sum(count for (known, told), count in self.confusion.items() if known == told)
+    def misclassified(self) -> int:
+        """Number of those with another prediction than their label."""
+        return sum(count for (known, predicted), count in self.confusion.items() if known != predicted)
 
-    def tell(self, *, repeated: int, devices: int = 20) -> None:
-        """Print it all, of the devices only the busiest."""
+    def render(self, *, duplicates: int, devices: int = 20) -> None:
+        """Print all counts, of the devices only the busiest."""
         console = Console(highlight=False)
-        console.print(f"{self.readings} readings, each once ({repeated} lines repeated one)")
+        console.print(f"{self.readings} readings ({duplicates} duplicate lines skipped)")
         if not self.readings:
             return
-        console.print(f"{self.unlike} unlike the training birds ({self.unlike / self.readings:.2%})")
+        console.print(f"{self.outliers} out of distribution ({self.outliers / self.readings:.2%})")
         console.print(_counted("day", dict(sorted(self.days.items())), self.readings))
         console.print(_counted("species", self.species, self.readings))
         console.print(_counted("device", dict(self.devices.most_common(devices)), self.readings))
@@ -70,14 +70,17 @@ class PredictionSummary:
         console.print(_counted("model", self.models, self.readings))
         if self.scored:
             console.print(
-                f"{self.right} of {self.scored} known birds named rightly: {self.right / self.scored:.2%}"
+                f"accuracy {1 - self.misclassified / self.scored:.2%}:"
+                f" {self.misclassified} of {self.scored} labelled readings misclassified"
             )
             console.print(self._confused())
 
     def _confused(self) -> Table:
-        table = Table("known as", *(f"named {each}" for each in SPECIES))
+        table = Table("label", *(f"predicted {each}" for each in SPECIES))
         for known in sorted({known for known, _ in self.confusion}):
-            table.add_row(Text(printable(known)), *(str(self.confusion[known, told]) for told in SPECIES))
+            table.add_row(
+                Text(printable(known)), *(str(self.confusion[known, predicted]) for predicted in SPECIES)
+            )
         return table
 
 

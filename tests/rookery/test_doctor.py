@@ -1,4 +1,4 @@
-"""`rookery doctor`: each unsafe thing is an error of its own, with how to mend it; a sound configuration has none."""
+"""`rookery doctor`: each unsafe setting is an error of its own, with its fix; a sound configuration has none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from google.pubsub_v1 import Subscription
 
 from rookery.doctor import clock, identity, model
 from rookery.doctor.case import Case
-from rookery.doctor.examination import examine, run, tell
+from rookery.doctor.examination import examine, render, run
 from rookery.doctor.finding import Level, error
 from rookery.environment.provision import Provisioner, Route, clients
 from rookery.worker.settings import Settings
@@ -72,7 +72,7 @@ def found(case: Case, level: Level = Level.ERROR) -> list[str]:
 def only_error(case: Case) -> str:
     errors = [each for each in examine(case) if each.level is Level.ERROR]
     assert len(errors) == 1, errors
-    assert errors[0].mend
+    assert errors[0].fix
     return errors[0].sentence
 
 
@@ -80,17 +80,17 @@ def test_what_setup_makes_is_sound(broker: str, route: Route, case: Callable[...
     """No error and no warning after `rookery setup`, and everything is named."""
     provide(broker, route)
     findings = list(examine(case()))
-    assert {each.level for each in findings} <= {Level.OK, Level.UNSEEN}, findings
-    told = "\n".join(each.sentence for each in findings)
+    assert {each.level for each in findings} <= {Level.OK, Level.UNKNOWN}, findings
+    sentences = "\n".join(each.sentence for each in findings)
     for part in (
-        "nobody checks pushes",
+        "pushes are not authenticated",
         "the model",
         "can be written",
         "pushes to",
         "ack deadline",
         "kept at",
     ):
-        assert part in told
+        assert part in sentences
 
 
 def test_an_open_door_is_an_error(broker: str, route: Route, case: Callable[..., Case]) -> None:
@@ -100,13 +100,13 @@ def test_an_open_door_is_an_error(broker: str, route: Route, case: Callable[...,
 
 
 def test_an_audience_unset_is_an_error(broker: str, route: Route, case: Callable[..., Case]) -> None:
-    """So that nobody finds out by 401."""
+    """The doctor finds the missing audience before a push gets 401."""
     provide(broker, Route(topic=route.topic, push_to=route.push_to, service_account=ACCOUNT))
     settings = {**OIDC, "push_jwks_url": f"http://{broker}/oauth2/v3/certs"}
     assert found(case(**settings)) == []
     sentence, disagreement = found(case(**{**settings, "push_audience": ""}))
     assert "ROOKERY_PUSH_AUDIENCE" in sentence
-    assert "the worker wants" in disagreement
+    assert "the worker needs" in disagreement
 
 
 def test_a_subscription_without_token_is_an_error(
@@ -228,8 +228,8 @@ def test_nothing_there_is_named(case: Callable[..., Case]) -> None:
     assert "the push subscription" in subscription
 
 
-def test_nobody_listening_is_one_error(case: Callable[..., Case]) -> None:
-    """Pub/Sub out of reach is said once, after what can be seen without it."""
+def test_an_unreachable_broker_is_one_error(case: Callable[..., Case]) -> None:
+    """Pub/Sub out of reach is one finding, after the checks that need no Pub/Sub."""
     there = case()
     away = Case(
         settings=there.settings, topic=there.topic, subscription=there.subscription, broker="127.0.0.1:9"
@@ -241,8 +241,8 @@ def test_nobody_listening_is_one_error(case: Callable[..., Case]) -> None:
     ("results", "said"),
     [
         ("file:///dev/null/results", "cannot be written"),
-        ("s3://bucket", "no such kind of place"),
-        ("pubsub://p/nothing-there", "the topic projects/p/topics/nothing-there is not there"),
+        ("s3://bucket", "no such kind of address"),
+        ("pubsub://p/nothing-there", "the topic projects/p/topics/nothing-there does not exist"),
     ],
 )
 def test_a_sink_that_cannot_be_used_is_an_error(
@@ -253,7 +253,7 @@ def test_a_sink_that_cannot_be_used_is_an_error(
     assert said in only_error(case(results=results))
 
 
-def test_buckets_are_looked_for(
+def test_buckets_are_checked(
     broker: str, route: Route, case: Callable[..., Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is there is found, one that is not is an error; both settings, each address."""
@@ -266,7 +266,7 @@ def test_buckets_are_looked_for(
 
 
 @pytest.mark.parametrize(("content", "said"), [(b"hello", "is refused"), (None, "cannot be read")])
-def test_a_model_that_no_worker_takes_is_an_error(
+def test_a_model_that_no_worker_loads_is_an_error(
     case: Callable[..., Case], tmp_path: Path, content: bytes | None, said: str
 ) -> None:
     """Damaged or missing: the reason is said."""
@@ -278,7 +278,7 @@ def test_a_model_that_no_worker_takes_is_an_error(
 
 
 @pytest.fixture
-def told_time() -> Iterator[tuple[str, list[str | None]]]:
+def served_time() -> Iterator[tuple[str, list[str | None]]]:
     """A server whose Date header a test sets."""
     date: list[str | None] = [None]
 
@@ -301,13 +301,13 @@ def told_time() -> Iterator[tuple[str, list[str | None]]]:
 
 
 @pytest.mark.parametrize(
-    ("behind", "level"), [(0, Level.OK), (5, Level.WARNING), (-3600, Level.ERROR), (None, Level.UNSEEN)]
+    ("behind", "level"), [(0, Level.OK), (5, Level.WARNING), (-3600, Level.ERROR), (None, Level.UNKNOWN)]
 )
 def test_a_clock_that_goes_wrong_is_noticed(
-    told_time: tuple[str, list[str | None]], case: Callable[..., Case], behind: int | None, level: Level
+    served_time: tuple[str, list[str | None]], case: Callable[..., Case], behind: int | None, level: Level
 ) -> None:
-    """Tokens bear a few seconds; a server without a clock proves nothing."""
-    address, date = told_time
+    """Tokens tolerate a few seconds; a server without a Date header proves nothing."""
+    address, date = served_time
     now = 1_800_000_000.5
     date[0] = None if behind is None else formatdate(now - behind, usegmt=True)
     there = case()
@@ -315,31 +315,31 @@ def test_a_clock_that_goes_wrong_is_noticed(
     assert [each.level for each in clock.clock(asked, lambda: now)] == [level]
 
 
-def test_the_command_prints_each_line_and_how_to_mend_it(
+def test_the_command_prints_each_finding_and_its_fix(
     broker: str,
     route: Route,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Exit code 0 where all is well, 1 with the mending where it is not."""
+    """The exit code is 0 without errors, and 1 with an error, whose fix is printed."""
     monkeypatch.chdir(tmp_path)
     provide(broker, route)
     assert run(route.topic, broker=broker) == 0
     assert "0 errors" in capsys.readouterr().out
     monkeypatch.setenv("ROOKERY_MODEL", str(tmp_path / "gone.ubj"))
     assert run(route.topic, broker=broker) == 1
-    told = capsys.readouterr().out
-    assert "error   model" in told
-    assert "        mend: A running worker keeps its last known good model" in told
+    printed = capsys.readouterr().out
+    assert "error   model" in printed
+    assert "        fix: A running worker keeps its last known good model" in printed
     monkeypatch.setenv("ROOKERY_BATCH_ROWS", "0")
     assert run(route.topic, broker=broker) == 1
     assert "ROOKERY_BATCH_ROWS: Input should be greater than or equal to 1" in capsys.readouterr().out
 
 
-def test_no_finding_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """What a project's resources are called, and what a server answered, is escaped and no style."""
-    assert tell([error("the \x1b[2Jtopic [red]\u202e", "mend\x07\rit")]) == 1
-    told = capsys.readouterr().out
-    assert all(line.isprintable() for line in told.split("\n"))
-    assert r"the \x1b[2Jtopic [red]\u202e" in told
+def test_no_finding_controls_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names of resources and answers of servers are escaped, and never parsed as style."""
+    assert render([error("the \x1b[2Jtopic [red]\u202e", "fix\x07\rit")]) == 1
+    printed = capsys.readouterr().out
+    assert all(line.isprintable() for line in printed.split("\n"))
+    assert r"the \x1b[2Jtopic [red]\u202e" in printed

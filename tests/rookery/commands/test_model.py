@@ -1,4 +1,4 @@
-"""`rookery model`: shown, proven, pushed and taken back, the same in a folder and in a bucket."""
+"""`rookery model`: show, verify, push and rollback, the same in a folder and in a bucket."""
 
 from __future__ import annotations
 
@@ -63,117 +63,117 @@ def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def shelf(uri: str) -> ModelRegistry:
+def registry(uri: str) -> ModelRegistry:
     return registry_of(uri)
 
 
-def live(shelf: ModelRegistry) -> bytes | None:
-    standing = shelf.live()
-    return standing.artifact if standing else None
+def live(registry: ModelRegistry) -> bytes | None:
+    entry = registry.live()
+    return entry.artifact if entry else None
 
 
-def test_a_rollback_leads_to_what_was_live_before_and_never_to_what_was_withdrawn(
-    shelf: ModelRegistry,
+def test_a_rollback_returns_to_the_former_model_and_never_to_a_withdrawn_one(
+    registry: ModelRegistry,
 ) -> None:
-    """After push, push, rollback, push, the way back is the first model, not the second."""
-    assert (push(shelf, FIRST).before, live(shelf)) == (None, FIRST)
-    assert push(shelf, SECOND).before == digest(FIRST)
-    assert (rollback(shelf).now, live(shelf)) == (digest(FIRST), FIRST)
-    push(shelf, THIRD)
-    assert (rollback(shelf).now, live(shelf)) == (digest(FIRST), FIRST)
+    """After push, push, rollback, push, a rollback returns to the first model, not the second."""
+    assert (push(registry, FIRST).before, live(registry)) == (None, FIRST)
+    assert push(registry, SECOND).before == digest(FIRST)
+    assert (rollback(registry).now, live(registry)) == (digest(FIRST), FIRST)
+    push(registry, THIRD)
+    assert (rollback(registry).now, live(registry)) == (digest(FIRST), FIRST)
     with pytest.raises(UserError, match="has no former model"):
-        rollback(shelf)
-    assert live(shelf) == FIRST
-    assert {name for name in shelf.names() if name.startswith("withdrawn")} == {
+        rollback(registry)
+    assert live(registry) == FIRST
+    assert {name for name in registry.names() if name.startswith("withdrawn")} == {
         f"withdrawn-{digest(each)}.ubj" for each in (SECOND, THIRD)
     }
 
 
-def test_many_pushes_are_many_steps_back(shelf: ModelRegistry) -> None:
+def test_many_pushes_are_many_steps_back(registry: ModelRegistry) -> None:
     """The history is a stack."""
     for each in (FIRST, SECOND, THIRD):
-        push(shelf, each)
-    assert [each.digest for each in formers(shelf)] == [digest(FIRST), digest(SECOND)]
-    assert [rollback(shelf).now, rollback(shelf).now] == [digest(SECOND), digest(FIRST)]
-    assert formers(shelf) == []
+        push(registry, each)
+    assert [each.digest for each in formers(registry)] == [digest(FIRST), digest(SECOND)]
+    assert [rollback(registry).now, rollback(registry).now] == [digest(SECOND), digest(FIRST)]
+    assert formers(registry) == []
 
 
 @pytest.mark.usefixtures("emulator")
-def test_the_way_back_is_the_same_on_the_emulator() -> None:
-    """A server that sends fewer headers than Google's serves too."""
-    shelf = registry_of("gs://models/live/penguins.ubj")
-    push(shelf, FIRST)
-    push(shelf, SECOND)
-    assert (rollback(shelf).now, live(shelf)) == (digest(FIRST), FIRST)
+def test_a_rollback_works_on_the_emulator() -> None:
+    """A server that sends fewer headers than Google's is enough."""
+    registry = registry_of("gs://models/live/penguins.ubj")
+    push(registry, FIRST)
+    push(registry, SECOND)
+    assert (rollback(registry).now, live(registry)) == (digest(FIRST), FIRST)
 
 
-def test_the_same_model_pushed_again_changes_nothing(shelf: ModelRegistry) -> None:
+def test_the_same_model_pushed_again_changes_nothing(registry: ModelRegistry) -> None:
     """A release that is run twice is no second release."""
-    push(shelf, FIRST)
-    push(shelf, SECOND)
-    change = push(shelf, SECOND)
+    push(registry, FIRST)
+    push(registry, SECOND)
+    change = push(registry, SECOND)
     assert change.before == change.now
-    assert [each.digest for each in formers(shelf)] == [digest(FIRST)]
+    assert [each.digest for each in formers(registry)] == [digest(FIRST)]
 
 
-def test_a_bad_model_is_not_pushed(shelf: ModelRegistry) -> None:
-    """Nothing is changed, and the exit code says that the model is at fault."""
-    push(shelf, FIRST)
+def test_a_bad_model_is_not_pushed(registry: ModelRegistry) -> None:
+    """A refused model changes nothing, and the exit code is that of a refused model."""
+    push(registry, FIRST)
     with pytest.raises(UserError, match="it is cut short") as refused:
-        push(shelf, SECOND[:-1])
+        push(registry, SECOND[:-1])
     assert refused.value.code == EXIT_FAILED
-    assert (live(shelf), shelf.names()) == (FIRST, [])
+    assert (live(registry), registry.names()) == (FIRST, [])
 
 
-def test_a_damaged_former_model_is_not_brought_back(shelf: ModelRegistry) -> None:
-    """The live one stays, and both are still there to look at."""
-    shelf.add("000001-aaaaaaaaaaaa.ubj", SECOND[:-1])
-    push(shelf, FIRST)
-    with pytest.raises(UserError, match="No worker would take the former model"):
-        rollback(shelf)
-    assert (live(shelf), shelf.names()) == (FIRST, ["000001-aaaaaaaaaaaa.ubj"])
+def test_a_damaged_former_model_is_not_restored(registry: ModelRegistry) -> None:
+    """The live model stays, and the registry keeps both."""
+    registry.add("000001-aaaaaaaaaaaa.ubj", SECOND[:-1])
+    push(registry, FIRST)
+    with pytest.raises(UserError, match="No worker would load the former model"):
+        rollback(registry)
+    assert (live(registry), registry.names()) == (FIRST, ["000001-aaaaaaaaaaaa.ubj"])
 
 
-def test_of_two_who_push_at_once_one_is_told(shelf: ModelRegistry) -> None:
-    """What was read is what is replaced, or nothing is."""
-    push(shelf, FIRST)
-    seen = shelf.live()
-    push(shelf, SECOND)
+def test_one_of_two_concurrent_pushes_is_a_conflict(registry: ModelRegistry) -> None:
+    """A write replaces the version that was read, or nothing."""
+    push(registry, FIRST)
+    earlier = registry.live()
+    push(registry, SECOND)
     with pytest.raises(ConflictError):
-        shelf.replace(THIRD, before=seen)
+        registry.replace(THIRD, before=earlier)
     with pytest.raises(ConflictError):
-        shelf.replace(THIRD, before=None)
+        registry.replace(THIRD, before=None)
     with pytest.raises(ConflictError):
-        shelf.add(formers(shelf)[0].name, THIRD)
-    assert live(shelf) == SECOND
+        registry.add(formers(registry)[0].name, THIRD)
+    assert live(registry) == SECOND
 
 
-def test_a_push_that_broke_off_half_way_is_made_good_by_the_next(shelf: ModelRegistry) -> None:
-    """The live model is then on its own history: neither push nor rollback is misled."""
-    push(shelf, FIRST)
-    push(shelf, SECOND)
-    shelf.add(f"000002-{digest(SECOND)}.ubj", SECOND)
-    push(shelf, THIRD)
-    assert [each.digest for each in formers(shelf)] == [digest(FIRST), digest(SECOND)]
-    shelf.add(f"000003-{digest(THIRD)}.ubj", THIRD)
-    assert rollback(shelf).now == digest(SECOND)
+def test_an_interrupted_push_is_completed_by_the_next(registry: ModelRegistry) -> None:
+    """The live model is then in its own history, which changes neither push nor rollback."""
+    push(registry, FIRST)
+    push(registry, SECOND)
+    registry.add(f"000002-{digest(SECOND)}.ubj", SECOND)
+    push(registry, THIRD)
+    assert [each.digest for each in formers(registry)] == [digest(FIRST), digest(SECOND)]
+    registry.add(f"000003-{digest(THIRD)}.ubj", THIRD)
+    assert rollback(registry).now == digest(SECOND)
 
 
 def test_an_upload_whose_answer_was_lost_is_no_conflict(storage: StorageServer) -> None:
-    """The retry finds its own object under the precondition, and knows it."""
-    shelf = BucketRegistry(ModelObject("models", "penguins.ubj"))
+    """The retry finds its own object under the precondition, and is no conflict."""
+    registry = BucketRegistry(ModelObject("models", "penguins.ubj"))
     storage.faults.inject("insert", StorageFault(status=503, carried_out=True))
-    shelf.add("a", FIRST)
-    assert (shelf.names(), shelf.read("a")) == (["a"], FIRST)
+    registry.add("a", FIRST)
+    assert (registry.names(), registry.read("a")) == (["a"], FIRST)
     assert storage.operations["insert"] > 1
 
 
-def test_a_worker_reads_what_was_pushed(uri: str, shelf: ModelRegistry) -> None:
+def test_a_worker_reads_what_was_pushed(uri: str, registry: ModelRegistry) -> None:
     """The version changes with every push, so that a running worker sees it."""
-    push(shelf, FIRST)
+    push(registry, FIRST)
     source = source_of(uri)
     before = source.version()
-    push(shelf, SECOND)
+    push(registry, SECOND)
     fetched = source.fetch()
     assert before != fetched.version == source.version()
     assert fetched.artifact == SECOND
@@ -182,7 +182,7 @@ def test_a_worker_reads_what_was_pushed(uri: str, shelf: ModelRegistry) -> None:
         assert pinned.fetch() == fetched
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     """The path is in the sentence."""
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="cannot be written"):
@@ -193,8 +193,8 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["model", *arguments])
 
 
-def test_the_commands_tell_the_whole_story(uri: str, tmp_path: Path) -> None:
-    """Push, push, show, verify, rollback, each with what it did."""
+def test_the_commands_print_their_changes(uri: str, tmp_path: Path) -> None:
+    """Push, push, show, verify and rollback each print the change."""
     files = {name: tmp_path / f"{name}.ubj" for name in ("first", "second")}
     files["first"].write_bytes(FIRST)
     files["second"].write_bytes(SECOND)
@@ -202,7 +202,7 @@ def test_the_commands_tell_the_whole_story(uri: str, tmp_path: Path) -> None:
     assert run("push", str(files["second"]), uri).output == f"{uri}: {digest(FIRST)} -> {digest(SECOND)}\n"
     shown = run("show", uri).output
     assert digest(SECOND) in shown
-    assert "named rightly" in shown
+    assert "cross-validated" in shown
     assert digest(FIRST) in shown.splitlines()[-1]
     assert f"{uri} is good: model {digest(SECOND)}" in run("verify", uri).output
     assert run("rollback", uri).output == f"{uri}: {digest(SECOND)} -> {digest(FIRST)}\n"
@@ -214,32 +214,32 @@ def test_the_commands_tell_the_whole_story(uri: str, tmp_path: Path) -> None:
         (["verify", "{bad}"], (1, "is refused: the file has no rookery-model line: ")),
         (["verify", "{folder}/nothing.ubj"], (2, "cannot be read: No such file or directory")),
         (["show", "s3://bucket/model"], (2, "a path or gs://bucket/object[#generation] is needed")),
-        (["push", "{bad}", "{folder}/live.ubj"], (1, "No worker would take what is pushed")),
+        (["push", "{bad}", "{folder}/live.ubj"], (1, "No worker would load the pushed model")),
         (["push", "{bad}", "gs://bucket"], (2, "is needed")),
         (["rollback", "gs://bucket/model#7"], (2, "is one generation, which never changes")),
         (["rollback", "{folder}/nothing.ubj"], (2, "has no former model")),
     ],
 )
-def test_what_cannot_be_done_is_said_without_a_traceback(
+def test_an_error_is_one_sentence_without_a_traceback(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
     expected: tuple[int, str],
 ) -> None:
-    """One sentence, and an exit code that tells a bad model from a bad request."""
+    """One sentence, and an exit code that distinguishes a refused model from wrong usage."""
     bad = tmp_path / "bad.ubj"
     bad.write_text("hello")
     filled = [each.format(bad=bad, folder=tmp_path) for each in arguments]
     monkeypatch.setattr(sys, "argv", ["rookery", "model", *filled])
     with pytest.raises(SystemExit) as ended:
         main()
-    told = capsys.readouterr().err
-    code, said = expected
-    assert (ended.value.code, said in told, "Traceback" in told) == (code, True, False), told
+    printed = capsys.readouterr().err
+    code, sentence = expected
+    assert (ended.value.code, sentence in printed, "Traceback" in printed) == (code, True, False), printed
 
 
 def test_the_shipped_model_is_shown_where_no_address_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first thing that somebody tries works."""
+    """`rookery model show` works without an argument."""
     monkeypatch.delenv("ROOKERY_MODEL", raising=False)
     assert load(SHIPPED).model in run("show").output

@@ -1,4 +1,4 @@
-"""Replaying rejections: this machine's verdict is the worker's, in its words."""
+"""Replaying rejections: this machine's validation gives the worker's reasons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from rookery.commands.rejects import app
 from rookery.load.fuzz.bodies import Bodies
-from rookery.results.replay import judged
+from rookery.results.replay import revalidate
 from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, wrapped
 from rookery.schemas.identity import identity
 from rookery.schemas.rejection import Rejection
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def rejections(envelope: Envelope) -> Iterator[Rejection]:
-    """What a worker records of a message."""
+    """The rejections that a worker writes for a message."""
     for each in decode_message(envelope).refused:
         yield Rejection(
             reasons=each.reasons,
@@ -46,11 +46,11 @@ def envelopes(seed: int, count: int) -> Iterator[Envelope]:
 
 
 def test_a_replay_names_the_reasons_that_were_recorded() -> None:
-    """Whatever a worker refuses, judging the rejection gives each reason again, with field, rule and value."""
+    """Validating a rejection again gives each of the worker's reasons, with field, rule and value."""
     seen = [one for envelope in envelopes(11, 4_000) for one in rejections(envelope)]
     assert len(seen) > 1_000
     assert {one.row is None for one in seen} == {True, False}
-    assert [(judged(one), one.original) for one in seen] == [(one.reasons, one.original) for one in seen]
+    assert [(revalidate(one), one.original) for one in seen] == [(one.reasons, one.original) for one in seen]
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_a_replay_names_the_reasons_that_were_recorded() -> None:
         ("eyJiaWxsX2xlbmd0aF9tbSI6WzQwLFsxXV19", "bill_length_mm: a number is needed"),
     ],
 )
-def test_a_dry_replay_tells_what_was_recorded(tmp_path: Path, data: str, why: str) -> None:
-    """Broken base64 is told as such, and an array in a table's cell as a wrong cell; both can be shown."""
+def test_a_dry_replay_prints_the_recorded_reasons(tmp_path: Path, data: str, why: str) -> None:
+    """The reasons name broken base64, and an array in a table's cell as a wrong cell; both can be shown."""
     (one,) = rejections(Envelope("m", data, subscription="s"))
     (tmp_path / "a.ndjson").write_text(one.model_dump_json() + "\n")
     replayed = CliRunner().invoke(app, ["replay", str(tmp_path), "--dry-run"])
