@@ -13,18 +13,18 @@ help: ## Show this list
 
 $(VENV)/runtime: requirements/runtime.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Rookery needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
-	@echo "Making $(VENV) from requirements/runtime.txt (once; about a minute)..."
+	@printf '%s\n' "Making $(VENV) from requirements/runtime.txt (once; about a minute)..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) --require-hashes -r requirements/runtime.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev: $(VENV)/runtime requirements/dev.txt
-	@echo "Adding the tools of requirements/dev.txt..."
+	@printf '%s\n' "Adding the tools of requirements/dev.txt..."
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-demo: $(VENV)/runtime ## Real penguins, end to end, on this machine (ARGS="--use-emulator HOST:PORT")
+demo: $(VENV)/runtime ## The penguins data set, end to end, on this machine (ARGS="--use-emulator HOST:PORT")
 	@$(BIN)/rookery demo $(ARGS)
 
 train: $(VENV)/runtime ## Train the model from data/penguins.csv and print its report
@@ -39,13 +39,13 @@ image: $(VENV)/dev ## Build the worker's image without a daemon and try it (root
 chaos: $(VENV)/dev ## Kill workers and break disks for 3 minutes; every reading must be accounted for (SEED=7 MINUTES=3)
 	@$(BIN)/python -m rookery.load.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
-load: $(VENV)/dev ## Storm a target and account for every reading (SHAPE=spike TARGET=broker|emulator|production)
+load: $(VENV)/dev ## Load-test a target and reconcile every reading (SHAPE=spike TARGET=broker|emulator|production)
 	@$(BIN)/rookery load --shape $(or $(SHAPE),normal) --target $(or $(TARGET),broker) $(ARGS)
 
 load-report: $(VENV)/dev ## Run baseline, normal, stress and spike (6 minutes) and write docs/load-report.md (ARGS="--runs FOLDER ...")
 	@$(BIN)/python -m tools.load_report $(ARGS)
 
-fuzz: $(VENV)/dev ## Bodies, heads, encodings and endings that nobody would send, at real workers (SEED=7 COUNT=1000000)
+fuzz: $(VENV)/dev ## Fuzz real workers with random bodies, heads, encodings and endings (SEED=7 COUNT=1000000)
 	@$(BIN)/python -m rookery.load.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(ARGS)
 
 worst: $(VENV)/dev ## Push every message that costs a worker much, one by one: memory, lines, readings beside it (SEED=7)
@@ -75,7 +75,7 @@ check: $(VENV)/dev ## Lint, format, types, architecture
 	@$(PYTHON) tools/types_tree.py && cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
-format: $(VENV)/dev ## Format and mend what can be mended
+format: $(VENV)/dev ## Format, and fix lint errors where ruff can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 

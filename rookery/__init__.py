@@ -11,19 +11,30 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from rookery.publisher.async_client import AsyncReadingPublisher
-    from rookery.publisher.client import ReadingPublisher
+    from rookery.publisher.client import ReadingPublisher, new_reading_id
+    from rookery.publisher.settings import PublisherSettings
     from rookery.schemas.reading import Reading
     from rookery.schemas.table import ReadingTable
 
     __version__: str
 
-__all__ = ["AsyncReadingPublisher", "Reading", "ReadingPublisher", "ReadingTable", "__version__"]
+__all__ = [
+    "AsyncReadingPublisher",
+    "PublisherSettings",
+    "Reading",
+    "ReadingPublisher",
+    "ReadingTable",
+    "__version__",
+    "new_reading_id",
+]
 
 _HOMES: Final = {
     "AsyncReadingPublisher": "rookery.publisher.async_client",
+    "PublisherSettings": "rookery.publisher.settings",
     "Reading": "rookery.schemas.reading",
     "ReadingPublisher": "rookery.publisher.client",
     "ReadingTable": "rookery.schemas.table",
+    "new_reading_id": "rookery.publisher.client",
 }
 
 

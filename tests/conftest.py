@@ -1,4 +1,4 @@
-"""What all tests share: Google's emulator, and how hypothesis searches on machines of uneven speed."""
+"""Fixtures of all tests: Google's emulator, and hypothesis' profile for machines of uneven speed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packages, held against the code: who may import whom, how long a file may be, and what nothing is called.
+"""The architecture: allowed imports between packages, the length of modules, and forbidden names.
 
 Every rule is a function from a tree to its violations, and is itself tried on small made-up trees.
 """
@@ -49,11 +49,11 @@ CONCRETE: Final = re.compile(
     r"rookery\.worker\.(inference\.xgboost_\w+|models\.(loader|refresher|gcs_source)|auth\.(oidc|jwks)"
     r"|sinks\.(?!protocol$|factory$)\w+)$"
 )
-"""What only the worker's composition roots, and the concrete parts themselves, may import."""
+"""Modules that only the worker's composition roots, and the concrete parts themselves, may import."""
 GUARDED: Final = re.compile(
     r"rookery\.worker\.(pipeline|batch_commit|parts|batching\.\w+|http(\.\w+)+|decoding\.\w+|encoding\.\w+)$"
 )
-"""The worker's story and what it is told with: they know protocols."""
+"""The worker's pipeline and its steps: they know protocols."""
 
 MOST_MODULES: Final = 12
 NEVER: Final = frozenset({"utils", "util", "helpers", "helper", "common", "base", "manager", "processor"})

@@ -20,7 +20,8 @@ OLD_NAMES: Final = ("broker", "load", "publisher", "schemas", "training", "worke
 _LIGHT: Final = """
 import sys
 import rookery
-rookery.Reading, rookery.ReadingTable, rookery.ReadingPublisher, rookery.AsyncReadingPublisher
+for name in rookery.__all__:
+    getattr(rookery, name)
 print({name for name in ("numpy", "pandas", "typer", "grpc", "xgboost") if name in sys.modules})
 """
 
@@ -92,15 +93,15 @@ def test_a_device_imports_neither_numpy_nor_the_command_line(
 
 
 @pytest.mark.parametrize(
-    "strangers", [(), (*OLD_NAMES, "rookery")], ids=["empty folder", "folder of namesakes"]
+    "namesakes", [(), (*OLD_NAMES, "rookery")], ids=["empty folder", "folder of namesakes"]
 )
 def test_the_demo_runs_from_the_wheel_whatever_lies_in_the_folder(
-    installed: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, strangers: tuple[str, ...]
+    installed: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, namesakes: tuple[str, ...]
 ) -> None:
     """A `worker.py` or `schemas/` of the user's is never imported in place of Rookery's own, nor by its children."""
-    for name in strangers:
+    for name in namesakes:
         (tmp_path / f"{name}.py").write_text("raise SystemExit('a file of the user was imported')\n")
-    if strangers:
+    if namesakes:
         (tmp_path / "schemas").mkdir()
         (tmp_path / "schemas" / "__init__.py").write_text(
             "raise SystemExit('a folder of the user was imported')\n"

@@ -169,7 +169,7 @@ def _speed(report: DemoReport) -> RenderableType:
         batches = each.batches
         counts = (each.messages, batches.readings, batches.batches)
         phases.add_row(each.name, *map(str, counts), f"{batches.mean:.1f}", f"{each.rate:,.0f}")
-    return Group(_title(f"Speed over {report.broker}"), ages, phases)
+    return Group(_title(f"Latency and throughput over {report.broker}"), ages, phases)
 
 
 def _times(measured: Latency) -> tuple[str, str]:

@@ -50,7 +50,7 @@ class ReplayFilter:
 
 
 def rejected(uri: str, wanted: ReplayFilter) -> Iterator[Rejection]:
-    """Each reading's first rejection of those that were asked for; raises Trouble."""
+    """The first rejection of each reading that the filter selects; raises UserError."""
     seen = IdSet()
     for one in _with_attributes(lines(uri, Rejection)):
         if wanted.takes(one) and seen.add(known_as(one)):

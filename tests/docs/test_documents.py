@@ -41,7 +41,7 @@ _BLOCK = re.compile(
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block. `stays` is the port that its program listens on, `not_run` why nobody runs it here."""
+    """A fenced block. `stays` is the port that its program listens on, `not_run` the reason why it is not run here."""
 
     kind: str
     text: str
@@ -197,6 +197,17 @@ def test_every_python_snippet_runs(path: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("path", [path for path in PYTHON if path.name != "broker.md"], ids=name)
+def test_every_python_snippet_uses_the_public_face(path: Path) -> None:
+    """Readers import every name of Rookery from `rookery` alone; only the broker's document shows a test's fixture."""
+    program = ast.parse("\n".join(each.text for each in blocks(path, "python")))
+    imported = [node.module or "" for node in ast.walk(program) if isinstance(node, ast.ImportFrom)]
+    imported += [
+        each.name for node in ast.walk(program) if isinstance(node, ast.Import) for each in node.names
+    ]
+    assert [module for module in imported if module.startswith("rookery.")] == []
+
+
 @pytest.mark.parametrize("path", sorted(reference()))
 def test_the_reference_is_the_codes(path: str) -> None:
     """Settings, formats, metrics and commands stand there as they are; `make docs` writes them anew."""
@@ -217,3 +228,10 @@ def test_every_document_can_be_found() -> None:
     known = (ROOT / "README.md").read_text() + (ROOT / "docs" / "README.md").read_text()
     missing = [path for path in DOCUMENTS if path.name not in known and path.name != "README.md"]
     assert [name(path) for path in missing] == []
+
+
+def test_every_path_of_the_glossary_exists() -> None:
+    """The glossary's column of code names folders and files that are there."""
+    named = re.findall(r"`([a-z_]+/[a-z_/]+(?:\.py)?)`", (ROOT / "docs" / "glossary.md").read_text())
+    assert len(named) > 40
+    assert [each for each in named if not (ROOT / each).exists()] == []

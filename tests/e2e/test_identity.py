@@ -1,4 +1,4 @@
-"""Identity, the whole way: a broker that signs its pushes, a worker that verifies them, a stranger between."""
+"""Authentication end to end: a broker that signs its pushes, a worker that verifies them, a client without a token."""
 
 from __future__ import annotations
 
@@ -70,12 +70,15 @@ async def test_signed_pushes_arrive_and_unsigned_ones_do_not(
                         assert answer.status == 200, await answer.text()
             await asyncio.to_thread(publish, broker.address, 50)
             async with asyncio.timeout(20):
-                while len(predicted(tmp_path / "results")) < 50:  # noqa: ASYNC110  files tell nobody
+                while len(predicted(tmp_path / "results")) < 50:  # noqa: ASYNC110  files send no event
                     # The broker pushes when it likes.
                     await asyncio.sleep(0.02)
-            async with aiohttp.ClientSession(address) as stranger, stranger.post("/", data=b"{}") as answer:
+            async with (
+                aiohttp.ClientSession(address) as unauthenticated,
+                unauthenticated.post("/", data=b"{}") as answer,
+            ):
                 assert answer.status == 401
             async with aiohttp.ClientSession(address) as scraper, scraper.get("/metrics") as scraped:
-                told = await scraped.text()
-    assert 'rookery_auth_failures_total{cause="absent"} 1.0' in told
+                metrics = await scraped.text()
+    assert 'rookery_auth_failures_total{cause="absent"} 1.0' in metrics
     assert predicted(tmp_path / "results") == {f"signed-{nth}" for nth in range(50)}

@@ -56,7 +56,7 @@ async def test_models_swapped_under_load_lose_nothing_and_sign_their_own_answers
         model_cache=tmp_path / "cache",
         model_refresh_seconds=0.01,
     )
-    birds = [ReadingFactory(nth).reading(reading_id=f"{nth}") for nth in range(50)]
+    readings = [ReadingFactory(nth).reading(reading_id=f"{nth}") for nth in range(50)]
     done = asyncio.Event()
     answered, one_more = 0, threading.Condition()
     serving, loads_that_blocked = threading.get_ident(), 0
@@ -76,8 +76,8 @@ async def test_models_swapped_under_load_lose_nothing_and_sign_their_own_answers
         nonlocal answered
         nth = 0
         while not done.is_set():
-            bird = birds[(name + nth) % len(birds)]
-            sent = bird.model_copy(update={"reading_id": f"{bird.reading_id}/{name}/{nth}"})
+            reading = readings[(name + nth) % len(readings)]
+            sent = reading.model_copy(update={"reading_id": f"{reading.reading_id}/{name}/{nth}"})
             async with client.post("/", data=push(encode(sent), f"{name}-{nth}")) as answer:
                 assert answer.status == 204
             with one_more:
@@ -90,9 +90,9 @@ async def test_models_swapped_under_load_lose_nothing_and_sign_their_own_answers
         devices = [asyncio.create_task(device(client, name)) for name in range(DEVICES)]
         for nth in range(1, SWAPS + 1):
             lay(model, ARTIFACTS[1][:-nth])
-            await told(client, "status", "degraded")
+            await until_reported(client, "status", "degraded")
             lay(model, ARTIFACTS[nth % len(ARTIFACTS)])
-            await told(client, "model", load(ARTIFACTS[nth % len(ARTIFACTS)]).model)
+            await until_reported(client, "model", load(ARTIFACTS[nth % len(ARTIFACTS)]).model)
             assert not any(task.done() for task in devices)
         done.set()
         with one_more:
@@ -104,15 +104,15 @@ async def test_models_swapped_under_load_lose_nothing_and_sign_their_own_answers
         for line in file.read_text().splitlines()
     ]
     assert len(lines) == answered
-    right = {each.model: answers(each, birds) for each in map(load, ARTIFACTS)}
+    right = {each.model: answers(each, readings) for each in map(load, ARTIFACTS)}
     assert {line["model"] for line in lines} == right.keys()
     for line in lines:
-        truth = right[line["model"]][int(line["reading_id"].split("/")[0])]
-        assert np.allclose(list(line["probabilities"].values()), truth, rtol=0, atol=1e-6)
+        expected = right[line["model"]][int(line["reading_id"].split("/")[0])]
+        assert np.allclose(list(line["probabilities"].values()), expected, rtol=0, atol=1e-6)
     assert not loads_that_blocked
 
 
-async def told(client: aiohttp.ClientSession, name: str, wanted: str) -> None:
+async def until_reported(client: aiohttp.ClientSession, name: str, wanted: str) -> None:
     """Return once `/readyz` says so."""
     while True:
         async with client.get("/readyz") as answer:
@@ -121,5 +121,5 @@ async def told(client: aiohttp.ClientSession, name: str, wanted: str) -> None:
                 return
 
 
-def answers(classifier: Any, birds: list[Any]) -> Any:
-    return classifier.classify(matrix([decode(encode(bird)) for bird in birds])).probabilities
+def answers(classifier: Any, readings: list[Any]) -> Any:
+    return classifier.classify(matrix([decode(encode(reading)) for reading in readings])).probabilities

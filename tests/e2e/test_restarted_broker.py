@@ -33,7 +33,7 @@ TOPIC: Final = "projects/p/topics/readings"
 
 async def published(broker: str, worker: str, seed: int) -> list[str]:
     """Publish readings without reading_id, each as a message of its own; gives the messages' ids."""
-    messages = [{"data": in_base64(encode(bird))} for bird in ReadingFactory(seed).readings(READINGS)]
+    messages = [{"data": in_base64(encode(reading))} for reading in ReadingFactory(seed).readings(READINGS)]
     subscription = {"topic": TOPIC, "pushConfig": {"pushEndpoint": worker}}
     async with aiohttp.ClientSession(f"http://{broker}/", raise_for_status=True) as client:
         await client.put(f"{PROJECT}/topics/readings", json={})
@@ -46,7 +46,7 @@ async def published(broker: str, worker: str, seed: int) -> list[str]:
 def recorded(found: ResultsFolder[Prediction], lines: int) -> None:
     """Return when there are so many lines."""
     while len([*found.every()]) < lines:
-        time.sleep(0.05)  # a folder tells nobody that something was added
+        time.sleep(0.05)  # folders send no event for a new file
 
 
 @pytest.mark.emulator
@@ -69,6 +69,6 @@ async def test_readings_without_an_id_are_all_recorded_after_a_restart_of_the_em
     assert ids[0] == ids[1]
     assert len([*found]) == 2 * READINGS
     assert (
-        export(SelectedPredictions(f"{tmp_path}/results"), tmp_path / "birds.csv", labels=Labels())
+        export(SelectedPredictions(f"{tmp_path}/results"), tmp_path / "penguins.csv", labels=Labels())
         == 2 * READINGS
     )

@@ -122,12 +122,12 @@ def test_a_subscription_without_token_is_an_error(
 def test_another_audience_or_account_is_an_error(
     broker: str, route: Route, case: Callable[..., Case]
 ) -> None:
-    """Both are named, and what each side says."""
+    """The finding names both values."""
     provide(broker, Route(topic=route.topic, push_to=route.push_to, service_account="other@p.example"))
     settings = {**OIDC, "push_jwks_url": f"http://{broker}/oauth2/v3/certs"}
     audience, account = found(case(**{**settings, "push_audience": "https://worker.example"}))
-    assert f"tokens say {route.push_to}, the worker wants https://worker.example" in audience
-    assert f"tokens say other@p.example, the worker wants {ACCOUNT}" in account
+    assert f"tokens have {route.push_to}, the worker needs https://worker.example" in audience
+    assert f"tokens have other@p.example, the worker needs {ACCOUNT}" in account
 
 
 def test_keys_out_of_reach_are_an_error(broker: str, route: Route, case: Callable[..., Case]) -> None:
@@ -146,7 +146,7 @@ def test_pushing_in_the_clear_is_an_error_in_production(case: Callable[..., Case
 
 
 def test_cloud_run_iam_elsewhere_is_a_warning(broker: str, route: Route, case: Callable[..., Case]) -> None:
-    """There, nobody would check."""
+    """Outside of Cloud Run the setting leaves pushes unauthenticated."""
     provide(broker, Route(topic=route.topic, push_to=route.push_to, service_account=ACCOUNT))
     (sentence,) = found(case(push_auth="cloud-run-iam"), Level.WARNING)
     assert "this is not Cloud Run" in sentence
@@ -155,15 +155,15 @@ def test_cloud_run_iam_elsewhere_is_a_warning(broker: str, route: Route, case: C
 def test_an_ack_deadline_below_the_batch_budget_is_an_error(
     broker: str, route: Route, case: Callable[..., Case]
 ) -> None:
-    """What became durable would come again, and slow the whole subscription."""
+    """Durable readings would be redelivered, and slow the whole subscription."""
     provide(broker, Route(topic=route.topic, push_to=route.push_to, ack_deadline_s=10))
     assert "a batch may take 21.25 s" in only_error(case(write_timeout_seconds=20.0))
-    assert "the worker counts on 60 s" in only_error(case())
+    assert "the worker expects 60 s" in only_error(case())
     assert found(case(ack_deadline_seconds=10)) == []
 
 
 def test_no_dead_letter_topic_is_an_error(broker: str, route: Route, case: Callable[..., Case]) -> None:
-    """A message that cannot be delivered would come for a week."""
+    """An undeliverable message would be redelivered for a week."""
     subscribe(broker, route)
     assert "has no dead-letter topic" in only_error(case())
 
@@ -171,14 +171,14 @@ def test_no_dead_letter_topic_is_an_error(broker: str, route: Route, case: Calla
 def test_a_dead_letter_topic_without_a_subscription_is_an_error(
     broker: str, route: Route, case: Callable[..., Case]
 ) -> None:
-    """A topic nobody subscribes to forgets; few attempts are a warning."""
+    """A topic without a subscription drops messages; few attempts are a warning."""
     topics, subscriptions = clients(broker)
     topics.create_topic(name=route.dead_letters)
     for each in (topics, subscriptions):
         each.transport.close()  # type: ignore[no-untyped-call]  # generated code
     policy = {"dead_letter_topic": route.dead_letters, "max_delivery_attempts": 5}
     subscribe(broker, route, dead_letter_policy=policy)
-    assert "nobody subscribes to" in only_error(case())
+    assert "has no subscription" in only_error(case())
     assert any("given up after 5 attempts" in each for each in found(case(), Level.WARNING))
 
 
@@ -191,7 +191,7 @@ def test_a_dead_letter_topic_that_is_gone_is_an_error(
     topics.delete_topic(topic=route.dead_letters)
     for each in (topics, subscriptions):
         each.transport.close()  # type: ignore[no-untyped-call]  # generated code
-    assert "is not there: nothing can go to it" in only_error(case())
+    assert "does not exist: dead letters are lost" in only_error(case())
 
 
 def test_exactly_once_on_push_is_an_error(case: Callable[..., Case], route: Route) -> None:
@@ -213,7 +213,7 @@ def test_exactly_once_on_push_is_an_error(case: Callable[..., Case], route: Rout
 def test_a_subscription_that_does_not_push_is_an_error(
     broker: str, route: Route, case: Callable[..., Case]
 ) -> None:
-    """Messages would wait for somebody to pull."""
+    """Without a push endpoint messages would wait for a pull."""
     policy = {"dead_letter_topic": route.dead_letters, "max_delivery_attempts": 100}
     provide(broker, Route(topic=f"{route.topic}-other", push_to=route.push_to))
     policy["dead_letter_topic"] = f"{route.topic}-other-dead-letter"

@@ -186,7 +186,7 @@ function showStatus() {
 function show() {
   if (!latest) return;
   const state = latest;
-  const now = Math.floor(Date.now() / 1000);
+  const now = Math.trunc(Date.now() / 1000);
   const end = state.latest && now - state.latest > WINDOW_S / 2 ? Math.ceil(state.latest) + 1 : now;
   const rows = lastSeconds(state.seconds, end);
   say("source", state.source);

@@ -1,4 +1,4 @@
-"""The simulation: believable, seeded, on time, with drift, outliers and gaps where they were asked for."""
+"""The simulation: realistic, seeded, on time, with drift, outliers and missing values on demand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLASSIFIER = load(SHIPPED)
 
 
 class Clock:
-    """Time that passes only where somebody waits."""
+    """A clock that advances only while the simulation waits."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -41,21 +41,21 @@ def run(plan: Season) -> tuple[list, float]:
 
 
 def test_readings_come_at_the_rate_from_every_device() -> None:
-    """A hundred readings at ten a second take 9.9 s; the devices take turns, and no identity comes twice."""
+    """A hundred readings at ten a second take 9.9 s; the devices take turns, and every identity is unique."""
     readings, took_s = run(Season(devices=4, rate=10, count=100))
     assert took_s == pytest.approx(9.9)
     assert {each.device_id for each in readings} == {f"device-{number}" for number in (1, 2, 3, 4)}
     assert len({each.reading_id for each in readings}) == 100
 
 
-def test_the_same_seed_gives_the_same_birds() -> None:
+def test_the_same_seed_gives_the_same_readings() -> None:
     """And another one others."""
     first, again, other = (run(Season(count=20, seed=seed))[0] for seed in (1, 1, 2))
     assert first == again != other
 
 
-def test_the_birds_are_like_those_of_the_training_data() -> None:
-    """The model flags few of them as unlike its own, and of outliers most."""
+def test_readings_follow_the_training_distribution() -> None:
+    """The model flags few of the readings as out of distribution, and most of the outliers."""
     for outliers, least, most in ((0.0, 0.0, 0.03), (1.0, 0.8, 1.0)):
         readings, _ = run(Season(count=1_000, rate=1_000, outliers=outliers))
         asked = CLASSIFIER.classify(matrix(readings))
@@ -68,9 +68,9 @@ def test_drift_outliers_and_gaps_are_what_was_asked_for() -> None:
     drifted, _ = run(Season(rate=0.1, count=361, drift={"body_mass_g": 100.0}))
     assert drifted[360].body_mass_g == pytest.approx(2 * plain[360].body_mass_g, abs=0.2)
     assert drifted[0] == plain[0]
-    strange, _ = run(Season(count=400, outliers=0.25))
+    shifted, _ = run(Season(count=400, outliers=0.25))
     calm, _ = run(Season(count=400))
-    assert 60 < sum(one != other for one, other in zip(strange, calm, strict=True)) < 140
+    assert 60 < sum(one != other for one, other in zip(shifted, calm, strict=True)) < 140
     gappy, _ = run(Season(count=400, missing_rate=0.5))
     assert 150 < sum(None in each.model_dump().values() for each in gappy) < 250
 

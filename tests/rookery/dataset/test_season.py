@@ -121,7 +121,7 @@ def test_the_same_scenario_gives_the_same_outcome() -> None:
 
 
 def test_a_broken_backlog_backs_off_and_comes_back() -> None:
-    """An instance too slow for the ack deadline lets messages expire, which come again by the push backoff."""
+    """An instance too slow for the ack deadline lets messages expire, which are redelivered by the push backoff."""
     slow = Service(
         per_batch=0.0, per_message=0.5, per_row=0.0, start=0.0, flush_interval_seconds=0.0, write=0.0
     )

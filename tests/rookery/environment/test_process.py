@@ -25,11 +25,11 @@ def test_a_child_lives_as_long_as_its_context(tmp_path: Path) -> None:
 
 
 def test_a_child_that_fails_is_explained(tmp_path: Path) -> None:
-    """Who waits for a child that has ended learns its exit code and the end of its log."""
+    """The error of a child that has ended names its exit code and the end of its log."""
     ended = pytest.raises(UserError, match=r"The broker ended with exit code 2\.")
-    with RookeryProcess("rookery.broker", tmp_path, arguments=["--port", "no"]) as broker, ended as told:
+    with RookeryProcess("rookery.broker", tmp_path, arguments=["--port", "no"]) as broker, ended as raised:
         broker.address()
-    assert "invalid _port value" in told.value.hint
+    assert "invalid _port value" in raised.value.hint
 
 
 def test_a_ready_file_of_an_earlier_run_is_not_believed(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_ready_file_of_an_earlier_run_is_not_believed(tmp_path: Path) -> None:
         assert broker.address() != "127.0.0.1:1"
 
 
-def test_a_worker_writes_where_it_is_told(tmp_path: Path) -> None:
+def test_a_worker_writes_to_its_results_and_rejects(tmp_path: Path) -> None:
     """Folders with spaces and signs reach the worker whole."""
     odd = tmp_path / "two words %20 é"
     odd.mkdir()

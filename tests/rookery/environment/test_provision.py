@@ -1,4 +1,4 @@
-"""Provisioning: made once, found ever after, mended where it differs, and clear where it cannot be."""
+"""Provisioning: made once, found later, updated where it differs, with a clear error where it fails."""
 
 from __future__ import annotations
 
@@ -56,22 +56,22 @@ def test_what_was_provided_can_be_removed(provisioner: Provisioner, route: Route
     assert {step.outcome for step in provisioner.provide(route)} == {"made"}
 
 
-def test_nobody_listening_is_said(route: Route) -> None:
-    """An address where nobody answers is named, with what to do, at once."""
+def test_an_unreachable_broker_is_named(route: Route) -> None:
+    """The error names the address without a broker at once, with a hint."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         silent = f"127.0.0.1:{taken.getsockname()[1]}"
-        with Provisioner(silent) as provisioner, pytest.raises(UserError, match=silent) as told:
+        with Provisioner(silent) as provisioner, pytest.raises(UserError, match=silent) as raised:
             provisioner.provide(route)
-    assert "rookery broker" in told.value.hint
+    assert "rookery broker" in raised.value.hint
 
 
 def test_a_bad_name_is_said(provisioner: Provisioner) -> None:
-    """What Pub/Sub refuses is told in its own words."""
+    """The error of a refused request has Pub/Sub's own message."""
     with pytest.raises(UserError, match="Pub/Sub answered"):
         provisioner.provide(Route(topic="projects/p/topics/x", push_to="http://127.0.0.1:9/"))
 
 
 def test_worker_and_subscription_agree_on_the_deadline() -> None:
-    """What the worker refuses as too late is late by the very deadline that the subscription is made with."""
+    """The worker's default ack deadline is the one that the subscription is made with."""
     assert Route(topic="projects/p/topics/t", push_to="").ack_deadline_s == Settings().ack_deadline_seconds

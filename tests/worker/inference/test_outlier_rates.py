@@ -1,4 +1,4 @@
-"""How much of what is no such penguin is caught, at the rates that docs/explanation/unlike.md states.
+"""How much of what is no such penguin is caught, at the rates that docs/explanation/out-of-distribution.md states.
 
 Caught is what the schema's bounds reject, or the outlier rule flags. Mistakes are made on each known penguin that
 was measured whole; made-up birds are seeded.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Fields = dict[str, float]
 
 ROOT: Final = Path(__file__).parents[3]
-STATED: Final = (ROOT / "docs" / "explanation" / "unlike.md").read_text()
+STATED: Final = (ROOT / "docs" / "explanation" / "out-of-distribution.md").read_text()
 CLASSIFIER: Final = load(SHIPPED)
 BIRDS: Final = [
     dict(zip(MEASUREMENTS, map(float, row[:4]), strict=True))
