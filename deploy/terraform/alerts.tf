@@ -109,3 +109,11 @@ resource "google_monitoring_alert_policy" "rookery" {
 
   depends_on = [google_project_service.needed]
 }
+
+# A warning of plan and apply, not an error: a test project may do without.
+check "alerts_are_received" {
+  assert {
+    condition     = length(var.alert_emails) > 0
+    error_message = "alert_emails is empty: alerts open, and no one is notified."
+  }
+}

@@ -231,6 +231,12 @@ def test_the_eight_alerts_are_there() -> None:
     }
 
 
+def test_alerts_without_a_receiver_are_a_warning() -> None:
+    """An apply without e-mail addresses warns that alerts notify no one."""
+    (check,) = (body for name, body in blocks("check") if name == "alerts_are_received")
+    assert check["assert"][0]["condition"] == "${length(var.alert_emails) > 0}"
+
+
 def test_the_schema_is_the_reading() -> None:
     """Avro's fields are those of a reading, with the same categories, and the topic is free of it by default."""
     schema = json.loads((FOLDER / "reading.avsc").read_text())

@@ -93,6 +93,14 @@ def test_only_production_jobs_of_the_repository_may_release(root: Path) -> None:
     assert {"sts", "iamcredentials"} <= APIS
 
 
+def test_the_named_rights_are_enough() -> None:
+    """The first apply sets policies on single resources and makes a budget: Owner, and a role on the billing account."""
+    assert any(name.endswith("_iam_member.push_invokes") for name in RESOURCES)
+    assert "Owner of the project" in README
+    assert "Billing Account Costs Manager" in README
+    assert "or Editor" not in README
+
+
 def test_every_variable_of_the_release_workflow_is_explained(root: Path) -> None:
     """The README names each of GitHub's variables that the workflow reads."""
     workflow = (root / ".github" / "workflows" / "release.yml").read_text()
