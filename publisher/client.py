@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def new_reading_id() -> str:
-    """Make an identity for an observation. Make it once, when the bird is measured, and keep it.
+    """Make an identity for an observation. Make it once, when the observation is made, and keep it.
 
     Delivery is at least once and a retry gets a new message id: only a reading_id makes sending again harmless.
     """
@@ -62,8 +62,8 @@ class ReadingPublisher(ForkAware):
     `publish` returns, gets a reading_id where it has none, and is sent whenever there is a link, by this program
     or a later one. Readings that an earlier program left are sent from `open` on, or the first use.
 
-    In a process that was forked from this one it publishes over a connection of its own. What was handed over before
-    is answered in the parent: its receipts raise ForkedError in the child.
+    In a process that was forked from this one it publishes over a connection of its own. Messages that
+    were handed over before are answered in the parent: their receipts raise ForkedError in the child.
     """
 
     def __init__(
@@ -116,10 +116,10 @@ class ReadingPublisher(ForkAware):
         message = OutgoingMessage(payload, {SCHEMA_ATTRIBUTE: SCHEMA_VERSION, **(attributes or {})})
         return self._send(message, payload)
 
-    def publish_parcel(self, parcel: EncodedMessage, **attributes: str) -> Receipt:
+    def publish_encoded(self, encoded: EncodedMessage, **attributes: str) -> Receipt:
         """Send readings that were validated and written before."""
         return self._send(
-            OutgoingMessage(parcel.payload, {**attributes, SCHEMA_ATTRIBUTE: SCHEMA_VERSION}), parcel
+            OutgoingMessage(encoded.payload, {**attributes, SCHEMA_ATTRIBUTE: SCHEMA_VERSION}), encoded
         )
 
     def _send(
@@ -145,7 +145,7 @@ class ReadingPublisher(ForkAware):
 
     def _sender_of(self, outbox: Outbox | Path | str) -> OutboxSender:
         from rookery.publisher.outbox.sender import OutboxSender  # noqa: PLC0415  the same
-        from rookery.publisher.outbox.store import Outbox  # noqa: PLC0415  only whoever has an outbox needs a database
+        from rookery.publisher.outbox.store import Outbox  # noqa: PLC0415  only a publisher with an outbox needs a database
 
         opened = outbox if isinstance(outbox, Outbox) else Outbox(outbox)
         opened.claim(self.topic)
@@ -176,7 +176,7 @@ class ReadingPublisher(ForkAware):
     def flush(self) -> None:
         """Wait until everything sent has its answer, at most the settings' `answered_within_s`.
 
-        Raises NotPublishedError with every failure that no receipt has told yet; with an outbox
+        Raises NotPublishedError with every failure that no receipt has reported yet; with an outbox
         StillStoredError, and then nothing is lost.
         """
         sender = self._sender

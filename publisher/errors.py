@@ -6,14 +6,14 @@ PublishError
 ├── ResumeError          a checkpoint does not fit the file or the options; raised at once
 ├── BadMessageError      too large, or attributes that Pub/Sub refuses; raised at once
 ├── BadOutboxError       the file is no outbox, or one of another topic; raised at once
-├── OutboxFullError      there is no room in the outbox; raised at once, nothing was stored
+├── OutboxFullError      the outbox is full; raised at once, nothing was stored
 ├── StillStoredError     the outbox is not empty yet; nothing is lost
 ├── ClosedError          the publisher is closed; raised at once
 ├── ForkedError          its answer goes to the process that this one was forked from; raised at once
 ├── RefusedError         Pub/Sub refused this request; the next one may pass
 ├── NoSuchTopicError     hopeless: nothing else will pass either
 ├── NotAllowedError      hopeless: credentials are missing or do not suffice
-├── UnreachableError     hopeless: nobody answers at the address
+├── UnreachableError     hopeless: no connection to the address
 ├── UnansweredError      hopeless: no answer in time; the message may have been published all the same
 └── NotPublishedError    several of the above, with every reading concerned
 """
@@ -45,10 +45,10 @@ class BadFileError(PublishError):
     """The file cannot be read as a CSV of readings; carries every reason."""
 
     def __init__(self, name: str, *reasons: Reason) -> None:
-        told = "; ".join(
+        shown = "; ".join(
             f"{each.field}: {each.rule}" + (f" ({each.value})" if each.value else "") for each in reasons
         )
-        super().__init__(f"{name}: {told}")
+        super().__init__(f"{name}: {shown}")
         self.reasons = reasons
 
 
@@ -82,8 +82,8 @@ class OutboxFullError(PublishError):
 class StillStoredError(PublishError):
     """Messages wait in the outbox still; they are sent as soon as they can be."""
 
-    def __init__(self, count: int, trouble: PublishError | None) -> None:
-        why = f": {trouble}" if trouble else ""
+    def __init__(self, count: int, cause: PublishError | None) -> None:
+        why = f": {cause}" if cause else ""
         super().__init__(f"{count} {'message waits' if count == 1 else 'messages wait'} in the outbox{why}")
 
 
@@ -121,12 +121,12 @@ class NotAllowedError(PublishError):
 
 
 class UnreachableError(PublishError):
-    """Nobody answers at the address."""
+    """No connection to the address could be made."""
 
     hopeless = True
 
     def __init__(self, address: str, timeout_s: float) -> None:
-        super().__init__(f"nobody answers at {address} (tried for {timeout_s:g} s)")
+        super().__init__(f"cannot reach {address} (tried for {timeout_s:g} s)")
         self.address = address
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What has no message id, and why; a raw payload stays bytes. `size` is the bytes that were handed over."""
+    """A message without a message id, and the cause; a raw payload stays bytes. `size` is the bytes that were handed over."""
 
     source: Reading | ReadingTable | EncodedMessage | bytes
     error: PublishError
@@ -23,7 +23,7 @@ class Failure:
 
 
 class NotPublishedError(PublishError):
-    """Carries every failure that nobody was told of before, with the readings concerned."""
+    """Carries every failure that was not reported before, with the readings concerned."""
 
     def __init__(self, failures: tuple[Failure, ...]) -> None:
         causes = "; ".join(dict.fromkeys(str(failure.error) for failure in failures))

@@ -23,7 +23,7 @@ _TAKEN: Final = frozenset({"self", "topic", "data", "ordering_key", "retry", "ti
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """What a transport sends."""
+    """The unit that a transport sends: payload and attributes."""
 
     payload: bytes
     attributes: Mapping[str, str]

@@ -24,9 +24,9 @@ def rows_of(source: Reading | ReadingTable | EncodedMessage | bytes) -> int:
 
 
 class Receipt:
-    """A message on its way; its answer is Pub/Sub's message id, or a PublishError.
+    """A message in flight; its answer is Pub/Sub's message id, or a PublishError.
 
-    Whoever is told of a failure here is not told again by the publisher's `flush` or `close`.
+    A failure that a receipt reports is not raised again by the publisher's `flush` or `close`.
     """
 
     __slots__ = ("_answer", "_in_flight", "size", "source")
@@ -84,7 +84,7 @@ class Receipt:
 
         if self._in_flight.forked:
             return self.result()
-        # Shielded, for whoever leaves must not cancel what Pub/Sub will answer.
+        # Shielded: a caller that is cancelled must not cancel the answer of Pub/Sub.
         answer = asyncio.shield(asyncio.wrap_future(self._answer))
         await asyncio.wait([answer], timeout=self._in_flight.patience_s)
         return self.result(0 if answer.done() else None)
@@ -97,7 +97,7 @@ class Receipt:
         self._answer.add_done_callback(lambda _: callback(self))
 
     def peek(self) -> PublishError | None:
-        """The failure of a receipt that is done, without counting as told."""
+        """The failure of a receipt that is done, without counting as reported."""
         if self._in_flight.forked:
             return ForkedError()
         error = self._answer.exception(0)
@@ -109,7 +109,7 @@ def _as_publish_error(error: BaseException) -> PublishError:
 
 
 class InFlight:
-    """Receipts without an answer, and failures that nobody was told of. Thread-safe.
+    """Receipts without an answer, and failures that were not reported. Thread-safe.
 
     `patience_s` bounds every wait: a commit thread that dies leaves its futures unresolved for ever. `forked` says
     that they are another process's: none of their locks may be taken here, for a thread of that process may hold it.
@@ -132,7 +132,7 @@ class InFlight:
     def _settle(self, receipt: Receipt) -> None:
         error = receipt.peek()
         with self._changed:
-            # A receipt that was given up before is nobody's any more.
+            # A receipt that was given up before is no longer tracked.
             known = receipt in self._waiting
             self._waiting.pop(receipt, None)
             if known and error is not None:
@@ -140,7 +140,7 @@ class InFlight:
             self._changed.notify_all()
 
     def forget(self, receipt: Receipt) -> None:
-        """Leave a failure to the one who was told of it."""
+        """Drop a failure that its receipt has reported."""
         with self._changed:
             self._waiting.pop(receipt, None)
             self._failed.pop(receipt, None)

@@ -14,7 +14,7 @@ EMULATOR_VARIABLE: Final = "PUBSUB_EMULATOR_HOST"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublisherSettings:
-    """What a publisher may hold and how long it tries; the defaults suit a device with single readings."""
+    """Bounds and timeouts of a publisher; the defaults suit a device with single readings."""
 
     broker: str | None = None
     """HOST:PORT of an embedded broker or emulator; None asks PUBSUB_EMULATOR_HOST, then the topic's project."""
@@ -50,7 +50,7 @@ class PublisherSettings:
         """Refuse what would block for ever; raises ValueError."""
         if self.in_flight_messages < 1 or self.in_flight_bytes < MAX_PAYLOAD + 1_000_000:
             raise ValueError(
-                f"in flight there must be room for one message of {MAX_PAYLOAD + 1_000_000} bytes"
+                f"in flight there must be space for one message of {MAX_PAYLOAD + 1_000_000} bytes"
             )
 
     @property

@@ -1,1 +1,1 @@
-"""The words that all rooms share: readings, tables, predictions, rejections, envelopes, and their one codec."""
+"""The types that all packages share: readings, tables, predictions, rejections, envelopes, and their one codec."""

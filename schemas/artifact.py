@@ -72,13 +72,20 @@ def _kind(artifact: bytes) -> str:
 
 
 class _Card(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        validate_by_name=True,
+        serialize_by_alias=True,
+    )
 
 
 class Scores(_Card):
-    """How well known birds were classified; counts are birds, averaged over the repeats of a cross-validation.
+    """How well known penguins were classified; counts are penguins, averaged over the repeats.
 
-    `confusion[i][j]`: birds of species i that were called species j; log loss is in nats a bird.
+    `confusion[i][j]`: penguins of species i that were called species j; log loss is in nats a penguin.
     """
 
     accuracy: float
@@ -88,7 +95,7 @@ class Scores(_Card):
 
 
 class Candidate(_Card):
-    """One size of model: its cross-validated log loss, that mean's standard error, and birds wrong."""
+    """One size of model: its cross-validated log loss, that mean's standard error, and the misclassified penguins."""
 
     depth: int
     rounds: int
@@ -103,13 +110,13 @@ class Candidate(_Card):
 
 
 class TrainingReport(_Card):
-    """What training saw and measured.
+    """The data and the measurements of a training run.
 
     `hidden` maps the features hidden from an otherwise whole reading to the cross-validated accuracy without
     them; `false_alarms` is the share of held-out penguins that the outlier rule flags.
     """
 
-    birds: dict[str, int]
+    species_counts: Annotated[dict[str, int], Field(alias="birds")]
     left_out: int
     folds: int
     repeats: int
@@ -135,7 +142,7 @@ class Golden(_Card):
 
 
 class Distribution(_Card):
-    """One feature over the training birds: inner bin edges, the share of each bin, the share missing.
+    """One feature over the training penguins: inner bin edges, the share of each bin, the share missing.
 
     A value v is in bin i where edges[i - 1] <= v < edges[i]; the shares of the bins add up to 1.
     """
@@ -153,7 +160,7 @@ class Cluster(_Card):
 
 
 class OutlierRule(_Card):
-    """When a reading is unlike the training birds: far from every species by the measurements it has.
+    """When a reading is out of distribution: far from every species by the measurements it has.
 
     Far: the smallest squared Mahalanobis distance over the clusters exceeds `limits[pattern]`, where bit i of
     the pattern is set when measurement i is present. Nothing measured (pattern 0) is always far.

@@ -102,7 +102,7 @@ def _valid_table(payload: bytes) -> DecodedTable | None:
 
 
 _LARGE: Final = 1024 * 1024
-"""Bytes from which what pydantic makes of them is looked at first: up to eighty times as many."""
+"""Bytes from which a payload is checked before pydantic reads it, whose objects take up to eighty times as many."""
 
 
 def _plain(payload: bytes) -> bool:

@@ -44,7 +44,7 @@ class Envelope:
 
     @property
     def identity(self) -> str:
-        """What the message is known by: its deliveries have the same, other messages another one."""
+        """The message's identity: its redeliveries have the same, other messages another one."""
         if not self._identity:
             at = self.published_at
             self._identity = (
@@ -86,7 +86,7 @@ _DECODER: Final = SchemaValidator(core_schema.bytes_schema(), CoreConfig(val_jso
 
 
 def _long(data: str) -> bytes | None:
-    """Read what is base64 beyond doubt; None where the strict decoder has to judge."""
+    """Read what is base64 beyond doubt; None where the strict decoder has to decide."""
     # Pydantic takes the other alphabet too, and needs no padding.
     if len(data) % 4 or "-" in data or "_" in data:
         return None

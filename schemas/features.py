@@ -48,7 +48,7 @@ def fields_matrix(readings: Iterable[Fields]) -> NDArray[np.float32]:
     """Encode readings in the form of their plain fields as `matrix` does."""
     import numpy as np  # noqa: PLC0415  the words must not cost a device numpy
 
-    # One list for all: rows of rows would be looked at twice. None becomes NaN on the way to float.
+    # One list for all: rows of rows would be traversed twice. None becomes NaN on the way to float.
     flat: list[float | None] = []
     for fields in readings:
         try:

@@ -71,7 +71,7 @@ def stands_in(line: Prediction | Rejection) -> bool:
 
 
 def known_as(line: Prediction | Rejection) -> str:
-    """What a line's reading is known by among all lines.
+    """The identity of a line's reading among all lines.
 
     In lines of earlier versions a bare message id may stand for several messages; their publish times tell these apart.
     """

@@ -1,4 +1,4 @@
-"""Reading: one observation of one bird, and what a bird can be."""
+"""Reading: one observation of one penguin, and the values that are possible."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ BOUNDS: Final[dict[str, MeasurementRange]] = {
     "body_mass_g": _bounds(BodyMass),
     "year": _bounds(Year),
 }
-"""What the annotations say of each number, for who reads whole columns."""
+"""The constraints of each number, from its annotations, for readers of whole columns."""
 
 Fields = dict[str, Any]
 """A valid reading as plain values under its names; what is unknown is None or absent."""

@@ -24,7 +24,7 @@ MAX_REASONS: Final = 20
 
 
 class Reason(BaseModel):
-    """Why: the field that broke a rule, the rule in words, the offending value as it was written."""
+    """Why: the field that violates a rule, the rule in words, the offending value as it was written."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 

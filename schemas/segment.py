@@ -20,7 +20,7 @@ OPEN: Final = ".open-"
 SUFFIX: Final = ".ndjson"
 
 FILLER: Final = b"\0"
-"""What stands where lines will come."""
+"""The padding where lines will be written."""
 
 
 def hour_of(moment: datetime) -> str:

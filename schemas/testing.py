@@ -1,4 +1,4 @@
-"""Seeded builders of believable readings and of everything that can be wrong with one."""
+"""Seeded builders of valid readings and of invalid payloads, for tests and load."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _HOMES: Final = {"Adelie": ISLANDS, "Chinstrap": ("Dream",), "Gentoo": ("Biscoe"
 
 
 class ReadingFactory:
-    """A seeded colony: the same seed gives the same birds, whatever was asked before of another colony."""
+    """Builds valid readings; the same seed gives the same readings in the same order."""
 
     def __init__(self, seed: int) -> None:
         """Store the seed's random stream."""
         self._random = random.Random(seed)  # noqa: S311  believable, not secret
 
     def fields(self, species: str | None = None) -> dict[str, Any]:
-        """One bird as plain fields, measurements within three standard deviations of its species."""
+        """One reading as plain fields, measurements within three standard deviations of its species."""
         kind = species or self._random.choice(SPECIES)
         measured = {
             name: round(mean + deviation * max(-3.0, min(3.0, self._random.gauss(0, 1))), 1)
@@ -70,61 +70,69 @@ class ReadingFactory:
 
     def table(self, rows: int, *, prefix: str = "") -> ReadingTable:
         """A table of that many rows; with a prefix its readings are known as `<prefix>-<row>`."""
-        birds = [self.fields() for _ in range(rows)]
-        columns: dict[str, list[Any]] = {name: [bird[name] for bird in birds] for name in birds[0]}
+        penguins = [self.fields() for _ in range(rows)]
+        columns: dict[str, list[Any]] = {
+            name: [penguin[name] for penguin in penguins] for name in penguins[0]
+        }
         if prefix:
             columns["reading_id"] = [f"{prefix}-{row}" for row in range(rows)]
         return ReadingTable(**columns)
 
 
 @dataclass(frozen=True, slots=True)
-class InvalidPayloadFactory:
+class InvalidExample:
     """A payload that must be refused, and what is wrong with it."""
 
     kind: str
     payload: bytes
 
 
-def spoilt(seed: int) -> Iterator[InvalidPayloadFactory]:
-    """Yield spoilt payloads for ever, each kind in turn, on a different bird each time."""
-    birds = ReadingFactory(seed)
+def invalid_examples(seed: int) -> Iterator[InvalidExample]:
+    """Yield invalid payloads without end, each kind in turn, made from a different reading each time."""
+    factory = ReadingFactory(seed)
     while True:
         for kind, change in _WAYS.items():
-            bird = birds.fields()
-            yield InvalidPayloadFactory(kind=kind, payload=change(bird))
+            penguin = factory.fields()
+            yield InvalidExample(kind=kind, payload=change(penguin))
 
 
 def _with(**changes: Any) -> Any:
-    return lambda bird: json.dumps({**bird, **changes}).encode()
+    return lambda penguin: json.dumps({**penguin, **changes}).encode()
 
 
 _WAYS: Final[dict[str, Any]] = {
     "empty": lambda _: b"",
-    "not JSON": lambda bird: json.dumps(bird).encode()[:-9],
-    "not UTF-8": lambda bird: json.dumps(bird).encode().replace(b'"sex"', b'"s\xff\xfex"'),
-    "not an object": lambda bird: json.dumps(list(bird.values())[:4]).encode(),
+    "not JSON": lambda penguin: json.dumps(penguin).encode()[:-9],
+    "not UTF-8": lambda penguin: json.dumps(penguin).encode().replace(b'"sex"', b'"s\xff\xfex"'),
+    "not an object": lambda penguin: json.dumps(list(penguin.values())[:4]).encode(),
     "unknown field": _with(beak_colour="orange"),
-    "number as text": lambda bird: json.dumps({**bird, "body_mass_g": str(bird["body_mass_g"])}).encode(),
+    "number as text": lambda penguin: json.dumps(
+        {**penguin, "body_mass_g": str(penguin["body_mass_g"])}
+    ).encode(),
     "boolean as number": _with(flipper_length_mm=True),
     "NaN": _with(bill_depth_mm=float("nan")),
     "infinite": _with(body_mass_g=float("inf")),
-    "negative": lambda bird: json.dumps({**bird, "bill_length_mm": -bird["bill_length_mm"]}).encode(),
+    "negative": lambda penguin: json.dumps(
+        {**penguin, "bill_length_mm": -penguin["bill_length_mm"]}
+    ).encode(),
     "zero": _with(bill_depth_mm=0),
-    "kilograms for grams": lambda bird: json.dumps(
-        {**bird, "body_mass_g": bird["body_mass_g"] / 1000}
+    "kilograms for grams": lambda penguin: json.dumps(
+        {**penguin, "body_mass_g": penguin["body_mass_g"] / 1000}
     ).encode(),
     "beyond any penguin": _with(flipper_length_mm=2_170),
     "unknown sex": _with(sex="unknown"),
     "unknown island": _with(island="Galápagos"),
     "fractional year": _with(year=2008.5),
-    "no measurement": lambda bird: json.dumps({"sex": bird["sex"], "island": bird["island"]}).encode(),
+    "no measurement": lambda penguin: json.dumps(
+        {"sex": penguin["sex"], "island": penguin["island"]}
+    ).encode(),
     "local time": _with(observed_at="2026-11-23T12:00:00"),
     "several at once": _with(body_mass_g=-1, sex="f", wings=2),
-    "uneven table": lambda bird: json.dumps(
-        {"bill_length_mm": [bird["bill_length_mm"]] * 2, "year": [2007]}
+    "uneven table": lambda penguin: json.dumps(
+        {"bill_length_mm": [penguin["bill_length_mm"]] * 2, "year": [2007]}
     ).encode(),
     "empty table": lambda _: json.dumps({"bill_length_mm": [], "year": []}).encode(),
 }
 
 KINDS: Final = tuple(_WAYS)
-"""Every way in which `spoilt` spoils a payload."""
+"""The kinds of invalid payloads that `invalid_examples` yields."""

@@ -142,7 +142,7 @@ def main(
         with staged(Folders(root)) as stage:
             began = time.monotonic()
             runs = publish(path, stage, kills=kills)
-            found = read(stage, CsvFile(path).survey.digest12, rows=rows, expected=rows - bad)
+            found = read(stage, CsvFile(path).profile.digest12, rows=rows, expected=rows - bad)
             took_s = time.monotonic() - began
             memory = {child.name: _peak_mb(child.pid) for child in stage.children}
         rejected = path.with_name("birds.csv.rejected.csv")

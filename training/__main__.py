@@ -28,7 +28,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     epilog="Example: python -m rookery.training --data data/penguins.csv --out penguins.ubj --seed 7"
 )
 def main(
-    data: Annotated[Path, typer.Option(help="CSV file with the species and features of known birds.")],
+    data: Annotated[Path, typer.Option(help="CSV file with the species and features of known penguins.")],
     out: Annotated[Path, typer.Option(help="Where the model artifact goes.")],
     seed: Annotated[int, typer.Option(min=0, help="The same data and seed yield the same bytes.")] = SEED,
     depth: Annotated[int | None, typer.Option(min=1, max=12, help=DEPTH)] = None,

@@ -1,4 +1,4 @@
-"""How each feature is distributed over the training birds, so that drift can be told from it."""
+"""How each feature is distributed over the training penguins, the reference that drift is measured against."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FEW: Final = 10
-"""Up to so many different values each get a bin of their own; beyond, bins are tenths of the birds."""
+"""Up to so many different values each get a bin of their own; beyond, bins are tenths of the penguins."""
 
 
 def distribution(matrix: NDArray[np.float32]) -> dict[str, Distribution]:
-    """Describe each feature of (birds, 7) by bins."""
+    """Describe each feature of (penguins, 7) by bins."""
     return {name: _bins(matrix[:, column].astype(np.float64)) for column, name in enumerate(FEATURES)}
 
 

@@ -1,4 +1,4 @@
-"""Golden readings: questions whose answers travel with the model, so that every loaded copy can be asked."""
+"""Golden readings: questions whose answers travel with the model, so that every loaded copy can be checked."""
 
 from __future__ import annotations
 
@@ -9,30 +9,35 @@ import numpy as np
 import xgboost
 
 from rookery.schemas.artifact import Golden, OutlierRule
-from rookery.training.outliers import far
+from rookery.training.outliers import is_outlier
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-UNLIKE: Final = (
+OUT_OF_DISTRIBUTION: Final = (
     (18.7, 39.1, 181.0, 3750.0, 2007.0, 1.0, 2.0),
     (70.0, 25.0, 330.0, 30000.0, math.nan, math.nan, math.nan),
     (14.0, math.nan, math.nan, 900.0, 2009.0, 0.0, 1.0),
 )
-"""No such birds: bill length and depth swapped, an emperor penguin, a chick."""
+"""Readings far from the training data: bill length and depth swapped, an emperor penguin, a chick."""
 
 
-def golden(booster: xgboost.Booster, lesson: NDArray[np.float32], rule: OutlierRule) -> Golden:
-    """Ask about a few rows of the lesson that reach every leaf of every tree, and about what is no such bird.
+def golden(booster: xgboost.Booster, training_set: NDArray[np.float32], rule: OutlierRule) -> Golden:
+    """Ask about a few rows of the training_set that reach every leaf of every tree, and about readings that are out of distribution.
 
-    The lesson's rows (n, 7) are birds and their masked copies, so that missing values are asked about too.
+    The training_set's rows (n, 7) are penguins and their masked copies, so that missing values are asked about too.
     """
-    rows = np.vstack([lesson[_covering(_leaves(booster, lesson))], np.array(UNLIKE, dtype=np.float32)])
+    rows = np.vstack(
+        [
+            training_set[_covering(_leaves(booster, training_set))],
+            np.array(OUT_OF_DISTRIBUTION, dtype=np.float32),
+        ]
+    )
     return Golden(
         rows=tuple(tuple(None if math.isnan(cell) else cell for cell in row) for row in rows.tolist()),
         margins=_tuples(booster.inplace_predict(rows, predict_type="margin")),
         probabilities=_tuples(booster.inplace_predict(rows)),
-        out_of_distribution=tuple(far(rows, rule).tolist()),
+        out_of_distribution=tuple(is_outlier(rows, rule).tolist()),
     )
 
 

@@ -1,4 +1,4 @@
-"""Masked copies: teach the model what to do without a feature, for real readings lack some."""
+"""Masked copies: augment the training data with missing values, for real readings lack some features."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COPIES: Final = 4
-"""Masked copies of each bird; together they weigh as much as the bird itself."""
+"""Masked copies of each penguin; together they weigh as much as the penguin itself."""
 
 HIDDEN_SHARE: Final = 0.35
 """The chance of each cell of a copy to be hidden."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """What a booster is fitted on: features (rows, 7), species (rows,) and weights (rows,)."""
+class TrainingSet:
+    """The input of a fit: features (rows, 7), species (rows,) and weights (rows,)."""
 
     matrix: NDArray[np.float32]
     species: NDArray[np.intp]
     weights: NDArray[np.float64]
 
 
-def with_masked_copies(matrix: NDArray[np.float32], species: NDArray[np.intp], *, seed: int) -> Lesson:
-    """Add COPIES of each bird with cells hidden at random, at least one measurement left in each.
+def with_masked_copies(matrix: NDArray[np.float32], species: NDArray[np.intp], *, seed: int) -> TrainingSet:
+    """Add COPIES of each penguin with cells hidden at random, at least one measurement left in each.
 
     Why, and what it gains: docs/decisions/0002-masked-copies.md.
     """
     copies = np.tile(matrix, (COPIES, 1))
     copies[_hidden(copies, seed=seed)] = np.nan
-    return Lesson(
+    return TrainingSet(
         matrix=np.vstack([matrix, copies]),
         species=np.tile(species, COPIES + 1),
         weights=np.repeat([1.0, 1.0 / COPIES], [len(matrix), len(copies)]),
@@ -48,7 +48,7 @@ def _hidden(matrix: NDArray[np.float32], *, seed: int) -> NDArray[np.bool_]:
     mask = generator.random(matrix.shape) < HIDDEN_SHARE
     present = ~np.isnan(matrix[:, : len(MEASUREMENTS)])
     bare = ~(present & ~mask[:, : len(MEASUREMENTS)]).any(axis=1)
-    # A bare row gets one of the measurements that its bird has back, drawn like the mask.
+    # A bare row gets one of the measurements that its penguin has back, drawn like the mask.
     spared = (generator.random(present.shape) * present).argmax(axis=1)
     mask[bare, spared[bare]] = False
     return mask

@@ -1,4 +1,4 @@
-"""Fit the rule that says when a reading is unlike every bird of the training data."""
+"""Fit the rule that flags readings as out of distribution."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ class Calibrated:
     false_alarms: float
 
 
-def calibrate(birds: TrainingData, plan: ValidationPlan, *, seed: int) -> Calibrated:
-    """Fit a normal distribution for each species, and limits on held-out birds.
+def calibrate(penguins: TrainingData, plan: ValidationPlan, *, seed: int) -> Calibrated:
+    """Fit a normal distribution for each species, and limits on held-out penguins.
 
-    A limit is the conformal 99 % quantile, over all held-out birds, of the squared Mahalanobis distance to the
+    A limit is the conformal 99 % quantile, over all held-out penguins, of the squared Mahalanobis distance to the
     nearest species by the measurements of its pattern: one limit for each of the 15 patterns.
     """
-    held_out = _held_out(birds, plan, seed=seed)
+    held_out = _held_out(penguins, plan, seed=seed)
     limits = (NOTHING_MEASURED, *(round(_limit(distance), 4) for distance in held_out[1:]))
-    rule = OutlierRule(clusters=tuple(_clusters(birds.matrix, birds.species)), limits=limits)
-    return Calibrated(rule=rule, false_alarms=_false_alarms(held_out, birds, plan, seed=seed))
+    rule = OutlierRule(clusters=tuple(_clusters(penguins.matrix, penguins.species)), limits=limits)
+    return Calibrated(rule=rule, false_alarms=_false_alarms(held_out, penguins, plan, seed=seed))
 
 
 def distances(
     measured: NDArray[np.float64], clusters: Sequence[Cluster], *, pattern: int
 ) -> NDArray[np.float64]:
-    """Return each bird's smallest squared distance to a cluster, by the pattern's measurements only.
+    """Return each penguin's smallest squared distance to a cluster, by the pattern's measurements only.
 
-    NaN where a bird lacks one of them.
+    NaN where a penguin lacks one of them.
     """
     columns = [column for column in range(len(MEASUREMENTS)) if pattern >> column & 1]
     squared = []
@@ -65,7 +65,7 @@ def distances(
     return nearest
 
 
-def far(rows: NDArray[np.float32], rule: OutlierRule) -> NDArray[np.bool_]:
+def is_outlier(rows: NDArray[np.float32], rule: OutlierRule) -> NDArray[np.bool_]:
     """Apply the rule to rows (n, 7), plainly; the worker has the fast way, and golden rows compare the two."""
     measured = rows[:, : len(MEASUREMENTS)].astype(np.float64)
     patterns = (~np.isnan(measured)) @ (1 << np.arange(len(MEASUREMENTS)))
@@ -92,12 +92,12 @@ def _cluster(measured: NDArray[np.float64]) -> Cluster:
     )
 
 
-def _held_out(birds: TrainingData, plan: ValidationPlan, *, seed: int) -> NDArray[np.float64]:
-    """Return out-of-fold distances by every pattern, (patterns, repeats, birds)."""
-    measured = birds.matrix[:, : len(MEASUREMENTS)].astype(np.float64)
-    found = np.full((PATTERNS, plan.repeats, len(birds)), np.nan)
-    for fold in folds(birds, plan, seed=seed):
-        clusters = _clusters(birds.matrix[fold.train], birds.species[fold.train])
+def _held_out(penguins: TrainingData, plan: ValidationPlan, *, seed: int) -> NDArray[np.float64]:
+    """Return out-of-fold distances by every pattern, (patterns, repeats, penguins)."""
+    measured = penguins.matrix[:, : len(MEASUREMENTS)].astype(np.float64)
+    found = np.full((PATTERNS, plan.repeats, len(penguins)), np.nan)
+    for fold in folds(penguins, plan, seed=seed):
+        clusters = _clusters(penguins.matrix[fold.train], penguins.species[fold.train])
         for pattern in range(1, PATTERNS):
             found[pattern, fold.repeat, fold.held_out] = distances(
                 measured[fold.held_out], clusters, pattern=pattern
@@ -106,22 +106,22 @@ def _held_out(birds: TrainingData, plan: ValidationPlan, *, seed: int) -> NDArra
 
 
 def _limit(held_out: NDArray[np.float64]) -> float:
-    """Return the distance that a new bird exceeds with a chance of FALSE_ALARMS at most, of (repeats, birds).
+    """Return the distance that a new penguin exceeds with a chance of FALSE_ALARMS at most, of (repeats, penguins).
 
-    The rank allows for the new bird itself (split conformal prediction): with n birds, ceil((n + 1) 99 %).
+    The rank allows for the new penguin itself (split conformal prediction): with n penguins, ceil((n + 1) 99 %).
     """
-    birds = held_out.shape[-1]
-    rank = math.ceil((birds + 1) * (1 - FALSE_ALARMS)) / birds
+    penguins = held_out.shape[-1]
+    rank = math.ceil((penguins + 1) * (1 - FALSE_ALARMS)) / penguins
     return float(np.nanquantile(held_out, min(rank, 1.0), method="higher"))
 
 
 def _false_alarms(
-    held_out: NDArray[np.float64], birds: TrainingData, plan: ValidationPlan, *, seed: int
+    held_out: NDArray[np.float64], penguins: TrainingData, plan: ValidationPlan, *, seed: int
 ) -> float:
-    """Judge each fold by the limit that the other folds of its repeat set, all measurements present."""
+    """Test each fold against the limit that the other folds of its repeat set, all measurements present."""
     whole = held_out[PATTERNS - 1]
     flagged = 0
-    for fold in folds(birds, plan, seed=seed):
+    for fold in folds(penguins, plan, seed=seed):
         limit = _limit(whole[fold.repeat, None, fold.train])
         flagged += int((whole[fold.repeat, fold.held_out] > limit).sum())
-    return round(flagged / (plan.repeats * len(birds)), 4)
+    return round(flagged / (plan.repeats * len(penguins)), 4)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FEWEST: Final = 10
-"""Birds of each species without which nothing can be learned and cross-validated."""
+"""Penguins of each species without which nothing can be learned and cross-validated."""
 
 _UNKNOWN: Final = frozenset({"", "NA"})
 _SHOWN: Final = 10
@@ -41,7 +41,7 @@ class TrainingDataError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Known penguins: features (birds, 7) float32 with NaN for missing, species (birds,) as positions in SPECIES.
+    """Known penguins: features (penguins, 7) float32 with NaN for missing, species (penguins,) as positions in SPECIES.
 
     `left_out` counts rows without any measurement; `digest` is the sha256 of the whole file.
     """
@@ -69,13 +69,13 @@ def read(path: Path) -> TrainingData:
     wrong: list[str] = []
     left_out = 0
     for line, cells in _rows(path, text):
-        judged = _judge(cells)
-        if isinstance(judged, list):
-            wrong.extend(f"line {line}: {each}" for each in judged)
-        elif judged is None:
+        row = _row_of(cells)
+        if isinstance(row, list):
+            wrong.extend(f"line {line}: {each}" for each in row)
+        elif row is None:
             left_out += 1
         else:
-            readings.append(judged)
+            readings.append(row)
             species.append(SPECIES.index(cells["species"]))
     wrong.extend(_too_few(species) if not wrong else ())
     if wrong:
@@ -99,7 +99,7 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
         raise TrainingDataError(path, f"line {lines.line_num}: it is no CSV: {error}") from None
 
 
-def _judge(cells: dict[str, str]) -> Reading | list[str] | None:
+def _row_of(cells: dict[str, str]) -> Reading | list[str] | None:
     """Return the row's reading, None where nothing was measured, or every reason against it."""
     values = {name: _value(name, cells[name]) for name in FEATURES}
     wrong = []
@@ -129,7 +129,7 @@ def _value(name: str, cell: str) -> str | float | None:
 def _too_few(species: list[int]) -> list[str]:
     counts = {name: species.count(code) for code, name in enumerate(SPECIES)}
     return [
-        f"{FEWEST} measured birds of {name} are needed, the file has {count}"
+        f"{FEWEST} measured penguins of {name} are needed, the file has {count}"
         for name, count in counts.items()
         if count < FEWEST
     ]

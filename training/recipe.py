@@ -1,4 +1,4 @@
-"""The story of training: read, cross-validate, choose, fit, describe, seal."""
+"""Training step by step: read, cross-validate, choose, fit, describe, seal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HIDDEN: Final = (
     ("body_mass_g",),
     ("bill_depth_mm", "body_mass_g", "sex", "year", "island"),
 )
-"""What the report says of readings that lack features."""
+"""Groups of features whose absence the report measures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Trained:
 
     @property
     def report(self) -> TrainingReport:
-        """What training saw and measured."""
+        """The data and the measurements of the training run."""
         return self.card.report
 
     def write(self, path: Path) -> None:
@@ -59,7 +59,7 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A size of model that is given, not chosen."""
+    """A size of model that is given instead of chosen."""
 
     depth: int
     rounds: int
@@ -68,32 +68,32 @@ class Size:
 def train(
     data: Path, *, seed: int = SEED, plan: ValidationPlan | None = None, size: Size | None = None
 ) -> Trained:
-    """Train on a CSV file of known birds; the same file, seed and size yield the same bytes. Raises BadData.
+    """Train on a CSV file of known penguins; the same file, seed and size yield the same bytes. Raises TrainingDataError.
 
-    Without a size the smallest model is chosen that loses nothing.
+    Without a size, the smallest model is chosen whose log loss is within one standard error of the best.
     """
     plan = plan or ValidationPlan()
     if size is not None:
         plan = replace(plan, depths=(size.depth,), rounds=size.rounds, patience=size.rounds)
-    birds = read(data)
-    by_depth = [_judge(birds, plan, depth=depth, seed=seed) for depth in plan.depths]
+    penguins = read(data)
+    by_depth = [_cross_validated(penguins, plan, depth=depth, seed=seed) for depth in plan.depths]
     if size is None:
-        chosen = choose(candidate for judged in by_depth for candidate in judged)
+        chosen = choose(candidate for scored in by_depth for candidate in scored)
     else:
         chosen = by_depth[0][-1]
-    booster = fit(birds.matrix, birds.species, depth=chosen.depth, rounds=chosen.rounds, seed=seed)
-    outliers = calibrate(birds, plan, seed=seed)
-    lesson = with_masked_copies(birds.matrix, birds.species, seed=seed).matrix
-    whole, hidden = _unseen(birds, plan, chosen, seed=seed)
+    booster = fit(penguins.matrix, penguins.species, depth=chosen.depth, rounds=chosen.rounds, seed=seed)
+    outliers = calibrate(penguins, plan, seed=seed)
+    training_set = with_masked_copies(penguins.matrix, penguins.species, seed=seed).matrix
+    whole, hidden = _held_out_scores(penguins, plan, chosen, seed=seed)
     report = TrainingReport(
-        birds={name: int((birds.species == code).sum()) for code, name in enumerate(SPECIES)},
-        left_out=birds.left_out,
+        species_counts={name: int((penguins.species == code).sum()) for code, name in enumerate(SPECIES)},
+        left_out=penguins.left_out,
         folds=plan.folds,
         repeats=plan.repeats,
-        candidates=tuple(best(judged) for judged in by_depth),
+        candidates=tuple(best(scored) for scored in by_depth),
         chosen=chosen,
         cross_validated=whole,
-        training=score(birds.species, booster.inplace_predict(birds.matrix)[None]),
+        training=score(penguins.species, booster.inplace_predict(penguins.matrix)[None]),
         hidden=hidden,
         false_alarms=outliers.false_alarms,
     )
@@ -101,32 +101,34 @@ def train(
         features=FEATURES,
         categories=CATEGORIES,
         labels=SPECIES,
-        data_sha256=birds.digest,
+        data_sha256=penguins.digest,
         seed=seed,
         xgboost_version=xgboost.__version__,
         parameters={**PARAMETERS, "max_depth": chosen.depth},
         rounds=chosen.rounds,
         report=report,
-        golden=golden(booster, lesson, outliers.rule),
-        distribution=distribution(birds.matrix),
+        golden=golden(booster, training_set, outliers.rule),
+        distribution=distribution(penguins.matrix),
         outliers=outliers.rule,
     )
     booster.set_attr(**{CARD_ATTRIBUTE: card.model_dump_json()})
     return Trained(artifact=seal(bytes(booster.save_raw("ubj"))), card=card)
 
 
-def _judge(birds: TrainingData, plan: ValidationPlan, *, depth: int, seed: int) -> list[Candidate]:
-    answers = by_round(birds, plan, depth=depth, seed=seed)
-    return candidates(birds.species, answers, depth=depth, patience=plan.patience)
+def _cross_validated(
+    penguins: TrainingData, plan: ValidationPlan, *, depth: int, seed: int
+) -> list[Candidate]:
+    answers = by_round(penguins, plan, depth=depth, seed=seed)
+    return candidates(penguins.species, answers, depth=depth, patience=plan.patience)
 
 
-def _unseen(
-    birds: TrainingData, plan: ValidationPlan, chosen: Candidate, *, seed: int
+def _held_out_scores(
+    penguins: TrainingData, plan: ValidationPlan, chosen: Candidate, *, seed: int
 ) -> tuple[Scores, dict[str, float]]:
-    """Score the chosen size on held-out birds: whole, and the accuracy with features hidden."""
+    """Score the chosen size on held-out penguins: whole, and the accuracy with features hidden."""
     groups = ((), *(tuple(FEATURES.index(name) for name in names) for names in HIDDEN))
-    whole, *gappy = without(birds, plan, size=chosen, hidden=groups, seed=seed)
-    return score(birds.species, whole), {
-        ", ".join(names): accuracy(birds.species, answers)
+    whole, *gappy = without(penguins, plan, size=chosen, hidden=groups, seed=seed)
+    return score(penguins.species, whole), {
+        ", ".join(names): accuracy(penguins.species, answers)
         for names, answers in zip(HIDDEN, gappy, strict=True)
     }

@@ -17,9 +17,9 @@ def render(report: TrainingReport) -> Group:
 
 
 def _choice(report: TrainingReport) -> Table:
-    birds = ", ".join(f"{count} {name}" for name, count in report.birds.items())
-    table = Table(title=f"Learned from {birds} ({report.left_out} rows without measurements left out)")
-    for column in ("model", "depth", "rounds", "leaves", "log loss", "birds wrong"):
+    penguins = ", ".join(f"{count} {name}" for name, count in report.species_counts.items())
+    table = Table(title=f"Learned from {penguins} ({report.left_out} rows without measurements left out)")
+    for column in ("model", "depth", "rounds", "leaves", "log loss", "misclassified"):
         table.add_column(column, justify="left" if column == "model" else "right")
     for candidate in report.candidates:
         table.add_row(f"best of depth {candidate.depth}", *_cells(candidate))
@@ -36,13 +36,13 @@ def _cells(candidate: Candidate) -> tuple[str, ...]:
 
 
 def _scores(report: TrainingReport) -> Table:
-    unseen = f"unseen birds ({report.folds} folds, {report.repeats} times)"
+    unseen = f"unseen penguins ({report.folds} folds, {report.repeats} times)"
     table = Table("", title="How well it does")
-    for column in (unseen, "the training birds"):
+    for column in (unseen, "the training penguins"):
         table.add_column(column, justify="right")
     pair = (report.cross_validated, report.training)
     table.add_row("accuracy", *(f"{each.accuracy:.2%}" for each in pair))
-    for name in report.birds:
+    for name in report.species_counts:
         table.add_row(f"recall of {name}", *(f"{each.recall[name]:.2%}" for each in pair))
     table.add_row("log loss", *(f"{each.log_loss:.4f}" for each in pair))
     table.add_row("flagged out of distribution", f"{report.false_alarms:.2%}", "")
@@ -50,7 +50,7 @@ def _scores(report: TrainingReport) -> Table:
 
 
 def _confusion(scores: Scores) -> Table:
-    table = Table("species", title="Unseen birds: what was called what, mean of the repeats")
+    table = Table("species", title="Unseen penguins: what was called what, mean of the repeats")
     for name in scores.recall:
         table.add_column(f"called {name}", justify="right")
     for name, row in zip(scores.recall, scores.confusion, strict=True):
@@ -59,7 +59,7 @@ def _confusion(scores: Scores) -> Table:
 
 
 def _hidden(report: TrainingReport) -> Table:
-    table = Table("without", title="Unseen birds with features missing")
+    table = Table("without", title="Unseen penguins with features missing")
     table.add_column("accuracy", justify="right")
     for names, accuracy in report.hidden.items():
         table.add_row(names, f"{accuracy:.2%}")

@@ -1,4 +1,4 @@
-"""Scores: how well probabilities fit known birds."""
+"""Scores: how well probabilities fit known penguins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def score(species: NDArray[np.intp], answers: NDArray[np.float32]) -> Scores:
-    """Score probabilities (repeats, birds, species) against the known species (birds,)."""
+    """Score probabilities (repeats, penguins, species) against the known species (penguins,)."""
     called = answers.argmax(axis=-1)
     every = range(len(SPECIES))
     counts = np.array([[((called == j) & (species == i)).sum() for j in every] for i in every])
@@ -29,5 +29,5 @@ def score(species: NDArray[np.intp], answers: NDArray[np.float32]) -> Scores:
 
 
 def accuracy(species: NDArray[np.intp], answers: NDArray[np.float32]) -> float:
-    """Return the share of birds called right, over all repeats."""
+    """Return the share of penguins called right, over all repeats."""
     return round(float((answers.argmax(axis=-1) == species).mean()), 5)

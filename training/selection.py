@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-NO_MORE_BIRDS: Final = 1.0
-"""Birds wrong, on average over the repeats, that separate nothing from something with a few hundred birds."""
+MAX_MORE_ERRORS: Final = 1.0
+"""Penguins wrong, on average over the repeats, that separate nothing from something with a few hundred penguins."""
 
 
 def losses(species: NDArray[np.intp], probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return each bird's log loss in nats, (..., birds), of probabilities (..., birds, species)."""
+    """Return each penguin's log loss in nats, (..., penguins), of probabilities (..., penguins, species)."""
     right = probabilities[..., np.arange(len(species)), species].astype(np.float64)
     return -np.log(np.maximum(right, np.finfo(np.float32).tiny))
 
@@ -26,25 +26,25 @@ def losses(species: NDArray[np.intp], probabilities: NDArray[np.float32]) -> NDA
 def candidates(
     species: NDArray[np.intp], answers: NDArray[np.float32], *, depth: int, patience: int
 ) -> list[Candidate]:
-    """Judge one depth after each round, until `patience` rounds brought no lower log loss.
+    """Score one depth after each round, until `patience` rounds brought no lower log loss.
 
-    `answers` are out-of-fold probabilities, (rounds, repeats, birds, species).
+    `answers` are out-of-fold probabilities, (rounds, repeats, penguins, species).
     """
-    judged: list[Candidate] = []
+    scored: list[Candidate] = []
     best = 0
     for done, answer in enumerate(answers):
-        judged.append(_candidate(species, answer, depth=depth, rounds=done + 1))
-        if judged[done].log_loss < judged[best].log_loss:
+        scored.append(_candidate(species, answer, depth=depth, rounds=done + 1))
+        if scored[done].log_loss < scored[best].log_loss:
             best = done
         if done - best >= patience:
             break
-    return judged
+    return scored
 
 
 def _candidate(
     species: NDArray[np.intp], answer: NDArray[np.float32], *, depth: int, rounds: int
 ) -> Candidate:
-    # Repeats see the same birds: the standard error is that of birds, not of repeats.
+    # Repeats see the same penguins: the standard error is that of penguins, not of repeats.
     loss = losses(species, answer).mean(axis=0)
     return Candidate(
         depth=depth,
@@ -55,25 +55,25 @@ def _candidate(
     )
 
 
-def best(judged: Iterable[Candidate]) -> Candidate:
+def best(scored: Iterable[Candidate]) -> Candidate:
     """Return the candidate of the lowest log loss; the smallest where they are equal."""
-    return min(judged, key=lambda one: (one.log_loss, one.leaves))
+    return min(scored, key=lambda one: (one.log_loss, one.leaves))
 
 
-def choose(judged: Iterable[Candidate]) -> Candidate:
+def choose(scored: Iterable[Candidate]) -> Candidate:
     """Choose the fewest leaves among those that lose nothing measurable against the best.
 
     Nothing measurable: the log loss is within one standard error of the lowest one, and no more than
-    NO_MORE_BIRDS are wrong beyond those that the best gets wrong. Equal sizes: the lower log loss.
+    MAX_MORE_ERRORS are wrong beyond those that the best gets wrong. Equal sizes: the lower log loss.
     """
-    every = list(judged)
+    every = list(scored)
     target = best(every)
     return min(
         (
             one
             for one in every
             if one.log_loss <= target.log_loss + target.standard_error
-            and one.wrong <= target.wrong + NO_MORE_BIRDS
+            and one.wrong <= target.wrong + MAX_MORE_ERRORS
         ),
         key=lambda one: (one.leaves, one.log_loss),
     )

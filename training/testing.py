@@ -1,4 +1,4 @@
-"""Other good models made from one, and damaged ones, for whoever must tell them apart."""
+"""Variants of a model, and damaged artifacts, for tests of model loading."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def variant(artifact: bytes, *, rounds: int) -> bytes:
     whole.load_model(bytearray(unseal(artifact)))
     card = ModelCard.model_validate_json(str(whole.attr(CARD_ATTRIBUTE)))
     booster = whole[:rounds]
-    # Slicing loses what is no tree.
+    # Slicing keeps the trees alone.
     booster.feature_names, booster.feature_types = whole.feature_names, whole.feature_types
     rows = np.array(card.golden.rows, dtype=np.float32)
     golden = {

@@ -27,9 +27,13 @@ PARAMETERS: Final[dict[str, int | float | str]] = {
 def fit(
     matrix: NDArray[np.float32], species: NDArray[np.intp], *, depth: int, rounds: int, seed: int
 ) -> xgboost.Booster:
-    """Fit a booster on birds (n, 7) and their masked copies."""
-    lesson = with_masked_copies(matrix, species, seed=seed)
+    """Fit a booster on penguins (n, 7) and their masked copies."""
+    training_set = with_masked_copies(matrix, species, seed=seed)
     rows = xgboost.DMatrix(
-        lesson.matrix, lesson.species, weight=lesson.weights, feature_names=list(FEATURES), nthread=1
+        training_set.matrix,
+        training_set.species,
+        weight=training_set.weights,
+        feature_names=list(FEATURES),
+        nthread=1,
     )
     return xgboost.train({**PARAMETERS, "max_depth": depth, "seed": seed}, rows, rounds)

@@ -1,4 +1,4 @@
-"""Repeated stratified cross-validation: what models say of birds that they have not seen."""
+"""Repeated stratified cross-validation: what models say of penguins that they have not seen."""
 
 from __future__ import annotations
 
@@ -36,29 +36,33 @@ class ValidationPlan:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """One split: the repeat that it belongs to, and the positions of its birds."""
+    """One split: the repeat that it belongs to, and the positions of its penguins."""
 
     repeat: int
     train: NDArray[np.intp]
     held_out: NDArray[np.intp]
 
 
-def folds(birds: TrainingData, plan: ValidationPlan, *, seed: int) -> Iterator[Fold]:
-    """Split the birds so that each fold has each species' share; every repeat shuffles anew."""
+def folds(penguins: TrainingData, plan: ValidationPlan, *, seed: int) -> Iterator[Fold]:
+    """Split the penguins so that each fold has each species' share; every repeat shuffles anew."""
     for repeat in range(plan.repeats):
         splitter = StratifiedKFold(plan.folds, shuffle=True, random_state=seed + repeat)
-        for train, held_out in splitter.split(birds.matrix, birds.species):
+        for train, held_out in splitter.split(penguins.matrix, penguins.species):
             yield Fold(repeat, train, held_out)
 
 
-def by_round(birds: TrainingData, plan: ValidationPlan, *, depth: int, seed: int) -> NDArray[np.float32]:
-    """Return out-of-fold probabilities after every round, (rounds, repeats, birds, species)."""
-    answers = np.empty((plan.rounds, plan.repeats, len(birds), len(SPECIES)), dtype=np.float32)
-    for fold in folds(birds, plan, seed=seed):
+def by_round(penguins: TrainingData, plan: ValidationPlan, *, depth: int, seed: int) -> NDArray[np.float32]:
+    """Return out-of-fold probabilities after every round, (rounds, repeats, penguins, species)."""
+    answers = np.empty((plan.rounds, plan.repeats, len(penguins), len(SPECIES)), dtype=np.float32)
+    for fold in folds(penguins, plan, seed=seed):
         booster = fit(
-            birds.matrix[fold.train], birds.species[fold.train], depth=depth, rounds=plan.rounds, seed=seed
+            penguins.matrix[fold.train],
+            penguins.species[fold.train],
+            depth=depth,
+            rounds=plan.rounds,
+            seed=seed,
         )
-        unseen = birds.matrix[fold.held_out]
+        unseen = penguins.matrix[fold.held_out]
         for done in range(plan.rounds):
             answers[done, fold.repeat, fold.held_out] = booster.inplace_predict(
                 unseen, iteration_range=(0, done + 1)
@@ -67,25 +71,25 @@ def by_round(birds: TrainingData, plan: ValidationPlan, *, depth: int, seed: int
 
 
 def without(
-    birds: TrainingData,
+    penguins: TrainingData,
     plan: ValidationPlan,
     *,
     size: Candidate,
     hidden: tuple[tuple[int, ...], ...],
     seed: int,
 ) -> NDArray[np.float32]:
-    """Return out-of-fold probabilities of one size of model with each group of columns hidden, (groups, repeats, birds, species)."""
-    answers = np.empty((len(hidden), plan.repeats, len(birds), len(SPECIES)), dtype=np.float32)
-    for fold in folds(birds, plan, seed=seed):
+    """Return out-of-fold probabilities of one size of model with each group of columns hidden, (groups, repeats, penguins, species)."""
+    answers = np.empty((len(hidden), plan.repeats, len(penguins), len(SPECIES)), dtype=np.float32)
+    for fold in folds(penguins, plan, seed=seed):
         booster = fit(
-            birds.matrix[fold.train],
-            birds.species[fold.train],
+            penguins.matrix[fold.train],
+            penguins.species[fold.train],
             depth=size.depth,
             rounds=size.rounds,
             seed=seed,
         )
         for group, columns in enumerate(hidden):
-            unseen = birds.matrix[fold.held_out]
+            unseen = penguins.matrix[fold.held_out]
             unseen[:, columns] = np.nan
             answers[group, fold.repeat, fold.held_out] = booster.inplace_predict(unseen)
     return answers

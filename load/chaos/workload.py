@@ -12,7 +12,7 @@ from rookery.load.accounting.ledger import Fate
 from rookery.load.child_process import ProcessFailedError
 from rookery.publisher.client import ReadingPublisher
 from rookery.publisher.settings import PublisherSettings
-from rookery.schemas.testing import spoilt as malformed
+from rookery.schemas.testing import invalid_examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rookery.load.chaos.labelled_readings import LabelledReading, LabelledReadings
     from rookery.load.chaos.plan import ChaosPlan
     from rookery.publisher.receipt import Receipt
-    from rookery.schemas.testing import InvalidPayloadFactory
+    from rookery.schemas.testing import InvalidExample
 
 _SINGLES: Final = 0.84
 _TABLES: Final = 0.08
@@ -115,7 +115,7 @@ class _Burst:
         self._readings = readings
         self._publisher = publisher
         self._workload = workload
-        self._malformed: Iterator[InvalidPayloadFactory] = malformed(self._dice.getrandbits(32))
+        self._malformed: Iterator[InvalidExample] = invalid_examples(self._dice.getrandbits(32))
         self._unnamed: list[Receipt] = []
         self._number = 0
 

@@ -9,8 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.schemas.reading import Reading
-from rookery.schemas.testing import ReadingFactory
-from rookery.schemas.testing import spoilt as malformed
+from rookery.schemas.testing import ReadingFactory, invalid_examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +63,7 @@ class Bodies:
     def __init__(self, seed: int) -> None:
         self._dice = Random(f"bodies/{seed}")  # noqa: S311  repeatable, not secret
         self._readings = ReadingFactory(seed)
-        self._malformed = malformed(seed)
+        self._malformed = invalid_examples(seed)
         self._number = 0
         self._seed = seed
         self._kinds: dict[str, Callable[[], bytes]] = {

@@ -13,7 +13,7 @@ from rookery.load.accounting.ledger import Fate
 from rookery.load.accounting.published_log import OWN_ID, PublishedEntry
 from rookery.load.swarm.publish_client import PublishFailedError, PublishRequest
 from rookery.schemas.codec import SCHEMA_ATTRIBUTE, SCHEMA_VERSION
-from rookery.schemas.testing import spoilt as malformed
+from rookery.schemas.testing import invalid_examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +107,7 @@ class MalformedDevice(Sender):
     def on_start(self) -> None:
         """Seed the malformed payloads."""
         super().on_start()
-        self._malformed = malformed(self.number)
+        self._malformed = invalid_examples(self.number)
 
     @task
     def publish_a_reading_or_a_malformed_one(self) -> None:

@@ -1,4 +1,4 @@
-"""Exit codes: how publishing went, as a script is told; one rule for every command, a run and a dry run."""
+"""Exit codes: how publishing went, for scripts; one rule for every command, a run and a dry run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def exit_code(*, sent: int, missing: int) -> int:
 
 
 def code_of(summary: PublishSummary, *, kept: bool = False, sent_before: int = 0) -> int:
-    """Judge a run. `kept`: its bad rows stand in a file; `sent_before`: rows that an earlier run has sent."""
+    """Decide for a run. `kept`: its bad rows stand in a file; `sent_before`: rows that an earlier run has sent."""
     if summary.interrupted:
         return INTERRUPTED
     if summary.failed and not summary.hopeless:
@@ -35,7 +35,7 @@ def code_of(summary: PublishSummary, *, kept: bool = False, sent_before: int = 0
 
 
 def code_of_all(codes: Sequence[int]) -> int:
-    """Judge several files: a file of which nothing was sent costs the 0 of the others."""
+    """Decide for several files: a file of which nothing was sent costs the 0 of the others."""
     if INTERRUPTED in codes:
         return INTERRUPTED
     return codes[0] if len(set(codes)) == 1 else SOME

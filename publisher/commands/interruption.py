@@ -17,7 +17,7 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Whether somebody asked to finish. A source that is being waited for is left at once, a message never."""
+    """Whether the user asked to finish. A source that is being waited for is left at once, a message never."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -31,7 +31,7 @@ class Interruption:
             raise KeyboardInterrupt
 
     def until_asked(self, items: Iterable[T]) -> Iterator[T]:
-        """Yield the items until somebody asks."""
+        """Yield the items until the user asks to finish."""
         source = iter(items)
         while True:
             try:
@@ -51,7 +51,7 @@ class Interruption:
 def interruptible() -> Iterator[Interruption]:
     """Listen to SIGINT and SIGTERM while inside, then restore what listened before.
 
-    Outside the main thread, where Python delivers no signals, nobody listens.
+    Outside the main thread, where Python delivers no signals, no signal is handled.
     """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():

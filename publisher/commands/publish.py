@@ -69,7 +69,7 @@ def csv_files(  # noqa: PLR0913  each option is a parameter
 ) -> None:
     """Publish CSV files. A file sent again counts once: its reading ids come from its content.
 
-    Bad rows go to FILE.rejected.csv, with every reason; mend and publish that file. An interrupted or killed
+    Bad rows go to FILE.rejected.csv, with every reason; fix and publish that file. An interrupted or killed
     run goes on with --resume. Exit code 0: every row has a message id or stands in that file; 2: nothing was
     published, nothing was there among others. A dry run has the same codes, and keeps no bad row.
 
@@ -82,13 +82,13 @@ def csv_files(  # noqa: PLR0913  each option is a parameter
 
     command = CsvCommand(
         files=tuple(files),
-        singles=not tables,
+        one_per_message=not tables,
         table_bytes=table_bytes,
         most_rows=rows_per_table,
         mapping=column_map(mapping or []),
         id_prefix=id_prefix,
         device_id=device_id,
-        beside=work_dir,
+        work_dir=work_dir,
     )
     terminal = Terminal()
     if dry_run:

@@ -1,4 +1,4 @@
-"""What the command line shows of publishing, and the exit code that says how it went."""
+"""Terminal: the output of the publishing commands, and their exit codes."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ class Terminal:
             self._err.print(f"rookery: {error.name} is not installed\n  {install_hint(error.name)}")
             raise typer.Exit(NONE) from error
         except OSError as error:
-            self.trouble(error)
+            self.file_error(error)
             raise typer.Exit(NONE) from error
 
-    def trouble(self, error: OSError) -> None:
+    def file_error(self, error: OSError) -> None:
         """Tell which file failed, and why."""
         self.note(f"rookery: {error.filename or 'input'}: {error.strerror or error}")
 
@@ -94,7 +94,7 @@ class Terminal:
             with self.bar() as show:
                 summary = publish_all(publisher, items, on_progress=show, on_bad_row=self.bad_row)
         self.failures(summary.failures)
-        self.say(f"{told(summary)} to {publisher.topic} at {address}")
+        self.say(f"{summarized(summary)} to {publisher.topic} at {address}")
         if not summary.total and not summary.interrupted:
             self.note(NOTHING)
         if summary.failed or summary.interrupted:
@@ -186,7 +186,7 @@ def _first(failure: Failure) -> str:
 
 
 def _hint(error: PublishError) -> str:
-    """What may help, as lines of their own; empty where nobody knows."""
+    """Hints for an error, a line each; empty where there are none."""
     match error:
         case NoSuchTopicError():
             return "  rookery setup makes it.\n"
@@ -199,7 +199,7 @@ def _hint(error: PublishError) -> str:
     return ""
 
 
-def told(summary: PublishSummary) -> str:
+def summarized(summary: PublishSummary) -> str:
     """Say in a line where every row went."""
     parts = [f"Published {summary.rows} of {summary.total} rows"]
     parts += [f"{summary.bad_rows} bad"] if summary.bad_rows else []

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Progress:
     """How far it came: rows handed over, rows with a message id, bad rows, bytes of payload handed over.
 
-    `place`: of a file's parcels, the last place before which every row has its message id or is bad.
+    `place`: of a file's messages, the last place before which every row has its message id or is bad.
     """
 
     rows_sent: int
@@ -44,7 +44,7 @@ class Progress:
 class PublishSummary:
     """Where every row went. `rows`, `messages` and `bytes` count what has a message id.
 
-    `failed` counts rows that were sent and have none; `interrupted` says that somebody asked to finish early.
+    `failed` counts rows that were sent and have none; `interrupted` says that the user asked to finish early.
     """
 
     rows: int
@@ -80,10 +80,10 @@ def publish_all(
     on_bad_row: Callable[[BadRow], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> PublishSummary:
-    """Publish until the items end, somebody asks to finish (SIGINT, SIGTERM), or nothing would pass any more.
+    """Publish until the items end, the user asks to finish (SIGINT, SIGTERM), or nothing would pass any more.
 
-    Both callbacks run in this thread. What is in flight is always finished; the publisher stays open and must
-    publish nothing else meanwhile. Raises NotPublishedError for what failed before.
+    Both callbacks run in this thread. Messages in flight are always finished; the publisher stays open and must
+    publish nothing else meanwhile. Raises NotPublishedError for earlier failures.
     """
     publisher.flush()
     began, tally = clock(), _Tally()
@@ -113,7 +113,7 @@ def _send(publisher: ReadingPublisher, item: Reading | ReadingTable | EncodedMes
     step = tally.watermark.sent()
     try:
         receipt = (
-            publisher.publish_parcel(item) if isinstance(item, EncodedMessage) else publisher.publish(item)
+            publisher.publish_encoded(item) if isinstance(item, EncodedMessage) else publisher.publish(item)
         )
     except BadMessageError as error:
         tally.failures.append(Failure(source=item, error=error, size=0))

@@ -1,4 +1,4 @@
-"""FileRun: one file on its way, with its bad rows and its checkpoint beside it."""
+"""FileRun: the publication of one file, with its bad rows and its checkpoint beside it."""
 
 from __future__ import annotations
 
@@ -31,16 +31,18 @@ SAVE_EVERY_S: Final = 1.0
 class MessageSize:
     """How a file is cut into messages."""
 
-    singles: bool = False
+    one_per_message: bool = False
     table_bytes: int = TABLE_BYTES
     most_rows: int = TABLE_ROWS
 
-    def parcels(self, file: CsvFile, begin: FilePosition | None = None) -> Iterator[EncodedMessage | BadRow]:
+    def encoded_messages(
+        self, file: CsvFile, begin: FilePosition | None = None
+    ) -> Iterator[EncodedMessage | BadRow]:
         """Read a file from a place on, cut so."""
-        parcels = CsvMessages(file)
-        if self.singles:
-            return parcels.singles(begin)
-        return parcels.tables(begin, table_bytes=self.table_bytes, most_rows=self.most_rows)
+        messages = CsvMessages(file)
+        if self.one_per_message:
+            return messages.singles(begin)
+        return messages.tables(begin, table_bytes=self.table_bytes, most_rows=self.most_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class FileOutcome:
 
     @property
     def exit_code(self) -> int:
-        """What a script is told."""
+        """The exit code of the command for this file."""
         if self.stopped is not None and not self.summary.interrupted:
             return exit_code(sent=self.summary.rows + self.earlier_sent, missing=1)
         return code_of(self.summary, kept=True, sent_before=self.earlier_sent)
@@ -98,7 +100,7 @@ class FileRun:
         """How far an earlier run came; raises ResumeError where it cannot be gone on from, and OSError."""
         found = load(self._file.source)
         if found is not None:
-            found.check(self._file.source.name, digest12=self._file.survey.digest12, options=self._options)
+            found.check(self._file.source.name, digest12=self._file.profile.digest12, options=self._options)
         return found
 
     def publish(
@@ -109,7 +111,7 @@ class FileRun:
         on_progress: Callable[[Progress], None] = lambda _: None,
         on_bad_row: Callable[[BadRow], None] = lambda _: None,
     ) -> FileOutcome:
-        """Publish what comes after a checkpoint; raises as `publish_all` and `CsvFile.survey` do.
+        """Publish what comes after a checkpoint; raises as `publish_all` and `CsvFile.profile` do.
 
         What is in flight is always finished, also where a bad row cannot be kept.
         """
@@ -142,7 +144,7 @@ class FileRun:
 
     def _items(self, after: Checkpoint | None, rejected: RejectedFile) -> Iterator[EncodedMessage | BadRow]:
         begin = None if after is None else FilePosition(offset=after.offset, row=after.row)
-        for each in self._cut.parcels(self._file, begin):
+        for each in self._cut.encoded_messages(self._file, begin):
             if self._stopped is not None:
                 return
             if isinstance(each, EncodedMessage) and each.end is not None:
@@ -158,7 +160,7 @@ class FileRun:
 
     def _at(self, place: FilePosition, rejected: RejectedFile) -> Checkpoint:
         return Checkpoint(
-            digest12=self._file.survey.digest12,
+            digest12=self._file.profile.digest12,
             options=self._options,
             offset=place.offset,
             row=place.row,

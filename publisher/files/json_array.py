@@ -84,7 +84,7 @@ class JsonArray:
                     return end
 
     def _more(self) -> bool:
-        """Read on, as much again as there is: each character is looked at a few times at most."""
+        """Read on, as much again as there is: each character is read a few times at most."""
         rest = self._text[self._at :]
         piece = self._stream.read(max(_PIECE, len(rest)))
         self._text, self._at = rest + piece, 0

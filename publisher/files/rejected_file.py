@@ -1,7 +1,7 @@
-"""RejectedFile: a file's bad rows beside it, ready to be mended and sent.
+"""RejectedFile: a file's bad rows beside it, ready to be fixed and sent.
 
-Each row stands as it was written, behind three columns: what it is known by, its line, and every reason. The
-names of the columns follow the original's, so that the same command sends the file once its rows are mended,
+Each row stands as it was written, behind three columns: its identity, its line, and every reason. The
+names of the columns follow the original's, so that the same command sends the file once its rows are fixed,
 each under the identity that it would have had at first. A cell that a spreadsheet would take for a formula has an
 apostrophe before it, which is taken away when the file is read (`rookery.schemas.output.spreadsheet`).
 """
@@ -36,11 +36,11 @@ class RejectedFile:
     """A context manager; the file is made with its first row. Every method raises OSError."""
 
     def __init__(self, file: CsvFile, after: Checkpoint | None = None) -> None:
-        """Go on with what a checkpoint knows of; anything else that is there is somebody's work, and set aside."""
+        """Go on with what a checkpoint knows of; any other content is the user's work, and set aside."""
         beside = file.source.beside
         self.path: Path = beside.with_name(beside.name + SUFFIX)
         self.size = 0
-        self._survey = file.survey
+        self._profile = file.profile
         self._after = after
         self._digest = hashlib.sha256()
         self._file: BinaryIO | None = None
@@ -57,7 +57,7 @@ class RejectedFile:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            # What counts was synced, or is known to have failed.
+            # Rows before the last sync are durable, and a failed sync was raised.
             with contextlib.suppress(OSError):
                 self._file.close()
 
@@ -66,7 +66,7 @@ class RejectedFile:
         with self._naming():
             if self._file is None:
                 self._file = open(self.path, "xb", opener=opener())  # noqa: SIM115  closed by __exit__
-                self._put(REJECTED, self._delimiter.join(self._original(self._survey.columns.names)))
+                self._put(REJECTED, self._delimiter.join(self._original(self._profile.columns.names)))
             self._put((bad.reading_id, str(bad.line), " ".join(bad.why.split())), self._text(bad.text))
 
     def sync(self) -> None:
@@ -89,7 +89,7 @@ class RejectedFile:
 
     @property
     def _delimiter(self) -> str:
-        return self._survey.delimiter
+        return self._profile.delimiter
 
     def _goes_on(self) -> bool:
         """Whether what is there begins as the earlier run left it; what came after its checkpoint is cut off."""
@@ -110,7 +110,7 @@ class RejectedFile:
         return next(path for path in names if not path.exists())
 
     def _put(self, cells: Sequence[str], text: str) -> None:
-        line = f"{self._row(cells)}{self._delimiter}{text}\n".encode(self._survey.encoding, errors="replace")
+        line = f"{self._row(cells)}{self._delimiter}{text}\n".encode(self._profile.encoding, errors="replace")
         if self._file is not None:
             self._file.write(line)
             self.size += len(line)
@@ -121,7 +121,7 @@ class RejectedFile:
 
     def _text(self, text: str) -> str:
         """The row as it was written, without the columns that an earlier rejection put before it."""
-        again = REJECTED[0] in self._survey.columns.places
+        again = REJECTED[0] in self._profile.columns.places
         try:
             cells = next(csv.reader([text], delimiter=self._delimiter, strict=not again), [])
         except csv.Error:
@@ -131,5 +131,5 @@ class RejectedFile:
         return self._row(cells) if any(guarded(each) != each for each in cells) else text
 
     def _original(self, names: Sequence[str]) -> list[str]:
-        again = REJECTED[0] in self._survey.columns.places
+        again = REJECTED[0] in self._profile.columns.places
         return [self._row([name]) for name in (names[len(REJECTED) :] if again else names)]

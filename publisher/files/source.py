@@ -1,6 +1,6 @@
 """FileSource: a file of rows, wherever it lies and however it is packed, as one stream of plain bytes.
 
-What comes from standard input or from a bucket is first put on the local disk: its identity is its content,
+Content of standard input or of a bucket is first put on the local disk: its identity is its content,
 which must be known before the first row leaves, and a run that was ended can go on.
 """
 

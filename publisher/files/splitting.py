@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from rookery.publisher.files.csv.profile import CsvProfile
 
 NOT_PLAIN: Final = (UnfitError, ValueError, csv.Error)
-"""What says that a block has to be read in smaller parts."""
+"""Errors which say that a block has to be read in smaller parts."""
 
 
-def cells_of(block: LineChunk, survey: CsvProfile) -> Sequence[Sequence[str]]:
+def cells_of(block: LineChunk, profile: CsvProfile) -> Sequence[Sequence[str]]:
     """Cut lines into columns of cells; raises one of NOT_PLAIN where a line has more or fewer of them."""
-    width = len(survey.columns.names)
+    width = len(profile.columns.names)
     # In a file of rejected rows an apostrophe may stand before a cell that is none of its own.
-    if block.cut or (REJECTED[0] in survey.columns.places and "'" in block.text):
+    if block.cut or (REJECTED[0] in profile.columns.places and "'" in block.text):
         raise UnfitError
     if '"' in block.text:
-        rows = list(csv.reader(block.lines, delimiter=survey.delimiter, strict=True))
+        rows = list(csv.reader(block.lines, delimiter=profile.delimiter, strict=True))
         columns = list(zip(*rows, strict=True))
         # An open quote would have swallowed lines.
         if len(rows) != len(block.rows) or len(columns) != width:
@@ -33,8 +33,8 @@ def cells_of(block: LineChunk, survey: CsvProfile) -> Sequence[Sequence[str]]:
         return columns
     # All lines at once, an end of line between them as a cell of its own: where each has as many cells as
     # it should have, these ends stand at equal distances.
-    end = f"{survey.delimiter}\n{survey.delimiter}"
-    cells = block.text.replace("\n", end).split(survey.delimiter)
+    end = f"{profile.delimiter}\n{profile.delimiter}"
+    cells = block.text.replace("\n", end).split(profile.delimiter)
     lines = len(block.rows)
     if len(cells) != lines * (width + 1) - 1 or cells[width :: width + 1].count("\n") != lines - 1:
         raise UnfitError

@@ -1,4 +1,4 @@
-"""OutboxFile: the database below an outbox: its schema, its transactions, and the room on its disk.
+"""OutboxFile: the database below an outbox: its schema, its transactions, and the free space of its disk.
 
 SQLite in WAL mode with synchronous=FULL: a transaction is synced before it returns.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RESERVE_BYTES: Final = 262_144
-"""What `store` leaves free of the disk: forgetting messages takes room too, and without it a full disk stays full."""
+"""What `store` leaves free of the disk: deleting messages takes space too, and without it a full disk stays full."""
 
 _COPIES: Final = 3
 """How often a message may stand on the disk for a moment: in the log, in the database, and in pages cut up for it."""
@@ -100,8 +100,8 @@ class OutboxFile(ForkAware):
         """Whether the file that is open is still under its path; one that was removed goes on taking transactions."""
         return self._status is None or in_place(self.path, self._status)
 
-    def has_room(self, size: int) -> bool:
-        """Whether there is room for a message of so many bytes beside the reserve; raises BadOutboxError."""
+    def has_space(self, size: int) -> bool:
+        """Whether there is space for a message of so many bytes beside the reserve; raises BadOutboxError."""
         needed = RESERVE_BYTES + _COPIES * size
         try:
             return self._free() >= needed or self._shortened() + self._free() >= needed
@@ -159,7 +159,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _in_wal_mode(database: sqlite3.Connection) -> None:
-    """Set the mode once; two processes at the same moment are told "locked" whatever the timeout is."""
+    """Set the mode once; two processes at the same moment get "locked" whatever the timeout is."""
     until = time.monotonic() + _BUSY_S
     while database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
         try:

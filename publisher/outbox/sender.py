@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rookery.publisher.transports.protocol import Transport
 
 SENT_ELSEWHERE: Final = ""
-"""What stands for the message id where another process has sent the message."""
+"""The message id of a message that another process has sent."""
 
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
@@ -65,13 +65,13 @@ class OutboxSender(ForkAware):
         # Sent and not forgotten yet: a full disk must not have them sent again and again.
         self._owed: dict[int, str] = {}
         self._thread: threading.Thread | None = None
-        self._trouble: PublishError | None = None
+        self._last_error: PublishError | None = None
 
     def store(self, message: OutgoingMessage, *, rows: int = 1) -> Future[str]:
         """Keep a message on the disk; its future gives the message id once it was sent, SENT_ELSEWHERE or an error."""
         answer: Future[str] = Future()
         with self._changed:
-            # Under the lock, so that no answer comes before somebody waits for it.
+            # Under the lock, so that no answer comes before its future is registered.
             number = self._outbox.store(message, rows=rows)
             self._answers[number] = answer
             self._start()
@@ -91,14 +91,14 @@ class OutboxSender(ForkAware):
             while left := self._left():
                 wait_s = until - time.monotonic()
                 if wait_s <= 0:
-                    raise StillStoredError(left, self._trouble)
+                    raise StillStoredError(left, self._last_error)
                 self._changed.wait(min(wait_s, _LOOK_EVERY_S))
 
     def close(self, linger_s: float = LINGER_S) -> None:
         """Let a working link finish for a while, then end; what is stored stays stored."""
         until = time.monotonic() + linger_s
         with self._changed:
-            while self._thread is not None and self._left() and self._trouble is None:
+            while self._thread is not None and self._left() and self._last_error is None:
                 if (wait_s := until - time.monotonic()) <= 0:
                     break
                 self._changed.wait(min(wait_s, _LOOK_EVERY_S))
@@ -123,10 +123,10 @@ class OutboxSender(ForkAware):
         while not self._closing:
             try:
                 sent = self._round()
-                pause_s, self._trouble = 0.0, None
+                pause_s, self._last_error = 0.0, None
             except Exception as error:  # noqa: BLE001  whatever it was, the next round may fare better
                 sent = 0
-                self._trouble = error if isinstance(error, PublishError) else PublishError(repr(error))
+                self._last_error = error if isinstance(error, PublishError) else PublishError(repr(error))
                 pause_s = min(max(2 * pause_s, self._first_pause_s), LONGEST_PAUSE_S)
             with self._changed:
                 self._changed.notify_all()
@@ -153,9 +153,9 @@ class OutboxSender(ForkAware):
         for each in waiting:
             if isinstance(errors[each.number], RefusedError):
                 self._try_alone(transport, each)
-        trouble = [error for error in errors.values() if error and not isinstance(error, RefusedError)]
-        if trouble:
-            raise trouble[-1]
+        failed = [error for error in errors.values() if error and not isinstance(error, RefusedError)]
+        if failed:
+            raise failed[-1]
 
     def _error(self, answer: Future[str]) -> PublishError | None:
         """Wait for an answer, not longer than this sender lives."""

@@ -32,7 +32,7 @@ class SenderLock(ForkAware):
         self._close()
 
     def after_fork_in_parent(self) -> None:
-        """Take it back. A child that was quicker sends what is on its way once more, under the same identities."""
+        """Take it back. A child that was quicker sends the messages in flight once more, under the same identities."""
         if self._held:
             with contextlib.suppress(BadOutboxError):
                 self._open()
@@ -60,7 +60,7 @@ class SenderLock(ForkAware):
         except (sqlite3.Error, OSError) as error:
             raise BadOutboxError(self._path, error) from error
         try:
-            # A journal on the disk would need room on it: a full disk could then never be emptied.
+            # A journal on the disk would need space on it: a full disk could then never be emptied.
             database.execute("PRAGMA journal_mode=MEMORY")
             database.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:

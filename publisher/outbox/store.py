@@ -35,7 +35,7 @@ class StoredReading:
 
 @dataclass(frozen=True, slots=True)
 class OutboxStatus:
-    """What is in an outbox. `refused` messages were refused by Pub/Sub for their own sake and wait for people.
+    """The content of an outbox. `refused` messages were refused by Pub/Sub for their own sake and wait for people.
 
     `dropped` counts the readings that the policy gave up for newer ones, ever; `oldest_s` is the age of the
     oldest message in seconds, None where there is none.
@@ -53,8 +53,8 @@ class OutboxStatus:
 class Outbox:
     """A file of messages; made with the first use. Thread-safe, and a forked process opens it anew.
 
-    When `max_bytes` of payload are stored, or the disk has no room beyond RESERVE_BYTES, "refuse" raises
-    OutboxFullError at the reading that has no room (what was stored before is never given up); "drop-oldest" deletes
+    When `max_bytes` of payload are stored, or the disk has no space beyond RESERVE_BYTES, "refuse" raises
+    OutboxFullError at the reading that does not fit (what was stored before is never given up); "drop-oldest" deletes
     the oldest readings for it and counts them.
     """
 
@@ -89,16 +89,16 @@ class Outbox:
         if not self._file.in_place() and not self.status().messages:
             # All that the removed file held was sent: a new one takes its place.
             self._file.close()
-        disk_full = not self._file.has_room(len(message.payload))
+        disk_full = not self._file.has_space(len(message.payload))
         with self._file.transaction() as database:
-            self._make_room(database, len(message.payload), disk_full=disk_full)
+            self._make_space(database, len(message.payload), disk_full=disk_full)
             row = (message.payload, json.dumps(dict(message.attributes)), rows, self._clock())
             stored = database.execute(
                 "INSERT INTO messages (payload, attributes, rows, stored_at) VALUES (?, ?, ?, ?)", row
             )
             number = int(stored.lastrowid or 0)
         if not self._file.in_place():
-            # What it holds is sent as long as this process lives, and is nowhere afterwards.
+            # Its messages are sent as long as this process lives, and are lost afterwards.
             raise BadOutboxError(self.path, "it was removed or replaced while it was open")
         return number
 
@@ -174,15 +174,13 @@ class Outbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _make_room(self, database: sqlite3.Connection, size: int, *, disk_full: bool) -> None:
+    def _make_space(self, database: sqlite3.Connection, size: int, *, disk_full: bool) -> None:
         (held,) = database.execute("SELECT bytes FROM totals").fetchone()
         most = min(self._max_bytes, held) if disk_full else self._max_bytes
         if held + size <= most:
             return
         if self._when_full == "refuse" or size > most:
-            raise OutboxFullError(
-                self.path, "the disk has no room" if disk_full else f"it may hold {most} bytes"
-            )
+            raise OutboxFullError(self.path, "the disk is full" if disk_full else f"it may hold {most} bytes")
         oldest = database.execute(
             "SELECT number, rows, length(payload) FROM messages ORDER BY number"
         ).fetchall()

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 def transport_to(topic: str, settings: PublisherSettings) -> Transport:
     """Choose the transport to a topic as the settings say; nothing is connected yet.
 
-    Google's client costs 0.3 s to import, and a small device does not have it: whoever does not need it does
-    not pay.
+    Google's client costs 0.3 s to import, and a small device does not have it: it is imported only where it is used.
     """
     if settings.wire == "rest" or (settings.wire == "auto" and not _grpc_is_here()):
         from rookery.publisher.transports.rest import RestTransport  # noqa: PLC0415  see above

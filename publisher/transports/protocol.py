@@ -18,7 +18,7 @@ class Transport(Protocol):
         """Where the messages go, for people."""
 
     def reach(self, timeout_s: float) -> None:
-        """Wait until somebody answers at the address; raises UnreachableError. Nothing is published."""
+        """Wait until the address answers; raises UnreachableError. Nothing is published."""
 
     def send(self, message: OutgoingMessage) -> Future[str]:
         """Take a checked message; blocks while too much is in flight.

@@ -85,7 +85,7 @@ class RestTransport(ForkAware):
         return self._session
 
     def reach(self, timeout_s: float) -> None:
-        """Wait until somebody answers; raises UnreachableError. Any answer will do."""
+        """Wait until the address answers; raises UnreachableError. Any answer will do."""
         until = time.monotonic() + timeout_s
         with self._changed:
             session = self._connected()
@@ -135,7 +135,7 @@ class RestTransport(ForkAware):
         )
 
     def _whole(self) -> bool:
-        """Whether a batch need not wait for more; while none is under way, all that is held is waiting."""
+        """Whether a batch need not wait for more; while none is in flight, all that is held is waiting."""
         settings = self._settings
         most = min(settings.batch_messages, settings.in_flight_messages)
         return self._closed or self._held >= most or self._held_bytes >= settings.batch_bytes

@@ -50,7 +50,7 @@ class Colony:
     def __init__(self, card: ModelCard, seed: int) -> None:
         self._chance = random.Random(seed)  # noqa: S311  believable, not secret
         self._factory = ReadingFactory(seed)
-        self._labels, self._counts = zip(*card.report.birds.items(), strict=True)
+        self._labels, self._counts = zip(*card.report.species_counts.items(), strict=True)
         self._clusters = {
             species: (cluster.mean, _root(cluster.covariance))
             for species, cluster in zip(card.labels, card.outliers.clusters, strict=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from rookery.dataset.readings import table
 from rookery.load.accounting.ledger import Fate
-from rookery.schemas.testing import spoilt
+from rookery.schemas.testing import invalid_examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ class Traffic:
         """Publish readings that must be rejected; they hold no readable id, so that the message id stands in."""
         sent = [
             self._publisher.publish_payload(each.payload, {MALFORMED_KIND: each.kind})
-            for each in islice(spoilt(seed), count)
+            for each in islice(invalid_examples(seed), count)
         ]
         for receipt in sent:
             self._ledger.publish_message(receipt.result(), fate=Fate.REJECTED)

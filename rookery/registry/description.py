@@ -79,7 +79,7 @@ def _loaded(uri: str) -> tuple[XGBoostClassifier, str, int]:
 def _lines(card: ModelCard) -> dict[str, str]:
     scores = card.report.cross_validated
     return {
-        "trained on": f"{sum(card.report.birds.values())} readings of data {card.data_sha256[:12]}, seed {card.seed}",
+        "trained on": f"{sum(card.report.species_counts.values())} readings of data {card.data_sha256[:12]}, seed {card.seed}",
         "size": f"{card.rounds} rounds of depth {card.parameters['max_depth']}, xgboost {card.xgboost_version}",
         "features": ", ".join(card.features),
         "species": ", ".join(card.labels),

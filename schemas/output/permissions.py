@@ -18,10 +18,10 @@ PRIVATE: Final = 0o600
 """The mode of files that nothing else is said of."""
 
 PATTERN: Final = "^0?6[046][046]$"
-"""What a mode may be: the owner reads and writes, others read, or write too, or neither."""
+"""Valid modes: the owner reads and writes, others read, or write too, or neither."""
 
 _MAKING: Final = threading.Lock()
-"""Held until a new file is closed again: nobody of this process has locked it before."""
+"""Held until a new file is closed again: no other thread of this process can have locked it before."""
 
 _CLOSED_BY_EXEC: Final = getattr(os, "O_CLOEXEC", 0)
 
@@ -47,7 +47,7 @@ def opener(mode: int | None = None) -> Callable[[str, int], int]:
 def create(path: str | Path, flags: int, mode: int = PRIVATE) -> int:
     """Open a file that is made with a mode, and give its descriptor; raises OSError."""
     descriptor = os.open(path, flags | _CLOSED_BY_EXEC, mode)
-    # What is wider was asked for, whatever the umask is; what is not was never there to be opened by others.
+    # A wider mode was asked for, whatever the umask is; until here no other user could open the file.
     if mode != PRIVATE and os.name == "posix" and os.fstat(descriptor).st_size == 0:
         os.fchmod(descriptor, mode)
     return descriptor
@@ -65,7 +65,7 @@ def ensure_file(path: Path, mode: int = PRIVATE) -> None:
 def make_folder(folder: Path, mode: int | None = None) -> list[Path]:
     """Make a folder and every parent that is missing, outermost first, and give them; raises OSError.
 
-    `mode` is that of the files in it: whoever may read or write them may look into the folder, or add to it.
+    `mode` is that of the files in it: users who may read or write them may list the folder, or add to it.
     """
     files = file_mode() if mode is None else mode
     missing = [each for each in (folder, *folder.parents) if not each.exists()][::-1]

@@ -1,7 +1,7 @@
 """Attribute headers: which headers of an unwrapped push are the message's attributes.
 
 Pub/Sub writes attributes as plain headers, among those of HTTP itself and of every proxy on the way. Attributes are
-stored with rejections, so a header that may be a sender's secret is none of them, whoever wrote it.
+stored with rejections, so a header that may be a sender's secret is none of them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _HTTP: Final = frozenset(
     }
 )
 _FAMILIES: Final = re.compile(
-    # Of proxies and platforms: an attribute that is called so is not told apart from theirs.
+    # Of proxies and platforms: an attribute with such a name cannot be distinguished from theirs.
     r"x-(?!goog-pubsub-)|(?:accept|access-control|cdn|cf|cloudfront|content|fastly|if|proxy|sec)-"
 )
 _SECRETS: Final = re.compile(

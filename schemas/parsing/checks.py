@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def checked(validate: Callable[[bytes], Fields], cells: object) -> tuple[Fields, list[ErrorDetails]]:
-    """Judge cells as JSON, where strict means what it says in JSON (a time is a text)."""
+    """Validate cells as JSON, where strict means what it says in JSON (a time is a text)."""
     try:
         return validate(to_json(cells, inf_nan_mode="constants")), []
     except ValidationError as error:

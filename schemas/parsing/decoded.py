@@ -1,4 +1,4 @@
-"""What a payload is read as: the usable readings beside what is refused."""
+"""The result of decoding a payload: its usable readings and its rejected ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class InvalidPayload:
-    """What can never be classified, and why: one row of a table, or (with no row) a whole message.
+    """Input that can never be classified, with the reasons: one row of a table, or (with no row) a whole message.
 
     `original` is what came, in base64: a refused row as a reading of its own, so that it can be fixed alone.
     """

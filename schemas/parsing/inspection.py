@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rookery.schemas.parsing.decoded import DecodedTable
 
 _BEGIN_BYTES: Final = 16 * 1024
-"""What is read of a payload that is too large to be read."""
+"""The part that is read of a payload that is too large."""
 
 
 def inspected(payload: bytes, *, pause: Callable[[], object] = lambda: None) -> Fields | DecodedTable:

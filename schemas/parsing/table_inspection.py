@@ -62,7 +62,7 @@ _validate_rows: Final = _rows_validator()
 
 
 def inspected_table(raw: Mapping[str, Any], pause: Callable[[], object]) -> DecodedTable:
-    """Judge a table's rows; raises UnusableReadingError where it is wrong as a whole. `pause` is called between two slices."""
+    """Validate a table's rows; raises UnusableReadingError where it is wrong as a whole. `pause` is called between two slices."""
     columns = {
         name: column
         for name, column in raw.items()
@@ -87,7 +87,7 @@ def inspected_table(raw: Mapping[str, Any], pause: Callable[[], object]) -> Deco
 
 
 def _structural(raw: Mapping[str, Any]) -> Iterator[Reason]:
-    """What is wrong with known columns as a whole, their lengths apart."""
+    """Reasons against known columns as a whole, their lengths apart."""
     for name in _NAMES:
         column = raw.get(name)
         if isinstance(column, list):
@@ -128,7 +128,7 @@ _SIMPLE: Final = frozenset({bool, float, int, str, type(None)})
 
 
 class _Rows:
-    """The rows of columns of equal length, judged one slice after the other."""
+    """The rows of columns of equal length, validated one slice after the other."""
 
     def __init__(self, columns: Columns) -> None:
         self.count = max(map(len, columns.values()))
@@ -139,7 +139,7 @@ class _Rows:
         self._reasons: dict[tuple[str, str, str | None], Reason] = {}
 
     def take(self, first: int) -> None:
-        """Judge the rows of the slice that begins here."""
+        """Validate the rows of the slice that begins here."""
         rows: range | list[int] = range(first, min(first + ROWS_AT_ONCE, self.count))
         broken: dict[int, list[ErrorDetails]] = {}
         valid, errors = checked(_validate_rows, _slice(self._raw, rows))
@@ -153,7 +153,7 @@ class _Rows:
             self._refused.append(self._refuse(row, broken.get(row, ())))
 
     def decoded(self) -> DecodedTable:
-        """All rows that were judged."""
+        """All rows that were validated."""
         if not self._positions:
             return DecodedTable(table=None, positions=[], refused=tuple(self._refused))
         table = ReadingTable.model_construct(_fields_set=set(self._good), **self._good)

@@ -43,7 +43,7 @@ def parsed(payload: bytes) -> Any:
 
 
 def _may_be_too_many(payload: bytes) -> bool:
-    # What stands in texts counts here; only where that is too much are the texts looked for.
+    # Characters in texts count here too; texts are located only where that is too much.
     brackets = payload.count(b"[") + payload.count(b"{")
     return brackets + payload.count(b",") > MAX_VALUES or brackets + payload.count(b":") > MAX_NESTED
 
@@ -66,7 +66,7 @@ def _too_many(most: str) -> Reason:
 
 
 def _beyond_texts(payload: bytes) -> Iterator[bytes]:
-    """What of a JSON text stands in no quotes, a slice after the other."""
+    """The parts of a JSON text outside quotes, one slice after the other."""
     unescaped = payload.replace(b"\\\\", b"").replace(b'\\"', b"")
     quoted = False
     for start in range(0, len(unescaped), _SLICE):

@@ -87,7 +87,7 @@ class Topic:
 
 @pytest.fixture
 def topic(broker_address: str) -> Iterator[Topic]:
-    name = f"birds-{uuid.uuid4().hex[:12]}"
+    name = f"penguins-{uuid.uuid4().hex[:12]}"
     path, subscription = f"projects/rookery-test/topics/{name}", f"projects/rookery-test/subscriptions/{name}"
     with (
         grpc.insecure_channel(broker_address) as channel,
@@ -100,7 +100,7 @@ def topic(broker_address: str) -> Iterator[Topic]:
 
 
 class StagedPubSub:
-    """Pub/Sub's publish call, real gRPC: it holds every request while told so, and fails it where told so."""
+    """Pub/Sub's publish call, real gRPC: a test makes it hold every request, or fail it."""
 
     def __init__(self) -> None:
         self.go = threading.Event()

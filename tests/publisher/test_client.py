@@ -1,4 +1,4 @@
-"""ReadingPublisher: bounded in flight, nothing lost on close, every failure told with its reading."""
+"""ReadingPublisher: bounded in flight, nothing lost on close, every failure reported with its reading."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ def settings_for(broker: str, **settings: float) -> PublisherSettings:
 
 
 def test_a_reading_and_a_table_arrive_as_they_were_sent(topic: Topic) -> None:
-    """What the broker delivers decodes to what was published, with the schema's version and own attributes."""
-    birds = ReadingFactory(seed=1)
-    reading, table = birds.reading(reading_id=new_reading_id()), birds.table(3, prefix="t")
+    """A delivered message decodes to the published one, with the schema's version and own attributes."""
+    factory = ReadingFactory(seed=1)
+    reading, table = factory.reading(reading_id=new_reading_id()), factory.table(3, prefix="t")
     with ReadingPublisher(topic.name, settings=PublisherSettings(broker=topic.broker)) as publisher:
         ids = {
             publisher.publish(reading, station="north").result(),
             publisher.publish(table).result(),
-            publisher.publish_payload(b"spoilt", {"rookery_schema": "9"}).result(),
+            publisher.publish_payload(b"malformed", {"rookery_schema": "9"}).result(),
         }
     taken = {message.data: message for message in topic.take(3)}
     assert {message.message_id for message in taken.values()} == ids
-    spoilt = taken.pop(b"spoilt")
-    assert dict(spoilt.attributes) == {"rookery_schema": "9"}
+    malformed = taken.pop(b"malformed")
+    assert dict(malformed.attributes) == {"rookery_schema": "9"}
     by_kind = {type(decode(data)): message for data, message in taken.items()}
     assert decode(by_kind[type(reading)].data) == reading
     assert dict(by_kind[type(reading)].attributes) == {"rookery_schema": "1", "station": "north"}
@@ -63,8 +63,8 @@ def test_a_reading_and_a_table_arrive_as_they_were_sent(topic: Topic) -> None:
 
 
 def test_closing_at_once_loses_nothing(topic: Topic) -> None:
-    """Ten thousand readings published and closed without a look at any receipt all arrive, once each."""
-    readings = ReadingFactory(seed=2).readings(10_000, prefix="bird")
+    """Ten thousand readings published and closed without a check of any receipt all arrive, once each."""
+    readings = ReadingFactory(seed=2).readings(10_000, prefix="penguin")
     with ReadingPublisher(topic.name, settings=PublisherSettings(broker=topic.broker)) as publisher:
         for reading in readings:
             publisher.publish(reading)
@@ -153,7 +153,7 @@ def test_a_broker_that_dies_surfaces_in_time_with_every_reading(staged: StagedPu
     assert staged.arrived.acquire(timeout=10)
     staged.stop()
     # A wait that ran into the bound would say that no answer came in time.
-    with pytest.raises(NotPublishedError, match="50 messages were not published: nobody answers") as caught:
+    with pytest.raises(NotPublishedError, match="50 messages were not published: cannot reach") as caught:
         publisher.close()
     assert {failure.source.reading_id for failure in caught.value.failures} == {
         reading.reading_id for reading in readings
@@ -214,7 +214,7 @@ class MuteTransport:
 
 
 def test_a_transport_that_dies_cannot_hold_close_for_ever() -> None:
-    """Futures that nobody will resolve become failures after the stated bound, and the connection is released."""
+    """Futures that are never resolved become failures after the stated bound, and the connection is released."""
     settings = settings_for("nowhere", give_up_s=0.1, attempt_s=0.1)
     transport = MuteTransport()
     publisher = ReadingPublisher(TOPIC, settings=settings, transport=transport)
@@ -228,22 +228,22 @@ def test_a_transport_that_dies_cannot_hold_close_for_ever() -> None:
     publisher.flush()
 
 
-def test_who_was_told_of_a_failure_is_not_told_again(staged: StagedPubSub) -> None:
-    """A failure that a receipt told is the caller's; flush raises the others only, and each once."""
+def test_a_failure_that_a_receipt_reported_is_not_raised_again(staged: StagedPubSub) -> None:
+    """A failure that a receipt reported is the caller's; flush raises only the others, and raises them once."""
     staged.failure = grpc.StatusCode.INVALID_ARGUMENT
-    birds = ReadingFactory(seed=9)
+    factory = ReadingFactory(seed=9)
     with ReadingPublisher(TOPIC, settings=settings_for(staged.address)) as publisher:
-        told = publisher.publish(birds.reading(reading_id="told"))
-        publisher.publish(birds.reading(reading_id="untold"))
-        assert isinstance(told.exception(), RefusedError)
+        reported = publisher.publish(factory.reading(reading_id="reported"))
+        publisher.publish(factory.reading(reading_id="unreported"))
+        assert isinstance(reported.exception(), RefusedError)
         with pytest.raises(NotPublishedError) as caught:
             publisher.flush()
         publisher.flush()
-    assert [failure.source.reading_id for failure in caught.value.failures] == ["untold"]
+    assert [failure.source.reading_id for failure in caught.value.failures] == ["unreported"]
 
 
 def test_a_bad_message_is_stopped_before_it_harms_its_neighbours(staged: StagedPubSub) -> None:
-    """Too large a payload and every bad attribute are told at once, together; the next reading passes."""
+    """Too large a payload and every bad attribute are reported at once, together; the next reading passes."""
     with ReadingPublisher(TOPIC, settings=settings_for(staged.address)) as publisher:
         with pytest.raises(BadMessageError) as caught:
             publisher.publish_payload(
@@ -265,8 +265,8 @@ def test_a_closed_publisher_takes_nothing(staged: StagedPubSub) -> None:
     assert staged.messages == 1
 
 
-def test_nobody_there_is_said_in_time() -> None:
-    """Reaching for a port that nobody listens on fails with the address, within the time asked for."""
+def test_an_unreachable_broker_is_reported_in_time() -> None:
+    """Reaching for a closed port fails with the address, within the time asked for."""
     with (
         ReadingPublisher(TOPIC, settings=settings_for("127.0.0.1:1")) as publisher,
         pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1"),

@@ -46,6 +46,6 @@ def test_the_address_is_the_nearest_that_was_named(monkeypatch: pytest.MonkeyPat
 
 
 def test_settings_that_would_block_for_ever_are_refused() -> None:
-    """There must be room in flight for the largest message."""
-    with pytest.raises(ValueError, match="room for one message"):
+    """The bound of messages in flight admits the largest message."""
+    with pytest.raises(ValueError, match="space for one message"):
         PublisherSettings(in_flight_bytes=1_000_000)

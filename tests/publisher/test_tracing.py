@@ -46,6 +46,6 @@ async def test_the_trace_travels_with_the_message(monkeypatch: pytest.MonkeyPatc
     """On: the message carries the caller's trace, which the worker goes on with. Off: nothing is added."""
     provider = TracerProvider()
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
-    told = await sent(tracing=True)
-    assert told["googclient_traceparent"].split("-")[1] == told["span"]
+    found = await sent(tracing=True)
+    assert found["googclient_traceparent"].split("-")[1] == found["span"]
     assert set(await sent(tracing=False)) == {"rookery_schema", "span"}

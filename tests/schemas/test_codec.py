@@ -16,7 +16,7 @@ from rookery.schemas.codec import DecodedTable, decode, encode, row_of
 from rookery.schemas.reading import MEASUREMENTS, Reading
 from rookery.schemas.rejection import Reason, UnusableReadingError
 from rookery.schemas.table import MAX_ROWS
-from rookery.schemas.testing import KINDS, ReadingFactory, spoilt
+from rookery.schemas.testing import KINDS, ReadingFactory, invalid_examples
 
 GOOD = {"bill_length_mm": 39.1, "bill_depth_mm": 18.7, "flipper_length_mm": 181, "body_mass_g": 3750}
 
@@ -34,7 +34,7 @@ def table(payload: Any) -> DecodedTable:
 
 
 def test_a_reading_survives_the_way_there_and_back() -> None:
-    """What is encoded is decoded as the same reading, times in UTC."""
+    """An encoded reading is decoded as the same reading, times in UTC."""
     reading = ReadingFactory(1).reading(
         reading_id="r", observed_at=datetime(2026, 11, 23, 12, tzinfo=UTC), sex=None
     )
@@ -57,9 +57,9 @@ def test_a_time_with_an_offset_is_kept_in_utc() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_spoilt_payload_is_refused_with_a_reason(kind: str) -> None:
-    """Whatever is wrong with a reading, the refusal says what."""
-    one = next(each for each in spoilt(3) if each.kind == kind)
+def test_every_invalid_payload_is_refused_with_a_reason(kind: str) -> None:
+    """The refusal of an invalid reading says why."""
+    one = next(each for each in invalid_examples(3) if each.kind == kind)
     assert all(reason.field and reason.rule for reason in refusal(one.payload))
 
 
@@ -74,7 +74,7 @@ def test_every_spoilt_payload_is_refused_with_a_reason(kind: str) -> None:
         ({"body_mass_g": -1}, "body_mass_g", "at least 50 is needed", "-1"),
         ({"flipper_length_mm": 2170}, "flipper_length_mm", "at most 500 is possible", "2170"),
         ({"sex": "f"}, "sex", "one of 'female' or 'male' is needed", '"f"'),
-        ({"island": "Bird"}, "island", "one of 'Biscoe', 'Dream' or 'Torgersen' is needed", '"Bird"'),
+        ({"island": "Penguin"}, "island", "one of 'Biscoe', 'Dream' or 'Torgersen' is needed", '"Penguin"'),
         ({"year": 2008.5}, "year", "a whole number is needed", "2008.5"),
         ({"year": True}, "year", "a whole number is needed", "true"),
         ({"reading_id": ""}, "reading_id", "at least one character is needed", '""'),
@@ -89,12 +89,12 @@ def test_every_spoilt_payload_is_refused_with_a_reason(kind: str) -> None:
 def test_a_refusal_names_field_rule_and_value(
     change: dict[str, Any], field: str, rule: str, value: str
 ) -> None:
-    """A reason says which field broke which rule with what, in words."""
+    """A reason names the field, the violated rule and the offending value."""
     assert refusal(json.dumps({**GOOD, **change}).encode()) == (Reason(field=field, rule=rule, value=value),)
 
 
 def test_every_reason_is_given_at_once() -> None:
-    """Mending a reading takes one look, not one attempt a mistake."""
+    """All reasons are reported at once, so that a reading can be fixed in one attempt."""
     wrong = {**GOOD, "body_mass_g": -1, "sex": "f", "wings": 2, "year": "2007"}
     assert {reason.field for reason in refusal(json.dumps(wrong).encode())} == {
         "body_mass_g",
@@ -106,7 +106,7 @@ def test_every_reason_is_given_at_once() -> None:
 
 @pytest.mark.parametrize("known", MEASUREMENTS)
 def test_one_measurement_of_the_four_is_enough(known: str) -> None:
-    """Whatever else is unknown, a measured reading can be classified."""
+    """A reading with one measurement can be classified, all else unknown."""
     assert isinstance(decode(json.dumps({known: GOOD[known]}).encode()), Reading)
 
 
@@ -117,7 +117,7 @@ def test_no_measurement_at_all_is_refused() -> None:
 
 
 def test_a_bad_row_of_a_table_is_refused_alone() -> None:
-    """Its neighbours keep their places, and it can be mended as a reading of its own."""
+    """Its neighbours keep their places, and it can be fixed as a reading of its own."""
     decoded = table(
         {
             "bill_length_mm": [39.1, None, "x", 40, -1],
@@ -213,19 +213,19 @@ def test_any_bytes_end_as_a_reading_or_reasons(payload: bytes) -> None:
 
 def test_a_row_taken_from_a_table_is_the_reading_that_it_was() -> None:
     """Columns and rows are two views of the same readings."""
-    birds = ReadingFactory(5).readings(4, prefix="b")
+    penguins = ReadingFactory(5).readings(4, prefix="b")
     columns = {
-        name: [getattr(bird, name) for bird in birds]
+        name: [getattr(penguin, name) for penguin in penguins]
         for name in (*GOOD, "sex", "year", "island", "reading_id")
     }
     decoded = table(columns)
     assert decoded.table is not None
-    assert [row_of(decoded.table, row) for row in range(4)] == birds
+    assert [row_of(decoded.table, row) for row in range(4)] == penguins
 
 
 def test_the_same_seed_spoils_the_same_way() -> None:
     """Builders are seeded: a failure can be repeated."""
-    assert list(islice(spoilt(9), 30)) == list(islice(spoilt(9), 30))
+    assert list(islice(invalid_examples(9), 30)) == list(islice(invalid_examples(9), 30))
     assert ReadingFactory(9).readings(5) == ReadingFactory(9).readings(5)
 
 

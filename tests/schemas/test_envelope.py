@@ -79,7 +79,7 @@ def test_broken_base64_is_unusable_and_kept_as_it_was_written(data: str) -> None
     ],
 )
 def test_what_is_no_envelope_says_what_one_is(body: bytes) -> None:
-    """A body that no message can be told from is refused in words."""
+    """A body without a readable message is refused with a reason."""
     with pytest.raises(InvalidEnvelopeError, match="a Pub/Sub push envelope is needed: "):
         wrapped(body)
 
@@ -163,8 +163,8 @@ def test_a_time_of_publication_that_utc_cannot_hold_is_no_envelope(time: str) ->
         wrapped(body)
 
 
-def test_a_time_of_publication_elsewhere_is_told_in_utc() -> None:
-    """The same moment has one hour, whoever wrote it."""
+def test_a_publish_time_in_another_zone_is_converted_to_utc() -> None:
+    """The same moment has one hour, whatever its UTC offset."""
     body = json.dumps(
         {"message": {"messageId": "m", "publishTime": "2026-11-23T14:00:00+02:00"}, "subscription": "s"}
     ).encode()
@@ -186,10 +186,10 @@ def test_headers_that_are_no_text_become_text() -> None:
     ),
     rows=st.integers(600, 603),
 )
-def test_long_base64_is_judged_like_short(
+def test_long_base64_is_decoded_like_short(
     payload: bytes, odd: list[tuple[float, int, str]], rows: int
 ) -> None:
-    """The faster decoder gives the same bytes and refuses the same texts as the strict one, wherever they are spoilt."""
+    """The faster decoder gives the same bytes and refuses the same texts as the strict one, wherever they are malformed."""
     data = base64.b64encode(b"x,\xff" * rows + payload).decode()
     for where, length, text in odd:
         begin = int(where * len(data))
@@ -215,7 +215,7 @@ FIELDS: Final = ["messageId", "data", "attributes", "publishTime", "orderingKey"
     st.dictionaries(st.sampled_from(["deliveryAttempt", "subscription", "more"]), VALUES),
 )
 def test_a_push_is_read_by_hand_as_pydantic_reads_it(message: dict[str, Any], push: dict[str, Any]) -> None:
-    """Numbers as text, text as numbers, truth as a number: both take an envelope or neither does, and it is the same."""
+    """Numbers as text, text as numbers, booleans as numbers: both take an envelope or neither does, and it is the same."""
     body = json.dumps({"subscription": "s", **push, "message": {"messageId": "1", **message}}).encode()
     try:
         slowly = _odd(body)
@@ -229,7 +229,7 @@ def test_a_push_is_read_by_hand_as_pydantic_reads_it(message: dict[str, Any], pu
 
 @pytest.mark.parametrize("attempt", ["3", 3.0, True, "3e0", -1, 3.5])
 def test_a_count_of_attempts_is_a_whole_number(attempt: object) -> None:
-    """Text, truth and fractions are none."""
+    """Text, booleans and fractions are no attempt numbers."""
     body = json.dumps(
         {"message": {"messageId": "1"}, "subscription": "s", "deliveryAttempt": attempt}
     ).encode()

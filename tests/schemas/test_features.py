@@ -33,13 +33,13 @@ def test_readings_are_encoded_in_the_one_order_with_categories_as_positions() ->
 
 
 def test_what_is_missing_is_nan_and_can_be_named() -> None:
-    """A gap is a gap for the model, and is told in the prediction."""
+    """A missing value is NaN for the model, and its name is in the prediction."""
     row = matrix([Reading(bill_length_mm=40, year=2007)])[0].tolist()
     assert missing(row) == ("bill_depth_mm", "flipper_length_mm", "body_mass_g", "sex", "island")
 
 
 def test_columns_and_rows_encode_to_the_same_matrix() -> None:
-    """A bird is the same to the model however it travelled."""
+    """A penguin is the same to the model however it travelled."""
     table = ReadingFactory(4).table(30)
     rows = matrix(row_of(table, row) for row in range(table.rows))
     columns = columns_matrix(table.__dict__, table.rows)

@@ -1,4 +1,4 @@
-"""Identity: one reading has one, whoever asks and however often it comes; another reading has another."""
+"""Identity: one reading has one, however often it is delivered; another reading has another."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_identity_is_the_readings_own_else_the_messages_with_its_row() -> None:
     ids=["message id", "subscription", "publish time", "no publish time"],
 )
 def test_a_message_is_known_by_its_id_its_subscription_and_its_publish_time(other: Envelope) -> None:
-    """What differs in one of them is another message."""
+    """A difference in one of them makes another message."""
     assert other.identity != MESSAGE.identity
 
 
@@ -76,7 +76,7 @@ def test_a_line_says_whether_its_message_stands_in(row: int | None) -> None:
         assert not stands_in(line(own, row=row))
 
 
-def test_lines_of_earlier_versions_are_told_apart_by_their_publish_times() -> None:
+def test_lines_of_earlier_versions_are_distinguished_by_their_publish_times() -> None:
     """A bare message id was written for several messages; a reading's own id means one, whenever it was published."""
     later = NOON + timedelta(hours=1)
     assert known_as(line("1")) == known_as(line("1")) != known_as(line("1", at=later))

@@ -1,4 +1,4 @@
-"""Masked copies: honest copies of the birds, never without a measurement."""
+"""Masked copies: honest copies of the penguins, never without a measurement."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from rookery.schemas.reading import MEASUREMENTS
 from rookery.training.masking import COPIES, HIDDEN_SHARE, with_masked_copies
 
 
-def birds(count: int) -> tuple[np.ndarray, np.ndarray]:
+def penguins(count: int) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(1)
     matrix = generator.normal(size=(count, 7)).astype(np.float32)
-    # Each bird lacks three of its measurements, the hardest case.
+    # Each penguin lacks three of its measurements, the hardest case.
     matrix[:, :4][np.arange(4) != (np.arange(count) % 4)[:, None]] = np.nan
     return matrix, generator.integers(0, 3, count)
 
 
-def test_copies_are_their_birds_with_cells_hidden() -> None:
-    """The birds come first and untouched; each copy differs from its bird in hidden cells only."""
-    matrix, species = birds(500)
-    lesson = with_masked_copies(matrix, species, seed=5)
-    assert np.array_equal(lesson.matrix[:500], matrix, equal_nan=True)
-    copies, originals = lesson.matrix[500:], np.tile(matrix, (COPIES, 1))
+def test_copies_are_their_penguins_with_cells_hidden() -> None:
+    """The penguins come first and untouched; each copy differs from its penguin in hidden cells only."""
+    matrix, species = penguins(500)
+    training_set = with_masked_copies(matrix, species, seed=5)
+    assert np.array_equal(training_set.matrix[:500], matrix, equal_nan=True)
+    copies, originals = training_set.matrix[500:], np.tile(matrix, (COPIES, 1))
     kept = ~np.isnan(copies)
     assert np.array_equal(copies[kept], originals[kept])
-    assert np.array_equal(lesson.species, np.tile(species, COPIES + 1))
+    assert np.array_equal(training_set.species, np.tile(species, COPIES + 1))
     assert abs(1 - kept[:, 4:].mean() - HIDDEN_SHARE) < 0.02
 
 
 def test_no_copy_is_without_a_measurement() -> None:
-    """Even a bird of one measurement keeps it in each of its copies."""
-    lesson = with_masked_copies(*birds(500), seed=5)
-    assert (~np.isnan(lesson.matrix[:, : len(MEASUREMENTS)])).any(axis=1).all()
+    """Even a penguin of one measurement keeps it in each of its copies."""
+    training_set = with_masked_copies(*penguins(500), seed=5)
+    assert (~np.isnan(training_set.matrix[:, : len(MEASUREMENTS)])).any(axis=1).all()
 
 
-def test_copies_together_weigh_as_much_as_their_bird() -> None:
-    """Whole readings stay half of the lesson."""
-    lesson = with_masked_copies(*birds(20), seed=5)
-    assert lesson.weights[:20].sum() == lesson.weights[20:].sum() == 20
+def test_copies_together_weigh_as_much_as_their_penguin() -> None:
+    """Whole readings stay half of the training_set."""
+    training_set = with_masked_copies(*penguins(20), seed=5)
+    assert training_set.weights[:20].sum() == training_set.weights[20:].sum() == 20

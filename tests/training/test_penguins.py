@@ -15,18 +15,18 @@ HEADER, *ROWS = DATA.read_text().splitlines()
 
 
 def written(tmp_path: Path, *lines: str) -> Path:
-    path = tmp_path / "birds.csv"
+    path = tmp_path / "penguins.csv"
     path.write_text("\n".join(lines) + "\n")
     return path
 
 
-def test_the_known_birds_are_read_with_gaps_as_nan() -> None:
+def test_the_known_penguins_are_read_with_gaps_as_nan() -> None:
     """Rows without any measurement are left out and counted; eleven sexes minus those two stay missing."""
-    birds = read(DATA)
-    assert (len(birds), birds.left_out) == (342, 2)
-    assert np.bincount(birds.species).tolist() == [151, 68, 123]
-    assert int(np.isnan(birds.matrix).sum()) == 9
-    assert birds.digest == hashlib.sha256(DATA.read_bytes()).hexdigest()
+    penguins = read(DATA)
+    assert (len(penguins), penguins.left_out) == (342, 2)
+    assert np.bincount(penguins.species).tolist() == [151, 68, 123]
+    assert int(np.isnan(penguins.matrix).sum()) == 9
+    assert penguins.digest == hashlib.sha256(DATA.read_bytes()).hexdigest()
 
 
 def test_columns_may_stand_in_any_order_beside_others(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_columns_may_stand_in_any_order_beside_others(tmp_path: Path) -> None:
     ("lines", "reasons"),
     [
         ((), ["column species is needed", "column bill_length_mm is needed", "column island is needed"]),
-        ((HEADER,), ["10 measured birds of Adelie are needed, the file has 0"]),
+        ((HEADER,), ["10 measured penguins of Adelie are needed, the file has 0"]),
         ((HEADER.replace("sex", "gender"), *ROWS), ["column sex is needed"]),
         ((HEADER + ",sex", *(f"{row},male" for row in ROWS)), ["column sex is needed, once"]),
         ((HEADER, *ROWS, "Adelie,Dream,39"), ["line 346: 8 cells are needed, this row has 3"]),
@@ -51,13 +51,13 @@ def test_columns_may_stand_in_any_order_beside_others(tmp_path: Path) -> None:
         ),
         ((HEADER, "Adelie,Dream,nan,18,190,3700,male,2007", *ROWS), ["line 2: bill_length_mm"]),
         ((HEADER, *ROWS[:152], '"'), ["it is no CSV"]),
-        ((HEADER, *ROWS[:160]), ["birds of Gentoo are needed, the file has 8", "Chinstrap"]),
+        ((HEADER, *ROWS[:160]), ["penguins of Gentoo are needed, the file has 8", "Chinstrap"]),
     ],
 )
 def test_a_bad_file_is_refused_with_every_reason(
     tmp_path: Path, lines: tuple[str, ...], reasons: list[str]
 ) -> None:
-    """Missing columns, short rows, unknown species, impossible cells and too few birds are each named, with their line."""
+    """Missing columns, short rows, unknown species, impossible cells and too few penguins are each named, with their line."""
     with pytest.raises(TrainingDataError) as refused:
         read(written(tmp_path, *lines))
     assert [reason for reason in reasons if reason not in "\n".join(refused.value.reasons)] == []
@@ -73,7 +73,7 @@ def test_a_file_of_errors_is_summed_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize("raw", [None, b"species,\xff\xfe"])
 def test_what_is_no_text_is_refused(tmp_path: Path, raw: bytes | None) -> None:
     """A file that is absent or no UTF-8 is a clear error too."""
-    path = tmp_path / "birds.csv"
+    path = tmp_path / "penguins.csv"
     if raw is not None:
         path.write_bytes(raw)
     with pytest.raises(TrainingDataError, match="cannot be trained on"):

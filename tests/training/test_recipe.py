@@ -48,7 +48,7 @@ def test_the_shipped_artifact_is_what_training_yields(trained: Trained) -> None:
 
 
 def test_a_size_that_is_given_is_taken() -> None:
-    """It is judged like any other, and its report claims no choice; the same size gives the same bytes."""
+    """It is scored like any other, and its report claims no choice; the same size gives the same bytes."""
     one = train(DATA, plan=QUICK, size=Size(depth=4, rounds=3))
     assert (one.card.rounds, one.card.parameters["max_depth"]) == (3, 4)
     assert (one.report.chosen.depth, one.report.chosen.rounds) == (4, 3)
@@ -59,8 +59,8 @@ def test_a_size_that_is_given_is_taken() -> None:
     assert "smallest" not in shown.get()
 
 
-def test_the_model_knows_the_known_birds(trained: Trained) -> None:
-    """At least 98 % of the birds are called right, seen and unseen, and every species is recalled."""
+def test_the_model_knows_the_known_penguins(trained: Trained) -> None:
+    """At least 98 % of the penguins are called right, seen and unseen, and every species is recalled."""
     report = trained.report
     assert report.training.accuracy >= 0.98
     assert report.cross_validated.accuracy >= 0.98
@@ -68,8 +68,8 @@ def test_the_model_knows_the_known_birds(trained: Trained) -> None:
     assert sum(map(sum, report.cross_validated.confusion)) == pytest.approx(342)
 
 
-def test_unseen_birds_are_classified_without_some_features(trained: Trained) -> None:
-    """What real files lack costs little: no sex, year and island, or any single measurement but the bill's length."""
+def test_unseen_penguins_are_classified_without_some_features(trained: Trained) -> None:
+    """Missing features of real files cost little accuracy: no sex, year and island, or any single measurement but the bill's length."""
     hidden = trained.report.hidden
     assert hidden.pop("bill_length_mm") >= 0.8
     assert hidden.pop("bill_depth_mm, body_mass_g, sex, year, island") >= 0.9
@@ -96,7 +96,7 @@ def candidate(depth: int, rounds: int, *, log_loss: float, wrong: float = 4.0) -
 
 
 def test_the_smallest_that_loses_nothing_is_chosen() -> None:
-    """Within one standard error and one bird of the best, the fewest leaves win; equal sizes by log loss."""
+    """Within one standard error and one penguin of the best, the fewest leaves win; equal sizes by log loss."""
     best = candidate(3, 50, log_loss=0.030)
     too_lossy = candidate(1, 5, log_loss=0.041)
     too_wrong = candidate(1, 6, log_loss=0.035, wrong=5.1)
@@ -139,7 +139,7 @@ def test_the_command_takes_a_size(tmp_path: Path) -> None:
 
 
 def test_bad_data_is_one_clear_error(tmp_path: Path) -> None:
-    """A file without birds exits with 2 and its reasons, and leaves nothing behind."""
+    """A file without penguins exits with 2 and its reasons, and leaves nothing behind."""
     empty = tmp_path / "empty.csv"
     empty.touch()
     done = subprocess.run(

@@ -13,7 +13,7 @@ import pytest
 from rookery.schemas.codec import encode
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Rejection
-from rookery.schemas.testing import KINDS, ReadingFactory, spoilt
+from rookery.schemas.testing import KINDS, ReadingFactory, invalid_examples
 from rookery.worker.batching.batcher import QueueLimits
 from rookery.worker.errors import DrainingError, QueueFullError, UnavailableError
 from rookery.worker.inference.bisection import ModelUnavailableError
@@ -72,7 +72,7 @@ async def test_every_spoilt_payload_becomes_one_rejection_that_can_be_mended(
     house: House, envelope: Wrap
 ) -> None:
     """Each keeps its original bytes and every reason, and is acknowledged."""
-    payloads = [one.payload for one in islice(spoilt(1), len(KINDS))]
+    payloads = [one.payload for one in islice(invalid_examples(1), len(KINDS))]
     for payload in payloads:
         await house.pipeline.accept(envelope(payload, delivery_attempt=2))
     kept = [Rejection.model_validate_json(line) for line in house.rejects.lines]

@@ -106,8 +106,8 @@ class Drift:
         found = [
             _shift(name, rows[:, column], card.distribution[name]) for column, name in enumerate(FEATURES)
         ]
-        total = sum(card.report.birds.values())
-        mix = np.array([card.report.birds.get(label, 0) / total for label in card.labels])
+        total = sum(card.report.species_counts.values())
+        mix = np.array([card.report.species_counts.get(label, 0) / total for label in card.labels])
         counts = np.bincount(label_indices, minlength=len(mix))[: len(mix)]
         return [*found, Shift(SPECIES, _index(mix, counts), len(rows))]
 

@@ -1,7 +1,7 @@
 """Cells: what people write in a cell, as a reading's value or as the JSON of a whole column.
 
 The JSON is put together from the text itself: what came as 39.1 leaves as 39.1, and no number is parsed
-twice. Whatever is not plainly right raises UnfitError, and is then read row by row, with reasons.
+twice. Cells that are not plainly valid raise UnfitError, and are then read row by row, with reasons.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", ".", "?", "_", "-"})
-"""What stands for nothing, in small letters; R writes NA, pandas nothing, Kaggle `.`, OpenML `?` or `_`."""
+"""Spellings of a missing value, in small letters; R writes NA, pandas nothing, Kaggle `.`, OpenML `?` or `_`."""
 
 _LONGEST_MISSING: Final = max(map(len, MISSING))
 
@@ -53,7 +53,7 @@ def missing(cell: str) -> bool:
 
 
 def stated(cell: str) -> str:
-    """What a cell says, without spaces around it; nothing where it stands for nothing."""
+    """A cell without the spaces around it; empty where its value is missing."""
     said = cell.strip()
     return "" if missing(said) else said
 
@@ -78,10 +78,10 @@ def label(cell: str) -> str | None:
 
 
 def _category(name: str, cell: str) -> str:
-    told = cell.casefold()
+    text = cell.casefold()
     if name == "island":
-        told = told.removesuffix(" island")
-    return _WORDS[name].get(told, cell)
+        text = text.removesuffix(" island")
+    return _WORDS[name].get(text, cell)
 
 
 def _number(cell: str) -> float | str:
@@ -142,7 +142,7 @@ def _numbers(cells: Sequence[str]) -> str:
         return _numbers([cell.strip() for cell in cells]) if _padded(cells) else _unfit()
     if text.count(",") != len(cells) - 1:
         text = ",".join([_NULLS.get(cell, cell.replace(",", ".")) for cell in cells])
-    # With these characters alone no cell can be more than one value; JSON's own rules judge the rest.
+    # With these characters alone no cell can be more than one value; JSON's own rules decide the rest.
     if not text.isascii() or text.encode().translate(None, _OF_NUMBERS):
         raise UnfitError
     return text

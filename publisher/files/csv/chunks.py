@@ -68,7 +68,7 @@ class LineChunk:
         )
 
 
-def blocks(file: BinaryIO, survey: CsvProfile, begin: FilePosition, size: list[int]) -> Iterator[LineChunk]:
+def blocks(file: BinaryIO, profile: CsvProfile, begin: FilePosition, size: list[int]) -> Iterator[LineChunk]:
     """Read on from a place, about `size[0]` bytes at a time, which may change on the way.
 
     Of an endless line only the beginning is kept, which is too long still. Raises EOFError where the file is
@@ -78,22 +78,22 @@ def blocks(file: BinaryIO, survey: CsvProfile, begin: FilePosition, size: list[i
     read = begin.offset
     offset, row, rest, skipped = begin.offset, begin.row, b"", 0
     while True:
-        # What was added since the survey is none of the file that the readings are called after.
-        piece = file.read(min(size[0], survey.size - read))
+        # Bytes that were appended since the file was profiled are not part of its digest, which names the readings.
+        piece = file.read(min(size[0], profile.size - read))
         read += len(piece)
         rest += piece
-        cut = rest.rfind(survey.line_end) + 1 if piece else len(rest)
+        cut = rest.rfind(profile.line_end) + 1 if piece else len(rest)
         if cut:
-            text = rest[:cut].decode(survey.encoding, errors="replace")
+            text = rest[:cut].decode(profile.encoding, errors="replace")
             offset += cut + skipped
-            block = _block(text, survey.line_end.decode(), row=row, place=offset, cut=bool(skipped))
+            block = _block(text, profile.line_end.decode(), row=row, place=offset, cut=bool(skipped))
             row, rest, skipped = block.end.row, rest[cut:], 0
             yield block
         elif len(rest) > _MOST:
             skipped += len(rest) - _MOST
             rest = rest[:_MOST]
         if not piece:
-            if read < survey.size:
+            if read < profile.size:
                 raise EOFError("it became shorter while it was read")
             return
 

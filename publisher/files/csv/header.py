@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 LABEL: Final = "species"
-"""The column that a reading does not carry; it is kept aside, for whoever knows the answer."""
+"""The column that a reading does not carry; it is kept aside, as a label to score predictions against."""
 
 REJECTED: Final = ("rejected_as", "rejected_line", "rejected_why")
-"""What a file of rejected rows has before the columns of the file that they come from."""
+"""Columns that a file of rejected rows has before the columns of the file that they come from."""
 
 IDENTITY: Final = ("reading_id", "device_id", "observed_at")
 FIELDS: Final = (*FEATURES, *IDENTITY, LABEL)
-"""What a column can be."""
+"""The fields that a column can be mapped to."""
 
 DATE: Final = "date"
 """A column of days, which the year is taken from where there is no column of years."""
@@ -74,7 +74,7 @@ def understood(name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class CsvHeader:
-    """A header read: its names, and where each field is found; what is left is carried by nobody."""
+    """A header read: its names, and where each field is found; `left` names the other columns."""
 
     names: tuple[str, ...]
     places: Mapping[str, int]
@@ -122,7 +122,9 @@ def _reasons(
             rule = f"only one column can be {field}; --map '{rivals[-1]}=' leaves one out"
             yield Reason(field="header", rule=rule, value=", ".join(map(shown, rivals)))
     for name, known in zip(names, meant, strict=True):
-        open_fields = [each for each in _doubtful(name) if each not in meant and not _dated(each, meant)]
+        open_fields = [
+            each for each in _possible_fields(name) if each not in meant and not _dated(each, meant)
+        ]
         if known is None and name not in mapping and open_fields:
             rule = (
                 f"what is this column? --map '{name}={open_fields[0]}' says so, --map '{name}=' leaves it out"
@@ -136,6 +138,6 @@ def _dated(field: str, meant: Sequence[str | None]) -> bool:
     return field == "year" and DATE in meant
 
 
-def _doubtful(name: str) -> list[str]:
+def _possible_fields(name: str) -> list[str]:
     """The fields that a name may mean, by its words."""
     return list(dict.fromkeys(field for word in words(name).split() for field in _MAY_MEAN.get(word, ())))

@@ -1,4 +1,4 @@
-"""A CSV file as parcels: single readings, or tables at speed.
+"""A CSV file as messages: single readings, or tables at speed.
 
 Tables are read column by column, a block of lines at a time. A block that holds anything odd is halved until
 what is odd stands alone, and that is read row by row: so one bad row costs its neighbours nothing but time.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 TABLE_BYTES: Final = 20_000
 """About how much a table is, some 300 rows. Larger ones save next to nothing, and a push window of a few dozen of them
-fills a worker's intake: each refusal then slows the whole subscription down."""
+fills a worker's queue: each refusal then slows the whole subscription down."""
 
 TABLE_ROWS: Final = 350
 """Rows of a table at most: a window of 256 pushes stays within the 100,000 readings that a worker takes in."""
@@ -43,14 +43,14 @@ _BY_ROW: Final = 8
 
 
 class CsvMessages:
-    """Reads a file from a place on; every method raises as `CsvFile.survey` does."""
+    """Reads a file from a place on; every method raises as `CsvFile.profile` does."""
 
     def __init__(self, file: CsvFile) -> None:
         self._file = file
         self._reader = ColumnReader()
 
     def singles(self, begin: FilePosition | None = None) -> Iterator[EncodedMessage | BadRow]:
-        """One reading a parcel; the place is told after each block, in a parcel of no rows."""
+        """One reading a message; the position follows each block, as a message of no rows."""
         for block in self._file.blocks(begin or self._file.start):
             for each in self._file.by_row(block):
                 if isinstance(each, BadRow):
@@ -132,7 +132,7 @@ class CsvMessages:
         """Read a block column by column; raises one of several errors where anything is odd."""
         if not self._file.repeated.keys().isdisjoint(block.rows):
             raise UnfitError
-        cells = cells_of(block, self._file.survey)
+        cells = cells_of(block, self._file.profile)
         taken = self._taken()
         measured = {
             name: self._reader.json(name, cells[taken[name]]) for name in taken if name in MEASUREMENTS
@@ -189,8 +189,8 @@ class _Piece:
 
     def payload(self) -> bytes:
         """The JSON of a table; a column of nothing but null is left out."""
-        told = (f'"{name}":[{text}]' for name, text in self.columns.items() if text.strip("nul,"))
-        return ("{" + ",".join(told) + "}").encode()
+        columns = (f'"{name}":[{text}]' for name, text in self.columns.items() if text.strip("nul,"))
+        return ("{" + ",".join(columns) + "}").encode()
 
 
 class _UnmeasuredError(Exception):
@@ -219,15 +219,15 @@ def _joined(pieces: list[_Piece], *, table_bytes: int, most_rows: int) -> Iterat
     most_bytes = min(2 * table_bytes, MAX_PAYLOAD // 2)
     for each in pieces:
         if waiting and (rows + each.rows > most_rows or size + each.size > most_bytes):
-            yield _parcel(waiting)
+            yield _encoded(waiting)
             waiting, rows, size = [], 0, 0
         waiting.append(each)
         rows, size = rows + each.rows, size + each.size
     if waiting:
-        yield _parcel(waiting)
+        yield _encoded(waiting)
 
 
-def _parcel(pieces: list[_Piece]) -> EncodedMessage:
+def _encoded(pieces: list[_Piece]) -> EncodedMessage:
     columns = {name: ",".join([each.columns[name] for each in pieces]) for name in pieces[0].columns}
     whole = _Piece(columns=columns, rows=sum(each.rows for each in pieces), first=pieces[0].first)
     return EncodedMessage(payload=whole.payload(), rows=whole.rows, first=whole.first)

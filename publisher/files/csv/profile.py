@@ -23,8 +23,8 @@ MAX_LINE: Final = 65_536
 """Characters of one row; eight cells need about fifty."""
 
 _PIECE: Final = 1 << 20
-_LOOKED_AT: Final = 10
-"""Rows that are looked at before the first one is read."""
+_SAMPLED_ROWS: Final = 10
+"""Rows that are sampled before the first one is read."""
 
 _OTHER_ALPHABETS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -48,7 +48,7 @@ class CsvProfile:
     header_line: int
 
 
-def survey(source: FileSource, mapping: Mapping[str, str] | None = None) -> CsvProfile:
+def profile_of(source: FileSource, mapping: Mapping[str, str] | None = None) -> CsvProfile:
     """Read a whole file once; raises BadFileError with every reason, and OSError."""
     with source.open() as file:
         seen = _SampledLines()
@@ -56,11 +56,11 @@ def survey(source: FileSource, mapping: Mapping[str, str] | None = None) -> CsvP
             seen.look(piece)
     if seen.head.startswith(_OTHER_ALPHABETS):
         raise BadFileError(source.name, Reason(field="file", rule="UTF-8 or Latin-1 is needed, not UTF-16"))
-    return seen.survey(source.name, mapping)
+    return seen.profile(source.name, mapping)
 
 
 class _SampledLines:
-    """What was seen of a file so far."""
+    """The part of a file that was read so far."""
 
     def __init__(self) -> None:
         self.head = b""
@@ -85,9 +85,9 @@ class _SampledLines:
             except UnicodeDecodeError:
                 self._decoder = None
 
-    def survey(self, name: str, mapping: Mapping[str, str] | None) -> CsvProfile:
+    def profile(self, name: str, mapping: Mapping[str, str] | None) -> CsvProfile:
         self._try(b"", final=True)
-        # What is not UTF-8 as a whole is Latin-1: every byte means a letter there.
+        # A file that is not UTF-8 as a whole is Latin-1: every byte means a letter there.
         encoding = "latin-1" if self._decoder is None else "utf-8"
         end = b"\n" if self._ends[b"\n"] else b"\r"
         header, start, line = _header_line(self.head, end)
@@ -125,7 +125,7 @@ def _header_line(head: bytes, end: bytes) -> tuple[bytes, int, int]:
 
 
 def _delimiter(header: str) -> str:
-    """What stands between cells: that by which most names are understood; in doubt, by which there are most."""
+    """The delimiter of cells: the one by which most names are understood; in doubt, by which there are most."""
 
     def merit(delimiter: str) -> tuple[int, int]:
         cells = [cell.strip(' "') for cell in header.split(delimiter)]
@@ -139,7 +139,7 @@ def _has_row_names(rows: Sequence[str], delimiter: str, *, columns: int) -> bool
 
     Names are quoted, or count from 1. An empty last cell is a delimiter too many, and no column either.
     """
-    filled = list(islice((row.strip("\r") for row in rows if row.strip()), _LOOKED_AT))
+    filled = list(islice((row.strip("\r") for row in rows if row.strip()), _SAMPLED_ROWS))
     try:
         cells = list(csv.reader(filled, delimiter=delimiter, strict=True))
     except csv.Error:

@@ -16,7 +16,7 @@ from rookery.publisher.files.bad_row import BadRow
 from rookery.publisher.files.csv.cells import label, stated, value
 from rookery.publisher.files.csv.chunks import FilePosition, LineChunk, blocks
 from rookery.publisher.files.csv.header import DATE, IDENTITY, LABEL, REJECTED
-from rookery.publisher.files.csv.profile import MAX_LINE, CsvProfile, survey
+from rookery.publisher.files.csv.profile import MAX_LINE, CsvProfile, profile_of
 from rookery.publisher.files.repeated_ids import MOST, repeated
 from rookery.publisher.files.source import FileSource
 from rookery.publisher.files.splitting import NOT_PLAIN, cells_of
@@ -32,10 +32,10 @@ BLOCK: Final = 131_072
 """Bytes of a file that are read at a time."""
 
 FIELDS: Final = (*FEATURES, *IDENTITY)
-"""What of a row a reading carries."""
+"""Columns of a row that a reading carries."""
 
 _IDENTITIES: Final = ("reading_id", REJECTED[0])
-"""What says of a row what it is known by, the first one first."""
+"""Columns that give a row its identity, in order of precedence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class CsvRow:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a file says of a reading that the reading itself does not."""
+    """The known species of a reading, which the file has and the reading has not."""
 
     reading_id: str
     species: str
@@ -78,18 +78,18 @@ class CsvFile:
         self._mapping = mapping
 
     @cached_property
-    def survey(self) -> CsvProfile:
+    def profile(self) -> CsvProfile:
         """Read the file once before its rows; raises BadFileError with every reason, and OSError."""
-        return survey(self.source, self._mapping)
+        return profile_of(self.source, self._mapping)
 
     @property
     def places(self) -> Mapping[str, int]:
         """The column of each field."""
-        return self.survey.columns.places
+        return self.profile.columns.places
 
     @cached_property
     def repeated(self) -> Mapping[int, int]:
-        """The rows that say an earlier row's reading_id, each with that row; raises as `survey` does.
+        """The rows that say an earlier row's reading_id, each with that row; raises as `profile` does.
 
         The file is read for it where it has a column of ids. Raises BadFileError where the column is no identity.
         """
@@ -99,7 +99,7 @@ class CsvFile:
         found = repeated(self._stated)
         if len(found) > MOST:
             (row, first), *_ = found.items()
-            name = self.survey.columns.names[self.places[column]]
+            name = self.profile.columns.names[self.places[column]]
             rule = (
                 f"each row needs its own; lines {self.line(first)} and {self.line(row)} share one, and more than {MOST} "
                 f"others do: --map '{name}=' leaves the column out"
@@ -108,15 +108,15 @@ class CsvFile:
         return found
 
     def _stated(self) -> Iterator[tuple[Sequence[int], Sequence[str]]]:
-        """What the rows of each block say their ids are; rows that cannot be split say nothing."""
+        """The ids that the rows of each block state; a row that cannot be split states none."""
         places = [self.places[name] for name in _IDENTITIES if name in self.places]
         for whole in self.blocks(self.start):
             block = whole
             try:
-                columns = cells_of(block, self.survey)
+                columns = cells_of(block, self.profile)
             except NOT_PLAIN:
                 block = whole.filled()
-                nothing = [""] * len(self.survey.columns.names)
+                nothing = [""] * len(self.profile.columns.names)
                 lines = block.lines if block.rows else ()
                 columns = list(zip(*(self._try_cells(line) or nothing for line in lines), strict=True))
             names = [""] * len(block.rows)
@@ -126,7 +126,7 @@ class CsvFile:
 
     def line(self, row: int) -> int:
         """The line of a row, from 1, as editors count."""
-        return self.survey.header_line + 1 + row
+        return self.profile.header_line + 1 + row
 
     @property
     def guarded(self) -> bool:
@@ -136,26 +136,26 @@ class CsvFile:
     @property
     def start(self) -> FilePosition:
         """The place of the first row."""
-        return FilePosition(offset=self.survey.start, row=0)
+        return FilePosition(offset=self.profile.start, row=0)
 
     @cached_property
     def stem(self) -> str:
-        """What the readings of this file are called, before their row."""
-        return f"{self._id_prefix}-{self.survey.digest12}" if self._id_prefix else self.survey.digest12
+        """The prefix of the ids of this file's readings; their row follows."""
+        return f"{self._id_prefix}-{self.profile.digest12}" if self._id_prefix else self.profile.digest12
 
     def blocks(self, begin: FilePosition, size: list[int] | None = None) -> Iterator[LineChunk]:
         """Read from a place on; `size[0]` bytes at a time, which may change on the way."""
-        found = self.survey
+        found = self.profile
         with self.source.open() as file:
             yield from blocks(file, found, begin, size or [BLOCK])
 
     def rows(self) -> Iterator[CsvRow | BadRow]:
-        """Read row by row; raises as `survey` does."""
+        """Read row by row; raises as `profile` does."""
         for block in self.blocks(self.start):
             yield from self.by_row(block)
 
     def labels(self) -> Iterator[Label]:
-        """Yield what the column of species says, of readings that may be sent or not; raises as `survey` does."""
+        """Yield what the column of species says, of readings that may be sent or not; raises as `profile` does."""
         if LABEL not in self.places:
             return
         for block in map(LineChunk.filled, self.blocks(self.start)):
@@ -177,7 +177,7 @@ class CsvFile:
                 yield BadRow(line=number, reasons=error.reasons, text=line[:MAX_LINE], reading_id=name)
 
     def identity(self, row: int, cells: Sequence[str] | None) -> str:
-        """What the file says that a row is, or was when it was rejected; else its place in this file."""
+        """The id that the file states for a row, or stated when it was rejected; else its position in this file."""
         for name in _IDENTITIES:
             if cells and name in self.places and (said := stated(cells[self.places[name]])):
                 return said
@@ -220,10 +220,10 @@ class CsvFile:
         if len(line) > MAX_LINE:
             raise _UnusableRowError(Reason(field="row", rule=f"at most {MAX_LINE} characters are needed"))
         try:
-            cells = next(csv.reader([line], delimiter=self.survey.delimiter, strict=True))
+            cells = next(csv.reader([line], delimiter=self.profile.delimiter, strict=True))
         except csv.Error as error:
             raise _UnusableRowError(Reason(field="row", rule=f"CSV is needed: {error}")) from None
-        needed = len(self.survey.columns.names)
+        needed = len(self.profile.columns.names)
         if len(cells) != needed:
             rule = f"{needed} cells are needed"
             raise _UnusableRowError(Reason(field="row", rule=rule, value=str(len(cells))))
@@ -237,7 +237,7 @@ class CsvFile:
 
 
 class _UnusableRowError(Exception):
-    """What is wrong with one line."""
+    """The reasons against one line."""
 
     def __init__(self, *because: Reason) -> None:
         super().__init__()

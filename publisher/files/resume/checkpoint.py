@@ -22,7 +22,7 @@ class Checkpoint(BaseModel):
     """Every row before `offset` bytes (`row` rows) has a message id or stands in the first `rejected_bytes` of the bad rows.
 
     `digest12` and `options` say which readings these were: others must not be taken for them. `rejected_sha256` is
-    that of those bytes, for people may have mended them meanwhile.
+    that of those bytes, for they may have been fixed meanwhile.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -44,9 +44,9 @@ class Checkpoint(BaseModel):
         if self.digest12 != digest12:
             raise ResumeError(f"{name} has changed since; without --resume it is sent from its first row")
         if self.options != options:
-            told = ", ".join(f"--{key} {said}" for key, said in self.options.items() if said) or "no options"
+            given = ", ".join(f"--{key} {said}" for key, said in self.options.items() if said) or "no options"
             raise ResumeError(
-                f"{name} was begun with {told}; resume it so, or without --resume from its first row"
+                f"{name} was begun with {given}; resume it so, or without --resume from its first row"
             )
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class AckedStep:
-    """One message on its way, or a place that was reached; `done` is set from any thread, once."""
+    """One message in flight, or a place that was reached; `done` is set from any thread, once."""
 
     done: bool = False
     place: FilePosition | None = None

@@ -51,11 +51,11 @@ def test_a_file_of_which_nothing_was_sent_is_never_a_success(
 ) -> None:
     """Bad rows alone, or no row at all, end with 2; beside another file that was sent, with 1."""
     paths = [csv(tmp_path / f"{number}.csv", *rows) for number, rows in enumerate(files)]
-    judged = run("csv", *paths, "--dry-run")
+    checked = run("csv", *paths, "--dry-run")
     sent = run("csv", *paths, "--broker", staged.address)
-    assert (sent.exit_code, judged.exit_code) == codes, sent.output + judged.output
+    assert (sent.exit_code, checked.exit_code) == codes, sent.output + checked.output
     assert said in sent.output
-    assert ("no row" in said) <= ("There is no row below the header." in judged.stderr)
+    assert ("no row" in said) <= ("There is no row below the header." in checked.stderr)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_what_an_earlier_run_sent_counts(staged: StagedPubSub, tmp_path: Path) -
 
 
 class FullDisk:
-    """A file that has no room any more."""
+    """A file on a full disk."""
 
     def __init__(self, path: Path) -> None:
         self._raw = io.FileIO(path, "xb")
@@ -103,7 +103,7 @@ def test_a_bad_row_that_cannot_be_kept_ends_the_run_and_resume_goes_on(
     staged: StagedPubSub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is full once: what is in flight is finished, the file is named, and later not a row is missing."""
-    path = csv(tmp_path / "birds.csv", GOOD, BAD, GOOD)
+    path = csv(tmp_path / "penguins.csv", GOOD, BAD, GOOD)
     command = ("csv", path, "--broker", staged.address, "--one-per-message", "--resume")
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -111,21 +111,21 @@ def test_a_bad_row_that_cannot_be_kept_ends_the_run_and_resume_goes_on(
         )
         ended = run(*command)
     assert ended.exit_code == 1, ended.output
-    assert "birds.csv.rejected.csv: No space left on device" in ended.stderr
+    assert "penguins.csv.rejected.csv: No space left on device" in ended.stderr
     assert run(*command).exit_code == 0
     sent = [message.data for request in staged.requests for message in request.messages]
-    assert {name for name in ("birds-0", "birds-2") if any(name.encode() in data for data in sent)} == {
-        "birds-0",
-        "birds-2",
+    assert {name for name in ("penguins-0", "penguins-2") if any(name.encode() in data for data in sent)} == {
+        "penguins-0",
+        "penguins-2",
     }
-    assert (tmp_path / "birds.csv.rejected.csv").read_text().count("birds-1") == 2
+    assert (tmp_path / "penguins.csv.rejected.csv").read_text().count("penguins-1") == 2
 
 
 def test_a_checkpoint_that_cannot_be_saved_costs_no_row(
     staged: StagedPubSub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told, all rows are sent for all that, and nothing of it is left behind."""
-    path = csv(tmp_path / "birds.csv", GOOD, GOOD)
+    """The failure is reported, all rows are sent all the same, and no unfinished file is left."""
+    path = csv(tmp_path / "penguins.csv", GOOD, GOOD)
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -134,8 +134,8 @@ def test_a_checkpoint_that_cannot_be_saved_costs_no_row(
         patch.setattr("rookery.schemas.atomic_file.os.fsync", full)
         ended = run("csv", path, "--broker", staged.address)
     assert ended.exit_code == 0, ended.output
-    assert "birds.csv.checkpoint: No space left on device" in ended.stderr
-    assert [each.name for each in tmp_path.iterdir()] == ["birds.csv"]
+    assert "penguins.csv.checkpoint: No space left on device" in ended.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["penguins.csv"]
     good = Checkpoint(digest12="x", options={}, offset=1, row=1)
-    good.save(tmp_path / "birds.csv.checkpoint")
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["birds.csv", "birds.csv.checkpoint"]
+    good.save(tmp_path / "penguins.csv.checkpoint")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["penguins.csv", "penguins.csv.checkpoint"]

@@ -28,20 +28,20 @@ def run(*arguments: object, stdin: str | None = None) -> Result:
 
 
 @pytest.fixture
-def good_birds(tmp_path: Path) -> Path:
-    """The penguins without the two that nobody measured."""
+def good_penguins(tmp_path: Path) -> Path:
+    """The penguins without the two that were not measured."""
     path = tmp_path / "good.csv"
     lines = PENGUINS.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if "NA,NA,NA,NA" not in line))
     return path
 
 
-def test_a_file_goes_out_as_tables_and_as_singles(topic: Topic, good_birds: Path) -> None:
+def test_a_file_goes_out_as_tables_and_as_singles(topic: Topic, good_penguins: Path) -> None:
     """Both ways every row arrives under its own id, and the exit code is 0."""
     where = ("--topic", topic.name, "--broker", topic.broker)
-    tables = run("csv", good_birds, *where, "--rows-per-table", 100)
+    tables = run("csv", good_penguins, *where, "--rows-per-table", 100)
     singles = run(
-        "csv", good_birds, *where, "--one-per-message", "--id-prefix", "single", "--device-id", "d1"
+        "csv", good_penguins, *where, "--one-per-message", "--id-prefix", "single", "--device-id", "d1"
     )
     assert (tables.exit_code, singles.exit_code) == (0, 0), tables.output + singles.output
     assert tables.stdout.startswith("good.csv: Published 342 of 342 rows: 4 messages, ")
@@ -51,12 +51,12 @@ def test_a_file_goes_out_as_tables_and_as_singles(topic: Topic, good_birds: Path
         name for each in decoded if isinstance(each, DecodedTable) for name in each.table.reading_id
     }
     from_singles = {each.reading_id for each in decoded if not isinstance(each, DecodedTable)}
-    ids = {each.reading.reading_id for each in CsvFile(good_birds).rows() if isinstance(each, CsvRow)}
+    ids = {each.reading.reading_id for each in CsvFile(good_penguins).rows() if isinstance(each, CsvRow)}
     assert from_tables == ids
     assert from_singles == {f"single-{name}" for name in ids}
 
 
-def test_bad_rows_are_told_and_kept(topic: Topic, tmp_path: Path) -> None:
+def test_bad_rows_are_reported_and_kept(topic: Topic, tmp_path: Path) -> None:
     """The unmeasured penguins are named with line and text, and stand in a file of their own; exit code 0."""
     result = run("csv", PENGUINS, "--topic", topic.name, "--broker", topic.broker, "--work-dir", tmp_path)
     assert result.exit_code == 0
@@ -67,8 +67,8 @@ def test_bad_rows_are_told_and_kept(topic: Topic, tmp_path: Path) -> None:
 
 
 def test_no_file_steers_the_terminal(tmp_path: Path) -> None:
-    """Rows, columns and values of a stranger's file are shown as they are written, and not obeyed."""
-    path = tmp_path / "strange.csv"
+    """Rows, columns and values of an untrusted file are shown as they are written, and not obeyed."""
+    path = tmp_path / "untrusted.csv"
     path.write_text(
         'bill_length_mm,"odd\x1b[2Jname",sex\n39.1,,"fe\x1b]0;x\x07\u202e\r\nmale"\n\x9b31m,,male\n'
     )
@@ -104,10 +104,10 @@ def test_an_interrupted_stream_finishes_and_says_how_far_it_came(topic: Topic) -
         assert process.stdout.read().startswith(b"Published 3 of 3 rows, interrupted")
 
 
-def test_a_missing_topic_is_a_sentence_and_a_hint(staged: StagedPubSub, good_birds: Path) -> None:
+def test_a_missing_topic_is_a_sentence_and_a_hint(staged: StagedPubSub, good_penguins: Path) -> None:
     """Nothing was published, exit code 2, and the user learns what makes the topic."""
     staged.failure = grpc.StatusCode.NOT_FOUND
-    whole = run("csv", good_birds, "--broker", staged.address)
+    whole = run("csv", good_penguins, "--broker", staged.address)
     one = run("reading", "--bill-length-mm", 39.1, "--broker", staged.address)
     for result in (whole, one):
         assert result.exit_code == 2
@@ -116,41 +116,43 @@ def test_a_missing_topic_is_a_sentence_and_a_hint(staged: StagedPubSub, good_bir
     assert "342 rows not published" in whole.stderr
 
 
-def test_a_broker_that_is_not_there_is_named(good_birds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_is_not_there_is_named(good_penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 2 within bounded time, with the address and how to start a broker there."""
     monkeypatch.setattr("rookery.publisher.commands.csv.REACH_S", 0.2)
-    result = run("csv", good_birds, "--broker", "127.0.0.1:1")
+    result = run("csv", good_penguins, "--broker", "127.0.0.1:1")
     assert result.exit_code == 2
-    assert "nobody answers at 127.0.0.1:1" in result.stderr
+    assert "cannot reach 127.0.0.1:1" in result.stderr
     assert "rookery broker --host 127.0.0.1 --port 1" in result.stderr
 
 
-def test_a_failure_in_the_middle_costs_the_exit_code(staged: StagedPubSub, good_birds: Path) -> None:
+def test_a_failure_in_the_middle_costs_the_exit_code(staged: StagedPubSub, good_penguins: Path) -> None:
     """Rows that Pub/Sub refused are counted and named by their first reading; exit code 1."""
     staged.failure = grpc.StatusCode.INVALID_ARGUMENT
-    result = run("csv", good_birds, "--broker", staged.address)
-    first = next(CsvFile(good_birds).rows()).reading.reading_id
+    result = run("csv", good_penguins, "--broker", staged.address)
+    first = next(CsvFile(good_penguins).rows()).reading.reading_id
     assert result.exit_code == 1
     assert f"342 rows not published, from reading {first}:" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "expected"),
     [
         (("csv", PENGUINS), 1, "342 of 344 rows can be published; nothing was sent"),
         (("reading", "--body-mass-g", 3750), 0, "1 of 1 rows"),
         (("stream", "-"), 1, "2 of 3 rows"),
     ],
 )
-def test_a_dry_run_judges_and_sends_nothing(arguments: tuple[object, ...], code: int, told: str) -> None:
+def test_a_dry_run_validates_and_sends_nothing(
+    arguments: tuple[object, ...], code: int, expected: str
+) -> None:
     """It needs no broker and no topic, and its exit code is the one that publishing would have."""
     stdin = '{"bill_length_mm": 39.1}\n{"year": 2007}\n{"bill_length_mm": [40.3]}\n'
     result = run(*arguments, "--dry-run", "--topic", "no topic", stdin=stdin)
-    assert (result.exit_code, told in result.stdout) == (code, True)
+    assert (result.exit_code, expected in result.stdout) == (code, True)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("reading", "--bill-length-mm", -1, "--sex", "x"), "--bill-length-mm -1.0: at least 5 is needed"),
         (("reading", "--bill-length-mm", -1, "--sex", "x"), "--sex"),
@@ -162,14 +164,14 @@ def test_a_dry_run_judges_and_sends_nothing(arguments: tuple[object, ...], code:
         (("csv", PENGUINS, "--rows-per-table", 0), "rows-per-table"),
     ],
 )
-def test_wrong_usage_is_told_without_a_traceback(arguments: tuple[object, ...], told: str) -> None:
+def test_wrong_usage_is_reported_without_a_traceback(arguments: tuple[object, ...], expected: str) -> None:
     """Exit code 2 and a sentence that names what is wrong."""
     result = run(*arguments, "--broker", "127.0.0.1:1")
     assert result.exit_code == 2
-    assert told in result.output
+    assert expected in result.output
 
 
 @pytest.mark.parametrize("command", [(), ("csv",), ("reading",), ("stream",)])
 def test_every_help_shows_an_example(command: tuple[str, ...]) -> None:
-    """Whoever asks for help gets a line to copy."""
+    """Every help has an example line to copy."""
     assert "Example: " in run(*command, "--help").output

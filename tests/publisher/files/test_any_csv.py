@@ -1,4 +1,4 @@
-"""Whatever a file holds, it is read as rows and bad rows, or refused as a whole with reasons."""
+"""Any bytes are read as rows and bad rows, or refused as a whole with reasons."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FILES = st.builds(
 
 def read(content: bytes) -> list[CsvRow | BadRow] | None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "birds.csv"
+        path = Path(folder) / "penguins.csv"
         path.write_bytes(content)
         try:
             return list(CsvFile(path).rows())
@@ -87,7 +87,7 @@ def test_tables_say_what_rows_say(lines: list[str], most_rows: int) -> None:
 def agree(content: str, most_rows: int) -> None:
     """Hold the tables of a file against its rows, read one by one."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "birds.csv"
+        path = Path(folder) / "penguins.csv"
         path.write_text(content, encoding="utf-8")
         file = CsvFile(path)
         strict = list(file.rows())
@@ -96,13 +96,13 @@ def agree(content: str, most_rows: int) -> None:
     assert [each for each in fast if isinstance(each, BadRow)] == [
         each for each in strict if isinstance(each, BadRow)
     ]
-    told = list[Reading]()
+    decoded_rows = list[Reading]()
     for each in tables:
         decoded = decode(each.payload)
         assert isinstance(decoded, DecodedTable)
         assert not decoded.refused
-        told += [row_of(decoded.table, row) for row in range(each.rows)]
-    assert told == [each.reading for each in strict if isinstance(each, CsvRow)]
+        decoded_rows += [row_of(decoded.table, row) for row in range(each.rows)]
+    assert decoded_rows == [each.reading for each in strict if isinstance(each, CsvRow)]
 
 
 HEADER = "bill_length_mm,body_mass_g,sex,island,year,reading_id,device_id,observed_at"
@@ -123,7 +123,7 @@ ODD = [
 def test_a_mutated_cell_is_the_same_in_a_table_and_alone(
     mutations: list[tuple[int, int, str]], most_rows: int
 ) -> None:
-    """Whatever stands in whichever column, columns of cells are read as single cells are, or the row is bad in both."""
+    """Columns of cells are read as single cells are, with any content, or the row is bad in both."""
     rows = [[cell.format(row) for cell in PLAIN] for row in range(20)]
     for row, column, cell in mutations:
         rows[row][column] = cell
@@ -134,10 +134,12 @@ def test_a_mutated_cell_is_the_same_in_a_table_and_alone(
 def test_digits_are_no_time_in_a_file(tmp_path: Path, tables: bool) -> None:  # noqa: FBT001
     """A day without its dashes, a year, a day of Excel's: each row is bad, with the value and what is needed."""
     cells = ["20071111", "2007", "39402", "200711110930"]
-    path = tmp_path / "birds.csv"
+    path = tmp_path / "penguins.csv"
     path.write_text("\n".join(["species,bill_length_mm,observed_at", *(f"A,39.1,{cell}" for cell in cells)]))
-    parcels = CsvMessages(CsvFile(path))
-    found = [each for each in (parcels.tables() if tables else parcels.singles()) if isinstance(each, BadRow)]
+    messages = CsvMessages(CsvFile(path))
+    found = [
+        each for each in (messages.tables() if tables else messages.singles()) if isinstance(each, BadRow)
+    ]
     assert [(each.reasons[0].field, each.reasons[0].rule, each.reasons[0].value) for each in found] == [
         ("observed_at", RULE, f'"{cell}"') for cell in cells
     ]

@@ -41,8 +41,8 @@ def publisher(staged: StagedPubSub) -> Iterator[ReadingPublisher]:
 
 def test_every_row_is_accounted_for(publisher: ReadingPublisher, staged: StagedPubSub) -> None:
     """Readings, tables and bad rows add up, the bytes are those of the payloads, and progress ends at the sum."""
-    birds = ReadingFactory(seed=1)
-    readings, table = birds.readings(30), birds.table(12)
+    factory = ReadingFactory(seed=1)
+    readings, table = factory.readings(30), factory.table(12)
     progress, bad = list[Progress](), list[BadRow]()
     summary = publish_all(
         publisher, [*readings, BAD, table], on_progress=progress.append, on_bad_row=bad.append
@@ -64,7 +64,7 @@ def test_a_file_of_good_rows_is_complete(publisher: ReadingPublisher) -> None:
 def test_a_broker_that_dies_ends_it_and_every_row_is_named(
     publisher: ReadingPublisher, staged: StagedPubSub
 ) -> None:
-    """What was answered counts, what was not is a failure with its reading, and the rest is not even read."""
+    """An answered message counts, one without an answer is a failure with its reading, and the rest is not read."""
     readings = ReadingFactory(seed=3).readings(5_000, prefix="row")
     read = []
 
@@ -99,7 +99,7 @@ def test_a_table_too_large_for_a_message_is_a_failure_of_its_own(publisher: Read
 
 
 def test_what_failed_before_is_not_its_own(publisher: ReadingPublisher, staged: StagedPubSub) -> None:
-    """An earlier failure that nobody was told of is raised first, so that the sums stay true."""
+    """An earlier failure that was not reported is raised first, so that the sums stay true."""
     staged.failure = grpc.StatusCode.INVALID_ARGUMENT
     publisher.publish(ReadingFactory(seed=6).reading())
     with pytest.raises(NotPublishedError):
@@ -136,7 +136,7 @@ def test_an_interruption_never_cuts_a_message_in_two() -> None:
 
 
 def test_asking_twice_ends_at_once() -> None:
-    """Whoever cannot wait presses again."""
+    """A second Ctrl-C ends at once."""
     interruption = Interruption()
     interruption.ask()
     with pytest.raises(KeyboardInterrupt):

@@ -31,7 +31,7 @@ def written(tmp_path: Path) -> Callable[..., CsvFile]:
     def write(
         *rows: str | bytes, header: str | bytes = HEADER, end: bytes = b"\n", **options: str
     ) -> CsvFile:
-        path = tmp_path / "birds.csv"
+        path = tmp_path / "penguins.csv"
         raw = [line if isinstance(line, bytes) else line.encode() for line in (header, *rows)]
         path.write_bytes(b"".join(line + end for line in raw))
         return CsvFile(path, **options)
@@ -40,7 +40,7 @@ def written(tmp_path: Path) -> Callable[..., CsvFile]:
 
 
 def test_every_penguin_is_read_or_explained() -> None:
-    """Of the 344 birds 342 are readings with their species aside, and the two unmeasured ones are bad rows."""
+    """Of the 344 penguins 342 are readings with their species aside, and the two unmeasured ones are bad rows."""
     every = list(CsvFile(PENGUINS).rows())
     rows = [each for each in every if isinstance(each, CsvRow)]
     bad = [each for each in every if isinstance(each, BadRow)]
@@ -117,11 +117,11 @@ def test_a_header_that_does_not_fit_is_refused_with_every_reason(
     written: Callable[..., CsvFile], header: str, rules: list[str]
 ) -> None:
     """A file of other columns is refused as a whole, before any row."""
-    with pytest.raises(BadFileError, match=r"birds\.csv") as caught:
+    with pytest.raises(BadFileError, match=r"penguins\.csv") as caught:
         list(written(header=header).rows())
-    told = [each.rule for each in caught.value.reasons]
-    assert len(told) == len(rules)
-    assert all(rule in each for rule, each in zip(rules, told, strict=True))
+    shown = [each.rule for each in caught.value.reasons]
+    assert len(shown) == len(rules)
+    assert all(rule in each for rule, each in zip(rules, shown, strict=True))
 
 
 def test_tables_hold_the_same_rows_in_the_same_order() -> None:
@@ -184,7 +184,7 @@ def test_a_bad_row_costs_no_neighbour_in_a_table(written: Callable[..., CsvFile]
     ],
 )
 def test_tables_and_rows_agree_on_every_cell(written: Callable[..., CsvFile], cell: str) -> None:
-    """What the fast way takes is what the strict way takes; no cell can become more than one value."""
+    """The fast path accepts only what the strict path accepts; no cell can become more than one value."""
     file = written(GOOD, f"Adelie,Torgersen,{cell},18.7,181,3750,male,2007", GOOD)
     strict = list(file.rows())
     fast = list(CsvMessages(file).tables())
@@ -229,8 +229,8 @@ def test_impossible_tables_are_refused(bounds: dict[str, int]) -> None:
         list(CsvMessages(CsvFile(PENGUINS)).tables(**bounds))
 
 
-def readings_of(parcel: EncodedMessage) -> list[Reading]:
-    decoded = decode(parcel.payload)
+def readings_of(message: EncodedMessage) -> list[Reading]:
+    decoded = decode(message.payload)
     assert isinstance(decoded, DecodedTable)
     assert not decoded.refused
     return [row_of(decoded.table, row) for row in range(decoded.table.rows)]

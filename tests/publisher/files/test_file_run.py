@@ -1,4 +1,4 @@
-"""A file on its way: bad rows are kept and mended, a killed run goes on, and nothing counts twice."""
+"""Publishing a file: bad rows are kept and fixed, a killed run goes on, and nothing counts twice."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ def many(path: Path, rows: int, bad: int) -> Path:
     return path
 
 
-def test_mended_rows_are_sent_under_their_first_identity(
+def test_fixed_rows_are_sent_under_their_first_identity(
     publisher: ReadingPublisher, staged: StagedPubSub, tmp_path: Path
 ) -> None:
-    """Bad rows stand with line, reasons and text; mended they are sent as what they were, however often."""
-    path = many(tmp_path / "birds.csv", 20, bad=10)
+    """Bad rows stand with line, reasons and text; fixed, they are sent under their first ids, however often."""
+    path = many(tmp_path / "penguins.csv", 20, bad=10)
     outcome = FileRun(CsvFile(path), MessageSize()).publish(publisher)
     kept = outcome.rejected.read_text().splitlines()
-    digest = CsvFile(path).survey.digest12
+    digest = CsvFile(path).profile.digest12
     assert kept[0] == f"rejected_as,rejected_line,rejected_why,{HEADER}"
     assert (
         kept[1] == f'{digest}-9,11,"body_mass_g: at least 50 is needed, not 3.0",{GOOD.replace("3750", "3")}'
@@ -96,8 +96,8 @@ FORMULA = "=cmd|' /C calc'!A0"
 def test_no_cell_of_a_rejected_file_is_a_formula_and_every_row_comes_back(
     publisher: ReadingPublisher, staged: StagedPubSub, tmp_path: Path
 ) -> None:
-    """A stranger's texts stay texts in the spreadsheet that mends them; mended, a row is what it was in the file."""
-    path = tmp_path / "birds.csv"
+    """Untrusted texts stay texts in the spreadsheet that fixes them; fixed, a row is what it was in the file."""
+    path = tmp_path / "penguins.csv"
     bad = f"Adelie,Torgersen,-1.5,18.7,181,3750,male,{FORMULA},@d,2007"
     lines = [bad, bad.replace("@d", "'=d"), bad.replace("@d", "+d").replace("2007", '"'), GOOD]
     path.write_text("\n".join([f"{HEADER.removesuffix(',year')},=note,device_id,year", *lines]) + "\n")
@@ -118,7 +118,7 @@ def test_no_cell_of_a_rejected_file_is_a_formula_and_every_row_comes_back(
 
 def test_a_row_that_is_rejected_again_is_guarded_once(publisher: ReadingPublisher, tmp_path: Path) -> None:
     """However often a file of rejected rows goes round, its cells stay as they are."""
-    path = tmp_path / "birds.csv"
+    path = tmp_path / "penguins.csv"
     path.write_text(f"{HEADER},device_id\nAdelie,Torgersen,1.5,18.7,181,3750,male,2007,{FORMULA}\n")
     kept = FileRun(CsvFile(path), MessageSize()).publish(publisher).rejected
     for _ in range(2):
@@ -131,7 +131,7 @@ def test_an_interrupted_run_goes_on_and_leaves_no_row_out(
     publisher: ReadingPublisher, staged: StagedPubSub, tmp_path: Path
 ) -> None:
     """The checkpoint knows rows and bad rows; going on gives every row, and each bad row once."""
-    path = many(tmp_path / "birds.csv", 4_000, bad=100)
+    path = many(tmp_path / "penguins.csv", 4_000, bad=100)
     cut = MessageSize(table_bytes=10_000)
     pressed = []
 
@@ -145,7 +145,7 @@ def test_an_interrupted_run_goes_on_and_leaves_no_row_out(
     after = run.earlier()
     assert 0 < after.row < 4_000
     second = run.publish(publisher, after=after)
-    digest = CsvFile(path).survey.digest12
+    digest = CsvFile(path).profile.digest12
     good = {f"{digest}-{row}" for row in range(4_000) if row % 100 != 99}
     assert set(sent(staged)) == good
     kept = second.rejected.read_text().splitlines()[1:]
@@ -173,13 +173,13 @@ def test_a_file_that_was_done_is_not_sent_again_on_resume(staged: StagedPubSub, 
     staged.failure = None
     staged.requests.clear()
     assert CliRunner().invoke(app, command).exit_code == 0
-    assert set(sent(staged)) == {f"{CsvFile(second).survey.digest12}-{row}" for row in range(500)}
+    assert set(sent(staged)) == {f"{CsvFile(second).profile.digest12}-{row}" for row in range(500)}
     assert not list(tmp_path.glob("*.checkpoint"))
 
 
 def test_a_killed_run_goes_on(topic: Topic, tmp_path: Path) -> None:
     """After kill -9 at any time `--resume` ends with every row published, and the run says 0."""
-    path = many(tmp_path / "birds.csv", 120_000, bad=1_000)
+    path = many(tmp_path / "penguins.csv", 120_000, bad=1_000)
     # A quick machine is through with the file within the second after which a checkpoint is first kept.
     run = (
         "from rookery.publisher.commands import publish; from rookery.publisher.files import file_run; "
@@ -199,7 +199,7 @@ def test_a_killed_run_goes_on(topic: Topic, tmp_path: Path) -> None:
         0,
         True,
     ), done.stderr
-    digest = CsvFile(path).survey.digest12
+    digest = CsvFile(path).profile.digest12
     names = set[str]()
     while taken := topic.take(1):
         names.update(names_of(taken))
@@ -211,25 +211,25 @@ def test_a_killed_run_goes_on(topic: Topic, tmp_path: Path) -> None:
     assert len(set(kept)) == 120
 
 
-def test_what_people_have_mended_is_never_lost(publisher: ReadingPublisher, tmp_path: Path) -> None:
-    """Whatever stands in the file of bad rows that this run did not write is set aside, under a name of its own."""
-    path, kept = many(tmp_path / "birds.csv", 4_000, bad=100), tmp_path / "birds.csv.rejected.csv"
+def test_rows_that_the_user_has_fixed_are_never_lost(publisher: ReadingPublisher, tmp_path: Path) -> None:
+    """Content of the file of bad rows that this run did not write is set aside, under a name of its own."""
+    path, kept = many(tmp_path / "penguins.csv", 4_000, bad=100), tmp_path / "penguins.csv.rejected.csv"
     for number in range(2):
-        kept.write_text(f"mended {number}")
+        kept.write_text(f"edited {number}")
         run = FileRun(CsvFile(path), MessageSize())
         run.publish(publisher)
     after = run.earlier()
-    kept.write_text("mended 2" + kept.read_text()[8:])
+    kept.write_text("edited 2" + kept.read_text()[8:])
     run.publish(publisher, after=after)
-    aside = [tmp_path / f"birds.csv.rejected.csv.bak{number}" for number in ("", 1, 2)]
-    assert [each.read_text()[:8] for each in aside] == ["mended 0", "mended 1", "mended 2"]
+    aside = [tmp_path / f"penguins.csv.rejected.csv.bak{number}" for number in ("", 1, 2)]
+    assert [each.read_text()[:8] for each in aside] == ["edited 0", "edited 1", "edited 2"]
 
 
 def test_a_file_that_changes_while_it_is_read_is_no_other(tmp_path: Path) -> None:
-    """What is added after the survey is left alone; one that became shorter is said to be damaged."""
-    path = many(tmp_path / "birds.csv", 100, bad=1_000)
+    """Rows appended after the file was profiled are left alone; a file that became shorter is reported as damaged."""
+    path = many(tmp_path / "penguins.csv", 100, bad=1_000)
     longer, shorter = CsvFile(path), CsvFile(path)
-    assert longer.survey.lines == shorter.survey.lines == 101
+    assert longer.profile.lines == shorter.profile.lines == 101
     with path.open("a") as file:
         file.write(GOOD + "\n")
     assert len(list(longer.rows())) == 100
@@ -239,30 +239,30 @@ def test_a_file_that_changes_while_it_is_read_is_no_other(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [("file", "has changed"), ("options", "resume it so"), ("checkpoint", "no checkpoint")],
 )
 def test_what_cannot_be_gone_on_from_is_refused(
-    publisher: ReadingPublisher, staged: StagedPubSub, tmp_path: Path, change: str, told: str
+    publisher: ReadingPublisher, staged: StagedPubSub, tmp_path: Path, change: str, expected: str
 ) -> None:
     """A changed file, other options or a damaged checkpoint never mix two runs."""
-    path = many(tmp_path / "birds.csv", 2_000, bad=3_000)
+    path = many(tmp_path / "penguins.csv", 2_000, bad=3_000)
     saved = FileRun(CsvFile(path), MessageSize())
     staged.stop()
     saved.publish(publisher)
-    place = Checkpoint(digest12=CsvFile(path).survey.digest12, options={}, offset=100, row=1)
+    place = Checkpoint(digest12=CsvFile(path).profile.digest12, options={}, offset=100, row=1)
     place.save(checkpoint_path(FileSource.of(path)))
     if change == "checkpoint":
         checkpoint_path(FileSource.of(path)).write_text("x")
     if change == "file":
         many(path, 2_001, bad=3_000)
     options = {"id-prefix": "x"} if change == "options" else {}
-    with pytest.raises(ResumeError, match=told):
+    with pytest.raises(ResumeError, match=expected):
         FileRun(CsvFile(path), MessageSize(), options=options).earlier()
 
 
 def test_patterns_and_folders_beside(tmp_path: Path) -> None:
-    """A pattern means files in order, never files of bad rows; companions go where they are told."""
+    """A pattern means files in order, never files of bad rows; companions go to the folder that is given."""
     for name in ("b.csv", "a.csv", "a.csv.rejected.csv"):
         (tmp_path / name).write_text("x")
     with sources([str(tmp_path / "*.csv")], tmp_path / "elsewhere") as found:
@@ -282,20 +282,23 @@ def test_patterns_and_folders_beside(tmp_path: Path) -> None:
 
 def test_a_bucket_s_files_are_read_as_local_ones_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A pattern in a bucket means its objects; the readings are those of the same bytes on the disk."""
-    with StorageServer("birds") as server:
+    with StorageServer("penguins") as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
         bucket = Client(client_options={"api_endpoint": server.url}, use_auth_w_custom_endpoint=False).bucket(
-            "birds"
+            "penguins"
         )
         for name in ("season/b.csv", "season/a.csv.gz", "season/a.csv.rejected.csv", "other.csv"):
             content = PENGUINS.read_bytes()
             bucket.blob(name).upload_from_string(gzip.compress(content) if name.endswith("gz") else content)
-        with sources(["gs://birds/season/*"], tmp_path) as found:
-            assert [each.name for each in found] == ["gs://birds/season/a.csv.gz", "gs://birds/season/b.csv"]
+        with sources(["gs://penguins/season/*"], tmp_path) as found:
+            assert [each.name for each in found] == [
+                "gs://penguins/season/a.csv.gz",
+                "gs://penguins/season/b.csv",
+            ]
             assert [each.beside.name for each in found] == ["a.csv.gz", "b.csv"]
             local = list(CsvFile(PENGUINS).rows())
             assert all(list(CsvFile(each).rows()) == local for each in found)
-        with pytest.raises(FileNotFoundError), sources(["gs://birds/season/c.csv"]):
+        with pytest.raises(FileNotFoundError), sources(["gs://penguins/season/c.csv"]):
             pass
         with pytest.raises(OSError, match="nowhere"), sources(["gs://nowhere/x.csv"]):
             pass
@@ -303,17 +306,17 @@ def test_a_bucket_s_files_are_read_as_local_ones_are(monkeypatch: pytest.MonkeyP
 
 
 def test_tables_take_a_hundredth_of_the_calls_of_singles(publisher: ReadingPublisher, tmp_path: Path) -> None:
-    """Calls of functions a row, for the same bird over real gRPC, whatever the machine does beside them."""
+    """Calls of functions a row, for the same penguin over real gRPC, whatever the machine does beside them."""
     tables, singles = 40_000, 1_000
-    together = many(tmp_path / "birds.csv", tables, bad=300_000)
+    together = many(tmp_path / "penguins.csv", tables, bad=300_000)
     alone = many(tmp_path / "few.csv", singles, bad=300_000)
-    # What is imported or opened with the first publish is no row's work.
+    # Imports and connections of the first publish are not counted.
     FileRun(CsvFile(many(tmp_path / "first.csv", 1, bad=300_000)), MessageSize()).publish(publisher)
     in_tables = (
         calls(lambda: FileRun(CsvFile(together), MessageSize()).publish(publisher).summary.rows) / tables
     )
     in_singles = calls(
-        lambda: FileRun(CsvFile(alone), MessageSize(singles=True)).publish(publisher).summary.rows
+        lambda: FileRun(CsvFile(alone), MessageSize(one_per_message=True)).publish(publisher).summary.rows
     )
     assert in_singles / singles > 100 * in_tables, f"{in_singles / singles:.1f} and {in_tables:.3f}"
 
@@ -340,7 +343,7 @@ def test_bad_rows_and_checkpoints_are_their_users_alone(
     """They hold what the file holds; ROOKERY_FILE_MODE lets others read them."""
     for mode in (0o600, 0o640):
         monkeypatch.setenv("ROOKERY_FILE_MODE", f"{mode:04o}")
-        path = many(tmp_path / f"{mode:o}" / "birds.csv", 20, bad=10)
+        path = many(tmp_path / f"{mode:o}" / "penguins.csv", 20, bad=10)
         rejected = FileRun(CsvFile(path), MessageSize()).publish(publisher).rejected
         made = (rejected, checkpoint_path(FileSource.of(path)))
         assert [stat.S_IMODE(each.stat().st_mode) for each in made] == [mode, mode]
@@ -350,7 +353,7 @@ def test_bad_rows_whose_file_was_removed_are_not_passed_over(
     publisher: ReadingPublisher, tmp_path: Path
 ) -> None:
     """The run stops with a sentence, and no checkpoint says that these rows were kept."""
-    path = many(tmp_path / "birds.csv", 4_000, bad=100)
+    path = many(tmp_path / "penguins.csv", 4_000, bad=100)
     run = FileRun(CsvFile(path), MessageSize(table_bytes=10_000), clock=itertools.count(0, 10).__next__)
     kept = run.publish(publisher).rejected
     run.forget()
@@ -379,6 +382,6 @@ def test_a_checkpoint_is_on_the_disk_with_its_name(tmp_path: Path, monkeypatch: 
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", note)
-    path = tmp_path / "birds.csv.checkpoint"
+    path = tmp_path / "penguins.csv.checkpoint"
     Checkpoint(digest12="a", options={}, offset=1, row=1).save(path)
     assert synced == [f".{path.name}.{threading.get_native_id()}", tmp_path.name]

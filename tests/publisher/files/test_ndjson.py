@@ -14,7 +14,7 @@ from rookery.publisher.files.ndjson import ndjson_readings
 from rookery.schemas.codec import encode
 from rookery.schemas.parsing.moment import RULE
 from rookery.schemas.table import ReadingTable
-from rookery.schemas.testing import ReadingFactory, spoilt
+from rookery.schemas.testing import ReadingFactory, invalid_examples
 
 
 def read(*lines: bytes) -> list[object]:
@@ -24,14 +24,14 @@ def read(*lines: bytes) -> list[object]:
 
 def test_what_was_encoded_is_read_again() -> None:
     """A line per reading or table gives them back; blank lines are nothing."""
-    birds = ReadingFactory(seed=1)
-    reading, table = birds.reading(reading_id="é"), birds.table(3)
+    factory = ReadingFactory(seed=1)
+    reading, table = factory.reading(reading_id="é"), factory.table(3)
     assert read(encode(reading), b"", encode(table), b"  ") == [reading, table]
 
 
-def test_every_spoilt_line_is_a_bad_row() -> None:
-    """Whatever is wrong with a line, it is told with its number and costs nobody else anything."""
-    ways = spoilt(seed=2)
+def test_every_invalid_line_is_a_bad_row() -> None:
+    """An invalid line is reported with its number, and no other line is affected."""
+    ways = invalid_examples(seed=2)
     payloads = [payload for payload in (next(ways).payload for _ in range(21)) if payload]
     good = encode(ReadingFactory(seed=3).reading())
     *bad, last = read(*payloads, good)
@@ -42,7 +42,7 @@ def test_every_spoilt_line_is_a_bad_row() -> None:
 
 
 def test_a_bad_row_of_a_table_costs_itself_alone() -> None:
-    """The row is told with its position and its own text; the rest of the table is published."""
+    """The row is reported with its position and its own text; the rest of the table is published."""
     bad, table = read(b'{"bill_length_mm": [39.1, -1, 40.3], "sex": ["male", "male", null]}')
     assert str(bad) == "line 1: row 1, bill_length_mm: at least 5 is needed, not -1"
     assert bad.text == '{"bill_length_mm":-1,"sex":"male"}'
@@ -61,30 +61,30 @@ def test_digits_are_no_time_in_a_stream() -> None:
     assert table.rows == 1
 
 
-BIRDS = [{"bill_length_mm": 39.1}, {"bill_length_mm": 40.1, "sex": "male"}, {"bill_length_mm": [41, 42]}]
+PENGUINS = [{"bill_length_mm": 39.1}, {"bill_length_mm": 40.1, "sex": "male"}, {"bill_length_mm": [41, 42]}]
 
 
 @pytest.mark.parametrize("indent", [None, 0, 1, 4])
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n  \r\n"])
 def test_one_array_is_its_elements(indent: int | None, before: bytes) -> None:
     """A stream that is one JSON array, however it is laid out, is each of its readings and tables."""
-    read_as_lines = read(*(json.dumps(bird).encode() for bird in BIRDS))
-    assert read(before + json.dumps(BIRDS, indent=indent).encode() + b" \n") == read_as_lines
+    read_as_lines = read(*(json.dumps(penguin).encode() for penguin in PENGUINS))
+    assert read(before + json.dumps(PENGUINS, indent=indent).encode() + b" \n") == read_as_lines
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_a_byte_order_mark_costs_no_reading(end: bytes) -> None:
     """As Windows writes it: every line is read, the first one too, and counted from 1."""
-    lines = [b"\xef\xbb\xbf" + json.dumps(BIRDS[0]).encode(), b"", json.dumps(BIRDS[1]).encode(), b"{}"]
+    lines = [b"\xef\xbb\xbf" + json.dumps(PENGUINS[0]).encode(), b"", json.dumps(PENGUINS[1]).encode(), b"{}"]
     first, second, bad = read(end.join(lines))
-    assert [first, second] == read(*(json.dumps(bird).encode() for bird in BIRDS[:2]))
+    assert [first, second] == read(*(json.dumps(penguin).encode() for penguin in PENGUINS[:2]))
     assert bad.line == 4
 
 
 def test_utf_16_is_refused_whole() -> None:
     """It is named, and nothing of it is taken for a line."""
     with pytest.raises(BadFileError, match="UTF-8 is needed, not UTF-16"):
-        read(json.dumps(BIRDS[0]).encode("utf-16"))
+        read(json.dumps(PENGUINS[0]).encode("utf-16"))
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_utf_16_is_refused_whole() -> None:
         (b"[" * 100_000, 0, 1, "JSON is needed"),
     ],
 )
-def test_a_broken_array_is_told_where_it_breaks(text: bytes, count: int, line: int, why: str) -> None:
-    """What came before is read, and the bad row says that the rest was not."""
+def test_a_broken_array_is_reported_where_it_breaks(text: bytes, count: int, line: int, why: str) -> None:
+    """The elements before it are read, and the bad row says that the rest was not."""
     *readings, bad = read(text)
     assert (len(readings), bad.line) == (count, line)
     assert str(bad).startswith(f"line {line}: array: {why}")

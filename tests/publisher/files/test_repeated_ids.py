@@ -33,7 +33,7 @@ def written(path: Path, names: list[str], *, header: str = HEADER) -> Path:
 
 def test_the_second_row_of_an_id_is_kept_aside_and_both_are_named(topic: Topic, tmp_path: Path) -> None:
     """It is not sent, where it would be taken for a duplicate: it stands among the bad rows with both lines."""
-    path = written(tmp_path / "birds.csv", ["BIRD-1", "BIRD-2", "BIRD-1"])
+    path = written(tmp_path / "penguins.csv", ["PENGUIN-1", "PENGUIN-2", "PENGUIN-1"])
     command = ["csv", str(path), "--topic", topic.name, "--broker", topic.broker]
     said = CliRunner().invoke(app, command)
     assert (said.exit_code, said.stdout.partition(":")[2].partition(":")[0]) == (
@@ -41,21 +41,21 @@ def test_the_second_row_of_an_id_is_kept_aside_and_both_are_named(topic: Topic, 
     )  # fmt: skip
     assert "line 4: reading_id: line 2 has it too" in said.stderr
     (message,) = topic.take(1)
-    assert decode(message.data).table.reading_id == ["BIRD-1", "BIRD-2"]
-    kept = (tmp_path / "birds.csv.rejected.csv").read_text().splitlines()
+    assert decode(message.data).table.reading_id == ["PENGUIN-1", "PENGUIN-2"]
+    kept = (tmp_path / "penguins.csv.rejected.csv").read_text().splitlines()
     assert len(kept) == 2
-    assert kept[1].startswith("BIRD-1,4,")
+    assert kept[1].startswith("PENGUIN-1,4,")
     dry = CliRunner().invoke(app, [*command, "--dry-run"])
     assert "line 4: reading_id: line 2 has it too" in dry.stderr
 
 
-@pytest.mark.parametrize("singles", [True, False])
-def test_every_repetition_is_found_wherever_it_stands(tmp_path: Path, *, singles: bool) -> None:
+@pytest.mark.parametrize("one_per_message", [True, False])
+def test_every_repetition_is_found_wherever_it_stands(tmp_path: Path, *, one_per_message: bool) -> None:
     """Across blocks, beside bad rows and cells that stand for nothing, quoted or not: exactly as a set would find them."""
     chance = random.Random(5)  # noqa: S311  any order will do
     names = [str(chance.randrange(40_000)) for _ in range(8_000)]
     names[100:120] = ["NA", "", " ", *[f'"{name}"' for name in names[200:217]]]
-    path = written(tmp_path / "birds.csv", names)
+    path = written(tmp_path / "penguins.csv", names)
     path.write_text(path.read_text().replace("39.1,3750\n", "39.1\n", 3))
     first: dict[str, int] = {}
     expected = {}
@@ -66,16 +66,16 @@ def test_every_repetition_is_found_wherever_it_stands(tmp_path: Path, *, singles
     assert 100 < len(expected) < MOST
     file = CsvFile(path)
     assert file.repeated == expected
-    parcels = CsvMessages(file).singles() if singles else CsvMessages(file).tables()
-    bad = [each for each in parcels if isinstance(each, BadRow)]
+    messages = CsvMessages(file).singles() if one_per_message else CsvMessages(file).tables()
+    bad = [each for each in messages if isinstance(each, BadRow)]
     assert [each.line - 2 for each in bad] == sorted({0, 1, 2, *expected})
-    told = {each.line - 2: int(each.why.split("line ")[1].split()[0]) - 2 for each in bad[3:]}
-    assert told == expected
+    found = {each.line - 2: int(each.why.split("line ")[1].split()[0]) - 2 for each in bad[3:]}
+    assert found == expected
 
 
 def test_a_column_that_names_no_rows_is_refused_whole(tmp_path: Path) -> None:
-    """More repetitions than can be told are no accident: nothing is sent, and the option is named that helps."""
-    path = written(tmp_path / "birds.csv", ["colony 7"] * (MOST + 2), header=HEADER.replace("_id", " ID"))
+    """More repetitions than can be listed are no accident: nothing is sent, and the option is named that helps."""
+    path = written(tmp_path / "penguins.csv", ["colony 7"] * (MOST + 2), header=HEADER.replace("_id", " ID"))
     with pytest.raises(BadFileError, match=r"lines 2 and 3 share one.*--map 'reading ID='"):
         _ = CsvFile(path).repeated
     said = CliRunner().invoke(app, ["csv", str(path), "--dry-run"])
@@ -84,13 +84,13 @@ def test_a_column_that_names_no_rows_is_refused_whole(tmp_path: Path) -> None:
 
 
 def test_the_ids_of_a_large_file_are_kept_in_a_few_bytes_each() -> None:
-    """Some ten bytes a row: 5,000,000 rows are told apart in 60 MB."""
+    """Some ten bytes a row: 5,000,000 rows are distinguished in 60 MB."""
     rows = 400_000
 
     def stated() -> Iterator[tuple[range, list[str]]]:
         for start in range(0, rows, 1_000):
             block = range(start, start + 1_000)
-            yield block, [f"bird-{row if row != rows - 1 else 7}" for row in block]
+            yield block, [f"penguin-{row if row != rows - 1 else 7}" for row in block]
 
     tracemalloc.start()
     try:

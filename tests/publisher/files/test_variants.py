@@ -31,9 +31,9 @@ def features(reading: Reading, *, year: bool) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_every_variant_is_the_same_birds(name: str, tmp_path: Path) -> None:
+def test_every_variant_is_the_same_penguins(name: str, tmp_path: Path) -> None:
     """Row for row the same readings and species as the original, as rows and as tables; two are unmeasured."""
-    path = tmp_path / "birds.csv"
+    path = tmp_path / "penguins.csv"
     path.write_bytes(VARIANTS[name]())
     year = name not in WITHOUT_YEAR
     original = [each for each in CsvFile(PENGUINS).rows() if isinstance(each, CsvRow)]
@@ -59,7 +59,7 @@ def test_every_variant_is_the_same_birds(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 def test_packing_a_file_changes_no_reading(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     """A packed file has the very reading ids of the plain one, whatever its name ends with."""
-    path = tmp_path / "birds"
+    path = tmp_path / "penguins"
     path.write_bytes(pack(PENGUINS.read_bytes()))
     assert list(CsvFile(path).rows()) == list(CsvFile(PENGUINS).rows())
 
@@ -67,27 +67,27 @@ def test_packing_a_file_changes_no_reading(pack: Callable[[bytes], bytes], tmp_p
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 def test_a_damaged_packed_file_is_a_sentence(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     """A file that was cut short is refused before a row of it is sent."""
-    path = tmp_path / "birds.csv.gz"
+    path = tmp_path / "penguins.csv.gz"
     packed = pack(PENGUINS.read_bytes())
     path.write_bytes(packed[: len(packed) // 2] + b"\x00" * 50)
     with pytest.raises(BadFileError, match="damaged"):
-        _ = CsvFile(path).survey
+        _ = CsvFile(path).profile
 
 
 def test_utf_16_is_named(tmp_path: Path) -> None:
     """A file in an alphabet that we do not read says so, and names those that we do."""
-    path = tmp_path / "birds.csv"
+    path = tmp_path / "penguins.csv"
     path.write_bytes(PENGUINS.read_text().encode("utf-16"))
     with pytest.raises(BadFileError, match="UTF-8 or Latin-1 is needed, not UTF-16"):
-        _ = CsvFile(path).survey
+        _ = CsvFile(path).profile
 
 
 def test_every_variant_classifies_with_the_same_accuracy(tmp_path: Path) -> None:
-    """The shipped model names as many birds rightly from any of the files as from the original."""
+    """The shipped model has the same accuracy on any of the files as from the original."""
     classifier = load(SHIPPED)
     right = {}
     for name, written in VARIANTS.items():
-        path = tmp_path / "birds.csv"
+        path = tmp_path / "penguins.csv"
         path.write_bytes(written())
         rows = [each for each in CsvFile(path).rows() if isinstance(each, CsvRow)]
         asked = classifier.classify(matrix(each.reading for each in rows))
@@ -106,17 +106,17 @@ def test_every_variant_classifies_with_the_same_accuracy(tmp_path: Path) -> None
         ("bill_length_mm,kind", {"kind": "species"}, {"bill_length_mm": 0, "species": 1}),
     ],
 )
-def test_what_is_ambiguous_is_told_by_the_user(
+def test_the_user_maps_an_ambiguous_column(
     header: str, mapping: dict[str, str], found: dict[str, int], tmp_path: Path
 ) -> None:
     """A mapping says what a column is, or that it is nothing."""
-    path = tmp_path / "birds.csv"
+    path = tmp_path / "penguins.csv"
     path.write_text(f"{header}\n")
     assert dict(CsvFile(path, mapping=mapping).places) == found
 
 
 @pytest.mark.parametrize(
-    ("header", "mapping", "told"),
+    ("header", "mapping", "expected"),
     [
         ("bill_length_mm,Weight", {}, "--map 'Weight=body_mass_g'"),
         ("bill_length_mm,Body Mass (kg)", {}, "--map 'Body Mass (kg)=body_mass_g'"),
@@ -127,11 +127,11 @@ def test_what_is_ambiguous_is_told_by_the_user(
     ],
 )
 def test_what_is_ambiguous_is_asked_for(
-    header: str, mapping: dict[str, str], told: str, tmp_path: Path
+    header: str, mapping: dict[str, str], expected: str, tmp_path: Path
 ) -> None:
     """A column that may be a feature is never guessed and never silently left out."""
-    path = tmp_path / "birds.csv"
+    path = tmp_path / "penguins.csv"
     path.write_text(f"{header}\n")
     with pytest.raises(BadFileError) as caught:
-        _ = CsvFile(path, mapping=mapping).survey
-    assert told in str(caught.value)
+        _ = CsvFile(path, mapping=mapping).profile
+    assert expected in str(caught.value)

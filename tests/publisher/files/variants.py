@@ -1,4 +1,4 @@
-"""The known penguins as they were published elsewhere: the same birds under other names, spellings and signs."""
+"""The known penguins as they were published elsewhere: the same penguins under other names, spellings and signs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PENGUINS: Final = Path(__file__).parents[3] / "data" / "penguins.csv"
-Bird = dict[str, str]
+Penguin = dict[str, str]
 
 _FULL: Final = {
     "Adelie": "Adelie Penguin (Pygoscelis adeliae)",
@@ -20,12 +20,12 @@ _FULL: Final = {
 }
 
 
-def birds() -> list[Bird]:
+def penguins() -> list[Penguin]:
     with PENGUINS.open() as file:
         return list(csv.DictReader(file))
 
 
-def _written(rows: list[Bird], delimiter: str = ",", end: str = "\n") -> str:
+def _written(rows: list[Penguin], delimiter: str = ",", end: str = "\n") -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), delimiter=delimiter, lineterminator=end)
     writer.writeheader()
@@ -33,30 +33,30 @@ def _written(rows: list[Bird], delimiter: str = ",", end: str = "\n") -> str:
     return text.getvalue()
 
 
-def _renamed(**names: str) -> list[Bird]:
-    return [{names.get(name, name): cell for name, cell in bird.items()} for bird in birds()]
+def _renamed(**names: str) -> list[Penguin]:
+    return [{names.get(name, name): cell for name, cell in penguin.items()} for penguin in penguins()]
 
 
-def _culmen(bird: Bird) -> Bird:
-    return {name.replace("bill_", "culmen_"): cell for name, cell in bird.items() if name != "year"}
+def _culmen(penguin: Penguin) -> Penguin:
+    return {name.replace("bill_", "culmen_"): cell for name, cell in penguin.items() if name != "year"}
 
 
-def _raw(bird: Bird, number: int, date: str) -> Bird:
+def _raw(penguin: Penguin, number: int, date: str) -> Penguin:
     return {
         "studyName": "PAL0708",
         "Sample Number": str(number),
-        "Species": _FULL[bird["species"]],
+        "Species": _FULL[penguin["species"]],
         "Region": "Anvers",
-        "Island": bird["island"],
+        "Island": penguin["island"],
         "Stage": "Adult, 1 Egg Stage",
         "Individual ID": f"N{number}A1",
         "Clutch Completion": "Yes",
-        "Date Egg": date.format(year=bird["year"], short=bird["year"][2:]),
-        "Culmen Length (mm)": bird["bill_length_mm"],
-        "Culmen Depth (mm)": bird["bill_depth_mm"],
-        "Flipper Length (mm)": bird["flipper_length_mm"],
-        "Body Mass (g)": bird["body_mass_g"],
-        "Sex": bird["sex"].upper(),
+        "Date Egg": date.format(year=penguin["year"], short=penguin["year"][2:]),
+        "Culmen Length (mm)": penguin["bill_length_mm"],
+        "Culmen Depth (mm)": penguin["bill_depth_mm"],
+        "Flipper Length (mm)": penguin["flipper_length_mm"],
+        "Body Mass (g)": penguin["body_mass_g"],
+        "Sex": penguin["sex"].upper(),
         "Delta 15 N (o/oo)": "8.94956",
         "Delta 13 C (o/oo)": "-24.69454",
         "Comments": 'Not enough blood, "isotopes" missing.',
@@ -64,22 +64,22 @@ def _raw(bird: Bird, number: int, date: str) -> Bird:
 
 
 def _raw_file(date: str) -> bytes:
-    return _written([_raw(bird, number, date) for number, bird in enumerate(birds(), 1)]).encode()
+    return _written([_raw(penguin, number, date) for number, penguin in enumerate(penguins(), 1)]).encode()
 
 
 def _r_builtin() -> bytes:
     names = {"bill_length_mm": "bill_len", "bill_depth_mm": "bill_dep",
              "flipper_length_mm": "flipper_len", "body_mass_g": "body_mass"}  # fmt: skip
-    rows = [{"": str(number), **bird} for number, bird in enumerate(_renamed(**names), 1)]
+    rows = [{"": str(number), **penguin} for number, penguin in enumerate(_renamed(**names), 1)]
     return _written(rows).encode()
 
 
 def _r_write_table(delimiter: str) -> bytes:
-    """As `write.table(penguins, "birds.csv", sep=",")` writes it: rows have names, and their column has none."""
+    """As `write.table(penguins, "penguins.csv", sep=",")` writes it: rows have names, and their column has none."""
     numbers = {"bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "year"}
-    lines = [delimiter.join(f'"{name}"' for name in birds()[0])]
-    for number, bird in enumerate(birds(), 1):
-        cells = [cell if name in numbers or cell == "NA" else f'"{cell}"' for name, cell in bird.items()]
+    lines = [delimiter.join(f'"{name}"' for name in penguins()[0])]
+    for number, penguin in enumerate(penguins(), 1):
+        cells = [cell if name in numbers or cell == "NA" else f'"{cell}"' for name, cell in penguin.items()]
         lines.append(delimiter.join([f'"{number}"', *cells]))
     return ("\n".join(lines) + "\n").encode()
 
@@ -92,37 +92,41 @@ def _kaggle(gap: str) -> bytes:
     rows = [
         {
             name: gap if cell == "NA" else cell.upper() if name == "sex" else cell
-            for name, cell in _culmen(bird).items()
+            for name, cell in _culmen(penguin).items()
         }
-        for bird in birds()
+        for penguin in penguins()
     ]
     return _written(rows).encode()
 
 
 def _pandas() -> bytes:
     rows = [
-        {name: "" if cell == "NA" else f"{cell}.0" if cell.isdigit() else cell for name, cell in bird.items()}
-        for bird in birds()
+        {
+            name: "" if cell == "NA" else f"{cell}.0" if cell.isdigit() else cell
+            for name, cell in penguin.items()
+        }
+        for penguin in penguins()
     ]
     return _written(rows).encode()
 
 
 def _spreadsheet() -> bytes:
-    rows = [{name: cell.replace(".", ",") for name, cell in bird.items()} for bird in birds()]
+    rows = [{name: cell.replace(".", ",") for name, cell in penguin.items()} for penguin in penguins()]
     return b"\xef\xbb\xbf" + _written(rows, delimiter=";", end="\r\n").encode()
 
 
 def _latin_1() -> bytes:
     rows = [
-        {**bird, "species": bird["species"].replace("Adelie", "Adélie"), "Zähler": "ø"} for bird in birds()
+        {**penguin, "species": penguin["species"].replace("Adelie", "Adélie"), "Zähler": "ø"}
+        for penguin in penguins()
     ]
     return _written(rows, delimiter="\t").encode("latin-1")
 
 
 def _shouted() -> bytes:
     rows = [
-        {f" {name.upper()} ": f" {cell.upper()} " for name, cell in reversed(bird.items())}
-        for bird in birds()
+        {f" {name.upper()} ": f" {cell.upper()} " for name, cell in reversed(penguin.items())}
+        for penguin in penguins()
     ]
     return _written(rows).encode()
 

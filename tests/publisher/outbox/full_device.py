@@ -1,4 +1,4 @@
-"""A device whose disk is full for a while, and whose link comes back before there is room.
+"""A device whose disk is full for a while, and whose link comes back before there is free space.
 
 Run as `python full_device.py limited FOLDER BYTES` (no file may be larger), or, in a mount namespace of its own, as
 `python full_device.py itself|another FOLDER` (a disk of 512 kB); exits with 0 if all went well.
@@ -56,7 +56,7 @@ def filled(outbox: Outbox) -> list[bytes]:
 
 
 def limited(folder: Path, most: int) -> None:
-    """No file may grow: what is stored is sent once, though it may be forgotten only when there is room."""
+    """No file may grow: what is stored is sent once, though it may be deleted only when there is free space."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
     outbox, link = Outbox(folder / "out.db"), Link()
     stored = filled(outbox)

@@ -25,33 +25,33 @@ STEPS: Final = 10_000
 """A device is killed before it took many more: opening takes some 3,000, publishing a reading some 170."""
 
 
-def tell_steps(told: int) -> None:
+def report_steps(pipe: int) -> None:
     """Write STEP at each call and return of this thread, those of C functions as SQLite's included."""
 
     def step(*_: object) -> None:
-        os.write(told, STEP)
+        os.write(pipe, STEP)
 
     sys.setprofile(step)
 
 
-def device(outbox: str, broker: str, topic: str, told: int, kill: int) -> None:
+def device(outbox: str, broker: str, topic: str, pipe: int, kill: int) -> None:
     settings = PublisherSettings(broker=broker, wire="rest", give_up_s=1, attempt_s=1)
-    tell_steps(told)
+    report_steps(pipe)
     publisher = ReadingPublisher(topic, settings=settings, outbox=outbox)
     for number in range(100_000):
         name = f"k{kill}-{number}"
         publisher.publish(Reading(bill_length_mm=39.1, reading_id=name))
-        os.write(told, f"{name}\n".encode())
+        os.write(pipe, f"{name}\n".encode())
 
 
-def killed_after(steps: int, child: int, told: int) -> bytes:
+def killed_after(steps: int, child: int, pipe: int) -> bytes:
     """Kill a child once it took that many steps; gives all that it wrote."""
     text = b""
-    while text.count(STEP) < steps and (more := os.read(told, 1_024)):
+    while text.count(STEP) < steps and (more := os.read(pipe, 1_024)):
         text += more
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    with os.fdopen(told, "rb") as rest:
+    with os.fdopen(pipe, "rb") as rest:
         return text + rest.read()
 
 
@@ -65,7 +65,7 @@ def main(folder: str, broker: str, topic: str, kills: int, seed: int) -> None:
             device(f"{folder}/outbox.db", broker, topic, writer, kill)
         os.close(writer)
         text = killed_after(chance.randrange(STEPS), child, reader)
-        # What was printed without its end was still returned for.
+        # An id whose line is cut short was still returned for.
         sys.stdout.write(text.replace(STEP, b"").decode())
         sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""An outbox on a disk that is full: nothing stored is lost or sent twice, and it goes on by itself once there is room."""
+"""An outbox on a disk that is full: nothing stored is lost or sent twice, and it goes on by itself once there is free space."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_outbox_that_no_file_may_grow_for_recovers(tmp_path: Path, limit: int
     assert said.returncode == 0, said.stderr
 
 
-@pytest.mark.skipif(not _mounts(), reason="a small file system can be mounted by nobody here")
+@pytest.mark.skipif(not _mounts(), reason="no small file system can be mounted here")
 @pytest.mark.parametrize("filled_by", ["itself", "another"])
 def test_an_outbox_on_a_full_disk_of_512_kb_recovers(tmp_path: Path, filled_by: str) -> None:
     """Filled by the outbox itself, it empties over the full disk; filled by another file, it goes on when that is gone."""
@@ -52,7 +52,7 @@ def test_an_outbox_on_a_full_disk_of_512_kb_recovers(tmp_path: Path, filled_by: 
 
 @pytest.fixture
 def leave(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Say how much room the disk has."""
+    """Print the free space of the disk."""
     usage = shutil.disk_usage("/")
 
     def leave(free: int) -> None:
@@ -62,11 +62,11 @@ def leave(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 def test_a_full_disk_is_a_full_outbox(tmp_path: Path, leave: Callable[[int], None]) -> None:
-    """Before the disk has no room to forget messages, a new one is refused in a sentence; with room it is taken."""
+    """A new message is refused in a sentence while the disk can still delete messages; with free space it is taken."""
     with Outbox(tmp_path / "out.db") as outbox:
         outbox.store(OutgoingMessage(b"first", {}))
         leave(RESERVE_BYTES)
-        with pytest.raises(OutboxFullError, match="the disk has no room"):
+        with pytest.raises(OutboxFullError, match="the disk is full"):
             outbox.store(OutgoingMessage(b"second", {}))
         leave(2 * RESERVE_BYTES)
         outbox.store(OutgoingMessage(b"third", {}))

@@ -42,13 +42,13 @@ if TYPE_CHECKING:
     from tests.publisher.conftest import Topic
 
 TOPIC = "projects/rookery-test/topics/readings"
-NOBODY = PublisherSettings(broker="127.0.0.1:1", wire="rest", give_up_s=0.2, attempt_s=0.2)
+NO_BROKER = PublisherSettings(broker="127.0.0.1:1", wire="rest", give_up_s=0.2, attempt_s=0.2)
 KILLS = int(os.environ.get("ROOKERY_TEST_KILLS", "40"))
 """How often a device is killed; the project promises 1,000."""
 
 
 class Link:
-    """A transport whose link a test cuts and mends, and which refuses payloads that a test names."""
+    """A transport whose link a test cuts and restores, and which refuses payloads that a test names."""
 
     address = "link"
 
@@ -81,7 +81,7 @@ def sender(path: Path, link: Link) -> OutboxSender:
 
 
 def test_a_reading_gets_an_identity_and_its_message_id(topic: Topic, tmp_path: Path) -> None:
-    """What is stored is sent as it was, under an id of its own, over REST, and then forgotten."""
+    """A stored message is sent unchanged, under an id of its own, over REST, and then deleted."""
     settings = PublisherSettings(broker=topic.broker, wire="rest")
     with ReadingPublisher(topic.name, settings=settings, outbox=tmp_path / "out.db") as publisher:
         receipts = [
@@ -103,17 +103,17 @@ def test_a_reading_gets_an_identity_and_its_message_id(topic: Topic, tmp_path: P
 
 
 def test_without_a_link_publish_returns_and_a_later_program_sends(topic: Topic, tmp_path: Path) -> None:
-    """Publishing and closing need no link and raise nothing; whoever opens the outbox next sends it all."""
+    """Publishing and closing need no link and raise nothing; the next program that opens the outbox sends it all."""
     path = tmp_path / "out.db"
-    with ReadingPublisher(topic.name, settings=NOBODY, outbox=path) as publisher:
+    with ReadingPublisher(topic.name, settings=NO_BROKER, outbox=path) as publisher:
         for number in range(5):
             publisher.publish(Reading(bill_length_mm=39.1, reading_id=f"r{number}"))
         with pytest.raises(StillStoredError, match=r"5 messages wait.*127\.0\.0\.1:1"):
             publisher.flush()
     with pytest.raises(ClosedError):
         publisher.publish(Reading(bill_length_mm=39.1))
-    told = CliRunner().invoke(app, ["status", str(path)])
-    assert told.output.startswith("5 messages (5 readings, ")
+    shown = CliRunner().invoke(app, ["status", str(path)])
+    assert shown.output.startswith("5 messages (5 readings, ")
     drained = CliRunner().invoke(app, ["drain", str(path), "--broker", topic.broker])
     assert (drained.exit_code, drained.stdout) == (0, f"Sent 5 of 5 messages to {topic.name}\n")
     assert {decode(message.data).reading_id for message in topic.take(5)} == {f"r{n}" for n in range(5)}
@@ -133,7 +133,7 @@ def test_what_an_earlier_program_left_is_sent_by_opening_alone(topic: Topic, tmp
 
 
 def test_a_link_that_comes_back_is_used(tmp_path: Path) -> None:
-    """While it is away everything waits, in order; nobody has to ask."""
+    """While it is away everything waits, in order, and is sent without a request."""
     link = Link()
     link.up = False
     out = sender(tmp_path / "out.db", link)
@@ -176,7 +176,7 @@ def test_one_process_sends_and_the_others_learn_of_it(tmp_path: Path) -> None:
 
 
 def test_the_lock_is_held_by_one(tmp_path: Path) -> None:
-    """Nobody else gets it before it is released."""
+    """No other process gets it before it is released."""
     one, other = SenderLock(tmp_path / "out.db"), SenderLock(tmp_path / "out.db")
     assert (one.hold(), one.hold(), other.hold()) == (True, True, False)
     one.release()
@@ -185,7 +185,7 @@ def test_the_lock_is_held_by_one(tmp_path: Path) -> None:
 
 
 def test_a_full_outbox_refuses_and_keeps_what_it_has(tmp_path: Path) -> None:
-    """At its bound it raises, stores nothing, and has room again when something was sent."""
+    """At its bound it raises, stores nothing, and takes messages again when some were sent."""
     with Outbox(tmp_path / "out.db", max_bytes=10) as outbox:
         first = outbox.store(OutgoingMessage(b"12345", {}))
         outbox.store(OutgoingMessage(b"12345", {}))
@@ -197,7 +197,7 @@ def test_a_full_outbox_refuses_and_keeps_what_it_has(tmp_path: Path) -> None:
 
 
 def test_a_full_outbox_may_drop_the_oldest_and_counts_them(tmp_path: Path) -> None:
-    """With that policy the newest are there, and nobody can say that nothing was given up."""
+    """With that policy the newest are there, and the dropped ones are counted."""
     with Outbox(tmp_path / "out.db", max_bytes=10, when_full="drop-oldest") as outbox:
         for number in range(4):
             outbox.store(OutgoingMessage(f"{number}2345".encode(), {}), rows=2)
@@ -210,9 +210,9 @@ def test_a_full_outbox_may_drop_the_oldest_and_counts_them(tmp_path: Path) -> No
 def test_an_outbox_belongs_to_one_topic(tmp_path: Path) -> None:
     """Readings never go where they were not meant to go; a file that is no outbox is named."""
     path = tmp_path / "out.db"
-    ReadingPublisher(TOPIC, settings=NOBODY, outbox=path).open().close()
+    ReadingPublisher(TOPIC, settings=NO_BROKER, outbox=path).open().close()
     with pytest.raises(BadOutboxError, match="are for projects/rookery-test/topics/readings"):
-        ReadingPublisher(TOPIC + "2", settings=NOBODY, outbox=path).open()
+        ReadingPublisher(TOPIC + "2", settings=NO_BROKER, outbox=path).open()
     (tmp_path / "text").write_text("no outbox, but a text that is long enough" * 50)
     assert CliRunner().invoke(app, ["status", str(tmp_path / "text")]).exit_code == 2
     with pytest.raises(ValueError, match="refuse or drop-oldest"):
@@ -222,7 +222,7 @@ def test_an_outbox_belongs_to_one_topic(tmp_path: Path) -> None:
 def test_an_outbox_is_opened_by_the_first_use(tmp_path: Path) -> None:
     """The constructor leaves the file alone; `with`, `open`, `publish` and `flush` open it, and closing opens none."""
     path = tmp_path / "out.db"
-    unopened = ReadingPublisher(TOPIC, settings=NOBODY, outbox=path)
+    unopened = ReadingPublisher(TOPIC, settings=NO_BROKER, outbox=path)
     assert not path.exists()
     unopened.close()
     assert not path.exists()
@@ -235,7 +235,7 @@ def test_an_outbox_is_opened_by_the_first_use(tmp_path: Path) -> None:
         "flush": lambda publisher: publisher.flush(),
     }
     for name, use in uses.items():
-        publisher = ReadingPublisher(TOPIC, settings=NOBODY, outbox=tmp_path / name)
+        publisher = ReadingPublisher(TOPIC, settings=NO_BROKER, outbox=tmp_path / name)
         use(publisher)
         publisher.close()
         with Outbox(tmp_path / name) as outbox:

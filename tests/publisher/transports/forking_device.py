@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 HANGS_AFTER_S = 60.0
 
 
-def bird(name: str) -> Reading:
+def penguin(name: str) -> Reading:
     return Reading(bill_length_mm=39.1, reading_id=name)
 
 
 def child(publisher: ReadingPublisher, before: Receipt, number: int) -> None:
-    """What a child does with its parent's publisher."""
+    """A child publishes over its parent's publisher."""
     faulthandler.dump_traceback_later(HANGS_AFTER_S, exit=True)
     assert isinstance(before.exception(), ForkedError)
     assert before.done()
-    publisher.publish(bird(f"child-{number}")).result(HANGS_AFTER_S)
+    publisher.publish(penguin(f"child-{number}")).result(HANGS_AFTER_S)
 
 
 async def async_child(publisher: AsyncReadingPublisher, before: Receipt, number: int) -> None:
@@ -43,7 +43,7 @@ async def async_child(publisher: AsyncReadingPublisher, before: Receipt, number:
     try:
         await before
     except ForkedError:
-        receipt = await publisher.publish(bird(f"child-{number}"))
+        receipt = await publisher.publish(penguin(f"child-{number}"))
         await receipt
         await publisher.close()
 
@@ -73,14 +73,14 @@ def blocking(publisher: ReadingPublisher, how: str, children: int) -> None:
     def busy() -> None:
         number = 0
         while not ended.is_set():
-            publisher.publish(bird(f"busy-{number}")).result(HANGS_AFTER_S)
+            publisher.publish(penguin(f"busy-{number}")).result(HANGS_AFTER_S)
             number += 1
 
     thread = threading.Thread(target=busy)
     thread.start()
     try:
         for number in range(children):
-            before = publisher.publish(bird(f"parent-{number}"))
+            before = publisher.publish(penguin(f"parent-{number}"))
             assert begin(how, publisher, before, number) == 0
     finally:
         ended.set()
@@ -91,7 +91,7 @@ def blocking(publisher: ReadingPublisher, how: str, children: int) -> None:
 
 async def awaiting(publisher: AsyncReadingPublisher, children: int) -> None:
     for number in range(children):
-        before = await publisher.publish(bird(f"parent-{number}"))
+        before = await publisher.publish(penguin(f"parent-{number}"))
         if (pid := os.fork()) == 0:
             code = 1
             try:

@@ -1,4 +1,4 @@
-"""The REST wire: batched, bounded, patient with what passes, and every failure told by its name."""
+"""The REST wire: batched, bounded, patient with what passes, and every failure reported by its name."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_reading_arrives_as_over_grpc(topic: Topic) -> None:
 
 
 def test_messages_travel_together(rest: StagedRest) -> None:
-    """What waits while a request is under way goes with the next one, up to the bounds."""
+    """Messages that wait while a request is in flight go with the next one, up to the bounds."""
     rest.go.clear()
     sending = transport(rest.address, batch_messages=10)
     answers = [sending.send(OutgoingMessage(b"x", {})) for _ in range(25)]
@@ -124,7 +124,7 @@ def test_a_message_waits_for_company(rest: StagedRest, bounds: dict[str, int]) -
 
 
 def test_closing_ends_the_wait_for_company(rest: StagedRest) -> None:
-    """Whoever closes does not wait for messages that will not come."""
+    """Closing does not wait for messages that will not come."""
     sending = transport(rest.address, batch_wait_s=60)
     answer = sending.send(OutgoingMessage(b"x", {}))
     sending.close()
@@ -142,8 +142,10 @@ def test_closing_ends_the_wait_for_company(rest: StagedRest) -> None:
         (429, UnansweredError),
     ],
 )
-def test_every_failure_is_told_by_its_name(rest: StagedRest, status: int, error: type[PublishError]) -> None:
-    """What may pass is tried again until time is up, what may not is told at once."""
+def test_every_failure_is_reported_by_its_name(
+    rest: StagedRest, status: int, error: type[PublishError]
+) -> None:
+    """A transient failure is retried until time is up, a permanent one is raised at once."""
     rest.statuses = [status]
     sending = transport(rest.address)
     with pytest.raises(error):
@@ -159,36 +161,36 @@ def test_what_passes_is_tried_again(rest: StagedRest) -> None:
     sending.close()
 
 
-def test_nobody_there_is_unreachable(rest: StagedRest) -> None:
+def test_a_closed_port_is_unreachable(rest: StagedRest) -> None:
     """At once where one asks, and in bounded time where one sends."""
     rest.go.set()
-    nobody = transport("127.0.0.1:1")
+    closed = transport("127.0.0.1:1")
     with pytest.raises(UnreachableError):
-        nobody.reach(0.2)
+        closed.reach(0.2)
     with pytest.raises(UnreachableError):
-        nobody.send(OutgoingMessage(b"x", {})).result(10)
-    nobody.close()
+        closed.send(OutgoingMessage(b"x", {})).result(10)
+    closed.close()
 
 
 def test_too_much_in_flight_blocks_and_closing_lets_go(rest: StagedRest) -> None:
-    """The bound holds while nothing is answered; whoever waits is told when the publisher is closed."""
+    """The bound holds while nothing is answered; a waiting caller gets ClosedError when the publisher is closed."""
     rest.go.clear()
     sending = transport(rest.address, in_flight_messages=2, attempt_s=5)
     first = sending.send(OutgoingMessage(b"x", {}))
     sending.send(OutgoingMessage(b"x", {}))
-    told = []
+    refused = []
 
     def third() -> None:
         with pytest.raises(ClosedError):
             sending.send(OutgoingMessage(b"x", {}))
-        told.append(True)
+        refused.append(True)
 
     thread = threading.Thread(target=third)
     thread.start()
     assert not first.done()
     sending.close()
     thread.join(10)
-    assert told == [True]
+    assert refused == [True]
 
 
 def test_the_wire_is_chosen_by_settings_and_by_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:

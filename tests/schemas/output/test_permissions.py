@@ -54,7 +54,7 @@ def test_files_and_folders_have_their_mode_whatever_the_umask(
 
 
 def test_what_is_there_keeps_its_mode(tmp_path: Path) -> None:
-    """Somebody chose it; only what is new is this rule's."""
+    """The mode of an existing file is the user's choice; the setting concerns new files."""
     file = tmp_path / "file"
     file.write_bytes(b"x")
     file.chmod(0o640)
@@ -64,7 +64,7 @@ def test_what_is_there_keeps_its_mode(tmp_path: Path) -> None:
     assert (mode(file), mode(tmp_path)) == (0o640, 0o755)
 
 
-def test_a_file_that_is_made_for_a_library_costs_nobody_a_lock(tmp_path: Path) -> None:
+def test_a_file_that_is_made_for_a_library_releases_no_lock(tmp_path: Path) -> None:
     """POSIX gives up every lock of a process on a file as it closes any descriptor of it."""
     path = tmp_path / "file"
     ensure_file(path, 0o640)

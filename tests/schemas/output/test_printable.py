@@ -27,7 +27,7 @@ def test_what_a_terminal_would_obey_is_escaped(text: str, shown: str) -> None:
 
 
 def test_only_printable_characters_and_those_kept_come_through() -> None:
-    """Whatever the character; what is kept is what was named."""
+    """Of all of Unicode, only printable characters pass, and those that `keep` names."""
     every = "".join(map(chr, range(sys.maxunicode + 1)))
     assert printable(every).isprintable()
     assert set(printable(every, keep="\n\t")) - set(printable(every)) == {"\n", "\t"}

@@ -122,7 +122,7 @@ def test_an_object_too_large_to_be_read_names_its_first_unknown_fields() -> None
 
 
 def test_brackets_and_commas_in_texts_are_no_values() -> None:
-    """Whatever a text holds, with quotes and backslashes in it, it is one value."""
+    """A text is one value, with any quotes and backslashes in it."""
     text = '{[,:"\\' * (MAX_VALUES // 2)
     assert parsed(json.dumps({"device_id": text}).encode()) == {"device_id": text}
 
@@ -137,7 +137,7 @@ CELLS = st.one_of(
 
 
 @given(st.dictionaries(st.sampled_from([*Reading.model_fields]), st.tuples(CELLS, CELLS, CELLS), min_size=1))
-def test_every_row_of_a_slice_is_judged_as_it_would_be_alone(columns: dict[str, tuple[Any, ...]]) -> None:
+def test_every_row_of_a_slice_is_validated_as_it_would_be_alone(columns: dict[str, tuple[Any, ...]]) -> None:
     """A row is usable or refused for the same reasons as the reading that it is, wherever slices begin."""
     rows = ROWS_AT_ONCE + 3
     whole = {name: [cells[row % 3] for row in range(rows)] for name, cells in columns.items()}

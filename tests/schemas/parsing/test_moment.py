@@ -204,7 +204,7 @@ def test_a_number_is_no_time(number: object) -> None:
 
 @pytest.mark.parametrize("value", ["20071111", "2007-11-11T09:30:00Z", 1e9, 39402, NOON.replace(tzinfo=None)])
 def test_in_python_text_numbers_and_times_without_offset_are_no_time(value: Any) -> None:
-    """Whoever makes a reading gives it a datetime that knows where it is."""
+    """A datetime without a UTC offset is refused when a reading is made."""
     with pytest.raises(ValidationError):
         Reading(bill_length_mm=39.1, observed_at=value)
 
@@ -229,7 +229,7 @@ MUTATIONS: Final = st.lists(
 def test_all_ways_in_read_the_same_time_or_none(
     moment: datetime, separator: str, mutations: list[tuple[int, int, str]]
 ) -> None:
-    """Whatever is changed in a time, the readers written by hand and those of pydantic agree about it."""
+    """The readers written by hand and those of pydantic agree about every mutation of a time."""
     text = moment.isoformat(separator)
     for place, cut, put in mutations:
         text = text[:place] + put + text[place + cut :]
