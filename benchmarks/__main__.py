@@ -47,7 +47,7 @@ INTERRUPTED: Final = 130
 
 def main() -> int:
     """Measure what is asked for; gives the exit code."""
-    # Servers run in sessions of their own, some of them frozen: whoever ends this run must let it end them.
+    # Servers run in sessions of their own, some of them frozen: a signal that ends this run must let it end them.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = _parser().parse_args()
     asked = options.only.split(",") if options.only else list(SECTIONS)

@@ -45,6 +45,6 @@ class Section:
         self.records.append({"round": round_, "who": who, **figures})
 
     def leave_out(self, who: str, why: object) -> None:
-        """Keep why somebody is not in it, and say so at once."""
+        """Record why a server is left out, and print it at once."""
         self.absent[who] = str(why)
         say(f"  {who} is left out: {why}")

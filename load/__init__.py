@@ -1,1 +1,1 @@
-"""Load: swarms that storm a topic, the ledger that accounts for every reading, its reports, and the benchmarks."""
+"""Load: swarms that load a topic, the ledger that accounts for every reading, its reports, and the benchmarks."""

@@ -22,7 +22,7 @@ FAULTS: Final = (
     StorageFault(reset=True, carried_out=True),
     StorageFault(delay_s=1.0),
 )
-"""What an upload may meet: refused or not, with the object there or not, and late."""
+"""The faults of an upload: refused or not, with the object there or not, and late."""
 
 
 def main() -> int:

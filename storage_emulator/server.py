@@ -72,7 +72,7 @@ class StorageServer:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-        # aiohttp forgets a connection that its client drops while it is accepted: nobody but the collector closes it.
+        # aiohttp forgets a connection that its client drops while it is accepted: only the garbage collector closes it.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
@@ -89,7 +89,7 @@ class StorageServer:
     async def _end(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
-        # A connection that was just accepted gets its turn before it is cut off: else nobody would close its socket.
+        # A connection that was just accepted gets its turn before it is cut off: else its socket would stay open.
         await asyncio.sleep(_LETTING_GO_S)
         # Requests that a fault delays outlive their connections.
         delayed = asyncio.all_tasks() - {asyncio.current_task()}

@@ -19,7 +19,7 @@ _RANGE: Final = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 @dataclass(slots=True, kw_only=True)
 class Upload:
-    """An object on its way: all that is known but, for a resumable one, the rest of its content."""
+    """An object that is being uploaded: complete, except for the rest of a resumable one's content."""
 
     bucket: str
     name: str
@@ -74,7 +74,7 @@ def _related(content_type: str, body: bytes) -> tuple[dict[str, Any], str, bytes
 
 
 class Resumables:
-    """Resumable uploads under way, by their session's id."""
+    """Resumable uploads in progress, by their session's id."""
 
     def __init__(self) -> None:
         """Start with none."""

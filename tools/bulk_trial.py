@@ -32,7 +32,7 @@ BAD_EVERY: Final = 10_007
 """One row of so many has an impossible mass; no power of two, so that it falls anywhere in a block."""
 
 MOST_RESIDENT_MB: Final = 300
-"""What the publisher may hold in memory."""
+"""Megabytes that the publisher may hold in memory."""
 
 _QUIET_S: Final = 60.0
 """How long no further result may come before the trial gives up."""
@@ -41,10 +41,12 @@ _LOOK_EVERY_S: Final = 0.02
 
 
 def write(path: Path, rows: int) -> int:
-    """Write a file of seeded birds; returns how many of its rows are bad."""
-    birds, bad = ReadingFactory(seed=5), 0
+    """Write a file of seeded readings; returns how many of its rows are bad."""
+    factory, bad = ReadingFactory(seed=5), 0
     names = ("island", "bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "sex", "year")
-    flock = [",".join(str(bird[name]) for name in names) for bird in (birds.fields() for _ in range(10_000))]
+    rows_of_text = [
+        ",".join(str(fields[name]) for name in names) for fields in (factory.fields() for _ in range(10_000))
+    ]
     with path.open("w") as file:
         file.write(",".join(names) + "\n")
         for row in range(rows):
@@ -52,13 +54,13 @@ def write(path: Path, rows: int) -> int:
                 file.write("Biscoe,39.1,18.7,181,3,male,2007\n")
                 bad += 1
             else:
-                file.write(flock[row % len(flock)] + "\n")
+                file.write(rows_of_text[row % len(rows_of_text)] + "\n")
     return bad
 
 
 @dataclass(slots=True)
 class PublisherRuns:
-    """What was seen of the publisher, run after run."""
+    """Kills, memory and time of the publisher over all runs."""
 
     kills: int = 0
     peak_mb: int = 0
@@ -102,7 +104,7 @@ def _peak_mb(pid: int) -> int:
 
 @dataclass(slots=True)
 class TrialOutcome:
-    """What the reader returned: readings of the file, each once; other ones; lines that said one again."""
+    """Counts of the reader: distinct readings of the file, other readings, and duplicate lines."""
 
     readings: int = 0
     others: int = 0
@@ -137,7 +139,7 @@ def main(
     """Publish so many rows through broker and worker on this machine; exit code 0 where all are accounted for."""
     root = keep or Path(tempfile.mkdtemp(prefix="rookery-trial-"))
     try:
-        path = root / "birds.csv"
+        path = root / "readings.csv"
         bad = write(path, rows)
         with staged(Folders(root)) as stage:
             began = time.monotonic()
@@ -145,20 +147,20 @@ def main(
             found = read(stage, CsvFile(path).profile.digest12, rows=rows, expected=rows - bad)
             took_s = time.monotonic() - began
             memory = {child.name: _peak_mb(child.pid) for child in stage.children}
-        rejected = path.with_name("birds.csv.rejected.csv")
+        rejected = path.with_name("readings.csv.rejected.csv")
         kept = len(rejected.read_text().splitlines()) - 1 if rejected.exists() else 0
-    except UserError as trouble:
-        typer.echo(f"rookery: {trouble}\n  {trouble.hint}", err=True)
+    except UserError as error:
+        typer.echo(f"rookery: {error}\n  {error.hint}", err=True)
         raise typer.Exit(EXIT_DEFECT) from None
     finally:
         if keep is None:
             shutil.rmtree(root)
     typer.echo(
-        f"{rows} rows: {found.readings} readings predicted, each once, and {kept} bad rows kept, of {bad};"
-        f" {found.others} others, {found.repeated} lines repeated one\n"
+        f"{rows} rows: {found.readings} distinct readings predicted, and {kept} bad rows kept, of {bad};"
+        f" {found.others} others, {found.repeated} duplicate lines\n"
         f"{runs.kills} kills; {runs.seconds:.1f} s of publishing, {took_s:.1f} s until the last result was read\n"
         f"peak resident: publisher {runs.peak_mb} MB, "
-        + ", ".join(f"{room} {peak} MB" for room, peak in memory.items())
+        + ", ".join(f"{name} {peak} MB" for name, peak in memory.items())
     )
     good = (
         found.readings + kept == rows

@@ -27,7 +27,7 @@ _INTRODUCTION: Final = """# Load, measured and planned
 
 Written by `make load-report` from the raw data of the runs; nothing here is typed by hand but the paragraphs on Cloud
 Run. Each run publishes over REST, waits until everything is durable, and compares what was published with what was
-found. "Publication to durable" is watched in the sink's own files, which are looked at every 25 ms, on up to 200
+found. "Publication to durable" is watched in the sink's own files, which are polled every 25 ms, on up to 200
 readings a second; it includes the wait in the broker.
 """
 

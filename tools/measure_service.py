@@ -55,14 +55,14 @@ def service(alone: MeasuredCost, together: MeasuredCost, tables: MeasuredCost) -
 
 
 async def measure(folder: Path) -> Service:
-    """Start a worker and measure it; raises Trouble and OSError."""
+    """Start a worker and measure it; raises UserError and OSError."""
     started = time.monotonic()
     with child.worker(folder, results=folder / "predictions", rejects=folder / "rejections") as worker:
         address = worker.address()
         start = time.monotonic() - started
-        birds = ReadingFactory(5)
-        singles = [encode(birds.reading()) for _ in range(_TOGETHER)]
-        table = encode(birds.table(_ROWS))
+        factory = ReadingFactory(5)
+        singles = [encode(factory.reading()) for _ in range(_TOGETHER)]
+        table = encode(factory.table(_ROWS))
         await _push(address, worker.pid, singles[:_ALONE], connections=1)
         alone = await _push(address, worker.pid, singles[:_ALONE], connections=1)
         together = await _push(address, worker.pid, singles, connections=_CONNECTIONS)

@@ -61,7 +61,7 @@ def _fields(model: type[BaseModel]) -> str:
 
 
 def _type(field: dict[str, Any]) -> str:
-    """What a field of a JSON schema may be, in words."""
+    """The allowed values of a field of a JSON schema, in words."""
     if "anyOf" in field:
         return " or ".join(_type(each) for each in field["anyOf"])
     if "enum" in field:
@@ -90,7 +90,7 @@ def _metrics() -> str:
 
 
 def _families() -> Iterator[tuple[str, str, str]]:
-    """What a scrape of a fresh worker describes."""
+    """The metrics that a scrape of a fresh worker describes."""
     metrics = Metrics()
     metrics.drift(Drift(1, lambda: load(SHIPPED).card))
     name = words = ""

@@ -22,7 +22,7 @@ from benchmarks.servers.reference_answers import MARK
 from rookery.load.percentile import percentile
 
 _LEFT_S: Final = 5.0
-"""How long after its end what is under way may take."""
+"""Seconds after the end within which requests in flight may finish."""
 
 
 class RequestRate:
@@ -65,7 +65,7 @@ class RequestRate:
 
 
 class PacedConnection(asyncio.Protocol):
-    """One connection with at most one request under way."""
+    """One connection with at most one request in flight."""
 
     def __init__(self, pace: RequestRate) -> None:
         self._pace = pace

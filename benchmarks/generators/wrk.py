@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SCRIPT: Final = Path(__file__).with_name("push.lua")
 _TIMEOUT_S: Final = 20
 _APART: Final = 10**8
-"""Numbers that one run may use; the next begins behind them, so that no message id comes twice."""
+"""Numbers that one run may use; the next begins behind them, so that every message id is unique."""
 
 _firsts = itertools.count(_APART, _APART)
 
@@ -31,7 +31,7 @@ class NoGeneratorError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class WrkResult:
-    """What one stretch of load saw; `busy` is the share of its CPU that the generator used."""
+    """The result of one stretch of load; `busy` is the share of its CPU that the generator used."""
 
     requests: int
     seconds: float

@@ -1,4 +1,4 @@
-"""The least that a server in Python can do: httptools parses, 204 is answered; `GET /` tells what was counted."""
+"""The minimum of a server in Python: httptools parses, 204 is answered; `GET /` reports the count."""
 
 from __future__ import annotations
 

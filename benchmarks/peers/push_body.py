@@ -1,4 +1,4 @@
-"""What every peer does with a push body: read it strictly, by msgspec, and give the row that the model wants."""
+"""A push body as every peer reads it: strictly, by msgspec, into the row that the model takes."""
 
 from __future__ import annotations
 

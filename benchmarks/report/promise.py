@@ -77,12 +77,15 @@ def _singles() -> Iterator[Ratio]:
     for many in (64, 256):
         at = f"at {many} connections"
         original = _against(FAST.name, ORIGINAL, "cpu_us", connections=many)
-        lane = _against(AIOHTTP.name, AIOHTTP_NOOP.name, "cpu_us", connections=many)
+        aiohttp_path = _against(AIOHTTP.name, AIOHTTP_NOOP.name, "cpu_us", connections=many)
         yield Ratio("singles", f"CPU a reading, against mosec, {at}", 0.7, _against_mosec("cpu_us", many))
         yield Ratio("singles", f"p99, against mosec, {at}", 1.0, _against_mosec("p99_ms", many))
         yield Ratio("singles", f"CPU a reading, against the original design, {at}", 1 / 40, original)
         yield Ratio(
-            "singles", f"CPU a reading, aiohttp lane alone, against aiohttp's own no-op, {at}", 1.35, lane
+            "singles",
+            f"CPU a reading, aiohttp path alone, against aiohttp's own no-op, {at}",
+            1.35,
+            aiohttp_path,
         )
     said = "requests a second at 8 connections, against mosec"
     wide = _against(FAST.name, BATCH_64, "per_second", connections=8)

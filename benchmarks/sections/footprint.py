@@ -23,7 +23,7 @@ UNGUARDED: Final = f"{FAST.name}, behind Cloud Run's own check of tokens"
 HOUR: Final = "over an hour's worth"
 HOUR_RATE: Final = 200
 HOUR_REQUESTS: Final = HOUR_RATE * 3600
-"""What an hour at so many readings a second brings."""
+"""The requests of an hour at so many readings a second."""
 
 _CONNECTIONS: Final = 64
 _STARTS_A_ROUND: Final = 2
@@ -46,8 +46,8 @@ def measure(run: BenchmarkRun) -> Section:
 
 def _compile() -> None:
     """Compile what both import of this checkout, as the image does and an installation, whatever the shell says of it."""
-    for room in ("benchmarks", "schemas", "worker"):
-        compileall.compile_dir(ROOT / room, quiet=2)
+    for package in ("benchmarks", "schemas", "worker"):
+        compileall.compile_dir(ROOT / package, quiet=2)
 
 
 def _bare(run: BenchmarkRun) -> dict[str, float]:

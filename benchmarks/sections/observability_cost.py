@@ -1,8 +1,8 @@
-"""What being seen costs: four workers in turns, two with metrics, drift and JSON logs, two without any of them.
+"""The cost of observability: four workers in turns, two with metrics, drift and JSON logs, two without any of them.
 
 `python -m benchmarks.sections.observability_cost [ROUNDS]` prints the CPU of a request, seen against unseen, and beside it one unseen
 worker against the other: what differs there is the machine's noise. Each ratio is formed within a turn, and its median
-over the turns is told. `--worker on` or `off` runs a worker.
+over the turns is reported. `--worker on` or `off` runs a worker.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def measure(rounds: int) -> dict[int, dict[str, list[float]]]:
         return found
 
 
-def told(costs: Mapping[str, Sequence[float]]) -> str:
+def summary(costs: Mapping[str, Sequence[float]]) -> str:
     """Say what being seen costs, and how loud the machine was."""
     turns = list(zip(*(costs[worker] for worker in _WORKERS), strict=True))
     seen = median((on + on_too) / (off + off_too) for on, off, on_too, off_too in turns)
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
     where = provenance()
     print(f"{where.date}, commit {where.commit}, {where.processor}, load average {where.load}")  # noqa: T201  its face
     for connections, costs in measure(int(arguments[0]) if arguments else _ROUNDS).items():
-        print(f"{connections:4} connections: {told(costs)}")  # noqa: T201  its face
+        print(f"{connections:4} connections: {summary(costs)}")  # noqa: T201  its face
     return 0
 
 

@@ -17,7 +17,7 @@ _LEFT_OUT_OF_QUICK: Final = frozenset({"BentoML", "LitServe", "MLServer", "mosec
 
 
 def measure(run: BenchmarkRun) -> Section:
-    """Start whom there is, check their answers, and load one after the other, round by round."""
+    """Start the servers that are installed, check their answers, and load one after the other, round by round."""
     section = Section()
     with ExitStack() as stack:
         running = _start(run, section, stack)

@@ -57,7 +57,7 @@ class ReferenceAnswers:
 
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:
-        """What the booster itself says of them, of shape (400, 3)."""
+        """The booster's own probabilities of them, of shape (400, 3)."""
         import xgboost  # noqa: PLC0415  a second of import that only a run needs
 
         booster = xgboost.Booster({"nthread": 1})

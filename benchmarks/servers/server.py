@@ -27,7 +27,7 @@ _LOOK_EVERY_S: Final = 0.005
 
 
 class NoResponseError(EnvironmentMissingError):
-    """Nobody answered, or not in HTTP."""
+    """The server did not answer, or not in HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,17 @@ class BenchmarkServer:
 
     def __init__(self, contender: ServerSpec, reference: ReferenceAnswers, folder: Path) -> None:
         self.contender = contender
-        self._truth = reference
+        self._reference = reference
         self._folder = folder / file_name(contender.name)
         self.start_seconds = 0.0
 
     def __enter__(self) -> Self:
         """Start it, wait for its first right answer, check all of them; raises EnvironmentMissingError."""
         self._folder.mkdir()
-        self.contender.prepares(self._folder, self._truth.model)
+        self.contender.prepares(self._folder, self._reference.model)
         ports = free_port(), free_port(), free_port()
         self.port = ports[0]
-        self._bodies = request_bodies(self.contender, self._truth.readings)
+        self._bodies = request_bodies(self.contender, self._reference.readings)
         self._requests = wrk.write_requests(
             self._folder / "requests", self._bodies, path=self.contender.path, headers={}
         )
@@ -90,7 +90,7 @@ class BenchmarkServer:
     def _variables(self, *ports: int) -> dict[str, str]:
         return {
             "BENCH_PORT": str(self.port),
-            "BENCH_MODEL": str(self._truth.model),
+            "BENCH_MODEL": str(self._reference.model),
             # One CPU has no use for more threads; Rookery sees to that itself.
             "OMP_NUM_THREADS": "1",
             **self.contender.variables(*ports),
@@ -108,7 +108,7 @@ class BenchmarkServer:
             if status < 300:  # noqa: PLR2004  HTTP's own border
                 return time.monotonic() - begin
             time.sleep(_LOOK_EVERY_S)
-        raise EnvironmentMissingError(f"it did not answer rightly within {_ANSWERS_WITHIN_S:g} s")
+        raise EnvironmentMissingError(f"it did not answer correctly within {_ANSWERS_WITHIN_S:g} s")
 
     def _check(self) -> None:
         """Hold every answer against the booster's; raises EnvironmentMissingError, for a wrong server's speed is worth nothing."""
@@ -120,7 +120,7 @@ class BenchmarkServer:
             found = [species(answer) for answer in answers]
         except (LookupError, TypeError, ValueError) as error:
             raise EnvironmentMissingError(f"its answers cannot be read: {error!r}") from None
-        wrong = sum(one != other for one, other in zip(found, self._truth.winners, strict=True))
+        wrong = sum(one != other for one, other in zip(found, self._reference.winners, strict=True))
         if wrong:
             raise EnvironmentMissingError(f"{wrong} of {len(found)} answers differ from the booster's")
 

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 FAST: Final = ServerSpec(name="Rookery", words=("-m", "rookery.worker"), note="folder sink, tokens verified")
 AIOHTTP: Final = ServerSpec(
-    name="Rookery, aiohttp lane",
+    name="Rookery, aiohttp path",
     words=("-m", "rookery.worker"),
     environment={"ROOKERY_FAST_PATH": "false"},
-    note="the same without its fast lane",
+    note="the same without its fast path",
 )
 _TOLERANCE: Final = 2e-6
 """Predictions are rounded to six digits."""
@@ -42,7 +42,7 @@ class BenchmarkWorker:
         self, contender: ServerSpec, reference: ReferenceAnswers, folder: Path, *, authority: Authority | None
     ) -> None:
         self.contender = contender
-        self._truth = reference
+        self._reference = reference
         self._authority = authority
         self._folder = folder / file_name(contender.name)
         self._results = self._folder / "predictions"
@@ -67,7 +67,7 @@ class BenchmarkWorker:
         except BaseException:
             self.process.stop()
             raise
-        self._requests = self.requests("requests", pushes(self._truth.readings))
+        self._requests = self.requests("requests", pushes(self._reference.readings))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -75,7 +75,7 @@ class BenchmarkWorker:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What its pushes carry."""
+        """The headers of its pushes."""
         return {} if self._authority is None else {"Authorization": self._authority.token}
 
     def requests(self, name: str, bodies: list[bytes]) -> Path:
@@ -103,7 +103,7 @@ class BenchmarkWorker:
             **self.contender.environment,
             **(self._authority.settings() if self._authority else {}),
             "ROOKERY_PORT": "0",
-            "ROOKERY_MODEL": str(self._truth.artifact),
+            "ROOKERY_MODEL": str(self._reference.artifact),
             "ROOKERY_RESULTS": self._results.as_uri(),
             "ROOKERY_REJECTS": (self._folder / "rejections").as_uri(),
             "ROOKERY_READY_FILE": str(ready),
@@ -115,7 +115,7 @@ class BenchmarkWorker:
         port = int(self.address.rpartition(":")[2])
         bodies = [
             body.replace(MARK.encode(), b"check-%010d" % nth)
-            for nth, body in enumerate(pushes(self._truth.readings))
+            for nth, body in enumerate(pushes(self._reference.readings))
         ]
         if self._authority and ask(port, "/", bodies[0])[0] != 401:  # noqa: PLR2004  HTTP's Unauthorized
             raise EnvironmentMissingError("a push without a token was not refused with 401")
@@ -135,10 +135,10 @@ class BenchmarkWorker:
         found = {each.message_id: each for each in predictions(self._results)}
         for nth in range(count):
             one = found.get(f"check-{nth:010d}")
-            asked = self._truth.probabilities[nth].tolist()
+            asked = self._reference.probabilities[nth].tolist()
             yield (
                 one is not None
-                and [*one.probabilities].index(one.species) == self._truth.winners[nth]
+                and [*one.probabilities].index(one.species) == self._reference.winners[nth]
                 and all(
                     abs(mine - own) < _TOLERANCE
                     for mine, own in zip(one.probabilities.values(), asked, strict=True)

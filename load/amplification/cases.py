@@ -23,7 +23,7 @@ ATTRIBUTE_BYTES: Final = 1_024
 
 _ATTRIBUTES: Final = {f"a{nth:03}": "x" * ATTRIBUTE_BYTES for nth in range(MOST_ATTRIBUTES)}
 _NAMES: Final = tuple(Reading.model_fields)
-_ROOM: Final = MOST_BYTES - MOST_ATTRIBUTES * (ATTRIBUTE_BYTES + 4)
+_PAYLOAD_BYTES: Final = MOST_BYTES - MOST_ATTRIBUTES * (ATTRIBUTE_BYTES + 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ def table(cells: Mapping[str, Iterable[bytes]]) -> bytes:
 
 
 def filled(begin: bytes, piece: bytes, end: bytes) -> bytes:
-    """As many pieces between two others as a message has room for."""
-    return begin + piece * ((_ROOM - len(begin) - len(end)) // len(piece)) + end
+    """As many pieces between two others as a message can hold."""
+    return begin + piece * ((_PAYLOAD_BYTES - len(begin) - len(end)) // len(piece)) + end
 
 
 def unknown(count: int, member: str = '"{}":1') -> bytes:
@@ -108,20 +108,20 @@ CASES: Final = (
     CostlyMessage("900,000 unknown fields", lambda: unknown(900_000)),
     CostlyMessage("700,000 unknown columns", lambda: unknown(700_000, '"{}":[0]')),
     CostlyMessage("one field a million times", lambda: filled(b"{", b'"year":1,', b'"year":1}')),
-    CostlyMessage("a name of 9 MB", lambda: b'{"%b":1}' % (b"x" * (_ROOM - 10))),
-    CostlyMessage("a text of 9 MB", lambda: b'{"sex":"%b"}' % (b"x" * (_ROOM - 20))),
+    CostlyMessage("a name of 9 MB", lambda: b'{"%b":1}' % (b"x" * (_PAYLOAD_BYTES - 10))),
+    CostlyMessage("a text of 9 MB", lambda: b'{"sex":"%b"}' % (b"x" * (_PAYLOAD_BYTES - 20))),
     CostlyMessage(
         "a text of 9 MB, four bytes a character",
-        lambda: b'{"sex":"%b\xf0\x9f\x90\xa7"}' % (b"x" * (_ROOM - 20)),
+        lambda: b'{"sex":"%b\xf0\x9f\x90\xa7"}' % (b"x" * (_PAYLOAD_BYTES - 20)),
     ),
     CostlyMessage(
         "a reading_id of 9 MB in a row",
-        lambda: b'{"body_mass_g":[1],"reading_id":["%b"]}' % (b"x" * (_ROOM - 40)),
+        lambda: b'{"body_mass_g":[1],"reading_id":["%b"]}' % (b"x" * (_PAYLOAD_BYTES - 40)),
     ),
-    CostlyMessage("nested arrays", lambda: b"[" * _ROOM),
+    CostlyMessage("nested arrays", lambda: b"[" * _PAYLOAD_BYTES),
     CostlyMessage("nested objects", lambda: filled(b"", b'{"a":', b"1")),
     CostlyMessage("nested within the depth", lambda: filled(b"[", b"[" * 100 + b"]" * 100 + b",", b"1]")),
-    CostlyMessage("a number of 9 million digits", lambda: b'{"year":%b}' % (b"9" * (_ROOM - 20))),
+    CostlyMessage("a number of 9 million digits", lambda: b'{"year":%b}' % (b"9" * (_PAYLOAD_BYTES - 20))),
     CostlyMessage("numbers of 4,000 digits", _many(b"9" * 4_000)),
     CostlyMessage("empty objects", _many(b"{}")),
     CostlyMessage("empty arrays", _many(b"[]")),
@@ -134,8 +134,8 @@ CASES: Final = (
     CostlyMessage("long names of bad rows", lambda: _named("n" * 30, MAX_ROWS, b"1")),
     CostlyMessage("names beyond the longest", lambda: _named("n" * 300, 14_000, b"40")),
     CostlyMessage("names of control characters", lambda: _named("\x01" * 5, 80_000, b"40")),
-    CostlyMessage("no JSON", lambda: b"x" * _ROOM),
-    CostlyMessage("no UTF-8", lambda: b"\xff" * _ROOM),
+    CostlyMessage("no JSON", lambda: b"x" * _PAYLOAD_BYTES),
+    CostlyMessage("no UTF-8", lambda: b"\xff" * _PAYLOAD_BYTES),
     CostlyMessage(
         "a table with blanks",
         lambda: columns(**dict.fromkeys(_NAMES[:4], b" 60"), year=b" 2007", sex=b' "male"'),
@@ -179,13 +179,13 @@ def _mixture(dice: Random) -> bytes:
     names: list[str] = dice.sample(_NAMES, dice.randint(1, len(_NAMES)))
     kinds = {name: dice.sample(_CELLS, dice.randint(1, 3)) for name in names}
     a_row = sum(max(map(len, kinds[name])) + 1 for name in names)
-    rows = min(dice.choice((1, 1_000, MAX_ROWS, MAX_ROWS, MAX_ROWS + 1)), _ROOM * 9 // 10 // a_row)
+    rows = min(dice.choice((1, 1_000, MAX_ROWS, MAX_ROWS, MAX_ROWS + 1)), _PAYLOAD_BYTES * 9 // 10 // a_row)
     cells: dict[str, Any] = {name: dice.choices(kinds[name], k=rows) for name in names}
     if dice.random() < 0.2:  # noqa: PLR2004  now and then
         cells[dice.choice(names)].pop()
     payload = table(cells)
     if dice.random() < 0.3:  # noqa: PLR2004  the same
-        room = (_ROOM - len(payload) - 10) // 12
-        extra = ",".join(f'"{nth:07}":1' for nth in range(dice.randint(0, max(0, room))))
+        spare = (_PAYLOAD_BYTES - len(payload) - 10) // 12
+        extra = ",".join(f'"{nth:07}":1' for nth in range(dice.randint(0, max(0, spare))))
         payload = payload[:-1] + (b"," + extra.encode() if extra else b"") + b"}"
     return payload

@@ -31,7 +31,7 @@ _SINGLE: Final = b'{"bill_length_mm":40}'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one message cost a worker that did little else; `status` is 0 where the worker did not survive it.
+    """The cost of one message for a worker that did little else; `status` is 0 where the worker did not survive it.
 
     `beside` are the seconds until each reading was answered that was pushed once the message had been sent, one after
     the other, until the message was answered; `overtaking` of them were answered before it. `resident` are the most

@@ -35,14 +35,14 @@ def main() -> int:
     )
     with tempfile.TemporaryDirectory(prefix="rookery-hostile-") as folder:
         try:
-            outcome = run(plan, Path(folder), told=lambda left: say(_told(left)))
+            outcome = run(plan, Path(folder), report=lambda left: say(_line(left)))
         except (ProcessFailedError, psutil.NoSuchProcess) as error:
             say(f"Broken: {error}")
             return 2
-    for each in outcome.troubles[:_SHOWN]:
+    for each in outcome.violations[:_SHOWN]:
         say(each)
-    say(f"{len(outcome.troubles)} wrong")
-    return int(bool(outcome.troubles))
+    say(f"{len(outcome.violations)} wrong")
+    return int(bool(outcome.violations))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _told(left: Left) -> str:
+def _line(left: Left) -> str:
     beside = "was not taken" if left.beside is None else f"took {left.beside:.2f} s"
     memory = " -> ".join(f"{each.resident / 1e6:.0f}" for each in (left.before, left.most, left.after))
     files = " -> ".join(str(each.files) for each in (left.before, left.most, left.after))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rookery.load.hostile.sorts import Sort
 
 LEFT_BYTES: Final = 20_000_000
-"""What a worker may hold more than before, when all are gone."""
+"""Bytes that a worker may hold more than before, once all connections are gone."""
 
 LEFT_FILES: Final = 8
 
@@ -32,7 +32,7 @@ _ACCEPTED: Final = 204
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What one sort has left: the worker before, at its most while connections were open, and afterwards.
+    """The leftovers of one sort: the worker before, at its most while connections were open, and afterwards.
 
     `beside` is the longest that a plain push took meanwhile, in seconds, or None where one was not taken. `open_after_s`
     is when the last of those that were left open was closed by the worker, None where one never was.
@@ -47,8 +47,8 @@ class Left:
     open_after_s: float | None = 0.0
 
     @property
-    def troubles(self) -> list[str]:
-        """What must not be, in words."""
+    def violations(self) -> list[str]:
+        """The violated promises, in words."""
         said = []
         if self.after.resident - self.before.resident > LEFT_BYTES:
             said.append(f"{(self.after.resident - self.before.resident) / 1e6:.0f} MB are not given back")
@@ -73,7 +73,7 @@ class Hostility:
         self._number = 0
 
     async def warm_up(self) -> None:
-        """Push as ordinary traffic does, so that what a worker holds in any case is there before it is looked at."""
+        """Push as ordinary traffic does, so that a worker's usual memory is allocated before it is measured."""
         for _ in range(_WARM_UP):
             await self._beside()
 

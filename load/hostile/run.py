@@ -46,17 +46,17 @@ class Outcome:
     tracebacks: list[str] = field(default_factory=list)
 
     @property
-    def troubles(self) -> list[str]:
-        """What must not be; memory that grows a little with each sort is a leak as well."""
-        said = [f"{each.sort}: {trouble}" for each in self.lefts for trouble in each.troubles]
+    def violations(self) -> list[str]:
+        """The violated promises; memory that grows a little with each sort is a leak as well."""
+        said = [f"{each.sort}: {violation}" for each in self.lefts for violation in each.violations]
         grown = self.lefts[-1].after.resident - self.first.resident if self.lefts else 0
         if grown > LEFT_BYTES:
             said.append(f"after all of them {grown / 1e6:.0f} MB are not given back")
         return said + self.tracebacks
 
 
-def run(plan: Plan, folder: Path, *, told: Callable[[Left], None] = lambda _: None) -> Outcome:
-    """Attack a worker that writes into a folder, and tell of each sort.
+def run(plan: Plan, folder: Path, *, report: Callable[[Left], None] = lambda _: None) -> Outcome:
+    """Attack a worker that writes into a folder, and report each sort.
 
     Raises ProcessFailedError and psutil.NoSuchProcess where the worker ends.
     """
@@ -66,18 +66,18 @@ def run(plan: Plan, folder: Path, *, told: Callable[[Left], None] = lambda _: No
     }
     with RestartableProcess("worker", ["rookery.worker"], folder=folder, settings=chosen) as worker:
         address = worker.address()
-        outcome = asyncio.run(_attacked(Hostility(address, worker.pid, at_once=plan.at_once), plan, told))
+        outcome = asyncio.run(_attacked(Hostility(address, worker.pid, at_once=plan.at_once), plan, report))
         if code := worker.end(signal.SIGTERM):
             raise ProcessFailedError(f"the worker ended with {code}")
         outcome.tracebacks = worker.tracebacks
     return outcome
 
 
-async def _attacked(hostility: Hostility, plan: Plan, told: Callable[[Left], None]) -> Outcome:
+async def _attacked(hostility: Hostility, plan: Plan, report: Callable[[Left], None]) -> Outcome:
     await hostility.warm_up()
     outcome = Outcome(footprint(hostility.pid))
     for sort in plan.sorts:
         left = await hostility.attack(sort, plan.count, left_open=plan.left_open, outwait_s=plan.outwait_s)
         outcome.lefts.append(left)
-        told(left)
+        report(left)
     return outcome

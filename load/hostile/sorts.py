@@ -43,7 +43,7 @@ def _lengthy(target: bytes = b"/") -> bytes:
 
 
 class _Bodies:
-    """What is costly to make, made once."""
+    """Costly bodies, each made once."""
 
     @cached_property
     def bomb(self) -> bytes:
@@ -102,7 +102,7 @@ SORTS: Final = (
     Sort("silent", lambda _: ()),
     Sort("idle after an answer", lambda n: (_push(n),)),
     Sort("expecting", lambda _: (_head(b"Content-Length: 15000000", b"Expect: 100-continue"),)),
-    Sort("pipelines that nobody reads", lambda n: (_push(n) * 200,), reads=False, share=0.05),
-    Sort("metrics that nobody reads", lambda _: (Request(method=b"GET", target=b"/metrics").written() * 50,), reads=False, share=0.02),
+    Sort("pipelines without a reader", lambda n: (_push(n) * 200,), reads=False, share=0.05),
+    Sort("metrics without a reader", lambda _: (Request(method=b"GET", target=b"/metrics").written() * 50,), reads=False, share=0.02),
     Sort("garbage", lambda n: (bytes((n * 31 + k * 7) % 256 for k in range(2_000)),)),
 )  # fmt: skip

@@ -1,1 +1,1 @@
-"""Simulation: a deployment's parts as pure state machines under a clock that somebody else turns, and what they cost."""
+"""Simulation: a deployment's parts as pure state machines under a clock that the caller advances, and their costs."""

@@ -29,7 +29,7 @@ SHAPES: Final[Mapping[str, Callable[[float], float]]] = {
     "spike": _spiking,
 }
 """The share of the full rate at each share of the time: steady; climbing for three quarters; or a second quarter of
-storm between a tenth."""
+full rate between a tenth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Arrivals:
         for step in range(round(self.seconds / STEP_S)):
             now = step * STEP_S
             owed += self.rate * STEP_S * share(now / self.seconds)
-            # What adding up loses must not cost a message.
+            # A rounding loss of the sum must not cost a message.
             count = int(owed + 1e-9)
             owed -= count
             if count:

@@ -1,7 +1,7 @@
 """Fleet: instances under Cloud Run's rules for concurrency, scaling and waiting requests.
 
 https://cloud.google.com/run/docs/about-instance-autoscaling: instances follow the average of a minute, of CPU and of
-concurrency, each with a target of 60 %; requests that find no room wait up to 10 s, or 3.5 times a start where that
+concurrency, each with a target of 60 %; requests that no instance can take wait up to 10 s, or 3.5 times a start where that
 is longer, and bring new instances on. An idle instance may stay for 15 minutes.
 """
 
@@ -28,7 +28,7 @@ _STARTS_WAITED: Final = 3.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """What is set for the service."""
+    """The settings of the service."""
 
     concurrency: int = 80
     min_instances: int = 0
@@ -74,7 +74,7 @@ class Fleet(Generic[Request]):
 
     @property
     def pending(self) -> int:
-        """Requests that no instance had room for."""
+        """Requests that no instance could take."""
         return len(self._pending)
 
     @property
@@ -120,8 +120,8 @@ class Fleet(Generic[Request]):
         return None
 
     def _start(self, count: int, now: float) -> None:
-        room = self._platform.max_instances - self.ready - self._starting
-        for _ in range(min(count, room)):
+        free = self._platform.max_instances - self.ready - self._starting
+        for _ in range(min(count, free)):
             self._starting += 1
             self._at(now + self._service.start, self._started)
 

@@ -32,7 +32,7 @@ def prices(path: Path = PRICES) -> Prices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What was used for some readings; `publishes` are requests of `publish_bytes` in all, `pushes` of `push_bytes` each."""
+    """The resources that some readings used; `publishes` are requests of `publish_bytes` in all, `pushes` of `push_bytes` each."""
 
     readings: int
     publishes: int

@@ -30,7 +30,7 @@ class Service:
     date: str = ""
 
     def seconds(self, messages: int, rows: int) -> float:
-        """What one batch takes of a core."""
+        """Seconds of a core that one batch takes."""
         return self.per_batch + messages * self.per_message + rows * self.per_row
 
     @property

@@ -80,7 +80,7 @@ def test_a_ratio_is_formed_within_each_round() -> None:
 
 
 def test_ratios_of_no_common_round_are_refused() -> None:
-    """What was never measured side by side is not compared."""
+    """Figures that were never measured side by side are not compared."""
     with pytest.raises(ValueError, match="no round"):
         ratio({0: 1.0}, {1: 1.0})
 
@@ -100,12 +100,12 @@ def test_a_peers_best_setting_counts(figures: dict[str, Any]) -> None:
     assert by_name(figures)["CPU a reading, against mosec, at 64 connections"].found == Spread(0.5, 0.5, 0.5)
 
 
-def test_promises_are_judged_by_the_median_and_their_direction(figures: dict[str, Any]) -> None:
+def test_promises_are_checked_by_the_median_and_their_direction(figures: dict[str, Any]) -> None:
     """A bound that is kept is held, one that is not is named so, one without figures is neither."""
     found = by_name(figures)
     assert found["CPU a reading, against mosec, at 64 connections"].held is True
-    lane = found["CPU a reading, aiohttp lane alone, against aiohttp's own no-op, at 64 connections"]
-    assert (lane.held, lane.verdict) == (False, "NOT HELD")
+    aiohttp_path = found["CPU a reading, aiohttp path alone, against aiohttp's own no-op, at 64 connections"]
+    assert (aiohttp_path.held, aiohttp_path.verdict) == (False, "NOT HELD")
     assert found["CPU a reading, against mosec, at 256 connections"].held is None
     assert SpeedBound("pushes", 3.0, Spread(2.9, 1.0, 9.0), at_most=False).held is False
 

@@ -1,8 +1,8 @@
-"""What being seen costs is compared within a turn, so that a machine whose speed changes says the same."""
+"""The cost of observability is compared within a turn, so that it is the same on a machine whose speed changes."""
 
 from __future__ import annotations
 
-from benchmarks.sections.observability_cost import told
+from benchmarks.sections.observability_cost import summary
 
 
 def test_a_slow_turn_changes_no_ratio() -> None:
@@ -14,4 +14,4 @@ def test_a_slow_turn_changes_no_ratio() -> None:
         "on-2": [1.1 * each for each in speeds],
         "off-2": [*speeds],
     }
-    assert told(costs) == "1.100 times 100.0 us a request; unseen against unseen 1.000"
+    assert summary(costs) == "1.100 times 100.0 us a request; unseen against unseen 1.000"

@@ -50,7 +50,7 @@ def test_the_reference_model_is_a_real_artifact_of_its_size(tmp_path: Path) -> N
     assert reference.artifact != SHIPPED
 
 
-def test_the_truth_is_not_one_species(reference: ReferenceAnswers) -> None:
+def test_the_reference_is_not_one_species(reference: ReferenceAnswers) -> None:
     """Answers that are checked cover every species, so that a server that always says one is caught."""
     assert set(reference.winners) == {0, 1, 2}
 
@@ -67,7 +67,7 @@ def test_load_is_counted_alike_on_both_sides(reference: ReferenceAnswers, tmp_pa
 
 
 def test_a_wrong_server_is_never_timed(reference: ReferenceAnswers, tmp_path: Path) -> None:
-    """Whoever always answers the same species is left out with the number of its wrong answers."""
+    """A server that always answers the same species is left out with the number of its wrong answers."""
     liar = ServerSpec(name="liar", words=PROTOCOL_NOOP.words, species=lambda _: 2)
     with (
         pytest.raises(EnvironmentMissingError, match=r"\d+ of 400 answers differ"),

@@ -45,7 +45,7 @@ def test_a_worker_holds_after_hostile_connections_what_it_held_before(
 ) -> None:
     """Of every sort: memory and open files come back, a plain push beside them is taken, nothing is a traceback."""
     outcome = run(Plan(sorts=SORTS, count=60, at_once=60, fast_path=fast_path), tmp_path)
-    assert outcome.troubles == []
+    assert outcome.violations == []
     assert [each.sort for each in outcome.lefts] == [each.name for each in SORTS]
 
 
@@ -66,7 +66,7 @@ def test_a_server_that_keeps_what_it_gets_is_found(hoarder: tuple[str, int]) -> 
     assert left.beside is not None
     assert left.most.files - left.before.files >= 20
     # Its files are the kernel's to close, where a client resets a connection.
-    memory, *_, never = left.troubles
+    memory, *_, never = left.violations
     assert memory.endswith("MB are not given back")
     assert never == "connections that the client leaves open are never closed"
 
@@ -85,15 +85,15 @@ def test_the_leftovers_of_a_sort_are_checked(
     after: Footprint, beside: float | None, open_after_s: float | None, said: list[str]
 ) -> None:
     """Memory, files, a neighbour, and patience."""
-    assert Left("x", 1, BEFORE, BEFORE, after, beside, open_after_s).troubles == said
+    assert Left("x", 1, BEFORE, BEFORE, after, beside, open_after_s).violations == said
 
 
 def test_a_little_of_each_sort_is_a_leak_too() -> None:
     """Growth over all sorts is found where no single sort shows it."""
     steps = [Footprint(BEFORE.resident + nth * 9_000_000, 20) for nth in range(4)]
     lefts = [Left(f"{nth}", 1, steps[nth], steps[nth], steps[nth + 1], 0.1) for nth in range(3)]
-    assert Outcome(BEFORE, lefts[:2]).troubles == []
-    assert Outcome(BEFORE, lefts).troubles == ["after all of them 27 MB are not given back"]
+    assert Outcome(BEFORE, lefts[:2]).violations == []
+    assert Outcome(BEFORE, lefts).violations == ["after all of them 27 MB are not given back"]
 
 
 def test_every_sort_can_be_made_again_and_again() -> None:

@@ -107,7 +107,7 @@ def test_what_is_not_there_is_404_and_what_is_there_409(client: Client) -> None:
 
 
 def test_content_with_another_checksum_than_promised_is_refused(client: Client) -> None:
-    """What was damaged on the way is never stored."""
+    """Content that was damaged in transit is never stored."""
     blob = client.bucket(BUCKET).blob("a")
     blob.crc32c = "AAAAAA=="
     with pytest.raises(BadRequest, match="checksum"):
