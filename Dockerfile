@@ -24,7 +24,7 @@ COPY schemas /opt/rookery/rookery/schemas
 COPY worker /opt/rookery/rookery/worker
 RUN ["python3", "/build/slim.py", "/opt/rookery"]
 
-# `docker compose` only: the whole command line, for setup, the demo publisher and the embedded broker.
+# `docker compose` only: the whole command line, for setup, the demo publisher and the embedded broker; the storage emulator.
 FROM ${BASE} AS tools
 WORKDIR /opt/rookery
 COPY requirements/runtime.txt requirements/runtime.txt
@@ -36,6 +36,7 @@ COPY data rookery/data
 COPY load rookery/load
 COPY publisher rookery/publisher
 COPY schemas rookery/schemas
+COPY storage_emulator storage_emulator
 COPY training rookery/training
 COPY worker rookery/worker
 COPY deploy/image/healthcheck.py healthcheck.py
@@ -44,7 +45,7 @@ USER 10001:10001
 ENTRYPOINT ["python3", "-P", "-m"]
 CMD ["rookery", "--help"]
 
-# `docker compose` only: what tests and loads: the storage emulator, and Locust with its page.
+# `docker compose` only: Locust with its page.
 FROM ${BASE} AS load
 WORKDIR /opt/rookery
 COPY requirements/dev.txt requirements/dev.txt

@@ -27,27 +27,31 @@ FAULTS: Final = (
 
 def main() -> int:
     """Serve until SIGTERM or SIGINT."""
-    options = _options()
+    options = parser().parse_args()
     stopping = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stopping.set())
     dice = Random(options.seed)  # noqa: S311  faults need repeatability, not secrecy
-    with StorageServer(*options.bucket) as server:
-        write_atomically(options.ready_file, server.url.encode(), sync=False)
+    with StorageServer(*options.bucket, host=options.host, port=options.port) as server:
+        if options.ready_file:
+            write_atomically(options.ready_file, server.url.encode(), sync=False)
         while not stopping.wait(options.fault_every or None):
             server.faults.inject("insert", dice.choice(FAULTS))
     return 0
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m storage_emulator", description=__doc__)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """The command line's options."""
+    options = argparse.ArgumentParser(prog="python -m storage_emulator", description=__doc__)
+    options.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
+    options.add_argument("--port", type=int, default=0, help="0: any free one (default)")
+    options.add_argument(
         "--bucket", action="append", default=[], help="a bucket to begin with; may be repeated"
     )
-    parser.add_argument("--ready-file", type=Path, required=True, help="gets the address once it serves")
-    parser.add_argument("--fault-every", type=float, default=0.0, metavar="SECONDS", help="0: never")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same faults")
-    return parser.parse_args()
+    options.add_argument("--ready-file", type=Path, help="gets the address once it serves")
+    options.add_argument("--fault-every", type=float, default=0.0, metavar="SECONDS", help="0: never")
+    options.add_argument("--seed", type=int, default=0, help="the same seed gives the same faults")
+    return options
 
 
 if __name__ == "__main__":

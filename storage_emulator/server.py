@@ -42,8 +42,9 @@ class StorageServer:
     was asked, retries included.
     """
 
-    def __init__(self, *buckets: str) -> None:
-        """Store the buckets to begin with; nothing listens yet."""
+    def __init__(self, *buckets: str, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Store the buckets to begin with and where to listen, on a free port for 0; nothing listens yet."""
+        self._address = (host, port)
         self.buckets = Buckets()
         self.faults = StorageFaults()
         self.permissions = Permissions()
@@ -82,7 +83,7 @@ class StorageServer:
         app.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, *self._address)
         await site.start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
@@ -180,7 +181,8 @@ class StorageServer:
         self.buckets.versioned(bucket)
         media_type = request.headers.get("X-Upload-Content-Type", "application/octet-stream")
         session = self._resumables.begin(bucket, query, media_type=media_type, body=body)
-        return web.Response(headers={"Location": f"{self.url}{request.path}?upload_id={session}"})
+        # By the name that the client used, which may be another host's.
+        return web.Response(headers={"Location": f"http://{request.host}{request.path}?upload_id={session}"})
 
     def _go_on(self, session: str, content_range: str, body: bytes) -> web.Response:
         upload, is_whole = self._resumables.go_on(session, content_range, body)

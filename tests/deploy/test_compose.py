@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,12 +13,14 @@ from urllib.parse import urlsplit
 import pytest
 import typer.main
 import yaml
-from gcp_storage_emulator.__main__ import prepare_args_parser
 
 from rookery.broker.__main__ import _parser as broker_options
 from rookery.cli import app
+from rookery.publisher.files.source import REJECTED
 from rookery.publisher.settings import EMULATOR_VARIABLE
 from rookery.worker.settings import Settings
+from storage_emulator.__main__ import parser as storage_options
+from storage_emulator.server import StorageServer
 
 FILE = Path(__file__).parents[2] / "docker-compose.yml"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text())["services"]
@@ -62,9 +65,8 @@ def test_the_other_programs_take_their_words(root: Path) -> None:
     assert importlib.util.find_spec(f"{program}.__main__")
     assert broker_options().parse_args(words).host == "0.0.0.0"  # noqa: S104  inside a container
     program, *words = SERVICES["storage"]["command"]
-    assert program == "gcp_storage_emulator"
-    parser, _ = prepare_args_parser()
-    assert str(parser.parse_args(words).port) == "9023"
+    assert importlib.util.find_spec(f"{program}.__main__")
+    assert storage_options().parse_args(words).port == 9023
     locust = SERVICES["locust"]["command"]
     file = Path(locust[locust.index("-f") + 1])
     assert (root / file.relative_to("rookery")).exists()
@@ -76,15 +78,20 @@ def test_images_are_stages_of_the_dockerfile(root: Path) -> None:
         line.split(" AS ")[1] for line in (root / "Dockerfile").read_text().splitlines() if " AS " in line
     }
     assert {each["build"]["target"] for each in SERVICES.values() if "build" in each} <= stages
-    assert [name for name, each in SERVICES.items() if "build" not in each] == ["emulator"]
+    built = {each["image"] for each in SERVICES.values() if "build" in each}
+    assert [name for name, each in SERVICES.items() if each["image"] not in built] == ["emulator"]
 
 
 def test_nothing_is_written_to_a_read_only_root() -> None:
-    """Bad rows and checkpoints of the penguins go to a tmpfs, for the image's own folders cannot be written."""
+    """Bad rows and checkpoints go to a volume, for the image's own folders cannot be written and a tmpfs is lost."""
     for name in ("publisher", "embedded-publisher"):
         command = SERVICES[name]["command"]
         assert SERVICES[name]["read_only"] is True
-        assert command[command.index("--work-dir") + 1] in SERVICES[name]["tmpfs"]
+        folder = command[command.index("--work-dir") + 1]
+        assert SERVICES[name]["volumes"] == [f"bad-rows:{folder}"]
+        assert SERVICES[name]["tmpfs"] == [], "it would lie over the volume"
+        assert f"{name}:{folder}/penguins.csv{REJECTED} ." in FILE.read_text() or name == "embedded-publisher"
+    assert "bad-rows" in yaml.safe_load(FILE.read_text())["volumes"]
 
 
 def test_addresses_agree() -> None:
@@ -109,7 +116,7 @@ def test_addresses_agree() -> None:
 def test_buckets_agree() -> None:
     """The bucket that the worker writes to is the one that the storage emulator is started with."""
     command = SERVICES["storage"]["command"]
-    bucket = command[command.index("--default-bucket") + 1]
+    bucket = command[command.index("--bucket") + 1]
     worker = SERVICES["worker"]["environment"]
     assert all(worker[name].startswith(f"gs://{bucket}/") for name in ("ROOKERY_RESULTS", "ROOKERY_REJECTS"))
 
@@ -153,3 +160,41 @@ def test_the_worker_serves_the_name_that_pushes_ask_for() -> None:
         if "--push-to" in each.get("command", [])
     }
     assert asked == set(allowed)
+
+
+def test_one_service_builds_each_image() -> None:
+    """Compose builds in parallel, and two builders of one tag fail; the builder is part of every profile of its image."""
+    images = {each["image"] for each in SERVICES.values() if each["image"].startswith("rookery-")}
+    for image in images:
+        users = [each for each in SERVICES.values() if each["image"] == image]
+        (builder,) = [each for each in users if "build" in each]
+        assert all(each["pull_policy"] == "never" for each in users), "no registry is asked"
+        assert "profiles" not in builder or len(users) == 1
+
+
+def test_every_process_ends_at_once_when_it_is_stopped() -> None:
+    """An init passes SIGTERM on; the worker handles it itself, and its image says so."""
+    without = [name for name, each in SERVICES.items() if not each.get("init")]
+    assert without == ["worker"]
+
+
+def test_a_killed_worker_starts_again() -> None:
+    """The worker restarts after a failure; stores in memory do not, as they would be empty."""
+    restarted = {name: each["restart"] for name, each in SERVICES.items() if "restart" in each}
+    assert restarted == {"worker": "on-failure"}
+
+
+def test_everything_can_be_removed() -> None:
+    """The header's command for removal takes the services of every profile along, and the volume."""
+    assert "docker compose --profile '*' down --volumes" in FILE.read_text().partition("name: rookery")[0]
+
+
+def test_the_storage_emulator_answers_its_health_check() -> None:
+    """The probe's path is there as soon as the emulator serves, under whatever name it is asked."""
+    command = SERVICES["storage"]["command"]
+    bucket = command[command.index("--bucket") + 1]
+    path = SERVICES["storage"]["healthcheck"]["test"][-1]
+    with StorageServer(bucket, host="0.0.0.0") as server:  # noqa: S104  as in its container
+        port = urlsplit(server.url).port
+        with urllib.request.urlopen(f"http://localhost:{port}{path}", timeout=10) as answer:
+            assert answer.status == 200

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from google.api_core.exceptions import BadRequest, Conflict, NotFound, PreconditionFailed, ServiceUnavailable
 from google.cloud.storage import Client
 
 from storage_emulator.faults import StorageFault
+from storage_emulator.server import StorageServer
 from tests.conftest import BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from storage_emulator.server import StorageServer
 
 
 @pytest.fixture
@@ -131,3 +132,13 @@ def test_faults_strike_once_each_or_until_cleared_and_everything_is_counted(
     assert len(list(client.list_blobs(BUCKET, retry=None))) == 1
     assert (strict.operations["insert"], strict.operations["list"]) == (2, 3)
     assert strict.class_a == 5
+
+
+def test_a_resumable_upload_goes_on_where_its_client_found_the_server() -> None:
+    """A session's address has the name that the client used: behind another name the server's own leads nowhere."""
+    with StorageServer(BUCKET, host="0.0.0.0") as server:  # noqa: S104  as in its container
+        asked = f"localhost:{urlsplit(server.url).port}"
+        address = f"http://{asked}/upload/storage/v1/b/{BUCKET}/o?uploadType=resumable&name=a"
+        begin = urllib.request.Request(address, data=b"{}", method="POST")
+        with urllib.request.urlopen(begin, timeout=10) as answer:  # noqa: S310  the same
+            assert urlsplit(answer.headers["Location"]).netloc == asked
