@@ -134,10 +134,10 @@ def main(
     *,
     rows: Annotated[int, typer.Option(min=1)] = 5_000_000,
     kills: Annotated[int, typer.Option(min=0)] = 5,
-    keep: Annotated[Path | None, typer.Option(help="Folder to work in and to keep.")] = None,
+    work_dir: Annotated[Path | None, typer.Option("--work-dir", "--keep", help="Folder to keep.")] = None,
 ) -> None:
     """Publish so many rows through broker and worker on this machine; exit code 0 where all are accounted for."""
-    root = keep or Path(tempfile.mkdtemp(prefix="rookery-trial-"))
+    root = work_dir or Path(tempfile.mkdtemp(prefix="rookery-trial-"))
     try:
         path = root / "readings.csv"
         bad = write(path, rows)
@@ -153,7 +153,7 @@ def main(
         typer.echo(f"rookery: {error}\n  {error.hint}", err=True)
         raise typer.Exit(EXIT_DEFECT) from None
     finally:
-        if keep is None:
+        if work_dir is None:
             shutil.rmtree(root)
     typer.echo(
         f"{rows} rows: {found.readings} distinct readings predicted, and {kept} bad rows kept, of {bad};"

@@ -68,7 +68,7 @@ def _options() -> argparse.Namespace:
 
 def _table(plan: ChaosPlan, outcome: ChaosOutcome) -> Table:
     account = outcome.account
-    table = Table("what was survived", "times", title=f"Chaos, seed {plan.seed}, {plan.seconds:g} s")
+    table = Table("survived fault or count", "times", title=f"Chaos, seed {plan.seed}, {plan.seconds:g} s")
     table.columns[1].justify = "right"
     for name, times in sorted(outcome.survived.items()):
         table.add_row(name, f"{times:,}")
