@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+
+# Ctrl-C amid the imports ends the process without a traceback; `rookery broker` starts it with SIGINT blocked.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+if hasattr(signal, "pthread_sigmask"):
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
 import argparse
 import asyncio
 import gc
 import logging
 import os
-import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Final, NoReturn
 
-from rookery.errors import EXIT_DEFECT, EXIT_USAGE, UserError
+from rookery.errors import EXIT_DEFECT, EXIT_INTERRUPTED, EXIT_USAGE, UserError
 from rookery.schemas.output.extras import install_hint
+from rookery.schemas.output.interrupts import end_by_signal
 from rookery.schemas.output.printable import printable
 
 _LINE_BREAK: Final = "\n"
@@ -15,10 +17,18 @@ _LINE_BREAK: Final = "\n"
 
 def main() -> NoReturn:
     """Run the command line and exit (see `rookery.errors` for the codes)."""
+    end_by_signal()
     try:
         from rookery.cli import command  # noqa: PLC0415  a failing import is reported like any other error
 
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(
+                signal.SIGINT, signal.default_int_handler
+            )  # from here on there may be something to close
         sys.exit(command()(prog_name="rookery"))
+    except KeyboardInterrupt:
+        _print("interrupted", hint="")
+        sys.exit(EXIT_INTERRUPTED)
     except UserError as error:
         _print(str(error), hint=error.hint)
         sys.exit(error.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
@@ -231,5 +232,9 @@ def _become(
     """Replace this process by the package's own program, so that signals reach it directly."""
     require(*needs)
     sys.stdout.flush()
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, {signal.SIGINT}
+        )  # it hears Ctrl-C once it can end without a traceback
     command = [sys.executable, "-P", "-m", package, *arguments]
     os.execve(sys.executable, command, {**os.environ, **(settings or {})})  # noqa: S606  our own program, no shell

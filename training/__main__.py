@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from rookery.schemas.output.interrupts import end_by_signal
+
+end_by_signal()
+
 from pathlib import Path  # noqa: TC003  typer reads the annotations when it runs
 from typing import Annotated
 

@@ -6,8 +6,10 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Final
 
+from rookery.schemas.output.interrupts import end_by_signal
 from rookery.worker.runtime.startup import lean_imports
 
+end_by_signal()
 with lean_imports():
     import uvloop
     from pydantic import ValidationError
