@@ -42,7 +42,7 @@ HANG_SECONDS: Final = 0.5
 
 
 def main(settings: Callable[[], Settings] = Settings) -> int:
-    """Serve until told to stop; returns the exit code."""
+    """Serve until SIGTERM or SIGINT; returns the exit code."""
     try:
         chosen = settings()
     except ValidationError as error:

@@ -39,7 +39,7 @@ from rookery.worker.observability.metrics import Metrics
 from rookery.worker.parts import PipelineParts
 from rookery.worker.pipeline import Pipeline
 from rookery.worker.runtime.cpus import cpus
-from rookery.worker.runtime.stopping import UNFINISHED, leave, told_to_stop
+from rookery.worker.runtime.stopping import UNFINISHED, leave, stop_signal
 from rookery.worker.runtime.thread_priority import give_way
 from rookery.worker.settings import SHIPPED_MODEL
 from rookery.worker.sinks.factory import open_sinks
@@ -62,7 +62,7 @@ SPARE_THREADS: Final = 4
 """Threads beyond one a CPU, for what waits for a disk or a network."""
 
 _CLOSE_SECONDS: Final = 1.0
-"""What the HTTP server gets to close its connections, after the drain."""
+"""Time for the HTTP server to close its connections, after the drain."""
 
 
 async def serve(settings: Settings) -> None:
@@ -73,10 +73,10 @@ async def serve(settings: Settings) -> None:
             write_atomically(settings.ready_file, address.encode(), sync=False)
         log.info("ready", extra={"address": address, "revision": settings.revision})
 
-    with told_to_stop(settings.drain_seconds) as told:
+    with stop_signal(settings.drain_seconds) as stopping:
         threads = own_threads()
         async with running(settings, ready=ready):
-            await told.wait()
+            await stopping.wait()
             log.info("draining", extra={"drain_seconds": settings.drain_seconds})
     log.info("stopped")
     threads.shutdown(wait=False, cancel_futures=True)
@@ -101,7 +101,7 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
         guard = await _guard(stack, settings)
         sinks = await open_sinks(stack, settings)
         sink_health = SinkHealth(sinks.places)
-        await stack.enter_async_context(sink_health.watched())
+        await stack.enter_async_context(sink_health.monitored())
         models = _models(settings, metrics)
         await models.open()
         drift = Drift(settings.drift_rows, lambda: models.card)
@@ -158,15 +158,15 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
         await stack.enter_async_context(_served(listening, endpoints, settings))
         stack.push_async_callback(_drain, pipeline, probes, settings.drain_seconds)
         await stack.enter_async_context(models.watched(settings.model_refresh_seconds))
-        # What lives until the end need not be looked at by every collection: this decides the tail latency.
+        # Objects that live until the end need no check in every collection: this decides the tail latency.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GARBAGE)
-        probes.say("ready")
+        probes.set_status("ready")
         host, port = listening.getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        await sink_health.looked()
-        await stack.enter_async_context(sink_health.when_well(partial(ready, address)))
+        await sink_health.checked()
+        await stack.enter_async_context(sink_health.when_healthy(partial(ready, address)))
         yield address
 
 
@@ -185,8 +185,8 @@ async def _served(listening: socket.socket, endpoints: Endpoints, settings: Sett
 
 
 async def _drain(pipeline: Pipeline, probes: HealthEndpoints, seconds: float) -> None:
-    """Finish what was taken; what does not finish in time was never acknowledged and comes again."""
-    probes.say("draining")
+    """Finish the messages in flight; those that do not finish in time were never acknowledged and are redelivered."""
+    probes.set_status("draining")
     try:
         async with asyncio.timeout(seconds):
             await pipeline.drain()
@@ -218,7 +218,7 @@ async def _guard(stack: AsyncExitStack, settings: Settings) -> Authenticator | N
 
 
 def _observers(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> list[BatchObserver]:
-    """Who is told of batches besides: the log unless it is quieter, tracing where it is wanted."""
+    """The optional observers of batches: the log unless its level is higher, tracing where it is on."""
     observers: list[BatchObserver] = []
     if log.isEnabledFor(logging.INFO):
         journal = BatchLog(metrics.failures.of("BatchLog"))

@@ -1,11 +1,11 @@
-"""What can stand in the way of an answer now, so that the sender should try again.
+"""Errors that nack a message, so that its sender retries.
 
-    Retry
-    ├── Full        the intake's bound is reached: back off             429
-    ├── Late        the answer would miss the ack deadline              503
-    ├── Draining    the worker is on its way down: go elsewhere         503
-    └── Unavailable a sink or the model cannot serve at this moment     503
-        └── DefectError  the worker itself failed: no sender, no sink   503
+    RetryError
+    ├── QueueFullError    the queue limit is reached: back off              429
+    ├── DeadlineError     the answer would miss the ack deadline            503
+    ├── DrainingError     the worker is shutting down: push elsewhere       503
+    └── UnavailableError  a sink or the model cannot serve at this moment   503
+        └── DefectError   the worker itself failed: no sender, no sink      503
 
 A reading that can never be classified is no error: it ends as a Rejection (`rookery.schemas.rejection.UnusableReadingError`).
 A setting that cannot be honoured ends the worker before it starts (`MisconfiguredError`).
@@ -24,7 +24,7 @@ class RetryError(Exception):
 
 
 class QueueFullError(RetryError):
-    """More is waiting than the intake may hold."""
+    """More is waiting than the queue may hold."""
 
     cause = "full"
 

@@ -1,6 +1,6 @@
 """`python -m rookery.worker.failing_observers`: the worker whose observers raise at random, one time in three.
 
-A test double: all but the observers is the worker's own. What raises is inside of each of them (counters, gauges and
+A test double: all but the observers is the worker's own. The faults are inside each of them (counters, gauges and
 histograms, drift, feature sample, batch log, traces, the form of log lines), so that it meets the guards that a real
 defect would meet. FAILING_OBSERVERS_SEED is the seed.
 """

@@ -46,7 +46,7 @@ class Pipeline:
         self._tables: Batcher[DecodedMessage] = Batcher(
             commit.run_tables, bounds=table_bounds, ended=self._settle
         )
-        parts.metrics.intake(self._batcher)
+        parts.metrics.queue(self._batcher)
         self._decoder = MessageDecoder(most_bytes=bounds.queue_bytes)
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -75,17 +75,17 @@ class HttpSettings(ListenSettings):
     """Longest request body; Pub/Sub's largest message is 10 MB, 13.4 MB in base64."""
 
     arriving_bytes: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
-    """Bytes of requests still arriving, over all connections, before some are answered 429; a quarter as much before their tokens are judged."""
+    """Bytes of requests still arriving, over all connections, before some are answered 429; a quarter as much before their tokens are checked."""
 
     request_seconds: Annotated[float, Field(gt=0)] = 30.0
     """How long a request may take to arrive, from its first byte to its last, before it is answered 408."""
 
 
 class AuthSettings(ListenSettings):
-    """Who may push."""
+    """Authentication of pushes."""
 
     push_auth: Literal["oidc", "cloud-run-iam", "none"] = "none"
-    """Who checks that pushes come from Pub/Sub: this worker (`oidc`), Cloud Run, or nobody (this machine only)."""
+    """Where it is checked that pushes come from Pub/Sub: in this worker (`oidc`), in Cloud Run, or nowhere (`none`: this machine only)."""
 
     push_audience: str = ""
     """With `oidc`: the audience of the subscription's tokens, exactly."""
@@ -100,7 +100,7 @@ class AuthSettings(ListenSettings):
     """Names that requests may have as Host where no token is needed, or on loopback, with commas; loopback's may always, `*` is any."""
 
     emulator: Annotated[str | None, Field(validation_alias="PUBSUB_EMULATOR_HOST")] = None
-    """Where it is set, pushes come from a broker for tests, which signs nothing: `none` is then allowed on any address."""
+    """Where it is set, pushes come from a test broker, which signs nothing: `none` is then allowed on any address."""
 
 
 class ModelSettings(_Concern):
@@ -110,14 +110,14 @@ class ModelSettings(_Concern):
     """The model: a path, `gs://bucket/object`, or `gs://bucket/object#generation`."""
 
     model_cache: Path | None = Path("~/.cache/rookery/models")
-    """Folder that keeps the last good model of an address, for when the address fails."""
+    """Folder that keeps the last known good model of an address, for when the address fails."""
 
     model_refresh_seconds: Annotated[float, Field(ge=0)] = 60.0
     """How often to look for a new model; 0 never does."""
 
 
 class SubscriptionSettings(_Concern):
-    """What the push subscription is configured with."""
+    """Properties of the push subscription."""
 
     ack_deadline_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
     """The push subscription's ack deadline: a message that cannot be answered within it is refused at once with 503."""
@@ -130,10 +130,10 @@ class BatchingSettings(SubscriptionSettings):
     """Readings that one batch holds at most; a larger table is a batch of its own, tables share one up to 2,048 rows."""
 
     queue_rows: Annotated[int, Field(ge=1)] = 100_000
-    """Readings that may wait or be under way before messages are answered 429; large tables have as much beside."""
+    """Readings that may wait or be in flight before messages are answered 429; large tables have as many besides."""
 
     queue_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * 1024
-    """Bytes of messages, and of what is refused of them as it will be written, before a 429; large tables have as much beside."""
+    """Bytes of messages, and of what is refused of them as it will be written, before a 429; large tables have as many besides."""
 
     deduplication_rows: Annotated[int, Field(ge=0)] = 200_000
     """Readings whose identity is remembered after they became durable; about 250 bytes each."""
@@ -165,13 +165,13 @@ class SinkSettings(SubscriptionSettings):
 
 
 class ObservabilitySettings(_Concern):
-    """What logs, metrics, traces and predictions tell about the worker."""
+    """Health, logs, metrics, traces and samples."""
 
     failing_seconds: Annotated[float, Field(ge=0)] = 60.0
     """How long a worker answers nothing but 503 for its own defects until `/readyz` is 503; after three times as long so is `/livez`. 0 never."""
 
     feature_sample_rows: Annotated[int, Field(ge=0)] = 4
-    """Readings unlike any known bird whose predictions repeat their features, in each batch; in 50 batches a second as many of all."""
+    """Out-of-distribution readings whose predictions carry their features, in each batch; in 50 batches a second as many of all readings."""
 
     drift_rows: Annotated[int, Field(ge=1)] = 1000
     """Latest readings that are compared with the training data; fewer notice sooner and err more often."""
@@ -190,13 +190,13 @@ class ObservabilitySettings(_Concern):
 
 
 class RuntimeSettings(_Concern):
-    """How the process reports its start and ends."""
+    """Start and end of the process."""
 
     ready_file: Path | None = None
     """File that gets the worker's address once it is ready."""
 
     drain_seconds: Annotated[float, Field(gt=0, lt=10)] = 8.0
-    """Time to finish what is under way after SIGTERM; Cloud Run grants 10 s in all."""
+    """Time to finish messages in flight after SIGTERM; Cloud Run grants 10 s in all."""
 
 
 class Settings(
@@ -212,13 +212,13 @@ class Settings(
 
     def __init__(self, **chosen: Any) -> None:
         """Read the environment; what is chosen here goes before it. Raises ValidationError."""
-        told = {name.upper(): value for name, value in os.environ.items()}
-        told |= {new: told[old] for old, new in FORMER.items() if old in told and new not in told}
+        given = {name.upper(): value for name, value in os.environ.items()}
+        given |= {new: given[old] for old, new in FORMER.items() if old in given and new not in given}
         named = {name: variables(name, field) for name, field in type(self).model_fields.items()}
         found = {
-            name: next(told[each] for each in names if each in told)
+            name: next(given[each] for each in names if each in given)
             for name, names in named.items()
-            if not told.keys().isdisjoint(names)
+            if not given.keys().isdisjoint(names)
         }
         wrong = _misspellings(misspelled(told, {each for names in named.values() for each in names}))
         try:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from google.cloud.storage import Client
 
 _NO_LOOKUP: Final = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
-"""Without it the library looks up each bucket in a thread of its own, to label traces: requests that nobody made,
+"""Without it the library looks up each bucket in a thread of its own, to label traces: requests that no code made,
 repeated for minutes where they fail, and refused to a role that may only read and write objects."""
 
 

@@ -26,12 +26,12 @@ _AUTHORITY: Final = re.compile(
     r"(?:\[(?P<bracketed>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s\[\]:@/]+))(?::[0-9]{0,5})?"
 )
 _OWN_SITES: Final = (None, "same-origin", "none")
-"""What browsers say of requests that no other origin made; other clients say nothing."""
+"""Values of Sec-Fetch-Site for requests that no other origin made; other clients send none."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostPolicy:
-    """Whom a server may be asked as: loopback's names, `names`, and any IP address where `addresses` is true."""
+    """The Host values that are served: loopback's names, `names`, and any IP address where `addresses` is true."""
 
     names: frozenset[str] = frozenset()
     addresses: bool = False

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 INTERVAL_SECONDS: Final = 10.0
-"""No two fetches are closer together, whatever key ids strangers make up."""
+"""Least time between two fetches, whatever key ids are sent."""
 
 KEY_SET_BYTES: Final = 256 * 1024
 """Longest key set that is read; Google's has two thousand bytes."""
@@ -58,13 +58,13 @@ class JwksClient:
         self._fetching: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        # A context of its own: aiohttp's trusts nobody in a worker's process (worker/runtime/startup.py).
+        # A context of its own: aiohttp's trusts no certificate in a worker's process (worker/runtime/startup.py).
         trust = ssl.create_default_context() if urlsplit(self._url).scheme == "https" else True
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=trust),
             timeout=aiohttp.ClientTimeout(total=_FETCH_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
-            # What is unpacked is not bounded by what is read.
+            # The unpacked bytes are not bounded by the bytes that are read.
             headers={"Accept-Encoding": "identity"},
             auto_decompress=False,
         )
@@ -95,13 +95,13 @@ class JwksClient:
                 return
             self._next_fetch = self._clock() + INTERVAL_SECONDS
             self._fetching = asyncio.create_task(self._fetch(), name="signing keys")
-        # Who asked may leave; the others still wait for the answer.
+        # One caller may leave; the others still wait for the answer.
         await asyncio.shield(self._fetching)
 
     async def _fetch(self) -> None:
         try:
             keys, age = await self._asked()
-        # Whatever it is: who waits for a key gets a verdict, and an answer.
+        # Any failure must reach the callers that wait for a key, so that each request is answered.
         except Exception as error:  # noqa: BLE001  see above
             self._failure = f"{type(error).__name__}: {error}".rstrip(": ")[:_SAID_CHARACTERS]
             log.error("the keys at %s cannot be fetched: %s", self._url, self._failure)  # noqa: TRY400  as it reads

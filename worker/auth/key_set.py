@@ -27,7 +27,7 @@ def read_key_set(content: bytes) -> dict[str, str]:
     except RecursionError:
         raise ValueError("the answer is nested too deeply") from None
     if not isinstance(document, dict):
-        raise ValueError("the answer is no JSON object")  # noqa: TRY004  of somebody's answer, not of a type of ours
+        raise ValueError("the answer is no JSON object")  # noqa: TRY004  about a server's answer, not about an argument
     if isinstance(document.get("keys"), list):
         found = {each["kid"]: _web_key(each) for each in document["keys"] if _suitable(each)}
     else:
@@ -53,7 +53,7 @@ def _suitable(key: Any) -> bool:
 def _web_key(key: Mapping[str, str]) -> str | None:
     try:
         modulus, exponent = _number(key["n"]), _number(key["e"])
-        # Looked at before: what is made of a modulus of a million bits takes seconds.
+        # Checked first: a modulus of a million bits takes seconds to load.
         if modulus.bit_length() > _MOST_BITS or exponent.bit_length() > _MOST_EXPONENT_BITS:
             return None
         return _usable(RSAPublicNumbers(exponent, modulus).public_key())
@@ -68,7 +68,7 @@ def _pem(text: str) -> str | None:
 
             return _usable(x509.load_pem_x509_certificate(text.encode()).public_key())
         return _usable(load_pem_public_key(text.encode()))
-    except Exception:  # noqa: BLE001  of somebody's bytes: unknown algorithms and versions have exceptions of their own
+    except Exception:  # noqa: BLE001  about untrusted bytes: unknown algorithms and versions have exceptions of their own
         return None
 
 

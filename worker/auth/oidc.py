@@ -1,4 +1,4 @@
-"""OidcAuthenticator: verifies the OIDC tokens of Pub/Sub's pushes, each once, and remembers the verdict."""
+"""OidcAuthenticator: verifies each OIDC token of Pub/Sub's pushes one time, and remembers the result."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SCHEME: Final = "Bearer "
 
 @dataclass(frozen=True, slots=True)
 class ExpectedClaims:
-    """Whom a token must be for, and from."""
+    """The audience and the service account that a token must name."""
 
     audience: str
     email: str
@@ -85,7 +85,7 @@ class OidcAuthenticator:
             raise PermissionDeniedError("key", "the token is signed with a key that its issuer does not have")
         try:
             jwt.decode(token, certs={key_id: key}, clock_skew_in_seconds=SKEW_SECONDS)  # type: ignore[no-untyped-call]  # the library's
-        except Exception as error:  # noqa: BLE001  about a stranger's token, claims of odd types included
+        except Exception as error:  # noqa: BLE001  about an untrusted token, claims of odd types included
             raise PermissionDeniedError(
                 "token", f"the token is not valid: {str(error)[:_SAID_CHARACTERS]}"
             ) from None

@@ -1,4 +1,4 @@
-"""Authenticator: who may hand messages in, decided before a byte of the body is looked at."""
+"""Authenticator: decides from the token whether a request is served, before a byte of its body is read."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Authenticator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AuthenticationFailure:
-    """What a sender is told who is not admitted: a status and a sentence."""
+    """The answer to a request that is refused: a status and a sentence."""
 
     status: int
     text: str
@@ -54,7 +54,7 @@ class AuthenticationFailure:
 async def authenticate(
     guard: Authenticator, authorization: str | None, metrics: Metrics
 ) -> AuthenticationFailure | None:
-    """Ask the guard; returns what the sender is told, or None where it is admitted."""
+    """Authenticate a sender; return the answer to one that is refused, or None where it is admitted."""
     try:
         await guard.admit(authorization)
     except PermissionDeniedError as denied:
@@ -74,7 +74,7 @@ async def authenticate(
 
 
 def insecure_settings(settings: AuthSettings) -> list[str]:
-    """Say what the settings leave open to anybody, or leave out; nothing where all is well."""
+    """Name the settings that would let any sender push, or that are missing; empty where there is none."""
     if settings.push_auth == "none":
         if loopback(settings.host) or settings.emulator:
             return []

@@ -1,4 +1,4 @@
-"""WebToken: the header and claims of a signed token, read strictly before any signature is looked at.
+"""WebToken: the header and claims of a signed token, parsed strictly before any signature is checked.
 
 The library that verifies signatures reads leniently: of two members of one name the last one counts, NaN is a
 time that never ends, `true` is a second of 1970, an extension that must be understood is passed over.
@@ -30,7 +30,7 @@ _LAST_SECOND: Final = 253_402_300_799
 
 @dataclass(frozen=True, slots=True)
 class WebToken:
-    """What a token says; nothing of it is verified."""
+    """The header and claims of a token, not verified."""
 
     header: Mapping[str, Any]
     claims: Mapping[str, Any]
@@ -81,7 +81,7 @@ def _object(segment: str) -> dict[str, Any]:
     try:
         found = json.loads(
             base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)).decode(),
-            object_pairs_hook=_each_once,
+            object_pairs_hook=_without_duplicates,
             parse_constant=_no_constant,
         )
     except (ValueError, RecursionError):
@@ -91,7 +91,7 @@ def _object(segment: str) -> dict[str, Any]:
     return found
 
 
-def _each_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(members: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(members)
     if len(found) != len(members):
         raise ValueError("a member stands twice")

@@ -1,4 +1,4 @@
-"""Batcher: group commit. While one batch runs, the next gathers; the moment it ends, all that waits goes."""
+"""Batcher: group commit. While one batch runs, the next one fills; it starts the moment the first one ends."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Done = TypeVar("Done")
 
 
 GATHER_SECONDS: Final = 0.002
-"""How long a batch may gather although the turns of the loop go on bringing more."""
+"""How long a batch may fill while the turns of the loop go on bringing more."""
 
 QUIET_TURNS: Final = 2
-"""Turns without anything new that end the gathering; in between, what a turn read is decoded."""
+"""Turns without anything new that end the filling; in between, requests that a turn read are decoded."""
 
 _PACE_WEIGHT: Final = 0.3
 """How much the last batch says of the pace of the next one."""
@@ -44,10 +44,10 @@ class QueueLimits:
 class Batcher(Generic[Item]):
     """Runs what waits as one batch; knows no HTTP, no model and no cloud.
 
-    `run` answers the tickets of one batch, each once; what it leaves unanswered is told to try again. Where it
-    gives back an awaitable, that is the rest of the batch, which the next batch does not wait for. `ended` is called
-    once with the tickets of a batch when all are answered. What cannot be answered within the deadline is not taken:
-    the slower the batches, the smaller the intake.
+    `run` answers the tickets of one batch; those that it leaves unanswered are nacked. An awaitable that it returns is
+    the rest of the batch, which the next batch does not wait for. `ended` is called once with the tickets of a batch
+    when all are answered. A ticket that cannot be answered within the deadline is refused: the slower the batches, the
+    shorter the queue.
     """
 
     def __init__(
@@ -157,15 +157,15 @@ class Batcher(Generic[Item]):
         """Run batch after batch until nothing waits."""
         try:
             while self._waiting:
-                await self._gather()
+                await self._fill()
                 await self._timed(self._take())
         finally:
             self._running = None
 
-    async def _gather(self) -> None:
-        """Let more come as long as turns of the loop bring some: who was answered together asks again together.
+    async def _fill(self) -> None:
+        """Let more arrive as long as turns of the loop bring some: senders that were answered together push again together.
 
-        Nothing is waited for: two turns that bring nothing end it, a few microseconds where nobody else asks.
+        Nothing is waited for: two turns that bring nothing end it, after a few microseconds where no other request arrives.
         """
         until = self._clock() + GATHER_SECONDS
         waiting, quiet = 0, 0
@@ -193,7 +193,7 @@ class Batcher(Generic[Item]):
         return batch
 
     def _in_time(self, batch: list[Ticket[Item]], now: float) -> list[Ticket[Item]]:
-        """Tell those to come again who waited so long that the answer would come after their deadline; give the others."""
+        """Nack the tickets that waited so long that their answer would miss the deadline; return the others."""
         deadline = self._bounds.deadline_seconds
         # Half the deadline is waited for however slow the batches are: else one hung batch would refuse all for ever.
         patience = max(deadline - self._pace - self._behind(now), deadline / 2)
@@ -236,7 +236,7 @@ class Batcher(Generic[Item]):
             for ticket in batch:
                 ticket.fail(retry)
         except Exception:
-            log.exception("a batch broke")
+            log.exception("failed to run a batch; its messages are nacked for retry")
         return None
 
     def _let_go(self, batch: list[Ticket[Item]]) -> None:

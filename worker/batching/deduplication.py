@@ -33,7 +33,7 @@ _NEW: Final[Any] = object()
 
 
 def _any_row(keys: Sequence[str]) -> bool:
-    """Whether a key may be a row of a message; one look at all of thousands is faster than a look at each."""
+    """Whether a key may be a row of a message; one search in all of thousands is faster than a search in each."""
     return "/" in (keys[0] if len(keys) == 1 else "".join(keys))
 
 
@@ -142,7 +142,7 @@ class DeduplicationWindow:
             self._window.update(dict.fromkeys(keys, ticket))
 
     def _known(self, key: str) -> Ticket[Any] | None:
-        """What is known of a key: _NEW, None where it is durable, else its ticket."""
+        """The state of a key: _NEW, None where it is durable, else its ticket."""
         known: Ticket[Any] | None = self._window.get(key, _NEW)
         if known is not _NEW or not self._in_table(key):
             return known

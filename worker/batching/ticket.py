@@ -22,7 +22,7 @@ class Ticket(Generic[Item]):
     """One item's place in a batch, of `rows` readings and `size` bytes, submitted at `since` on the monotonic clock.
 
     Awaiting it returns the answer, to each of several callers; callers that left are skipped. A `bound` ticket is run
-    even if every caller left, because its item has somebody else to answer when the batch ends.
+    even if every caller left, because its item answers its sender when the batch ends.
     """
 
     item: Item
@@ -71,7 +71,7 @@ def _settle(caller: asyncio.Future[Any], answer: object) -> None:
         return
     if isinstance(answer, RetryError):
         caller.set_exception(answer)
-        # asyncio warns of an exception that nobody retrieved, as where the caller left just now.
+        # asyncio warns of an exception that is never retrieved, as where the caller left just now.
         caller.exception()
     else:
         caller.set_result(answer)

@@ -35,9 +35,9 @@ class JsonCells:
 
     def __init__(self, texts: Sequence[bytes], rows: int) -> None:
         """Find the cells; raises IrregularCellsError where a column has not so many, or one is empty."""
-        # Room on both sides, for a word reaches eight characters back from a cell's end, or on from its begin.
-        room = b"0" * LONGEST
-        text = b"".join((room, b",".join(texts), b",", room))
+        # Padding on both sides, for a word reaches eight characters back from a cell's end, or on from its begin.
+        padding = b"0" * LONGEST
+        text = b"".join((padding, b",".join(texts), b",", padding))
         self._bytes = np.frombuffer(text, dtype=np.uint8)
         (ends,) = (self._bytes == ord(",")).nonzero()
         if len(ends) != rows * len(texts):
@@ -104,7 +104,7 @@ def codes(cells: JsonCells, columns: slice, rows: slice, vocabulary: Vocabulary)
 
 
 class Vocabulary:
-    """What may stand in columns of words: the only word of each length, by column and length."""
+    """The words that columns may hold: the only word of each length, by column and length."""
 
     def __init__(self, columns: Sequence[Sequence[str]]) -> None:
         """Store the words; raises ValueError where two of a column are equally long, or one is too long."""
@@ -136,7 +136,7 @@ def _digits(cells: JsonCells, columns: slice, rows: slice) -> Words:
 
 
 def _lasts(texts: Sequence[bytes]) -> list[int]:
-    """Where each text's last cell ends, after the room and with a comma behind each text."""
+    """Where each text's last cell ends, after the padding and with a comma behind each text."""
     return [LONGEST - 1 + end for end in accumulate(len(each) + 1 for each in texts)]
 
 
@@ -156,7 +156,7 @@ _FIRST: Final = np.array(
 _LAST: Final = np.array(
     [2**64 - 2 ** (8 * (LONGEST - length)) for length in range(LONGEST + 1)], dtype=np.uint64
 )
-"""What a word keeps of the first, or of the last, so many characters."""
+"""The mask that keeps the first, or the last, so many characters of a word."""
 
 _NULL: Final = (_word(b"null".rjust(LONGEST, b"0"))) ^ _ZEROS
 _ONE: Final = _word(b"00000001") ^ _ZEROS
@@ -166,7 +166,7 @@ _MARKS: Final = {
     0: 1.0,
     **{0x80 << 8 * (LONGEST - 1 - behind): 10.0**behind for behind in range(1, LONGEST)},
 }
-"""What marks a dot with so many digits behind it, and the power of ten that a number of these digits is divided by."""
+"""The mark of a dot with so many digits behind it, and the power of ten that a number of these digits is divided by."""
 
 
 def _dots(digits: Words) -> tuple[Words, NDArray[np.float64]]:

@@ -51,7 +51,7 @@ _REASON_BYTES: Final = 128
 
 
 def ignore(_: RetryError | None) -> None:
-    """Answer nobody: another message's `on_done` does, or a caller awaits the ticket."""
+    """Do nothing: a message whose caller awaits the ticket has no sender to answer."""
 
 
 # Not frozen, because one is made for every push, and freezing takes as long as the prediction of one reading.

@@ -37,7 +37,7 @@ _PLACES: Final = {name: place for place, name in enumerate(FEATURES)}
 class DecodedColumns:
     """A valid table: `exact` (7, n) float64 with NaN for missing and codes for words, `matrix` (n, 7) float32 the same.
 
-    What is text stays a list of its values, or None where the column is absent. Nobody may change the arrays.
+    A text column stays a list of its values, or None where it is absent. The arrays must not be changed.
     """
 
     payload: bytes
@@ -86,7 +86,7 @@ def _read(payload: bytes) -> DecodedColumns:
 def _texts(payload: bytes) -> dict[str, bytes]:
     """Cut `{"year":[2007,null],"sex":["male",null]}` at its brackets: the text of each column's cells by its name.
 
-    A bracket inside of a text makes a piece that no name begins, or cells that nobody reads.
+    A bracket inside of a text makes a piece that no name begins, or cells that are never read.
     """
     *pieces, end = payload.split(b"]", len(_NAMES) + 1)
     texts: dict[str, bytes] = {}

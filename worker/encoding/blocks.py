@@ -63,5 +63,5 @@ def _traces(works: Sequence[DecodedMessage], counts: Sequence[int]) -> Sequence[
 
 
 def _parent(trace: Mapping[str, str]) -> Mapping[str, str]:
-    """What of a trace context a table's many lines repeat: the span, not what every vendor adds to it."""
+    """The part of a trace context that a table's many lines repeat: the span, without vendors' additions."""
     return {name: value for name, value in trace.items() if name.endswith("parent")}

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class FixedWidthLines(Sequence[bytes]):
-    """`content` holds line after line, each of `width` bytes with its newline; nobody may change it.
+    """`content` holds line after line, each of `width` bytes with its newline; it must not be changed.
 
-    A line is made when somebody asks for it. `others` stand in the place of some lines, and may be of any width.
+    A line is made on access. `others` replace some lines, and may be of any width.
     """
 
     __slots__ = ("_others", "content", "width")

@@ -1,4 +1,4 @@
-"""Rendering: answers as the lines of predictions and rejections."""
+"""EncodedLines: answers as the lines of predictions and rejections."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _BITS: Final = 1 << np.arange(len(FEATURES))
 
 @dataclass(slots=True)
 class EncodedLines:
-    """What one message's readings became: each a line of JSON with its newline."""
+    """The answers to one message's readings: each a line of JSON with its newline."""
 
     predictions: Sequence[bytes] = ()
     rejections: Sequence[bytes] = ()
@@ -63,7 +63,7 @@ def encode_lines(
     even = _even(works, rows, result, stamp)
     if len(even) == len(works):
         return [*even.values()]
-    middles = _middles(rows, result)
+    middles = _prediction_fields(rows, result)
     plain = not result.failed_rows
     rendered = []
     first = 0
@@ -77,15 +77,15 @@ def encode_lines(
         if nth in even:
             rendered.append(even[nth])
         else:
-            guilty = {row - first: why for row, why in result.failed_rows.items() if first <= row < end}
-            rendered.append(_many(work, middles[first:end], guilty, stamp))
+            failures = {row - first: why for row, why in result.failed_rows.items() if first <= row < end}
+            rendered.append(_many(work, middles[first:end], failures, stamp))
         first = end
     return rendered
 
 
 @dataclass(frozen=True, slots=True)
 class _Stamp:
-    """What all lines of a batch have in common: when, by whom, and the end of a prediction's line."""
+    """The fields that all lines of a batch share: time, revision, and the end of a prediction's line."""
 
     at: datetime
     revision: str
@@ -130,17 +130,20 @@ def _table(
 
 
 def _many(
-    work: DecodedMessage, middles: Sequence[str], guilty: Mapping[int, str], stamp: _Stamp
+    work: DecodedMessage, middles: Sequence[str], failures: Mapping[int, str], stamp: _Stamp
 ) -> EncodedLines:
-    """Write the answers of a table, or of whatever is refused in part; `guilty` are places among its readings."""
+    """Write the answers of a table, or of a message with refused readings; `failures` are positions among its readings."""
     chosen: Sequence[int] = range(len(middles))
-    if guilty:
-        chosen = [nth for nth in chosen if nth not in guilty]
+    if failures:
+        chosen = [nth for nth in chosen if nth not in failures]
         middles = [middles[nth] for nth in chosen]
-    refused = (*work.refused, *failed(work, guilty))
+    refused = (*work.refused, *failed(work, failures))
     end = f',"published_at":{_json(work.envelope.published_at)}{stamp.end}'
     return EncodedLines(
-        [f"{who}{middle}{end}".encode() for who, middle in zip(_whos(work, chosen), middles, strict=True)],
+        [
+            f"{who}{middle}{end}".encode()
+            for who, middle in zip(_identity_fields(work, chosen), middles, strict=True)
+        ],
         *rejections(work, refused, at=stamp.at, revision=stamp.revision),
     )
 
@@ -154,18 +157,18 @@ def _text(value: str) -> str:
     return f'"{value}"' if value.isalnum() else _json(value)
 
 
-def _middles(rows: NDArray[np.float32], result: BatchResult) -> list[str]:
-    """What the model said of each row, as the middle of its line, from `species` to `model`; empty where it failed."""
+def _prediction_fields(rows: NDArray[np.float32], result: BatchResult) -> list[str]:
+    """The middle of each row's line, from `species` to `model`; empty where the model failed."""
     if len(result.runs) == 1 and not result.failed_rows:
-        return _run_middles(rows, result.runs[0][1])
+        return _run_fields(rows, result.runs[0][1])
     middles = [""] * len(rows)
     for first, run in result.runs:
         end = first + len(run.label_indices)
-        middles[first:end] = _run_middles(rows[first:end], run)
+        middles[first:end] = _run_fields(rows[first:end], run)
     return middles
 
 
-def _run_middles(rows: NDArray[np.float32], run: Predictions) -> list[str]:
+def _run_fields(rows: NDArray[np.float32], run: Predictions) -> list[str]:
     """Write all rows' numbers in one go and share them out; each row is then one format."""
     formats = _formats(run.labels)
     numbers = orjson.dumps(
@@ -200,8 +203,8 @@ def _tails(rows: NDArray[np.float32], run: Predictions) -> list[str]:
 
 
 def _tail(code: int, model: str) -> str:
-    unlike, missing = "true" if code & 1 else "false", _json(_missing(code >> 1))
-    return f'"out_of_distribution":{unlike},"missing":{missing},"model":{_json(model)}'
+    outlier, missing = "true" if code & 1 else "false", _json(_missing(code >> 1))
+    return f'"out_of_distribution":{outlier},"missing":{missing},"model":{_json(model)}'
 
 
 def _missing(pattern: int) -> list[str]:
@@ -212,7 +215,7 @@ def _single(envelope: Envelope, reading: Fields, middle: str, stamp: _Stamp) -> 
     """Write the line of a reading that came alone."""
     message = _text(envelope.message_id)
     own, device, observed = reading.get("reading_id"), reading.get("device_id"), reading.get("observed_at")
-    # What the message's identity adds to its id is of letters and digits.
+    # The identity adds only letters and digits to the message's id.
     named = _json(own) if own else f'{message[:-1]}{envelope.identity[len(envelope.message_id) :]}"'
     return (
         f'{{"reading_id":{named},"message_id":{message},"row":null,'
@@ -221,7 +224,7 @@ def _single(envelope: Envelope, reading: Fields, middle: str, stamp: _Stamp) -> 
     ).encode()
 
 
-def _whos(work: DecodedMessage, chosen: Sequence[int]) -> list[str]:
+def _identity_fields(work: DecodedMessage, chosen: Sequence[int]) -> list[str]:
     """Write the beginnings of the lines of some of a work's readings, from `reading_id` to `observed_at`."""
     readings = work.readings
     if readings is None or not chosen:

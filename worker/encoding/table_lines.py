@@ -1,7 +1,7 @@
 """TableLines: the predictions of a whole table, written column by column into one block of lines of one width.
 
-The lines say what `rendering` would say of each reading; they differ in blanks between words, and in zeros at the end
-of numbers, which make them equally wide.
+The lines equal those of `encode_lines` but for blanks between words and zeros at the end of numbers, which make them
+equally wide.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class UnevenWidthError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TablePredictions:
-    """What the model said of n readings, and which features each of them lacked, (n, 7)."""
+    """The model's answers to n readings, and which features each of them lacked, (n, 7)."""
 
     answers: Predictions
     lacking: NDArray[np.bool_]
@@ -179,11 +179,11 @@ _THOUSANDTHS: Final = np.frombuffer(
 _MILLIONTHS: Final = np.frombuffer(b"".join(b"\0\0\0\0\0%03d" % each for each in range(1_000)), dtype="<u8")
 
 
-def _flags(nan: NDArray[np.bool_], strange: NDArray[np.bool_]) -> NDArray[np.void]:
+def _flags(nan: NDArray[np.bool_], outliers: NDArray[np.bool_]) -> NDArray[np.void]:
     """Write `out_of_distribution` and `missing`: few different ones, so each is written once."""
     if not nan.any():
-        return _padded([_flag(0), _flag(1)]).take(strange)
-    codes = nan @ _BITS + strange
+        return _padded([_flag(0), _flag(1)]).take(outliers)
+    codes = nan @ _BITS + outliers
     every = np.flatnonzero(np.bincount(codes))
     return _padded([_flag(code) for code in every.tolist()]).take(np.searchsorted(every, codes))
 

@@ -41,7 +41,7 @@ class Admission:
         guard = self._guard
         return guard is None or not head.brings_something or guard.known(head.authorization)
 
-    async def judge(self, head: RequestHead) -> AuthenticationFailure | None:
+    async def authenticate(self, head: RequestHead) -> AuthenticationFailure | None:
         """Ask the guard; returns what the sender is answered, or None where it is admitted."""
         if self._guard is None:
             return None

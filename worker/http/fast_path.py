@@ -1,8 +1,7 @@
 """HttpProtocol: reads every request by one set of rules; pushes take the fast path, all else aiohttp's server.
 
-Pub/Sub pushes the same request over and over: `POST /` with a Content-Length on a connection kept alive. What aiohttp
-does for every request in general (task, request and response objects, router, timers) costs several times what the
-reading itself does. So a push whose head is known by its bytes costs a comparison; every other request is read here as
+Pub/Sub pushes the same request over and over: `POST /` with a Content-Length on a connection kept alive. aiohttp's general
+work for every request (task, request and response objects, router, timers) costs several times as much as the reading. So a push whose head is known by its bytes costs a comparison; every other request is read here as
 far as its last byte, under one clock and one bound for all connections, and only then handed on.
 """
 
@@ -42,7 +41,7 @@ class HttpProtocol(ClockedConnection):
         """Store where requests go; a connection starts it."""
         super().__init__(endpoints, registry)
         self._reader = RequestReader(endpoints.heads, max_request_bytes=endpoints.max_request_bytes)
-        self._budget = registry.strangers
+        self._budget = registry.unauthenticated
         self._head: RequestHead | None = None
         self._packed = b""
         self._resuming = False
@@ -133,7 +132,7 @@ class HttpProtocol(ClockedConnection):
             self._deny(head, refusal)
             return False
         if not admission.known(head):
-            self._begin(self._judge(head))
+            self._begin(self._authenticate(head))
             return False
         self._admit(head)
         return True
@@ -142,10 +141,10 @@ class HttpProtocol(ClockedConnection):
         self._busy = True
         self._task = asyncio.create_task(work, name="a request's admission or unpacking")
 
-    async def _judge(self, head: RequestHead) -> None:
+    async def _authenticate(self, head: RequestHead) -> None:
         """Ask whether the sender of a head is admitted, before its body is read."""
         try:
-            refusal = await self._endpoints.admission.judge(head)
+            refusal = await self._endpoints.admission.authenticate(head)
         except Exception as error:  # noqa: BLE001  the last resort of all requests
             # Never kept in a variable: a frame, its exception and the traceback's frames would hold each other.
             if self._head is head:
@@ -154,9 +153,9 @@ class HttpProtocol(ClockedConnection):
         # Else the sender has left, or had to give way.
         if self._head is head:
             self._busy = False
-            self._step(self._judged, head, refusal)
+            self._step(self._authenticated, head, refusal)
 
-    def _judged(self, head: RequestHead, refusal: AuthenticationFailure | None) -> None:
+    def _authenticated(self, head: RequestHead, refusal: AuthenticationFailure | None) -> None:
         if refusal is None:
             self._admit(head)
             self._resume()
@@ -286,11 +285,11 @@ class HttpProtocol(ClockedConnection):
     def _hold(self) -> None:
         """Count what is here against the bound of all connections."""
         admitted = self._packed or self._reader.in_body
-        budget = self._registry.admitted if admitted else self._registry.strangers
+        budget = self._registry.admitted if admitted else self._registry.unauthenticated
         if budget is not self._budget:
             self._budget.hold(self, 0)
             self._budget = budget
-        # What waits to be unpacked counts as what it may become.
+        # A body that waits to be unpacked counts as the bytes that it may become.
         budget.hold(
             self, self._reader.held + min(len(self._packed) * RATIO, self._endpoints.max_request_bytes)
         )

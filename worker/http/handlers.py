@@ -43,7 +43,7 @@ class PushHandler:
     """`POST /`: one Pub/Sub message a request; `POST /predict`: a payload alone, answered and not stored."""
 
     def __init__(self, pipeline: Pipeline, metrics: Metrics, *, health: Health | None = None) -> None:
-        """Store where messages go, and who is told of the worker's defects.
+        """Store where messages go, and the health that counts the worker's defects.
 
         Senders were admitted before, and bodies came whole.
         """
@@ -78,7 +78,7 @@ class PushHandler:
         """Take a push from the fast path; `answer` is called with its status, the first time counts."""
         turn = self._turn
         if not turn:
-            # What arrives in one turn of the loop is begun together, at its end.
+            # Pushes that arrive in one turn of the loop are enqueued together, at its end.
             asyncio.get_running_loop().call_soon(self._dispatch)
         turn.append((body, answer))
 
@@ -109,7 +109,7 @@ class PushHandler:
             answer(DONE)
         else:
             refusal = self.refusal(error)
-            # What else comes of a message that met a defect must not answer the connection's next one.
+            # A later answer to a message that met a defect must not become the answer to the connection's next one.
             answer(refusal.status, refusal.text, last=isinstance(error, DefectError))
 
     def refusal(self, error: BaseException) -> AuthenticationFailure:

@@ -1,4 +1,4 @@
-"""HealthEndpoints: is the process alive, does it take messages, and what does it count."""
+"""HealthEndpoints: liveness, readiness and metrics over HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNAVAILABLE: Final = web.HTTPServiceUnavailable.status_code
 
 
 class ModelStatus(Protocol):
-    """What can be told of the model: which one answers, where it came from, and why it is not the right one."""
+    """The state of the model: which one answers, its origin, and why it is not the one of the settings."""
 
     @property
     def model(self) -> str:
@@ -30,8 +30,8 @@ class ModelStatus(Protocol):
         """Why another model answers than was asked for; None where all is well."""
 
 
-class SinksTold(Protocol):
-    """What can be told of the sinks."""
+class SinkStatus(Protocol):
+    """The state of the sinks."""
 
     @property
     def reason(self) -> str | None:
@@ -42,9 +42,9 @@ class HealthEndpoints:
     """`/livez`, `/readyz` and `/metrics`."""
 
     def __init__(
-        self, metrics: Metrics, *, model: ModelStatus, health: Health, sinks: SinksTold | None = None
+        self, metrics: Metrics, *, model: ModelStatus, health: Health, sinks: SinkStatus | None = None
     ) -> None:
-        """Store what to tell; not ready until told so."""
+        """Store the parts whose state is reported; not ready until `set_status`."""
         self._metrics = metrics
         self._model = model
         self._health = health
@@ -62,8 +62,8 @@ class HealthEndpoints:
         """Why messages would be sent here in vain; None where they would not."""
         return self._health.reason or (None if self._sinks is None else self._sinks.reason)
 
-    def say(self, status: str) -> None:
-        """Set the status that `/readyz` tells: `ready` or `draining`."""
+    def set_status(self, status: str) -> None:
+        """Set the status that `/readyz` reports: `ready` or `draining`."""
         self._status = status
 
     async def livez(self, _: web.BaseRequest) -> web.Response:
@@ -86,5 +86,5 @@ class HealthEndpoints:
         return web.json_response(answer, status=web.HTTPOk.status_code if self.ready else _UNAVAILABLE)
 
     async def metrics(self, _: web.BaseRequest) -> web.Response:
-        """Everything counted, for Prometheus."""
+        """All metrics, for Prometheus."""
         return web.Response(body=self._metrics.render(), content_type="text/plain", charset="utf-8")

@@ -8,10 +8,10 @@ from typing import Final
 
 NO_CONTENT: Final = 204
 UNKNOWN: Final = 401
-"""Nobody that is known: no token, or none that can be trusted."""
+"""The sender is not authenticated: no token, or none that can be trusted."""
 
 FORBIDDEN: Final = 403
-"""Somebody known, but another one than the pushing service account; or nobody who may ask here."""
+"""The sender is authenticated and is not the pushing service account; or its host or origin is not served."""
 
 FULL: Final = 429
 LATER: Final = 503

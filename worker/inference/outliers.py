@@ -1,4 +1,4 @@
-"""OutlierDetector: which rows are unlike every bird of the training data, a few microseconds for a batch."""
+"""OutlierDetector: finds the rows that are out of distribution, in a few microseconds for a batch."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Whitening:
         return nearest
 
     def far(self, rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Judge rows (n, k) that have just this pattern's measurements."""
+        """Return for rows (n, k) with just this pattern's measurements whether each is out of distribution."""
         beyond: NDArray[np.bool_] = self.squared(rows) > self.limit
         return beyond
 
@@ -60,7 +60,7 @@ class OutlierDetector:
         self._whole = self._whitenings[_WHOLE]
 
     def far(self, rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Judge rows (n, 7) with NaN for missing; a row without any measurement is far."""
+        """Return for rows (n, 7) with NaN for missing whether each is out of distribution; one without measurements is."""
         measured = rows[:, :_WIDTH]
         squared = self._whole.squared(measured)
         # NaN is the largest of all, and one missing measurement makes it.

@@ -21,7 +21,7 @@ _BYTES: Final = 4
 
 
 class _ThreadBuffers:
-    """What one thread's calls have in common: the proxy that the rows are described to, and where answers are told."""
+    """The buffers that one thread's calls share: the proxy that describes the rows, and the outputs."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._free = library.XGDMatrixFree
@@ -32,14 +32,14 @@ class _ThreadBuffers:
         self.shape = ctypes.POINTER(ctypes.c_uint64)()
         self.dimensions = ctypes.c_uint64()
         self.found = ctypes.POINTER(ctypes.c_float)()
-        self.told = tuple(map(ctypes.byref, (self.shape, self.dimensions, self.found)))
+        self.outputs = tuple(map(ctypes.byref, (self.shape, self.dimensions, self.found)))
 
     def __del__(self) -> None:
         if self.proxy:
             self._free(self.proxy)
 
 
-_seats: Final = threading.local()
+_per_thread: Final = threading.local()
 
 
 class PredictFromDense:
@@ -60,25 +60,25 @@ class PredictFromDense:
         count, width = rows.shape
         where: int = rows.__array_interface__["data"][0]
         described = b'{"data":[%d,true],"shape":[%d,%d],"typestr":"<f4","version":3}' % (where, count, width)
-        seat = self._seat()
-        if self._call(self._booster.handle, described, self._config, seat.proxy, *seat.told):
+        buffers = self._buffers()
+        if self._call(self._booster.handle, described, self._config, buffers.proxy, *buffers.outputs):
             raise RuntimeError(_error(self._library))
-        if (seat.dimensions.value, *seat.shape[:2]) != (2, count, self._classes):
+        if (buffers.dimensions.value, *buffers.shape[:2]) != (2, count, self._classes):
             raise RuntimeError(f"{count} readings of {self._classes} classes got an answer of another shape")
         # XGBoost keeps the result only until this thread asks again.
-        kept = ctypes.string_at(seat.found, count * self._classes * _BYTES)
+        kept = ctypes.string_at(buffers.found, count * self._classes * _BYTES)
         return np.frombuffer(kept, dtype=_DTYPE).reshape(count, self._classes)
 
-    def _seat(self) -> _ThreadBuffers:
-        """The seat of the thread that asks."""
+    def _buffers(self) -> _ThreadBuffers:
+        """The buffers of the thread that asks."""
         try:
-            seat: _ThreadBuffers = _seats.seat
+            buffers: _ThreadBuffers = _per_thread.buffers
         except AttributeError:
-            seat = _seats.seat = _ThreadBuffers(self._library)
-        return seat
+            buffers = _per_thread.buffers = _ThreadBuffers(self._library)
+        return buffers
 
 
 def _error(library: ctypes.CDLL) -> str:
-    told = library.XGBGetLastError
-    told.restype = ctypes.c_char_p
-    return str(told().decode(errors="replace").splitlines()[0])
+    message = library.XGBGetLastError
+    message.restype = ctypes.c_char_p
+    return str(message().decode(errors="replace").splitlines()[0])

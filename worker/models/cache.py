@@ -1,4 +1,4 @@
-"""ModelCache: the last good artifact of an address, kept on this machine for when the address fails."""
+"""ModelCache: the last known good artifact of an address, kept on this machine for when the address fails."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log: Final = logging.getLogger(__name__)
 
 
 class ModelCache:
-    """One file for one address; what is read back is proven like any artifact."""
+    """One file for each address; a cached artifact is validated like any other."""
 
     def __init__(self, folder: Path, address: str) -> None:
         """Store where; nothing is made before there is something to keep."""

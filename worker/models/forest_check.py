@@ -1,7 +1,7 @@
 """Forest check: whether every index in a booster's trees leads to something that is there.
 
 XGBoost follows children, features and categories without looking: one wrong index ends the process, or reads memory
-that is not the model's. The trees are looked at together, a few steps of numpy for all of them.
+that is not the model's. All trees are checked together, in a few steps of numpy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CATEGORIES: Final = 1 << 24
 """A category is less than this, for it comes as a float; XGBoost keeps a bit for each up to the largest of a node."""
 
 CATEGORY_BYTES: Final = 64 * 1024 * 1024
-"""What those bits may take, of all nodes together."""
+"""Bytes that these bits may take, of all nodes together."""
 
 NO_NODE: Final = -1
 NO_PARENT: Final = 2**31 - 1
@@ -40,7 +40,7 @@ _COLUMNS: Final = {
     "loss_changes": (_FLOAT,),
     "sum_hessian": (_FLOAT,),
 }
-"""What a tree says of each of its nodes, and the types in which XGBoost reads it."""
+"""The arrays that a tree has for its nodes, and the types in which XGBoost reads them."""
 
 _OF_CATEGORIES: Final = {
     "categories": _INT,

@@ -27,7 +27,7 @@ CALL: Final[dict[str, Any]] = {"timeout": (_SECONDS, _SECONDS), "retry": _RETRY}
 
 _SAID_CHARACTERS: Final = 160
 
-TROUBLE: Final = (
+UNREACHABLE: Final = (
     GoogleAPIError,
     GoogleAuthError,
     DataCorruption,
@@ -35,7 +35,7 @@ TROUBLE: Final = (
     requests.RequestException,
     OSError,
 )
-"""What the library raises where the service, the network or the credentials fail."""
+"""Exceptions of the library where the service, the network or the credentials fail."""
 
 
 class GcsModelSource:
@@ -65,7 +65,7 @@ class GcsModelSource:
         read = {"raw_download": True, "end": MAX_BYTES, "if_generation_match": generation}
         try:
             artifact = blob.download_as_bytes(**read, **CALL)
-        except TROUBLE as error:
+        except UNREACHABLE as error:
             raise self._unreachable(error) from None
         return FetchedModel(artifact, str(generation))
 
@@ -77,7 +77,7 @@ class GcsModelSource:
         where = self._where
         try:
             blob = self._client.bucket(where.bucket).get_blob(where.name, generation=where.generation, **CALL)
-        except TROUBLE as error:
+        except UNREACHABLE as error:
             raise self._unreachable(error) from None
         if blob is None:
             raise self._unreachable(NotFound("there is no such object"))  # type: ignore[no-untyped-call]  # the library's

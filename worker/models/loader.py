@@ -42,7 +42,7 @@ class ModelRefusedError(ValueError):
 
 
 def load(source: Path | bytes) -> XGBoostClassifier:
-    """Load an artifact from a path or its bytes, proven and warmed up; raises ModelRefusedError with every reason."""
+    """Load an artifact from a path or its bytes, validated and warmed up; raises ModelRefusedError with every reason."""
     artifact = source if isinstance(source, bytes) else _read(source)
     digest = hashlib.sha256(artifact).hexdigest()
     name = digest[:12] if isinstance(source, bytes) else str(source)

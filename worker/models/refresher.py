@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 20.0
-"""How long a look at the source is waited for: as long as a model of the largest size takes over a slow line."""
+"""Timeout of a check of the source: as long as a model of the largest size takes over a slow line."""
 
 _SOON_SECONDS: Final = 5.0
 """When an unreachable source is tried again, where news are not looked for more often anyway."""
@@ -65,8 +65,8 @@ class ModelRefresher:
         self._source = source
         self._cache = cache
         self._metrics = metrics
-        # The version that was judged last, so that it is read once only; and what was said of it if it is bad.
-        self._judged: str | None = None
+        # The version that was validated last, so that it is read only once, and why it was refused.
+        self._checked: str | None = None
         self._refusal: str | None = None
         self._look_seconds = look_seconds
         # A look that hangs (a mount without its server) is not begun again, but waited for again.
@@ -120,22 +120,22 @@ class ModelRefresher:
             try:
                 await self.refresh()
             except Exception:
-                # What answers goes on answering; the next look may succeed.
-                log.exception("looking for a new model broke")
+                # The present model goes on answering; the next check may succeed.
+                log.exception("failed to check for a new model")
 
     def _news(self) -> XGBoostClassifier | None:
-        """Return what stands at the source if it is good and was not judged before; blocks."""
+        """Return the source's model if it is valid and its version was not validated before; blocks."""
         try:
-            if self._judged is not None and self._source.version() == self._judged:
-                self._say(self._refusal)
+            if self._checked is not None and self._source.version() == self._checked:
+                self._report(self._refusal)
                 return None
             fetched = self._source.fetch()
         except ModelUnreachableError as error:
             self._metrics.model_loaded("unreachable")
-            self._say(str(error))
+            self._report(str(error))
             return None
         try:
-            found = _proven(fetched.artifact)
+            found = _validated(fetched.artifact)
         except ModelRefusedError as error:
             self._refusal = f"model {self._source.address} is refused: {'; '.join(error.reasons)}"
             self._metrics.model_loaded("refused")
@@ -144,8 +144,8 @@ class ModelRefresher:
             self._metrics.model_loaded("good")
             if self._cache is not None:
                 self._cache.keep(fetched.artifact)
-        self._judged = fetched.version
-        self._say(self._refusal)
+        self._checked = fetched.version
+        self._report(self._refusal)
         return None if self._refusal else found
 
     async def _look(self) -> XGBoostClassifier | None:
@@ -153,7 +153,7 @@ class ModelRefresher:
         looking = self._looking = self._looking or in_daemon(self._news, "model look")
         if not await self._in_time(looking):
             self._metrics.model_loaded("unreachable")
-            self._say(
+            self._report(
                 f"model {self._source.address} cannot be read: no answer within {self._look_seconds:g} s"
             )
             return None
@@ -179,13 +179,13 @@ class ModelRefresher:
         if kept is None:
             return None
         try:
-            return _proven(kept)
+            return _validated(kept)
         except ModelRefusedError as error:
             log.error("the model in the cache is refused: %s", "; ".join(error.reasons))  # noqa: TRY400  the reasons are all
             return None
 
-    def _say(self, reason: str | None) -> None:
-        """Tell a change of state once, in the log and to whoever scrapes."""
+    def _report(self, reason: str | None) -> None:
+        """Report a change of state once, in the log and in the metrics."""
         if reason and reason != self.reason:
             log.error("%s", reason)
         if self.reason and not reason:
@@ -198,12 +198,12 @@ class ModelRefresher:
         self._metrics.model(found.model)
 
 
-def _proven(source: bytes) -> XGBoostClassifier:
+def _validated(source: bytes) -> XGBoostClassifier:
     """Load an artifact; whatever goes wrong with it is a refusal, for a bad model must not stop the worker."""
     try:
         return load(source)
     except ModelRefusedError:
         raise
     except Exception as error:
-        log.exception("a model broke while it was loaded")
+        log.exception("failed to load a model")
         raise ModelRefusedError("", f"{type(error).__name__}: {error}") from error

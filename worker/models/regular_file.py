@@ -21,7 +21,7 @@ def hold_regular(status: os.stat_result) -> None:
 
 def read_regular(path: Path, most: int) -> tuple[bytes, os.stat_result]:
     """Read up to so many bytes, and the status of the file that they are from; raises OSError."""
-    # Without O_NONBLOCK a FIFO would be waited for as it is opened, until somebody writes to it.
+    # Without O_NONBLOCK, opening a FIFO blocks until a process writes to it.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:  # noqa: PTH123  a descriptor is no path
         status = os.fstat(descriptor)

@@ -26,7 +26,7 @@ class ModelAddressError(ValueError):
 
 
 class ModelUnreachableError(Exception):
-    """The artifact could not be looked at now; a later try may succeed."""
+    """The artifact cannot be read now; a later try may succeed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class BatchLog:
         self._whose: Mapping[str, str] = {}
         self._longest = 0.0
         self._forget()
-        self._unsaid = 0
+        self._unlogged = 0
         self._rejection_at = float("-inf")
 
     def __call__(self, batch: BatchCompleted) -> None:
@@ -99,9 +99,9 @@ class BatchLog:
         """Write one rejection in full but for its original, which may hold anything."""
         now = time.monotonic()
         if now - self._rejection_at < REJECTION_SECONDS:
-            self._unsaid += batch.rejected
+            self._unlogged += batch.rejected
             return
         line = orjson.loads(next(line for _, lines in batch.kept for line in lines.rejections))
-        told = {name: line[name] for name in ("reading_id", "message_id", "row", "reasons")}
-        log.warning("rejected", extra={**told, "others": self._unsaid + batch.rejected - 1})
-        self._rejection_at, self._unsaid = now, 0
+        fields = {name: line[name] for name in ("reading_id", "message_id", "row", "reasons")}
+        log.warning("rejected", extra={**fields, "others": self._unlogged + batch.rejected - 1})
+        self._rejection_at, self._unlogged = now, 0

@@ -1,4 +1,4 @@
-"""Drift: how far the latest readings have moved away from the birds that the model learned from."""
+"""Drift: how far the latest readings have moved away from the training data."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ UNJUDGED: Final = frozenset({"year"})
 """Shown, but no alarm: that time goes by is no mistake."""
 
 SPECIES: Final = "species"
-"""What the mix of the model's answers is called among the features."""
+"""The name of the mix of the model's answers among the features."""
 
-_FLOOR: Final = 1e-4
+_LEAST_SHARE: Final = 1e-4
 """The least share of a bin: an empty one would make the index infinite."""
 
 
@@ -58,7 +58,7 @@ class Drift:
     """Keeps the latest readings with their answers, and compares them with a card when asked; an observer of batches.
 
     `card` gives the model that answers now. Keeping costs a reference to the batch's arrays; comparing is left to
-    whoever scrapes. Any thread may keep, and any ask.
+    a scrape. Any thread may keep, and any may ask.
     """
 
     def __init__(self, rows: int, card: Callable[[], ModelCard]) -> None:
@@ -86,7 +86,7 @@ class Drift:
         with self._lock:
             kept.append((rows, label_indices))
             self._count += len(rows)
-            # What is older than the window goes, batch by batch; the rest of the oldest one is cut off when asked.
+            # Batches older than the window are dropped; the rest of the oldest one is cut off for a comparison.
             while self._count - len(kept[0][0]) >= self._rows:
                 self._count -= len(kept.popleft()[0])
 
@@ -129,6 +129,6 @@ def _index(expected: Sequence[float] | NDArray[np.float64], counts: NDArray[np.i
     rows = int(counts.sum())
     if rows < LEAST_ROWS:
         return None
-    wanted = np.maximum(np.asarray(expected, dtype=np.float64), _FLOOR)
-    actual = np.maximum(counts / rows, _FLOOR)
+    wanted = np.maximum(np.asarray(expected, dtype=np.float64), _LEAST_SHARE)
+    actual = np.maximum(counts / rows, _LEAST_SHARE)
     return float(((actual - wanted) * np.log(actual / wanted)).sum())

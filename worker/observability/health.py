@@ -1,4 +1,4 @@
-"""Health: whether the worker still answers, judged by what it answered of late."""
+"""Health: whether the worker still answers, by its latest answers."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ class Health:
     """
 
     def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Store for how long (0: never judge), and the monotonic clock in seconds."""
+        """Store for how long (0: always healthy), and the monotonic clock in seconds."""
         self._seconds = seconds
         self._clock = clock
         self._defects = 0
         self._first = self._last = 0.0
 
     def __call__(self, batch: BatchCompleted) -> None:
-        """Note a batch; one with an answer for any of its messages ends what was held against the worker."""
+        """Count a batch; one with an answer for any of its messages resets the defects."""
         if self._defects and batch.retried < len(batch.tickets):
             if not self.ready:
                 log.warning("messages are answered again")
             self._defects = 0
 
     def defect(self) -> None:
-        """Note that a message or request was answered with a defect of the worker's own."""
+        """Count a message or request that was answered with a defect of the worker's own."""
         was_ready = self.ready
         self._last = self._clock()
         if not self._defects:

@@ -1,4 +1,4 @@
-"""LogHandler: writes log records, and holds nobody up who logs."""
+"""LogHandler: writes log records, and never blocks the code that logs."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class LogHandler(logging.StreamHandler[TextIO]):
         self._descriptor: int | None = None
         with contextlib.suppress(OSError, ValueError):
             self._descriptor = stream.fileno()
-        self._room = select.poll()
+        self._poll = select.poll()
         if self._descriptor is not None:
-            self._room.register(self._descriptor, select.POLLOUT)
+            self._poll.register(self._descriptor, select.POLLOUT)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Write a record unless a filter holds it back; a filter that raises is a failure too."""
@@ -75,7 +75,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
             self.failed()
 
     def _written(self, text: str) -> bool:
-        """Write a line piece by piece as long as there is room; says whether all of it was written."""
+        """Write a line piece by piece as long as the stream takes some; return whether all of it was written."""
         descriptor = self._descriptor
         if descriptor is None:
             self.stream.write(text)
@@ -87,7 +87,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
         view = memoryview(b"\n" + line if self._torn else line)
         size = len(view)
         while view:
-            self._full = not self._room.poll(0 if self._full else PATIENCE_MS)
+            self._full = not self._poll.poll(0 if self._full else PATIENCE_MS)
             if self._full:
                 self._torn = self._torn or len(view) < size
                 return False

@@ -38,7 +38,7 @@ _LABELS: Final = "logging.googleapis.com/labels"
 
 
 def _said(record: logging.LogRecord) -> dict[str, Any]:
-    """What was given as `extra`."""
+    """The fields that were given as `extra`."""
     return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
 
 
@@ -97,7 +97,7 @@ def _json(line: Mapping[str, Any]) -> str:
     try:
         return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
     except TypeError:
-        # Lone surrogates, or a number beyond 64 bits: rare, and a line that is lost is what nobody looks for.
+        # Lone surrogates, or a number beyond 64 bits: rare, and a lost line would not be missed.
         return json.dumps(line, default=str, skipkeys=True)
 
 

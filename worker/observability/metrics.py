@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rookery.worker.observability.drift import Drift
     from rookery.worker.observability.observer import BatchCompleted
 
-# When each series began is as long again as all the rest, and nobody asks.
+# The `_created` series are as long again as all the others, and no dashboard uses them.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it ships half its types
 
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 16384, 65536)
@@ -33,7 +33,7 @@ _SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5,
 
 
 class QueueStats(Protocol):
-    """What waits or is under way."""
+    """The size of a queue, with the readings in flight."""
 
     @property
     def rows(self) -> int:
@@ -54,9 +54,9 @@ def _seconds(registry: CollectorRegistry, name: str, words: str) -> Histogram:
 
 @only_observes
 class Metrics:
-    """One registry a worker; counted by batch, never by reading. An observer of batches, and told of what is in none.
+    """One registry a worker; counted by batch, never by reading. An observer of batches, also called for other events.
 
-    Whatever breaks in counting ends in `failures`, where the other observers' defects end too.
+    An exception while counting is recorded in `failures`, as those of the other observers are.
     """
 
     def __init__(self) -> None:
@@ -100,15 +100,15 @@ class Metrics:
         )
         self._out_of_distribution = Counter(
             "rookery_out_of_distribution",
-            "Readings that were classified although they are unlike the training data.",
+            "Readings that were classified although they are out of distribution.",
             registry=registry,
         )
         self._retries = Counter(
-            "rookery_retries", "Messages told to come again, by cause.", ["cause"], registry=registry
+            "rookery_retries", "Messages nacked for retry, by cause.", ["cause"], registry=registry
         )
         self._duplicates = Counter(
             "rookery_duplicates",
-            "Readings that came again, by where the first one was (ROOKERY_DEDUPLICATION_ROWS, _SECONDS).",
+            "Duplicate readings, by where the first one was (ROOKERY_DEDUPLICATION_ROWS, _SECONDS).",
             ["first"],
             registry=registry,
         )
@@ -119,7 +119,7 @@ class Metrics:
         )
         self._refused_requests = Counter(
             "rookery_refused_requests",
-            "Requests that were refused before their content was looked at, by cause.",
+            "Requests that were refused before their content was parsed, by cause.",
             ["cause"],
             registry=registry,
         )
@@ -143,25 +143,25 @@ class Metrics:
             registry=registry,
         )
         self._model_loads = Counter(
-            "rookery_model_loads", "Looks at a new model, by outcome.", ["outcome"], registry=registry
+            "rookery_model_loads", "Checks for a new model, by outcome.", ["outcome"], registry=registry
         )
         self._ready = Gauge("rookery_ready", "1 while messages are taken.", registry=registry)
         self._queue_rows = Gauge(
             "rookery_queue_rows",
-            "Readings that wait or are under way (ROOKERY_QUEUE_ROWS).",
+            "Readings that wait or are in flight (ROOKERY_QUEUE_ROWS).",
             registry=registry,
         )
         self._queue_bytes = Gauge(
             "rookery_queue_bytes",
-            "Bytes that wait or are under way (ROOKERY_QUEUE_BYTES).",
+            "Bytes that wait or are in flight (ROOKERY_QUEUE_BYTES).",
             registry=registry,
         )
         ProcessCollector(registry=registry)
 
-    def intake(self, queue: QueueStats) -> None:
-        """Name the queue whose size a scrape tells."""
-        self._queue_rows.set_function(lambda: queue.rows)
-        self._queue_bytes.set_function(lambda: queue.size)
+    def queue(self, stats: QueueStats) -> None:
+        """Set the queue whose size a scrape reports."""
+        self._queue_rows.set_function(lambda: stats.rows)
+        self._queue_bytes.set_function(lambda: stats.size)
 
     def drift(self, drift: Drift) -> None:
         """Name what a scrape asks how far the latest readings are from the training data."""
@@ -207,7 +207,7 @@ class Metrics:
         self._remembered.inc(durable)
 
     def retry(self, cause: str) -> None:
-        """Count a message that was told to come again."""
+        """Count a message that is nacked for retry."""
         self._retries.labels(cause).inc()
 
     def not_an_envelope(self) -> None:
@@ -215,7 +215,7 @@ class Metrics:
         self._refused.inc()
 
     def refused_request(self, cause: Cause) -> None:
-        """Count a request that was refused before its content was looked at."""
+        """Count a request that was refused before its content was parsed."""
         self._refused_requests.labels(cause).inc()
 
     def denied(self, cause: str) -> None:
@@ -233,11 +233,11 @@ class Metrics:
         self._model_degraded.set(value)
 
     def model_loaded(self, outcome: str) -> None:
-        """Count one look at a new model: `good`, `refused` or `unreachable`."""
+        """Count one check for a new model: `good`, `refused` or `unreachable`."""
         self._model_loads.labels(outcome).inc()
 
     def ready(self, ready: Callable[[], bool]) -> None:
-        """Name what tells a scrape whether messages are taken."""
+        """Set the function that reports to a scrape whether messages are taken."""
         self._ready.set_function(ready)
 
     def render(self) -> bytes:

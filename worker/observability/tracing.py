@@ -1,4 +1,4 @@
-"""Tracing: a span for each push that somebody traces, and one for its batch, over OpenTelemetry.
+"""Tracing: a span for each push with a trace context, and one for its batch, over OpenTelemetry.
 
 Nothing here is imported unless ROOKERY_TRACING is on. A push's span is a child of its producer's, so that the
 trace goes on; a batch serves many traces, so that it is a trace of its own which links them all.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rookery.worker.observability.observer import BatchCompleted
 
 CLOSE_SECONDS: Final = 1.0
-"""What spans that are not sent yet get at the end: a collector that hangs must not keep the worker."""
+"""Time to send the last spans at the end: a collector that hangs must not keep the worker."""
 
 _PREFIX: Final = "googclient_"
 _PROPAGATOR: Final = TraceContextTextMapPropagator()

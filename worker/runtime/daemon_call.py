@@ -36,7 +36,7 @@ def in_daemon(call: Callable[[], Result], name: str) -> asyncio.Future[Result]:
         result, error = None, None
         try:
             result = call()
-        except Exception as raised:  # noqa: BLE001  the future tells it
+        except Exception as raised:  # noqa: BLE001  the future raises it
             error = raised
         # The loop may be gone by then.
         with contextlib.suppress(RuntimeError):

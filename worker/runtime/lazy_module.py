@@ -1,4 +1,4 @@
-"""LazyModule: a module that is imported when somebody first asks it for something."""
+"""LazyModule: a module that is imported with the first access to one of its names."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Lean xgboost: imported without scikit-learn, its wrappers, plots and scipy's matrices, which no worker uses.
 
-They are two fifths of its memory and more than half of its time. Whoever asks xgboost for scipy's matrices later
-gets the real ones.
+They are two fifths of its memory and more than half of its time. Code that asks xgboost for scipy's matrices later gets the real ones.
 """
 
 from __future__ import annotations

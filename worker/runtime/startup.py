@@ -19,12 +19,12 @@ BEFORE: Final = {
     # Looking for plugins means reading what every installed package says of itself.
     "PYDANTIC_DISABLE_PLUGINS": "__all__",
 }
-"""Variables that libraries read once, unless somebody has set them."""
+"""Variables that libraries read once; those that are set already stay as they are."""
 
 NO_CERTIFICATES: Final = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
 """aiohttp reads the machine's certificates twice as it is imported: 57 ms and 2.6 MB for connections that are not made.
 
-Its own contexts trust nobody then. Who does connect brings a context of their own, as SigningKeys does.
+Its own contexts then trust no certificate. JwksClient, which does connect, brings a context of its own.
 """
 
 

@@ -36,20 +36,20 @@ def leave(code: int) -> NoReturn:
 
 
 @contextmanager
-def told_to_stop(drain_seconds: float) -> Iterator[asyncio.Event]:
+def stop_signal(drain_seconds: float) -> Iterator[asyncio.Event]:
     """Give an event that is set on SIGTERM or SIGINT; where the context is open for too long after that, leave.
 
     A thread of its own takes the signals: neither a loop that hangs in a disk nor any other thread keeps the process.
     """
     loop = asyncio.get_running_loop()
-    told, ended = asyncio.Event(), threading.Event()
+    stopping, ended = asyncio.Event(), threading.Event()
     seconds = drain_seconds + min(_CLOSE_SECONDS, (GRACE_SECONDS - drain_seconds) * 0.75)
 
     def listen() -> None:
         signal.sigwait(_SIGNALS)
         if not closing:
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(told.set)
+                loop.call_soon_threadsafe(stopping.set)
         # Until the context is left, also to be there for the signal that wakes it up then.
         if not ended.wait(seconds if not closing else None):
             log.critical("did not stop in time: what was not acknowledged will be redelivered")
@@ -64,11 +64,11 @@ def told_to_stop(drain_seconds: float) -> Iterator[asyncio.Event]:
     def pass_on() -> None:
         signal.pthread_kill(listener.ident or 0, signal.SIGTERM)
 
-    # Where somebody else's thread was there before, and gets a signal.
+    # A signal may reach a thread that was started before, by another library.
     for each in _SIGNALS:
         loop.add_signal_handler(each, pass_on)
     try:
-        yield told
+        yield stopping
     finally:
         closing = True
         pass_on()

@@ -1,4 +1,4 @@
-"""CoalescingSink: many small blocks become one larger one, where each write has its price."""
+"""CoalescingSink: joins small blocks into larger ones for sinks where each write is billed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RateLimit:
 
     One write begins every `interval_seconds`; a sink that was idle may begin up to `burst` without waiting, so
     that a push window opens quickly. `enough_lines` pay for a write of their own, whenever they are together.
-    One write holds `most_lines` at most, or one block; `at_once` writes are under way at most.
+    One write holds `most_lines` at most, or one block; `at_once` writes are in flight at most.
     """
 
     interval_seconds: float = 0.0
@@ -49,10 +49,10 @@ class _PendingBlock:
 class CoalescingSink:
     """Holds blocks back until the pace allows a write; an idle sink is written to at once."""
 
-    def __init__(self, sink: Sink, pace: RateLimit, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, sink: Sink, limit: RateLimit, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Store where to write, how often, and the monotonic clock in seconds."""
         self._sink = sink
-        self._pace = pace
+        self._limit = limit
         self._clock = clock
         self._waiting: deque[_PendingBlock] = deque()
         self._lines = 0
@@ -60,7 +60,7 @@ class CoalescingSink:
         self._due = -float("inf")
         self._changed = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._in_flight: set[asyncio.Task[None]] = set()
 
     async def write(self, block: LineBlock) -> None:
         """Return when a write that holds the block is durable; raises SinkUnavailableError."""
@@ -69,27 +69,27 @@ class CoalescingSink:
         self._lines += len(block.lines)
         self._changed.set()
         if self._sending is None:
-            self._sending = asyncio.create_task(self._send(), name="gathering")
+            self._sending = asyncio.create_task(self._send(), name="coalescing")
         await waiting.answer
 
     async def close(self) -> None:
-        """Finish what is under way; the sink behind is closed by whoever opened it."""
-        while self._sending is not None or self._under_way:
-            await asyncio.wait({task for task in (self._sending, *self._under_way) if task is not None})
+        """Finish the writes in flight; the sink behind is closed by its opener."""
+        while self._sending is not None or self._in_flight:
+            await asyncio.wait({task for task in (self._sending, *self._in_flight) if task is not None})
 
     async def _send(self) -> None:
         """Begin write after write until nothing waits."""
         try:
             while self._waiting:
                 await self._turn()
-                write = asyncio.create_task(self._write(self._take()), name="gathered write")
-                self._under_way.add(write)
+                write = asyncio.create_task(self._write(self._take()), name="coalesced write")
+                self._in_flight.add(write)
                 write.add_done_callback(self._ended)
         finally:
             self._sending = None
 
     def _ended(self, write: asyncio.Task[None]) -> None:
-        self._under_way.discard(write)
+        self._in_flight.discard(write)
         self._changed.set()
 
     async def _turn(self) -> None:
@@ -103,23 +103,23 @@ class CoalescingSink:
 
     def _wait(self) -> float | None:
         """Seconds until a write may begin; None where another one has to end first."""
-        if len(self._under_way) >= self._pace.at_once:
+        if len(self._in_flight) >= self._limit.at_once:
             return None
-        if self._lines >= self._pace.enough_lines:
+        if self._lines >= self._limit.enough_lines:
             return 0.0
-        ahead = (self._pace.burst - 1) * self._pace.interval_seconds
+        ahead = (self._limit.burst - 1) * self._limit.interval_seconds
         return self._due - ahead - self._clock()
 
     def _take(self) -> list[_PendingBlock]:
         """Take what waits, up to the most of one write; one block at least."""
         taken = [self._waiting.popleft()]
         lines = len(taken[0].block.lines)
-        while self._waiting and lines + len(self._waiting[0].block.lines) <= self._pace.most_lines:
+        while self._waiting and lines + len(self._waiting[0].block.lines) <= self._limit.most_lines:
             taken.append(following := self._waiting.popleft())
             lines += len(following.block.lines)
         self._lines -= lines
-        if lines < self._pace.enough_lines:
-            self._due = max(self._due, self._clock()) + self._pace.interval_seconds
+        if lines < self._limit.enough_lines:
+            self._due = max(self._due, self._clock()) + self._limit.interval_seconds
         return taken
 
     async def _write(self, taken: Sequence[_PendingBlock]) -> None:
@@ -127,7 +127,7 @@ class CoalescingSink:
         try:
             await self._sink.write(merged([each.block for each in taken]))
             error = None
-        except Exception as raised:  # noqa: BLE001  whoever waits for the write is told, whatever it was
+        except Exception as raised:  # noqa: BLE001  every exception is raised in the callers that wait for the write
             error = raised
         finally:
             for each in taken:

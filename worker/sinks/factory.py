@@ -63,8 +63,8 @@ async def _places(
         stack.push_async_callback(sink.close)
         await sink.open()
         # A folder that cannot be written to does not open: no later try would fare better. A service may.
-        proven = address.scheme == "file"
-        opened.append(WatchedSink(sink, kind, proven=proven, hang_seconds=settings.ack_deadline_seconds))
+        works = address.scheme == "file"
+        opened.append(WatchedSink(sink, kind, works=works, hang_seconds=settings.ack_deadline_seconds))
     return opened
 
 
@@ -78,7 +78,7 @@ def _together(stack: AsyncExitStack, places: Sequence[WatchedSink], pace: RateLi
 
 
 def _pace(addresses: Sequence[SplitResult], settings: SinkSettings) -> RateLimit:
-    """Objects are paid for one by one; in a folder, whoever comes while it syncs shares the next file."""
+    """Objects are billed one by one; in a folder, blocks that arrive during a sync share the next one."""
     schemes = {each.scheme for each in addresses}
     if "gs" in schemes:
         return RateLimit(interval_seconds=settings.flush_interval_seconds, enough_lines=settings.flush_rows)

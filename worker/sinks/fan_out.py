@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FanOut:
-    """Writes to every sink at once. What one of them has and another has not comes again, and is written once."""
+    """Writes to every sink at once. A block that one sink refuses is redelivered, and the others skip it by its key."""
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
         """Store the sinks, one at least."""
@@ -31,4 +31,4 @@ class FanOut:
             raise SinkUnavailableError("; ".join(str(each) for each in failed))
 
     async def close(self) -> None:
-        """Nothing: each sink is closed by whoever opened it."""
+        """Nothing: each sink is closed by its opener."""

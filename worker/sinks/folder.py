@@ -31,7 +31,7 @@ SMALL_BYTES: Final = 512 * 1024
 
 
 PROBE_BYTES: Final = 64 * 1024
-"""As much as a segment is prepared ahead with, so that a disk with room for a few lines only is full."""
+"""As much as a segment is prepared ahead with, so that a disk with space for a few lines only is full."""
 
 
 class FolderSink:

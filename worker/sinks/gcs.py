@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rookery.worker.sinks.protocol import LineBlock
 
 CONTENT_TYPE: Final = "application/gzip"
-"""Without a Content-Encoding: nobody on the way unpacks the object, checksums and sizes stay those of what is
+"""Without a Content-Encoding: no proxy unpacks the object, checksums and sizes stay those of what is
 stored, and BigQuery reads it as NEWLINE_DELIMITED_JSON with compression GZIP."""
 
 PROBE: Final = ".rookery-probe"

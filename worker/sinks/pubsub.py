@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EMULATOR: Final = "PUBSUB_EMULATOR_HOST"
 MOST_MESSAGES: Final = 1_000
 MOST_BYTES: Final = 9_500_000
-"""Pub/Sub's 10,000,000 of one request, less room for what frames the messages."""
+"""Pub/Sub's 10,000,000 bytes of one request, less those that frame the messages."""
 
 CUT: Final = "original_cut"
 """The attribute of a rejection whose original was too long for a message: it says how many characters are missing."""
@@ -33,12 +33,12 @@ _SHORT_BYTES: Final = 512 * 1024
 """Up to so many lines of so many bytes become messages on the event loop."""
 
 _AT_ONCE: Final = 8
-"""Requests of one block that are under way: with all of them at once, a block would be in memory a third time."""
+"""Requests of one block that are in flight: with all of them at once, a block would be in memory a third time."""
 
 _ATTRIBUTE_BYTES: Final = 1_024
 PERMISSION: Final = "pubsub.topics.publish"
 
-_TOLD: Final = ("species", "model", "reading_id", "revision")
+ATTRIBUTES: Final = ("species", "model", "reading_id", "revision")
 _ATTEMPTS: Final = 3
 
 
@@ -173,7 +173,7 @@ def _fitting(line: bytes) -> tuple[bytes, dict[str, str]]:
     said: dict[str, Any] = orjson.loads(line)
     attributes = {
         name: value
-        for name in _TOLD
+        for name in ATTRIBUTES
         if isinstance(value := said.get(name), str) and len(value.encode()) <= _ATTRIBUTE_BYTES
     }
     excess = len(line) - MOST_BYTES + 10_000

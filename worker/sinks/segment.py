@@ -31,14 +31,14 @@ _PREPARED_FOR: Final = 256 * 1024
 """Bytes from which on a block is not prepared for: to write them twice costs more than to make the file longer."""
 
 _NO_LINE: Final = (b"", FILLER)
-"""What is read where a line should end, beyond the end of a file and in a hole of it."""
+"""Bytes that are read instead of a newline beyond the end of a file, and in a hole of it."""
 
 _MORE_LIKE_IT: Final = 10
 """Fewer would be prepared more often than they save; for more, every hundredth batch or so would wait twice as long."""
 
 
 class SegmentLostError(OSError):
-    """The file is no longer under its name, or no longer holds its lines: somebody removed, moved or cut it."""
+    """The file is no longer under its name, or no longer holds its lines: it was removed, moved or cut."""
 
     def __init__(self) -> None:
         super().__init__(errno.ESTALE, "the open segment is no longer there as it was written")
@@ -69,7 +69,7 @@ class Segment:
         while True:
             path = folder / f"{OPEN}{moment:%H%M%S}-{secrets.token_hex(8)}{SUFFIX}"
             descriptor = create(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
-            # The lock dies with the process: whoever can take it knows that nobody appends here any more.
+            # The lock ends with the process: a process that can take it knows that no other one appends here.
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             # Another worker that started between these two lines took it for abandoned, and removed it.
             if os.fstat(descriptor).st_nlink:
@@ -86,12 +86,12 @@ class Segment:
         end = self.size + len(content)
         try:
             self._write_pieces(content)
-            # Not with its first lines: a segment that gets no more needs no room.
+            # Not with its first lines: a segment that gets no more needs no space ahead.
             if self.size and end > self._prepared and len(content) < _PREPARED_FOR:
                 self._prepare(end, len(content))
             os.fdatasync(self._descriptor)
         except OSError:
-            # Nobody was answered for these lines; where they cannot be cut off, the readings come twice, not never.
+            # These lines were not acknowledged; where they cannot be cut off, their readings are duplicated, never lost.
             with contextlib.suppress(OSError):
                 self._cut()
             raise
@@ -162,14 +162,14 @@ class Segment:
             view, place = view[written:], place + written
 
     def _prepare(self, end: int, latest: int) -> None:
-        """Write filler behind the end of the lines, for more like the latest; on a disk without room there is none."""
+        """Write filler behind the end of the lines, for more like the latest; on a full disk there is none."""
         ahead = min(MOST_AHEAD, max(LEAST_AHEAD, _MORE_LIKE_IT * latest))
         self._prepared = end + ahead
         with contextlib.suppress(OSError):
             self._write(FILLER * ahead, end)
 
     def _cut(self) -> None:
-        """Cut off all that nobody was answered for."""
+        """Cut off the lines that were not acknowledged."""
         os.ftruncate(self._descriptor, self.size)
         self._prepared = 0
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 log: Final = logging.getLogger(__name__)
 
-LOOK_SECONDS: Final = 1.0
-"""From one look at the places to the next; only those that fail are probed."""
+CHECK_SECONDS: Final = 1.0
+"""From one check of the sinks to the next; only those that fail are probed."""
 
 
 class Place(Protocol):
@@ -29,15 +29,15 @@ class Place(Protocol):
 
 
 class SinkHealth:
-    """Looks after places, and notices their recovery while nothing is sent to the worker."""
+    """Monitors sinks, and notices their recovery while nothing is sent to the worker."""
 
-    def __init__(self, places: Sequence[Place], *, look_seconds: float = LOOK_SECONDS) -> None:
-        """Store the places; `watched` looks after them."""
+    def __init__(self, places: Sequence[Place], *, check_seconds: float = CHECK_SECONDS) -> None:
+        """Store the places; `monitored` checks them."""
         self._places = places
-        self._look_seconds = look_seconds
-        self._told: str | None = None
-        self._looked = asyncio.Event()
-        self._well = asyncio.Event()
+        self._check_seconds = check_seconds
+        self._reported: str | None = None
+        self._checked = asyncio.Event()
+        self._healthy = asyncio.Event()
 
     @property
     def reason(self) -> str | None:
@@ -45,52 +45,52 @@ class SinkHealth:
         reasons = [reason for each in self._places if (reason := each.reason) is not None]
         return "; ".join(reasons) or None
 
-    async def looked(self) -> None:
-        """Return when every place was looked at once."""
-        await self._looked.wait()
+    async def checked(self) -> None:
+        """Return when every sink was checked for the first time."""
+        await self._checked.wait()
 
     @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
-        """Look after the places while the context is open."""
+    async def monitored(self) -> AsyncIterator[None]:
+        """Check the sinks while the context is open."""
         async with _beside(self._watch(), "sink watch"):
             yield
 
     @asynccontextmanager
-    async def when_well(self, call: Callable[[], None]) -> AsyncIterator[None]:
+    async def when_healthy(self, call: Callable[[], None]) -> AsyncIterator[None]:
         """Call when all places work for the first time, at once where they do, while the context is open."""
-        if self._well.is_set():
+        if self._healthy.is_set():
             call()
             yield
             return
-        async with _beside(self._call_when_well(call), "first ready"):
+        async with _beside(self._call_when_healthy(call), "first ready"):
             yield
 
-    async def _call_when_well(self, call: Callable[[], None]) -> None:
-        await self._well.wait()
+    async def _call_when_healthy(self, call: Callable[[], None]) -> None:
+        await self._healthy.wait()
         call()
 
     async def _watch(self) -> None:
         while True:
             try:
-                if self._looked.is_set():
-                    self._say()  # a write may have failed since the last look, and the probe may repair it
+                if self._checked.is_set():
+                    self._report()  # a write may have failed since the last look, and the probe may repair it
                 await asyncio.gather(*(each.probe() for each in self._places if each.reason is not None))
-                self._say()
+                self._report()
             except Exception:
-                log.exception("failed to look at the sinks")
-            self._looked.set()
-            await asyncio.sleep(self._look_seconds)
+                log.exception("failed to check the sinks")
+            self._checked.set()
+            await asyncio.sleep(self._check_seconds)
 
-    def _say(self) -> None:
+    def _report(self) -> None:
         """Log when it begins and when it ends; in between, nacked messages say that it goes on."""
         reason = self.reason
         if reason is None:
-            self._well.set()
-            if self._told is not None:
+            self._healthy.set()
+            if self._reported is not None:
                 log.info("results and rejections can be written")
-        elif self._told is None:
+        elif self._reported is None:
             log.error("not ready: %s", reason)
-        self._told = reason
+        self._reported = reason
 
 
 @asynccontextmanager

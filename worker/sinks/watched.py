@@ -42,19 +42,19 @@ class WatchedSink:
         sink: ProbedSink,
         kind: str,
         *,
-        proven: bool,
+        works: bool,
         hang_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Store the place and what goes there; `proven` says that it was written to before.
+        """Store the place and what goes there; `works` says that it was written to before.
 
-        A write that takes longer than `hang_seconds` answers nobody in time.
+        A write that takes longer than `hang_seconds` answers no sender in time.
         """
         self._sink = sink
         self._failed = f"failed to write {kind}: "
         self._hang_seconds = hang_seconds
         self._clock = clock
-        self._reason = None if proven else f"{self._failed}not tried yet"
+        self._reason = None if works else f"{self._failed}not tried yet"
         self._pending: dict[object, float] = {}
         self._probing: asyncio.Future[None] | None = None
         self._pause = PROBE_SECONDS
@@ -108,4 +108,4 @@ class WatchedSink:
             self._reason = None
 
     async def close(self) -> None:
-        """Nothing: the place is closed by whoever opened it."""
+        """Nothing: the sink is closed by its opener."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rookery.worker.runtime.stopping import told_to_stop
+from rookery.worker.runtime.stopping import stop_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,12 +133,12 @@ async def test_signals_are_told_once_and_are_as_before_afterwards(number: signal
     """Inside, the event is set and nothing else happens, however often; outside, mask and handlers are what they were."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ()), signal.getsignal(signal.SIGTERM)
     for _ in range(3):
-        with told_to_stop(8.0) as told:
+        with stop_signal(8.0) as stopping:
             os.kill(os.getpid(), number)
             async with asyncio.timeout(10):
-                await told.wait()
+                await stopping.wait()
             os.kill(os.getpid(), number)
-    with told_to_stop(8.0) as told:
-        assert not told.is_set()
+    with stop_signal(8.0) as stopping:
+        assert not stopping.is_set()
     assert (signal.pthread_sigmask(signal.SIG_BLOCK, ()), signal.getsignal(signal.SIGTERM)) == before
     assert "signals" not in {each.name for each in threading.enumerate()}

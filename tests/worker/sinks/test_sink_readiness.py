@@ -303,16 +303,16 @@ async def test_places_are_looked_after_until_all_are_well() -> None:
     sinks = [ProbedSink(), ProbedSink()]
     places = [watched(each, proven=False) for each in sinks]
     sinks[0].shut = True
-    health, told = SinkHealth(places, look_seconds=0.001), asyncio.Event()
-    async with health.watched(), health.when_well(told.set):
-        await health.looked()
+    health, told = SinkHealth(places, check_seconds=0.001), asyncio.Event()
+    async with health.monitored(), health.when_healthy(told.set):
+        await health.checked()
         assert not told.is_set()
         assert health.reason == "failed to write results: gs://b: still closed"
         sinks[0].shut = False
         async with asyncio.timeout(30):
             await told.wait()
         assert health.reason is None
-    async with health.when_well(told.clear):
+    async with health.when_healthy(told.clear):
         assert not told.is_set()
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from rookery.worker.http.wire.refused_request import RefusedRequestError
 
 CODINGS: Final = {"gzip": zlib.MAX_WBITS + 16, "x-gzip": zlib.MAX_WBITS + 16, "deflate": zlib.MAX_WBITS}
-"""Content codings that are understood, and how zlib is told."""
+"""Content codings that are understood, and their `wbits` for zlib."""
 
 FRAMING_BYTES: Final = 8 * 1024
 """Bytes of chunk sizes and trailers that a body may have beyond a quarter of its own length."""
@@ -27,7 +27,7 @@ _TRAILER: Final = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\x00]*)?\r\
 
 
 class SizedBody:
-    """A body whose length its head told."""
+    """A body with a Content-Length."""
 
     __slots__ = ("_length",)
 
@@ -156,7 +156,7 @@ def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
 
 
 def _window(body: bytes, encoding: str) -> int:
-    # What is called deflate comes with zlib's header, as RFC 9110 has it, or without.
+    # The coding deflate has zlib's header, as in RFC 9110, or has none.
     bare = encoding == "deflate" and body[0] & 0x0F != zlib.DEFLATED
     return -zlib.MAX_WBITS if bare else CODINGS[encoding]
 

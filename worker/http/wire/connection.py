@@ -56,7 +56,7 @@ class ClockedConnection(asyncio.Protocol):
         self._since = self._registry.now
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
-        """Forget the connection; what it asked goes on and is answered to nobody."""
+        """Forget the connection; its request in flight goes on, and the answer is dropped."""
         if not (self._idle or self._busy or self._lingering):
             self._endpoints.failed(
                 RefusedRequestError("aborted", "the sender left before its request was whole")

@@ -23,7 +23,7 @@ LARGE_BYTES: Final = 64 * 1024
 
 
 class Connection(Protocol):
-    """What the registry asks of a connection."""
+    """The methods of a connection that the registry calls."""
 
     def tick(self, now: float) -> None:
         """End what has taken too long."""
@@ -62,7 +62,7 @@ class ReceiveBudget:
         self._peak = self._total
 
     def hold(self, receiver: Receiver, count: int) -> None:
-        """Note how many bytes a receiver holds now, and make room where that is too much; 0 ends its part."""
+        """Record how many bytes a receiver holds now, and free some where that is too much; 0 removes the receiver."""
         self._total += count - self._held.get(receiver, 0)
         if count:
             self._held[receiver] = count
@@ -80,14 +80,14 @@ class ReceiveBudget:
 
 
 class ConnectionRegistry:
-    """All open connections: one timer tells them the time (`now`) and renews the answer that most get (`done`)."""
+    """All open connections: one timer updates their clock (`now`) and the answer that most get (`done`)."""
 
     def __init__(self, *, most_bytes: int, on_tick: Callable[[], None] = lambda: None) -> None:
         """Store the bound of requests whose senders are admitted; all others have a quarter as much."""
         self.done = no_content()
         self.now = 0.0
         self.admitted = ReceiveBudget(most_bytes)
-        self.strangers = ReceiveBudget(most_bytes // 4)
+        self.unauthenticated = ReceiveBudget(most_bytes // 4)
         self.refused = 0
         """Requests that were refused for their form or size since memory was given back."""
 
@@ -120,12 +120,14 @@ class ConnectionRegistry:
         self._on_tick()
         for connection in tuple(self._open):
             connection.tick(now)
-        receded = self.admitted.receded + self.strangers.receded > TRIM_BYTES or self.refused >= TRIM_REFUSED
+        receded = (
+            self.admitted.receded + self.unauthenticated.receded > TRIM_BYTES or self.refused >= TRIM_REFUSED
+        )
         if receded or self._trims_again:
             trim()
             self.refused = 0
             self.admitted.settle()
-            self.strangers.settle()
+            self.unauthenticated.settle()
         # At the end of a burst the rest goes after this tick, and is too little by itself for another one.
         self._trims_again = receded
         self._timer = loop.call_later(TICK_SECONDS, self._watch)

@@ -20,7 +20,7 @@ BAD_REQUEST: Final = 400
 
 
 class RefusedRequestError(Exception):
-    """A request is refused before its content is looked at; its text is ours alone, never the sender's."""
+    """A request is refused before its content is parsed; the text never repeats the sender's bytes."""
 
     def __init__(self, cause: Cause, sentence: str, *, status: int = BAD_REQUEST) -> None:
         super().__init__(sentence)

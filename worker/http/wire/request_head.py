@@ -127,7 +127,7 @@ class PartialHead:
 
 
 class _ParsedHead:
-    """What llhttp finds in a head."""
+    """The parts that llhttp finds in a head."""
 
     def __init__(self) -> None:
         self.target = b""
@@ -155,14 +155,14 @@ class _ParsedHead:
             raise RefusedRequestError("malformed", "HTTP/1.1 is needed here, and no proxy")
 
     def values(self) -> dict[bytes, bytes]:
-        """Give the headers by their lower-case names; raises RefusedRequestError where one must not come twice."""
+        """Give the headers by their lower-case names; raises RefusedRequestError where one that must be single is repeated."""
         values: dict[bytes, bytes] = {}
         for name, value in self.headers:
             name = name.lower()  # noqa: PLW2901  the same name
             if name not in values:
                 values[name] = value
             elif name in _SINGLE:
-                raise RefusedRequestError("malformed", f"malformed HTTP: {name.decode()} comes twice")
+                raise RefusedRequestError("malformed", f"malformed HTTP: {name.decode()} is repeated")
             else:
                 # As RFC 9110 joins them; two tokens are none that could be verified.
                 values[name] += b", " + value
@@ -228,7 +228,7 @@ def _target(raw: bytes, method: str) -> str:
     target = raw.decode("latin-1")
     if target.startswith("/") or (target == "*" and method == "OPTIONS"):
         return target
-    # What a client would send to a proxy is served, too: RFC 9112, 3.2.2.
+    # A target in the form for proxies is served, too: RFC 9112, 3.2.2.
     path, absolute = _ABSOLUTE.subn("", target, count=1)
     if not absolute:
         raise RefusedRequestError("malformed", "malformed HTTP: the request's target is no path")

@@ -26,7 +26,7 @@ class RequestReader:
         self._heads = heads
         self._limit = max_request_bytes
         self.buffer = bytearray()
-        """What has arrived and was not taken."""
+        """Bytes that have arrived and were not taken."""
         self._partial: PartialHead | None = None
         self._scanned = 0
         self._body: SizedBody | ChunkedBody | None = None
