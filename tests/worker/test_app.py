@@ -49,9 +49,9 @@ def lines(folder: Path, kind: str) -> list[dict[str, Any]]:
     return [json.loads(line) for file in files for line in whole(file.read_bytes()).splitlines()]
 
 
-@pytest.fixture(params=[True, False], ids=["fast lane", "aiohttp"])
+@pytest.fixture(params=[True, False], ids=["fast path", "aiohttp"])
 async def worker(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[aiohttp.ClientSession]:
-    """A worker on each of its two lanes: whatever is promised holds on both."""
+    """A worker on each of its two paths: whatever is promised holds on both."""
     chosen = settings(tmp_path, fast_path=request.param)
     async with running(chosen) as address, aiohttp.ClientSession(address) as client:
         yield client
@@ -61,8 +61,8 @@ async def test_a_pushed_reading_is_on_the_disk_when_204_arrives(
     worker: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     """Acknowledged means durable."""
-    bird = ReadingFactory(1).reading(reading_id="r1")
-    async with worker.post("/", data=push_body(encode(bird))) as answer:
+    penguin = ReadingFactory(1).reading(reading_id="r1")
+    async with worker.post("/", data=push_body(encode(penguin))) as answer:
         assert answer.status == 204
     (line,) = lines(tmp_path, "results")
     assert line["reading_id"] == "r1"
@@ -193,7 +193,7 @@ async def test_metrics_count_batches_and_outcomes(worker: aiohttp.ClientSession)
     assert "rookery_batch_messages_count 3.0" in text
 
 
-async def test_a_full_intake_is_429_and_says_when_to_come_again(tmp_path: Path) -> None:
+async def test_a_full_queue_is_429_and_says_when_to_retry(tmp_path: Path) -> None:
     """Back-pressure reaches Pub/Sub as a nack, not as memory."""
     chosen = settings(tmp_path, queue_rows=1)
     async with running(chosen) as address, aiohttp.ClientSession(address) as client:
@@ -248,7 +248,7 @@ def start(tmp_path: Path) -> Any:
         process.stderr.close()
 
 
-def told(process: subprocess.Popen[str]) -> dict[str, Any]:
+def first_line(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stderr
     line: dict[str, Any] = json.loads(process.stderr.readline())
     return line
@@ -260,7 +260,7 @@ async def test_sigterm_under_traffic_answers_all_that_was_taken_and_ends_in_time
     """Everything acknowledged is on the disk; the process ends by itself with 0."""
     ready_file = tmp_path / "ready"
     process = start(ROOKERY_READY_FILE=str(ready_file))
-    ready = told(process)
+    ready = first_line(process)
     assert ready["message"] == "ready"
     assert ready_file.read_text() == ready["address"]
     accepted: set[str] = set()
@@ -345,7 +345,7 @@ def test_a_first_start_whose_model_cannot_be_loaded_ends_with_2_and_answers_noth
 def test_a_port_in_use_is_named(start: Any) -> None:
     """The operator learns which address is taken."""
     first = start()
-    port = told(first)["address"].rsplit(":", 1)[1]
+    port = first_line(first)["address"].rsplit(":", 1)[1]
     second = start(ROOKERY_PORT=port)
     _, said = second.communicate(timeout=30)
     assert second.returncode == 2

@@ -141,11 +141,11 @@ def test_a_pipeline_drained_at_any_point_acknowledged_nothing_that_is_not_durabl
 def test_sigterm_at_any_step_of_a_worker_under_traffic_ends_it_in_time(tmp_path: Path, step: int) -> None:
     """From the first connection to the last answer: it ends by itself, and what got 204 is on the disk."""
     point = 40 + 17 * step
-    told: list[int] = []
+    drained: list[int] = []
 
     def terminate() -> None:
-        if not told:
-            told.append(point)
+        if not drained:
+            drained.append(point)
             os.kill(os.getpid(), signal.SIGTERM)
 
     loop = Counting(point, terminate)

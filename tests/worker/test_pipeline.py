@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 async def test_a_reading_becomes_one_durable_prediction(house: House, envelope: Wrap) -> None:
     """The line says who, what, how sure, by which model, and when."""
-    bird = ReadingFactory(1).reading(reading_id="r1", device_id="mast", flipper_length_mm=220, sex=None)
-    await house.pipeline.accept(envelope(encode(bird)))
+    penguin = ReadingFactory(1).reading(reading_id="r1", device_id="mast", flipper_length_mm=220, sex=None)
+    await house.pipeline.accept(envelope(encode(penguin)))
     assert house.predictions == [
         {
             "reading_id": "r1",
@@ -68,7 +68,7 @@ async def test_without_an_id_of_its_own_a_reading_is_known_by_its_message(
     ]
 
 
-async def test_every_spoilt_payload_becomes_one_rejection_that_can_be_mended(
+async def test_every_malformed_payload_becomes_one_rejection_that_can_be_fixed(
     house: House, envelope: Wrap
 ) -> None:
     """Each keeps its original bytes and every reason, and is acknowledged."""
@@ -95,24 +95,26 @@ async def test_a_bad_row_of_a_table_costs_no_neighbour(house: House, envelope: W
     assert [(line["reading_id"], line["row"]) for line in house.rejections] == [("b", 1)]
 
 
-async def test_one_guilty_reading_in_512_is_rejected_and_511_are_answered_at_once(
+async def test_one_failing_reading_in_512_is_rejected_and_511_are_answered_at_once(
     build: Callable[..., House], envelope: Wrap
 ) -> None:
     """No nack, no neighbour blamed, at most 19 predict calls."""
     house = build(RuleClassifier(lambda row: row[0] == 77))
-    birds = ReadingFactory(1).readings(512, prefix="b")
-    birds[300] = birds[300].model_copy(update={"bill_length_mm": 77})
-    verdicts = await asyncio.gather(*(house.pipeline.accept(envelope(encode(bird))) for bird in birds))
+    penguins = ReadingFactory(1).readings(512, prefix="b")
+    penguins[300] = penguins[300].model_copy(update={"bill_length_mm": 77})
+    verdicts = await asyncio.gather(
+        *(house.pipeline.accept(envelope(encode(penguin))) for penguin in penguins)
+    )
     assert set(verdicts) == {None}
     assert {line["reading_id"] for line in house.predictions} == {f"b-{n}" for n in range(512) if n != 300}
     (rejection,) = house.rejections
     assert rejection["reading_id"] == "b-300"
     assert rejection["reasons"][0]["rule"] == "the model fails on this reading: RuntimeError: a failing row"
-    assert json.loads(base64.b64decode(rejection["original"])) == json.loads(encode(birds[300]))
+    assert json.loads(base64.b64decode(rejection["original"])) == json.loads(encode(penguins[300]))
     assert len(house.classifier.calls) <= 19
 
 
-async def test_a_guilty_row_of_a_table_can_be_replayed_alone(
+async def test_a_failed_row_of_a_table_can_be_replayed_alone(
     build: Callable[..., House], envelope: Wrap
 ) -> None:
     """Its rejection keeps the row as a reading of its own."""
@@ -139,7 +141,7 @@ async def test_a_message_whose_lines_cannot_be_written_takes_nothing_from_its_ne
     house: House, envelope: Wrap, position: int
 ) -> None:
     """A defect in rendering one message of a batch fails that message alone."""
-    messages = [envelope(encode(bird)) for bird in ReadingFactory(1).readings(4, prefix="b")]
+    messages = [envelope(encode(penguin)) for penguin in ReadingFactory(1).readings(4, prefix="b")]
     # No envelope that was read holds such a number: this stands for any defect.
     messages.insert(position, envelope(b"{}", delivery_attempt=2**70))
     answers = await asyncio.gather(*map(house.pipeline.accept, messages), return_exceptions=True)
@@ -164,7 +166,7 @@ async def test_a_payload_that_breaks_the_decoder_is_rejected_not_tried_for_ever(
 
 
 @pytest.mark.parametrize("position", range(8))
-async def test_whoever_leaves_while_a_batch_is_predicted_harms_nobody(
+async def test_a_caller_that_leaves_while_a_batch_is_predicted_harms_no_other(
     build: Callable[..., House], envelope: Wrap, position: int
 ) -> None:
     """Of eight messages in one batch any one may be given up while the model works: the others are answered."""
@@ -176,8 +178,8 @@ async def test_whoever_leaves_while_a_batch_is_predicted_harms_nobody(
 
     house = build(RuleClassifier(leave))
     house.results.gate.clear()
-    birds = ReadingFactory(1).readings(8, prefix="b")
-    callers += [asyncio.create_task(house.pipeline.accept(envelope(encode(bird)))) for bird in birds]
+    penguins = ReadingFactory(1).readings(8, prefix="b")
+    callers += [asyncio.create_task(house.pipeline.accept(envelope(encode(penguin)))) for penguin in penguins]
     await house.results.waiting.wait()
     house.results.gate.set()
     answers = await asyncio.gather(*callers, return_exceptions=True)
@@ -213,8 +215,8 @@ async def test_messages_that_arrive_together_are_one_batch_and_one_block(
     house: House, envelope: Wrap
 ) -> None:
     """The cost of predicting and of becoming durable is shared."""
-    birds = ReadingFactory(1).readings(64)
-    await asyncio.gather(*(house.pipeline.accept(envelope(encode(bird))) for bird in birds))
+    penguins = ReadingFactory(1).readings(64)
+    await asyncio.gather(*(house.pipeline.accept(envelope(encode(penguin))) for penguin in penguins))
     assert house.classifier.calls == [64]
     assert [len(block.lines) for block in house.results.blocks] == [64]
 
@@ -239,10 +241,10 @@ async def test_predict_answers_through_the_same_batch_and_stores_nothing(
     house: House, envelope: Wrap
 ) -> None:
     """The original service's call shares the batch and leaves no trace."""
-    bird = ReadingFactory(1).reading(flipper_length_mm=220)
+    penguin = ReadingFactory(1).reading(flipper_length_mm=220)
     _, lines = await asyncio.gather(
         house.pipeline.accept(envelope(encode(ReadingFactory(2).reading()))),
-        house.pipeline.predict(envelope(encode(bird))),
+        house.pipeline.predict(envelope(encode(penguin))),
     )
     assert json.loads(lines.predictions[0])["species"] == "Gentoo"
     assert house.classifier.calls == [2]
@@ -260,16 +262,16 @@ async def test_tables_and_readings_in_one_batch_each_get_their_own_answers(
     house: House, envelope: Wrap
 ) -> None:
     """Order and ownership survive being encoded together."""
-    birds = ReadingFactory(1)
+    penguins = ReadingFactory(1)
     gentoo, adelie = {"flipper_length_mm": 220.0}, {"flipper_length_mm": 180.0, "bill_length_mm": 38.0}
     messages = [
-        encode(birds.reading(reading_id="a", **gentoo)),
+        encode(penguins.reading(reading_id="a", **gentoo)),
         json.dumps(
             {"flipper_length_mm": [180, 220], "bill_length_mm": [38, 50], "reading_id": ["b", "c"]}
         ).encode(),
         b"not JSON",
-        encode(birds.reading(reading_id="d", **adelie)),
-        encode(birds.reading(reading_id="e", **gentoo)),
+        encode(penguins.reading(reading_id="d", **adelie)),
+        encode(penguins.reading(reading_id="e", **gentoo)),
     ]
     await asyncio.gather(*(house.pipeline.accept(envelope(message)) for message in messages))
     species = {line["reading_id"]: line["species"] for line in house.predictions}
@@ -277,12 +279,12 @@ async def test_tables_and_readings_in_one_batch_each_get_their_own_answers(
     assert len(house.rejections) == 1
 
 
-async def test_a_full_intake_says_so(build: Callable[..., House], envelope: Wrap) -> None:
+async def test_a_full_queue_raises_so(build: Callable[..., House], envelope: Wrap) -> None:
     """Bounded memory: beyond the bound a message is told to come again."""
     house = build(bounds=QueueLimits(batch_rows=10, queue_rows=1, queue_bytes=10_000))
-    bird = encode(ReadingFactory(1).reading())
+    penguin = encode(ReadingFactory(1).reading())
     first, second = await asyncio.gather(
-        *(house.pipeline.accept(envelope(bird)) for _ in range(2)), return_exceptions=True
+        *(house.pipeline.accept(envelope(penguin)) for _ in range(2)), return_exceptions=True
     )
     assert first is None
     assert isinstance(second, QueueFullError)

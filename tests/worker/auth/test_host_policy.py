@@ -103,14 +103,14 @@ async def test_other_hosts_and_origins_are_refused_on_every_path(tmp_path: Path,
                 await status(address, "GET /nowhere", headers),
             ]
         async with aiohttp.ClientSession(address) as client, client.get("/metrics") as answer:
-            told = await answer.text()
+            reported = await answer.text()
     link = "a form elsewhere"
     # As a link it may be followed: the page that has it cannot read what it answers.
     assert found.pop(link) == [403, 403, 200, 200, 404]
     assert found == {
         kind: [204, 200, 200, 200, 404] if kind in SERVED else [403, 403, 403, 403, 403] for kind in found
     }
-    assert 'rookery_auth_failures_total{cause="host"} 50.0' in told
+    assert 'rookery_auth_failures_total{cause="host"} 50.0' in reported
     assert len(list(tmp_path.rglob("*.ndjson"))) == 1
 
 

@@ -41,7 +41,7 @@ AUDIENCE = "https://worker.example/"
 EMAIL = "pusher@project.iam.gserviceaccount.com"
 EXPECTED = ExpectedClaims(AUDIENCE, EMAIL)
 SIGNER = TokenSigner(time.time)
-STRANGER = TokenSigner(time.time)
+UNTRUSTED = TokenSigner(time.time)
 GENUINE = SIGNER.token(Identity(email=EMAIL, audience=AUDIENCE))
 
 
@@ -201,15 +201,15 @@ FORGED: dict[str, str | None] = {
     "RS256 named, HMAC made": "Bearer " + unsigned({"alg": "RS256", "kid": KEY_ID}, hmac_with(PEM)),
     "ES256 named": "Bearer " + signed(header={"alg": "ES256", "kid": KEY_ID}),
     "own claims": "Bearer " + tampered(),
-    "stranger's key under a known id": "Bearer " + signed(STRANGER, header={"alg": "RS256", "kid": KEY_ID}),
-    "unknown key id": "Bearer " + signed(STRANGER),
+    "untrusted key under a known id": "Bearer " + signed(UNTRUSTED, header={"alg": "RS256", "kid": KEY_ID}),
+    "unknown key id": "Bearer " + signed(UNTRUSTED),
     "no key id": "Bearer " + unsigned({"alg": "RS256"}),
     "key id a list": "Bearer " + unsigned({"alg": "RS256", "kid": [KEY_ID]}),
     "wrong audience": "Bearer " + signed(aud="https://other.example/"),
     "audience without its slash": "Bearer " + signed(aud=AUDIENCE.rstrip("/")),
     "audience a list": "Bearer " + signed(aud=[AUDIENCE]),
     "no audience": "Bearer " + signed(aud=None),
-    "wrong e-mail": "Bearer " + signed(email="somebody@project.iam.gserviceaccount.com"),
+    "wrong e-mail": "Bearer " + signed(email="other@project.iam.gserviceaccount.com"),
     "e-mail of other case": "Bearer " + signed(email=EMAIL.upper()),
     "no e-mail": "Bearer " + signed(email=None),
     "e-mail not verified": "Bearer " + signed(email_verified=False),
@@ -252,7 +252,8 @@ FORGED: dict[str, str | None] = {
     "key id empty": "Bearer " + signed_text(claims_with(), '{"alg": "RS256", "kid": ""}'),
     "key id a number": "Bearer " + unsigned({"alg": "RS256", "kid": 1}),
     "key id an object": "Bearer " + unsigned({"alg": "RS256", "kid": {KEY_ID: KEY_ID}}),
-    "own key in the header": "Bearer " + signed(STRANGER, header=header_with(jwk=STRANGER.jwks()["keys"][0])),
+    "own key in the header": "Bearer "
+    + signed(UNTRUSTED, header=header_with(jwk=UNTRUSTED.jwks()["keys"][0])),
     "signature of letters that base64 skips": f"Bearer {GENUINE}!!",
     "white space within": f"Bearer {GENUINE[:40]} {GENUINE[40:]}",
     "padded": f"Bearer {GENUINE}==",
@@ -296,7 +297,7 @@ async def test_a_forged_token_is_denied(guard: OidcAuthenticator, kind: str) -> 
         ("absent", "absent"),
     ],
 )
-async def test_what_can_be_told_without_a_key_asks_for_none(
+async def test_a_token_that_is_refused_without_a_key_fetches_none(
     guard: OidcAuthenticator, server: KeyServer, kind: str, cause: str
 ) -> None:
     """Other algorithms and endless tokens are refused before any key is fetched, under a cause of their own."""
@@ -362,11 +363,11 @@ async def test_unknown_key_ids_cause_one_fetch_an_interval(
     await guard.admit(f"Bearer {GENUINE}")
     for nth in range(10):
         with pytest.raises(PermissionDeniedError):
-            await guard.admit("Bearer " + signed(STRANGER, header={"alg": "RS256", "kid": f"k{nth}"}))
+            await guard.admit("Bearer " + signed(UNTRUSTED, header={"alg": "RS256", "kid": f"k{nth}"}))
     assert server.asked == 1
     clock.now += INTERVAL_SECONDS
-    server.document = STRANGER.jwks()
-    await guard.admit("Bearer " + signed(STRANGER))
+    server.document = UNTRUSTED.jwks()
+    await guard.admit("Bearer " + signed(UNTRUSTED))
     assert server.asked == 2
 
 
@@ -625,14 +626,14 @@ async def test_no_forged_request_reaches_the_parser_over_http(url: str, tmp_path
                 async with client.post(path, data=content, headers=headers) as answer:
                     assert answer.status in {401, 403}, (path, kind)
         async with client.get("/metrics") as scraped:
-            told = await scraped.text()
-        assert "rookery_invalid_envelopes_total 0.0" in told
-        assert "rookery_batch_messages_count 0.0" in told
+            reported = await scraped.text()
+        assert "rookery_invalid_envelopes_total 0.0" in reported
+        assert "rookery_batch_messages_count 0.0" in reported
     assert not list(tmp_path.rglob("*.ndjson"))
 
 
 @pytest.mark.parametrize("fast_path", [True, False], ids=["fast path", "aiohttp"])
-async def test_a_stranger_is_refused_by_its_head_on_both_paths(
+async def test_an_unauthenticated_sender_is_refused_by_its_head_on_both_paths(
     url: str, tmp_path: Path, *, fast_path: bool
 ) -> None:
     """Before a byte of a body came, however it would be framed; a token is the same with a tab before it."""

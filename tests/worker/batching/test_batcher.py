@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BOUNDS = QueueLimits(batch_rows=8, queue_rows=100, queue_bytes=1000)
 
 
-class Echo:
+class AnsweringRun:
     """Answers each item with itself; each batch waits for the gate."""
 
     def __init__(self) -> None:
@@ -42,52 +42,52 @@ def submit(batcher: Batcher[str], *items: str) -> list[Ticket[str]]:
 
 async def test_an_idle_batcher_runs_at_once_what_arrived_in_one_turn_of_the_loop() -> None:
     """No timer delays an idle worker: one turn's arrivals are one batch."""
-    echo = Echo()
-    tickets = submit(Batcher(echo, bounds=BOUNDS), "a", "b", "c")
+    answers = AnsweringRun()
+    tickets = submit(Batcher(answers, bounds=BOUNDS), "a", "b", "c")
     assert [await ticket for ticket in tickets] == ["a", "b", "c"]
-    assert echo.batches == [["a", "b", "c"]]
+    assert answers.batches == [["a", "b", "c"]]
 
 
 async def test_while_a_batch_runs_the_next_one_gathers() -> None:
     """A busy worker batches by itself: all that came during a batch goes in the next."""
-    echo = Echo()
-    echo.gate.clear()
-    batcher = Batcher(echo, bounds=BOUNDS)
+    answers = AnsweringRun()
+    answers.gate.clear()
+    batcher = Batcher(answers, bounds=BOUNDS)
     first = submit(batcher, "a")
-    await echo.started.wait()
+    await answers.started.wait()
     others = submit(batcher, "b", "c", "d")
-    echo.gate.set()
+    answers.gate.set()
     assert [await ticket for ticket in first + others] == ["a", "b", "c", "d"]
-    assert echo.batches == [["a"], ["b", "c", "d"]]
+    assert answers.batches == [["a"], ["b", "c", "d"]]
 
 
 async def test_a_batch_holds_no_more_rows_than_its_bound_unless_one_item_alone_does() -> None:
     """Batches are bounded by rows; a larger table is a batch of its own."""
-    echo = Echo()
-    batcher = Batcher(echo, bounds=BOUNDS)
+    answers = AnsweringRun()
+    batcher = Batcher(answers, bounds=BOUNDS)
     weights = {"a": 5, "b": 4, "c": 20, "d": 1}
     tickets = [batcher.submit(item, rows=rows, size=1) for item, rows in weights.items()]
     assert [await ticket for ticket in tickets] == list(weights)
-    assert echo.batches == [["a"], ["b"], ["c"], ["d"]]
+    assert answers.batches == [["a"], ["b"], ["c"], ["d"]]
 
 
-async def test_a_full_intake_is_refused_and_taken_again_when_it_emptied() -> None:
+async def test_a_full_queue_refuses_and_takes_again_when_it_emptied() -> None:
     """The worker is no queue: beyond its bound it says so, and recovers."""
-    echo = Echo()
-    echo.gate.clear()
-    batcher = Batcher(echo, bounds=QueueLimits(batch_rows=8, queue_rows=3, queue_bytes=1000))
+    answers = AnsweringRun()
+    answers.gate.clear()
+    batcher = Batcher(answers, bounds=QueueLimits(batch_rows=8, queue_rows=3, queue_bytes=1000))
     tickets = submit(batcher, "a", "b", "c")
     with pytest.raises(QueueFullError, match="3 readings"):
         submit(batcher, "d")
-    echo.gate.set()
+    answers.gate.set()
     assert [await ticket for ticket in tickets] == ["a", "b", "c"]
     assert batcher.rows == 0
     assert await submit(batcher, "d")[0] == "d"
 
 
-async def test_the_intake_is_bounded_by_bytes_too_but_never_refuses_an_item_alone() -> None:
+async def test_the_queue_is_bounded_by_bytes_too_but_never_refuses_an_item_alone() -> None:
     """A large message on an idle worker is served, a second one beside it is not."""
-    batcher = Batcher(Echo(), bounds=BOUNDS)
+    batcher = Batcher(AnsweringRun(), bounds=BOUNDS)
     large = batcher.submit("large", rows=1, size=5000)
     with pytest.raises(QueueFullError, match="5000 bytes"):
         batcher.submit("next", rows=1, size=1)
@@ -97,13 +97,13 @@ async def test_the_intake_is_bounded_by_bytes_too_but_never_refuses_an_item_alon
 @pytest.mark.parametrize("position", range(5))
 async def test_a_caller_who_leaves_never_harms_its_neighbours(position: int) -> None:
     """Cancelling any one caller while its batch runs leaves all the others answered."""
-    echo = Echo()
-    echo.gate.clear()
-    batcher = Batcher(echo, bounds=BOUNDS)
+    answers = AnsweringRun()
+    answers.gate.clear()
+    batcher = Batcher(answers, bounds=BOUNDS)
     callers = [asyncio.ensure_future(_awaited(ticket)) for ticket in submit(batcher, *"abcde")]
-    await echo.started.wait()
+    await answers.started.wait()
     callers[position].cancel()
-    echo.gate.set()
+    answers.gate.set()
     answers = await asyncio.gather(*callers, return_exceptions=True)
     for place, (letter, answer) in enumerate(zip("abcde", answers, strict=True)):
         assert isinstance(answer, asyncio.CancelledError) if place == position else answer == letter
@@ -115,7 +115,7 @@ async def _awaited(ticket: Ticket[str]) -> str:
     return answer
 
 
-async def test_what_a_batch_leaves_unanswered_is_told_to_come_again() -> None:
+async def test_a_ticket_that_a_batch_leaves_unanswered_is_nacked() -> None:
     """As many answers as questions: a forgotten caller is never left hanging."""
 
     async def forgets(tickets: Sequence[Ticket[str]]) -> None:
@@ -159,8 +159,8 @@ async def test_a_broken_batch_does_not_stop_the_batcher() -> None:
 
 async def test_draining_answers_what_was_taken_and_refuses_what_comes() -> None:
     """After drain nothing waits, and nothing new is taken."""
-    echo = Echo()
-    batcher = Batcher(echo, bounds=BOUNDS)
+    answers = AnsweringRun()
+    batcher = Batcher(answers, bounds=BOUNDS)
     tickets = submit(batcher, "a", "b")
     await batcher.drain()
     assert all(ticket.answer is not UNANSWERED for ticket in tickets)
@@ -191,7 +191,7 @@ def slow(clock: Clock, seconds: list[float]) -> Batcher[str]:
     return Batcher(takes_time, bounds=bounds, clock=clock)
 
 
-async def test_the_slower_the_sink_the_smaller_the_intake() -> None:
+async def test_the_slower_the_sink_the_shorter_the_queue() -> None:
     """As much is taken as can be answered before the deadline at the pace of the last batches; the rest is refused."""
     clock = Clock()
     batcher = slow(clock, [10.0])
@@ -213,22 +213,22 @@ async def test_an_idle_worker_takes_one_item_however_slow_the_last_one_was() -> 
     assert await submit(batcher, "a")[0] == "a"
 
 
-async def test_a_batch_that_hangs_closes_the_intake_before_it_ends() -> None:
+async def test_a_batch_that_hangs_closes_the_queue_before_it_ends() -> None:
     """The batch under way counts by the time that it has taken already."""
-    clock, echo = Clock(), Echo()
-    echo.gate.clear()
+    clock, answers = Clock(), AnsweringRun()
+    answers.gate.clear()
     bounds = QueueLimits(batch_rows=8, queue_rows=100, queue_bytes=1000, deadline_seconds=10)
-    batcher = Batcher(echo, bounds=bounds, clock=clock)
+    batcher = Batcher(answers, bounds=bounds, clock=clock)
     hanging = submit(batcher, "hangs")
-    await echo.started.wait()
+    await answers.started.wait()
     clock.now = 6.0
     with pytest.raises(DeadlineError):
         submit(batcher, "b")
-    echo.gate.set()
+    answers.gate.set()
     assert await hanging[0] == "hangs"
 
 
-async def test_a_rest_that_hangs_closes_the_intake_before_it_ends() -> None:
+async def test_a_rest_that_hangs_closes_the_queue_before_it_ends() -> None:
     """Where batches do not wait for the sink, what the sink has taken already counts, too."""
     clock, gate, resting = Clock(), asyncio.Event(), asyncio.Event()
 
@@ -256,35 +256,35 @@ async def test_a_rest_that_hangs_closes_the_intake_before_it_ends() -> None:
 
 async def test_what_waited_too_long_is_refused_and_not_worked_on() -> None:
     """Nobody waits for its answer any more, and it will come again anyway."""
-    clock, echo = Clock(), Echo()
-    echo.gate.clear()
+    clock, answers = Clock(), AnsweringRun()
+    answers.gate.clear()
     bounds = QueueLimits(batch_rows=8, queue_rows=100, queue_bytes=1000, deadline_seconds=10)
-    batcher = Batcher(echo, bounds=bounds, clock=clock)
+    batcher = Batcher(answers, bounds=bounds, clock=clock)
     first = submit(batcher, "a")
-    await echo.started.wait()
+    await answers.started.wait()
     late = submit(batcher, "b")
     clock.now = 4.0
     near = submit(batcher, "c")
     clock.now = 9.0
-    echo.gate.set()
+    answers.gate.set()
     assert await first[0] == "a"
     with pytest.raises(DeadlineError, match=r"waited 9\.0 s"):
         await late[0]
     assert await near[0] == "c"
-    assert echo.batches == [["a"], ["c"]]
+    assert answers.batches == [["a"], ["c"]]
     assert batcher.rows == 0
 
 
 @pytest.mark.parametrize("position", range(3))
 async def test_a_caller_who_shares_a_ticket_leaves_alone(position: int) -> None:
     """Several wait for one answer; each may leave without the others' losing it."""
-    echo = Echo()
-    echo.gate.clear()
-    (ticket,) = submit(Batcher(echo, bounds=BOUNDS), "a")
+    answers = AnsweringRun()
+    answers.gate.clear()
+    (ticket,) = submit(Batcher(answers, bounds=BOUNDS), "a")
     callers = [ticket.join() for _ in range(3)]
-    await echo.started.wait()
+    await answers.started.wait()
     callers[position].cancel()
-    echo.gate.set()
+    answers.gate.set()
     answers = await asyncio.gather(*callers, return_exceptions=True)
     assert answers.count("a") == 2
     assert await ticket == "a"
@@ -292,14 +292,14 @@ async def test_a_caller_who_shares_a_ticket_leaves_alone(position: int) -> None:
 
 async def test_what_everybody_left_before_its_batch_is_not_run() -> None:
     """An answer that nobody waits for costs no work."""
-    echo = Echo()
-    echo.gate.clear()
-    batcher = Batcher(echo, bounds=BOUNDS)
+    answers = AnsweringRun()
+    answers.gate.clear()
+    batcher = Batcher(answers, bounds=BOUNDS)
     (first,) = submit(batcher, "a")
-    await echo.started.wait()
+    await answers.started.wait()
     (second,) = submit(batcher, "b")
     second.join().cancel()
-    echo.gate.set()
+    answers.gate.set()
     await first
     await batcher.drain()
-    assert echo.batches == [["a"]]
+    assert answers.batches == [["a"]]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Wrap = Callable[..., Envelope]
 
 
-def bird(reading_id: str | None = "r1", **fields: Any) -> bytes:
+def penguin(reading_id: str | None = "r1", **fields: Any) -> bytes:
     return encode(ReadingFactory(1).reading(reading_id=reading_id, **fields))
 
 
@@ -54,13 +54,15 @@ def counted(house: House, first: str) -> float:
 async def test_a_publishers_retry_is_answered_from_memory(house: House, envelope: Wrap) -> None:
     """The same reading in a second message is acknowledged, neither classified nor written again, and counted."""
     for _ in range(2):
-        await house.pipeline.accept(envelope(bird()))
+        await house.pipeline.accept(envelope(penguin()))
     assert ids(house.predictions) == ["r1"]
     assert house.classifier.calls == [1]
     assert counted(house, "durable") == 1
 
 
-@pytest.mark.parametrize("payload", [bird(None), table(None, None), b"not JSON", bird(None)[:-4] + b"}"])
+@pytest.mark.parametrize(
+    "payload", [penguin(None), table(None, None), b"not JSON", penguin(None)[:-4] + b"}"]
+)
 async def test_a_redelivered_message_without_ids_is_known_by_its_own_id(
     house: House, envelope: Wrap, payload: bytes
 ) -> None:
@@ -79,9 +81,9 @@ async def test_a_duplicate_in_flight_waits_for_the_first_and_is_as_durable(
 ) -> None:
     """It is acknowledged when the first one is on the disk, not before."""
     house.results.gate.clear()
-    first = asyncio.ensure_future(house.pipeline.accept(envelope(bird())))
+    first = asyncio.ensure_future(house.pipeline.accept(envelope(penguin())))
     await house.results.waiting.wait()
-    second = asyncio.ensure_future(house.pipeline.accept(envelope(bird())))
+    second = asyncio.ensure_future(house.pipeline.accept(envelope(penguin())))
     await asyncio.sleep(0)
     assert not second.done()
     house.results.gate.set()
@@ -95,7 +97,7 @@ async def test_a_duplicate_of_what_fails_fails_too_and_both_are_welcome_again(
 ) -> None:
     """Nothing is acknowledged on the word of a first one that never became durable."""
     house.results.broken = True
-    messages = [envelope(bird()) for _ in range(3)]
+    messages = [envelope(penguin()) for _ in range(3)]
     failed = await asyncio.gather(*map(house.pipeline.accept, messages), return_exceptions=True)
     assert [type(each) for each in failed] == [SinkUnavailableError] * 3
     house.results.broken = False
@@ -109,7 +111,7 @@ async def test_a_caller_who_leaves_takes_nothing_from_those_who_joined_it(
 ) -> None:
     """Of four deliveries of one reading any one may leave, the first too: the others are answered."""
     house.results.gate.clear()
-    callers = [asyncio.ensure_future(house.pipeline.accept(envelope(bird()))) for _ in range(4)]
+    callers = [asyncio.ensure_future(house.pipeline.accept(envelope(penguin()))) for _ in range(4)]
     await house.results.waiting.wait()
     callers[position].cancel()
     house.results.gate.set()
@@ -121,9 +123,9 @@ async def test_a_caller_who_leaves_takes_nothing_from_those_who_joined_it(
 
 async def test_the_rows_of_a_table_are_known_one_by_one(house: House, envelope: Wrap) -> None:
     """Rows that are durable, in flight, repeated or new: each is answered once, with its own row."""
-    await house.pipeline.accept(envelope(bird("a")))
+    await house.pipeline.accept(envelope(penguin("a")))
     house.results.gate.clear()
-    flying = asyncio.ensure_future(house.pipeline.accept(envelope(bird("b"))))
+    flying = asyncio.ensure_future(house.pipeline.accept(envelope(penguin("b"))))
     await asyncio.sleep(0)
     mixed = asyncio.ensure_future(house.pipeline.accept(envelope(table("a", "b", "c", "c", "d"))))
     await asyncio.sleep(0)
@@ -138,14 +140,14 @@ async def test_the_rows_of_a_table_are_known_one_by_one(house: House, envelope: 
     }
 
 
-async def test_a_table_whose_rows_joined_a_failure_comes_again_and_only_those_rows_are_written(
+async def test_a_table_whose_rows_joined_a_failure_is_redelivered_and_only_those_rows_are_written(
     house: House, envelope: Wrap
 ) -> None:
     """The message is told to come again; its other rows are durable by then and are not written twice."""
     message = envelope(table("a", "b"))
     house.results.gate.clear()
     house.results.broken = True
-    failing = asyncio.ensure_future(house.pipeline.accept(envelope(bird("a"))))
+    failing = asyncio.ensure_future(house.pipeline.accept(envelope(penguin("a"))))
     await house.results.waiting.wait()
     joined = asyncio.ensure_future(house.pipeline.accept(message))
     # The first write has failed by the time that its sender knows; the table's own row goes in the next batch.
@@ -163,7 +165,7 @@ async def test_the_same_table_in_parts_gets_blocks_of_different_names(
     """What is left of a message after its duplicates were taken out names the block, not the message alone."""
     message = envelope(table("a", "b"))
     names = []
-    for known in (bird("a"), bird("b"), None):
+    for known in (penguin("a"), penguin("b"), None):
         house = build(coalesces=True)
         if known is not None:
             await house.pipeline.accept(envelope(known))
@@ -178,62 +180,62 @@ async def test_a_table_that_the_model_failed_on_in_part_gets_another_name_when_i
     """A store that keeps names once must not take the whole answer for the half one that it has."""
     message = envelope(table("a", "b"))
     names = []
-    for guilty in ({41.0}, set[float]()):
-        house = build(RuleClassifier(lambda row, guilty=guilty: float(row[0]) in guilty), coalesces=True)
+    for failing in ({41.0}, set[float]()):
+        house = build(RuleClassifier(lambda row, failing=failing: float(row[0]) in failing), coalesces=True)
         await house.pipeline.accept(message)
         names.append(house.results.blocks[0].key)
     assert len(set(names)) == 2
 
 
-async def test_a_mended_reading_is_no_duplicate_of_its_rejection(house: House, envelope: Wrap) -> None:
+async def test_a_fixed_reading_is_no_duplicate_of_its_rejection(house: House, envelope: Wrap) -> None:
     """What was refused may come again under the same identity, once it is right."""
-    spoilt = json.dumps({"reading_id": "r1", "bill_length_mm": -1}).encode()
-    await house.pipeline.accept(envelope(spoilt))
-    await house.pipeline.accept(envelope(spoilt))
-    await house.pipeline.accept(envelope(bird("r1")))
+    malformed = json.dumps({"reading_id": "r1", "bill_length_mm": -1}).encode()
+    await house.pipeline.accept(envelope(malformed))
+    await house.pipeline.accept(envelope(malformed))
+    await house.pipeline.accept(envelope(penguin("r1")))
     assert ids(house.rejections) == ["r1"]
     assert ids(house.predictions) == ["r1"]
 
 
 async def test_what_the_model_failed_on_is_welcome_again(build: Callable[..., House], envelope: Wrap) -> None:
     """Its rejection does not stand in the way of a model that can answer it."""
-    guilty = {77.0}
-    house = build(RuleClassifier(lambda row: float(row[0]) in guilty))
-    message = bird("r1", bill_length_mm=77)
+    failing = {77.0}
+    house = build(RuleClassifier(lambda row: float(row[0]) in failing))
+    message = penguin("r1", bill_length_mm=77)
     await house.pipeline.accept(envelope(message))
-    guilty.clear()
+    failing.clear()
     await house.pipeline.accept(envelope(message))
     assert ids(house.rejections) == ids(house.predictions) == ["r1"]
 
 
 async def test_the_first_of_two_readings_with_one_identity_wins(house: House, envelope: Wrap) -> None:
     """An identity belongs to one observation: another one under it is taken for its duplicate."""
-    await house.pipeline.accept(envelope(bird("r1", flipper_length_mm=220)))
-    await house.pipeline.accept(envelope(bird("r1", flipper_length_mm=180)))
+    await house.pipeline.accept(envelope(penguin("r1", flipper_length_mm=220)))
+    await house.pipeline.accept(envelope(penguin("r1", flipper_length_mm=180)))
     assert [line["species"] for line in house.predictions] == ["Gentoo"]
 
 
-async def test_what_was_refused_by_the_intake_is_not_taken_for_seen(
+async def test_a_reading_that_the_queue_refused_is_no_duplicate(
     build: Callable[..., House], envelope: Wrap
 ) -> None:
     """A message that is told to come again is welcome when it does."""
     house = build(bounds=QueueLimits(batch_rows=1, queue_rows=1, queue_bytes=10_000))
     taken, full = await asyncio.gather(
-        house.pipeline.accept(envelope(bird("a"))),
-        house.pipeline.accept(envelope(bird("b"))),
+        house.pipeline.accept(envelope(penguin("a"))),
+        house.pipeline.accept(envelope(penguin("b"))),
         return_exceptions=True,
     )
     assert taken is None
     assert isinstance(full, QueueFullError)
-    await house.pipeline.accept(envelope(bird("b")))
+    await house.pipeline.accept(envelope(penguin("b")))
     assert ids(house.predictions) == ["a", "b"]
 
 
 async def test_predict_is_answered_each_time(house: House, envelope: Wrap) -> None:
     """What is stored nowhere is nobody's duplicate."""
     for _ in range(2):
-        assert len((await house.pipeline.predict(envelope(bird()))).predictions) == 1
-    await house.pipeline.accept(envelope(bird()))
+        assert len((await house.pipeline.predict(envelope(penguin()))).predictions) == 1
+    await house.pipeline.accept(envelope(penguin()))
     assert len(house.predictions) == 1
 
 
@@ -242,29 +244,29 @@ async def test_a_message_begun_without_a_task_is_answered_although_the_one_that_
 ) -> None:
     """Whoever leaves before the batch runs takes nothing from the first one, which has no future of its own."""
     house.results.gate.clear()
-    told: list[object] = []
-    house.pipeline.enqueue([(envelope(bird("busy")), told.append)])
+    outcomes: list[object] = []
+    house.pipeline.enqueue([(envelope(penguin("busy")), outcomes.append)])
     await house.results.waiting.wait()
-    house.pipeline.enqueue([(envelope(bird("r1")), told.append)])
-    joined = asyncio.ensure_future(house.pipeline.accept(envelope(bird("r1"))))
+    house.pipeline.enqueue([(envelope(penguin("r1")), outcomes.append)])
+    joined = asyncio.ensure_future(house.pipeline.accept(envelope(penguin("r1"))))
     await asyncio.sleep(0)
     joined.cancel()
     house.results.gate.set()
     await house.pipeline.drain()
-    assert told == [None, None]
+    assert outcomes == [None, None]
     assert ids(house.predictions) == ["busy", "r1"]
 
 
 async def test_draining_answers_those_who_joined_too(house: House, envelope: Wrap) -> None:
     """After the drain nobody who was taken still waits for a word."""
     house.results.gate.clear()
-    told: list[object] = []
+    outcomes: list[object] = []
     for _ in range(3):
-        house.pipeline.enqueue([(envelope(bird("r1")), told.append)])
+        house.pipeline.enqueue([(envelope(penguin("r1")), outcomes.append)])
     await house.results.waiting.wait()
     house.results.gate.set()
     await house.pipeline.drain()
-    assert told == [None] * 3
+    assert outcomes == [None] * 3
 
 
 class Clock:
@@ -300,15 +302,15 @@ async def test_only_the_newest_part_of_a_batch_is_remembered_where_it_is_larger_
     assert list(seen.partition(keys).fresh) == [0, 1]
 
 
-async def test_who_is_told_finds_the_reading_remembered(house: House, envelope: Wrap) -> None:
+async def test_a_sender_that_is_answered_finds_the_reading_remembered(house: House, envelope: Wrap) -> None:
     """The window knows what is durable before anybody is told; who sends it again at once is answered from memory."""
     again: list[object] = []
 
-    def told(error: object) -> None:
+    def on_done(error: object) -> None:
         assert error is None
-        house.pipeline.enqueue([(envelope(bird("r1")), again.append)])
+        house.pipeline.enqueue([(envelope(penguin("r1")), again.append)])
 
-    house.pipeline.enqueue([(envelope(bird("r1")), told)])
+    house.pipeline.enqueue([(envelope(penguin("r1")), on_done)])
     await house.pipeline.drain()
     assert again == [None]
     assert ids(house.predictions) == ["r1"]
@@ -324,7 +326,7 @@ async def test_a_tickets_first_answer_counts() -> None:
 
 
 LATER = NOON + timedelta(milliseconds=1)
-WITHOUT_IDS = [bird(None), table(None, None), table("a", None), b"not JSON", bird(None)[:-4] + b"}"]
+WITHOUT_IDS = [penguin(None), table(None, None), table("a", None), b"not JSON", penguin(None)[:-4] + b"}"]
 
 
 async def recorded(house: House, messages: Iterable[Envelope]) -> tuple[int, int]:
@@ -335,7 +337,7 @@ async def recorded(house: House, messages: Iterable[Envelope]) -> tuple[int, int
     return len(lines), len({line["reading_id"] for line in lines})
 
 
-@pytest.mark.parametrize("payload", [bird(None), b"not JSON"])
+@pytest.mark.parametrize("payload", [penguin(None), b"not JSON"])
 async def test_message_ids_that_begin_again_are_other_messages(
     house: House, envelope: Wrap, payload: bytes
 ) -> None:
@@ -361,10 +363,10 @@ async def test_one_message_id_of_two_subscriptions_is_two_messages(
 async def test_without_publish_time_another_payload_is_another_message(house: House, envelope: Wrap) -> None:
     """Where nothing else tells two messages apart their payloads do; the same payload is taken for a redelivery."""
     messages = [
-        envelope(bird(None, flipper_length_mm=length), message_id="1", published_at=None)
+        envelope(penguin(None, flipper_length_mm=length), message_id="1", published_at=None)
         for length in (180, 220, 180)
     ]
-    unwrapped = Envelope("1", body=bird(None, flipper_length_mm=180))
+    unwrapped = Envelope("1", body=penguin(None, flipper_length_mm=180))
     assert await recorded(house, [*messages, unwrapped]) == (2, 2)
 
 
@@ -372,7 +374,7 @@ async def test_a_store_names_the_blocks_of_two_subscriptions_differently(
     build: Callable[..., House], envelope: Wrap
 ) -> None:
     """One message that two subscriptions deliver to one bucket is two blocks; its redelivery is one."""
-    message = envelope(bird(None))
+    message = envelope(penguin(None))
     names = []
     for subscription in ("a", "b", "a"):
         house = build(coalesces=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BOUNDS = QueueLimits(batch_rows=8, queue_rows=10, queue_bytes=100, deadline_seconds=10)
 
 
-def bird(reading_id: str) -> bytes:
+def penguin(reading_id: str) -> bytes:
     return encode(ReadingFactory(1).reading(reading_id=reading_id))
 
 
@@ -71,17 +71,17 @@ async def test_where_not_all_may_be_taken_none_is() -> None:
     assert taking.submit_all(["a"], [1]) == []
 
 
-async def test_of_those_who_came_together_each_is_taken_as_long_as_there_is_room(
+async def test_messages_that_came_together_are_taken_until_the_queue_is_full(
     build: Callable[..., House], envelope: Wrap
 ) -> None:
     """A full intake refuses the last ones, not all."""
     house = build(bounds=QueueLimits(batch_rows=2, queue_rows=2, queue_bytes=10_000))
-    told: list[list[object]] = [[] for _ in range(4)]
-    bird = json.dumps({"bill_length_mm": 40}).encode()
-    house.pipeline.enqueue([(envelope(bird), each.append) for each in told])
+    outcomes: list[list[object]] = [[] for _ in range(4)]
+    penguin = json.dumps({"bill_length_mm": 40}).encode()
+    house.pipeline.enqueue([(envelope(penguin), each.append) for each in outcomes])
     await house.pipeline.drain()
-    assert told[:2] == [[None], [None]]
-    assert [[type(each) for each in one] for one in told[2:]] == [[QueueFullError], [QueueFullError]]
+    assert outcomes[:2] == [[None], [None]]
+    assert [[type(each) for each in one] for one in outcomes[2:]] == [[QueueFullError], [QueueFullError]]
     assert [line["message_id"] for line in house.predictions] == ["m1", "m2"]
 
 
@@ -93,13 +93,13 @@ async def test_readings_that_came_with_tables_and_rubbish_get_their_own(house: H
         {"bill_length_mm": -1},
         {"bill_length_mm": 43},
     ]
-    told: list[list[object]] = [[] for _ in payloads]
+    outcomes: list[list[object]] = [[] for _ in payloads]
     house.pipeline.enqueue(
         (envelope(json.dumps(payload).encode()), each.append)
-        for payload, each in zip(payloads, told, strict=True)
+        for payload, each in zip(payloads, outcomes, strict=True)
     )
     await house.pipeline.drain()
-    assert told == [[None]] * 4
+    assert outcomes == [[None]] * 4
     assert sorted((line["message_id"], line["row"]) for line in house.predictions if line["row"] is None) == [
         ("m1", None),
         ("m4", None),
@@ -108,22 +108,22 @@ async def test_readings_that_came_with_tables_and_rubbish_get_their_own(house: H
     assert [line["message_id"] for line in house.rejections] == ["m3"]
 
 
-async def test_messages_that_came_together_are_told_apart(
+async def test_messages_that_came_together_have_an_answer_each(
     build: Callable[..., House], envelope: Wrap
 ) -> None:
     """Of messages begun in one go each is told its own: taken, repeated, or refused by a full intake."""
     house = build(bounds=QueueLimits(batch_rows=1, queue_rows=1, queue_bytes=10_000))
-    told: dict[str, list[object]] = {"taken": [], "repeated": [], "full": []}
+    outcomes: dict[str, list[object]] = {"taken": [], "repeated": [], "full": []}
     house.pipeline.enqueue(
         [
-            (envelope(bird("a")), told["taken"].append),
-            (envelope(bird("a")), told["repeated"].append),
-            (envelope(bird("b")), told["full"].append),
+            (envelope(penguin("a")), outcomes["taken"].append),
+            (envelope(penguin("a")), outcomes["repeated"].append),
+            (envelope(penguin("b")), outcomes["full"].append),
         ]
     )
     await house.pipeline.drain()
-    assert told["taken"] == told["repeated"] == [None]
-    assert [type(each) for each in told["full"]] == [QueueFullError]
+    assert outcomes["taken"] == outcomes["repeated"] == [None]
+    assert [type(each) for each in outcomes["full"]] == [QueueFullError]
 
 
 async def test_a_message_whose_taking_breaks_takes_nothing_from_those_that_came_with_it(
@@ -138,25 +138,25 @@ async def test_a_message_whose_taking_breaks_takes_nothing_from_those_that_came_
         return all_new(duplicates, keys)
 
     monkeypatch.setattr(DeduplicationWindow, "all_new", breaks)
-    told: dict[str, list[object]] = {"a": [], "b": []}
-    house.pipeline.enqueue([(envelope(bird(name)), told[name].append) for name in told])
+    outcomes: dict[str, list[object]] = {"a": [], "b": []}
+    house.pipeline.enqueue([(envelope(penguin(name)), outcomes[name].append) for name in outcomes])
     await house.pipeline.drain()
-    assert [type(each) for each in told["a"]] == [DefectError]
-    assert told["b"] == [None]
+    assert [type(each) for each in outcomes["a"]] == [DefectError]
+    assert outcomes["b"] == [None]
 
 
-async def test_a_sender_that_cannot_be_told_takes_nothing_from_the_others(
+async def test_a_sender_that_cannot_be_answered_takes_nothing_from_the_others(
     house: House, envelope: Wrap
 ) -> None:
     """Telling one may break; the others of its batch are told all the same."""
-    told: list[object] = []
+    outcomes: list[object] = []
 
     def broken(_: object) -> None:
         raise ConnectionResetError
 
-    house.pipeline.enqueue([(envelope(bird("a")), broken), (envelope(bird("b")), told.append)])
+    house.pipeline.enqueue([(envelope(penguin("a")), broken), (envelope(penguin("b")), outcomes.append)])
     await house.pipeline.drain()
-    assert told == [None]
+    assert outcomes == [None]
 
 
 async def test_a_window_of_duplicates_that_breaks_keeps_no_sender_waiting(
@@ -169,8 +169,8 @@ async def test_a_window_of_duplicates_that_breaks_keeps_no_sender_waiting(
 
     house = build(bounds=QueueLimits(batch_rows=1, queue_rows=10, queue_bytes=10_000))
     monkeypatch.setattr(DeduplicationWindow, "remember", breaks)
-    told: list[object] = []
-    house.pipeline.enqueue([(envelope(bird(name)), told.append) for name in ("a", "b")])
+    outcomes: list[object] = []
+    house.pipeline.enqueue([(envelope(penguin(name)), outcomes.append) for name in ("a", "b")])
     await house.pipeline.drain()
-    assert told == [None, None]
+    assert outcomes == [None, None]
     assert len(house.results.blocks) == 2

@@ -50,7 +50,7 @@ def test_what_no_row_is_known_by_stands_for_none(key: str) -> None:
     assert row_of(key) is None
 
 
-def test_a_table_that_comes_again_is_known_row_by_row() -> None:
+def test_a_redelivered_table_is_known_row_by_row() -> None:
     """In flight it is joined, durable it is remembered, forgotten it is new; so is each row under its own name."""
     seen, first = DeduplicationWindow(), ticket()
     keys = TableKeys("m", ROWS)
@@ -90,7 +90,7 @@ def test_a_table_counts_with_all_its_rows() -> None:
     assert [seen.all_new(TableKeys(name, ROWS)) for name in ("m", "n", "o")] == [True, False, False]
 
 
-def told(found: Partition) -> tuple[list[int], int, int, list[object]]:
+def summary(found: Partition) -> tuple[list[int], int, int, list[object]]:
     return [*found.fresh], found.in_flight, found.durable, [*found.joined]
 
 
@@ -108,7 +108,7 @@ def test_the_window_knows_what_it_would_know_with_a_text_for_each_row(
     short, long = DeduplicationWindow(count=20), DeduplicationWindow(count=20)
     for keys, end in steps:
         sifted = short.partition(keys)
-        assert told(sifted) == told(long.partition([*keys]))
+        assert summary(sifted) == summary(long.partition([*keys]))
         if not sifted.fresh:
             continue
         fresh = keys if len(sifted.fresh) == len(keys) else [keys[nth] for nth in sifted.fresh]

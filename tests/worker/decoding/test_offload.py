@@ -31,23 +31,23 @@ def large(message_id: str) -> Envelope:
 async def test_a_large_table_is_begun_and_answered_once(house: House) -> None:
     """Whoever began it is told when all of it is durable, and a second delivery is answered from the first."""
     assert decode_inline(large("m1")) is None
-    told: list[RetryError | None] = []
-    house.pipeline.enqueue([(large("m1"), told.append)])
-    house.pipeline.enqueue([(large("m1"), told.append)])
-    assert (told, len(house.results.blocks)) == ([], 0)
+    outcomes: list[RetryError | None] = []
+    house.pipeline.enqueue([(large("m1"), outcomes.append)])
+    house.pipeline.enqueue([(large("m1"), outcomes.append)])
+    assert (outcomes, len(house.results.blocks)) == ([], 0)
     await house.pipeline.accept(large("m1"))
     await house.pipeline.drain()
-    assert told == [None, None]
+    assert outcomes == [None, None]
     assert [line["row"] for line in house.predictions] == [*range(ROWS)]
 
 
 async def test_draining_answers_what_is_being_read(house: House) -> None:
     """Nobody who was taken waits for ever: a table still being read is told to come again."""
-    told: list[RetryError | None] = []
-    house.pipeline.enqueue([(large("m1"), told.append)])
+    outcomes: list[RetryError | None] = []
+    house.pipeline.enqueue([(large("m1"), outcomes.append)])
     await house.pipeline.drain()
-    assert len(told) == 1
-    assert isinstance(told[0], RetryError)
+    assert len(outcomes) == 1
+    assert isinstance(outcomes[0], RetryError)
     assert house.results.blocks == []
 
 
@@ -63,13 +63,13 @@ async def test_only_so_many_bytes_wait_to_be_read() -> None:
     assert (await decoder.decode(large("m2"), kept=False)).usable == ROWS
 
 
-async def test_who_began_a_table_too_many_is_told_to_come_again(build: Callable[..., House]) -> None:
+async def test_a_table_beyond_the_queue_limit_is_nacked(build: Callable[..., House]) -> None:
     """The bound of the intake holds for what is still unread, too."""
     house = build(bounds=QueueLimits(batch_rows=4096, queue_rows=10_000, queue_bytes=INLINE_BYTES))
-    told: dict[str, asyncio.Future[RetryError | None]] = {}
+    outcomes: dict[str, asyncio.Future[RetryError | None]] = {}
     for message_id in ("m1", "m2"):
-        told[message_id] = asyncio.get_running_loop().create_future()
-        house.pipeline.enqueue([(large(message_id), told[message_id].set_result)])
-    assert isinstance(await told["m2"], QueueFullError)
-    assert await told["m1"] is None
+        outcomes[message_id] = asyncio.get_running_loop().create_future()
+        house.pipeline.enqueue([(large(message_id), outcomes[message_id].set_result)])
+    assert isinstance(await outcomes["m2"], QueueFullError)
+    assert await outcomes["m1"] is None
     await house.pipeline.drain()

@@ -32,7 +32,7 @@ CLASSIFIER = load(SHIPPED)
 EMPEROR = {"bill_length_mm": 81.0, "bill_depth_mm": 30.0, "flipper_length_mm": 340, "body_mass_g": 33000}
 
 
-def echoed(
+def sampled(
     works: list[DecodedMessage], result: BatchResult, most: int, *, first_ones: bool = True
 ) -> list[list[object]]:
     """What each line repeats, work by work."""
@@ -51,16 +51,16 @@ def starts(works: list[DecodedMessage]) -> list[int]:
     return [sum(work.usable for work in works[:nth]) for nth in range(len(works))]
 
 
-def test_the_first_ones_of_a_batch_are_repeated_and_every_strange_one(
+def test_the_first_readings_of_a_batch_are_sampled_and_every_outlier(
     envelope: Callable[..., Envelope],
 ) -> None:
     """Singles and tables alike; a batch has one allowance."""
-    birds = ReadingFactory(1)
-    alone = birds.reading()
-    table = birds.table(5)
+    penguins = ReadingFactory(1)
+    alone = penguins.reading()
+    table = penguins.table(5)
     payloads = [alone.model_dump_json(), table.model_dump_json(), json.dumps(EMPEROR)]
     works = [decode_message(envelope(each.encode()), kept=True) for each in payloads]
-    found = echoed(works, classify(CLASSIFIER, feature_matrix(works)), most=3)
+    found = sampled(works, classify(CLASSIFIER, feature_matrix(works)), most=3)
     assert [[each is not None for each in work] for work in found] == [
         [True],
         [True, True, False, False, False],
@@ -71,11 +71,11 @@ def test_the_first_ones_of_a_batch_are_repeated_and_every_strange_one(
     assert found[2][0] == {**EMPEROR, "year": None, "sex": None, "island": None}
 
 
-def test_between_times_only_strange_ones_are_repeated(envelope: Callable[..., Envelope]) -> None:
-    """However many batches there are a second, what is unlike every known bird is shown."""
+def test_between_intervals_only_outliers_are_sampled(envelope: Callable[..., Envelope]) -> None:
+    """However many batches there are a second, what is unlike every known penguin is shown."""
     payloads = [ReadingFactory(1).reading().model_dump_json(), json.dumps(EMPEROR)]
     works = [decode_message(envelope(each.encode()), kept=True) for each in payloads]
-    found = echoed(works, classify(CLASSIFIER, feature_matrix(works)), most=3, first_ones=False)
+    found = sampled(works, classify(CLASSIFIER, feature_matrix(works)), most=3, first_ones=False)
     assert [[each is not None for each in work] for work in found] == [[False], [True]]
 
 
@@ -89,7 +89,7 @@ async def test_batches_right_after_each_other_do_not_all_repeat_their_first_ones
     assert ["features" in line for line in house.predictions] == [True, False, False]
 
 
-def test_what_the_model_failed_on_shifts_nobody(envelope: Callable[..., Envelope]) -> None:
+def test_a_failed_row_shifts_no_other_row(envelope: Callable[..., Envelope]) -> None:
     """A guilty row has no line: those behind it still repeat their own reading."""
     table = ReadingFactory(2).table(4)
     works = [decode_message(envelope(table.model_dump_json().encode()), kept=True)]
@@ -98,7 +98,7 @@ def test_what_the_model_failed_on_shifts_nobody(envelope: Callable[..., Envelope
     (_, run) = good.runs[0]
     first, rest = (classify(CLASSIFIER, part).runs[0][1] for part in (rows[:1], rows[2:]))
     assert len(run.label_indices) == 4
-    (found,) = echoed(works, BatchResult(runs=[(0, first), (2, rest)], failed_rows={1: "failed"}), most=9)
+    (found,) = sampled(works, BatchResult(runs=[(0, first), (2, rest)], failed_rows={1: "failed"}), most=9)
     lengths = table.bill_length_mm or []
     assert [each["bill_length_mm"] for each in found] == [lengths[0], lengths[2], lengths[3]]  # type: ignore[index]
 
@@ -114,8 +114,8 @@ async def test_predictions_stay_whole_lines(tmp_path: Path, most: int) -> None:
         client.post("/predict", data=table.model_dump_json()) as answer,
     ):
         lines = (await answer.json())["predictions"]
-    told = [Prediction.model_validate_json(json.dumps(line)) for line in lines]
-    assert sum(each.features is not None for each in told) >= most
-    assert [each.features is not None for each in told][:most] == [True] * most
+    reported = [Prediction.model_validate_json(json.dumps(line)) for line in lines]
+    assert sum(each.features is not None for each in reported) >= most
+    assert [each.features is not None for each in reported][:most] == [True] * most
     if not most:
         assert not any("features" in line for line in lines)

@@ -47,9 +47,7 @@ async def test_a_messages_attributes_stand_in_the_first_of_its_lines_only(
     assert sum(map(len, house.rejects.lines)) < 2 * sum(map(len, ATTRIBUTES.values())) + 301 * 1_024
 
 
-async def test_rows_that_come_again_without_the_first_have_their_attributes(
-    house: House, envelope: Wrap
-) -> None:
+async def test_rows_redelivered_without_the_first_have_their_attributes(house: House, envelope: Wrap) -> None:
     """The first line is that of what is written, not of the message's first row."""
     message = envelope(bad_rows(3, reading_id=["a", "b", "c"]), attributes={"a": "b"})
     await house.pipeline.accept(envelope(json.dumps({"body_mass_g": [1], "reading_id": ["a"]}).encode()))
@@ -58,7 +56,7 @@ async def test_rows_that_come_again_without_the_first_have_their_attributes(
     assert [(line["row"], line["attributes"]) for line in again] == [(1, {"a": "b"}), (2, None)]
 
 
-async def test_a_guilty_rows_line_follows_the_same_rule(house: House, envelope: Wrap) -> None:
+async def test_a_failed_rows_line_follows_the_same_rule(house: House, envelope: Wrap) -> None:
     """What is refused by the words and by the model are the lines of one message."""
     house.classifier._fails_on = lambda row: row[0] == 41
     await house.pipeline.accept(envelope(b'{"bill_length_mm":[40,41,1]}', attributes={"a": "b"}))
@@ -108,10 +106,10 @@ def test_only_short_payloads_are_inspected_on_the_event_loop(length: int, envelo
 
 async def test_what_takes_long_to_inspect_is_begun_and_answered(house: House, envelope: Wrap) -> None:
     """Off the loop; who sent it is told once all of it is durable."""
-    told: asyncio.Future[RetryError | None] = asyncio.get_running_loop().create_future()
-    house.pipeline.enqueue([(envelope(bad_rows(2_000)), told.set_result)])
+    reported: asyncio.Future[RetryError | None] = asyncio.get_running_loop().create_future()
+    house.pipeline.enqueue([(envelope(bad_rows(2_000)), reported.set_result)])
     assert not house.rejects.blocks
-    assert await told is None
+    assert await reported is None
     assert [line["row"] for line in house.rejections] == [*range(2_000)]
 
 

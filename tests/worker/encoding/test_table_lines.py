@@ -139,7 +139,7 @@ def test_several_tables_and_readings_share_a_batch() -> None:
     assert [isinstance(each.predictions, FixedWidthLines) for each in fast] == [False, True, False, True]
 
 
-def test_refused_and_guilty_rows_keep_their_places() -> None:
+def test_refused_and_failed_rows_keep_their_places() -> None:
     """What is refused leaves the row numbers of the others alone; where the model failed, lines are written one by one."""
     columns: dict[str, Any] = {**ReadingFactory(5).table(ROWS).__dict__}
     for name in ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"):
@@ -173,7 +173,7 @@ def test_what_is_no_probability_is_written_one_by_one() -> None:
         assert not isinstance(lines, FixedWidthLines)
 
 
-def test_echoed_lines_stand_among_the_others() -> None:
+def test_sampled_lines_stand_among_the_others() -> None:
     """Some predictions of a table repeat their features, as they were written, and the block stays one."""
     table = ReadingFactory(6).table(ROWS)
     one = work(table)
@@ -181,11 +181,11 @@ def test_echoed_lines_stand_among_the_others() -> None:
     lines = encode_lines([one], feature_matrix([one]), result, at=AT, revision="r")
     before = said(lines[0].predictions)
     sample_features(BatchPart([one], feature_matrix([one]), result, lines), most=3)
-    echoed = lines[0].predictions
-    assert isinstance(echoed, FixedWidthLines)
-    assert joined(echoed) == b"".join(echoed)
+    sampled = lines[0].predictions
+    assert isinstance(sampled, FixedWidthLines)
+    assert joined(sampled) == b"".join(sampled)
     wanted = {0, 1, 2, *np.flatnonzero(result.runs[0][1].out_of_distribution)[:3].tolist()}
-    for nth, (line, plain) in enumerate(zip(said(echoed), before, strict=True)):
+    for nth, (line, plain) in enumerate(zip(said(sampled), before, strict=True)):
         features = {name: getattr(table, name)[nth] for name in FEATURES}
         assert line == ({**plain, "features": features} if nth in wanted else plain)
 

@@ -40,7 +40,7 @@ def head(length: int | str = 2, *, line: str = "POST / HTTP/1.1", **headers: str
 GET = head(0, line="GET /readyz HTTP/1.1")
 
 
-class Echo:
+class RecordingHandler:
     """Answers pushes by what is in them; `held` ones when the test says so."""
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Bench:
     """The protocol served on a loopback port, with aiohttp's own server behind it."""
 
     def __init__(self) -> None:
-        self.echo = Echo()
+        self.handler = RecordingHandler()
         self.guard: OneToken | None = None
         self.failures: list[str] = []
         self.heads = RequestHeadCache(max_request_bytes=MAX_REQUEST_BYTES)
@@ -114,7 +114,7 @@ class Bench:
 
     def make(self) -> HttpProtocol:
         endpoints = Endpoints(
-            accept=self.echo.accept,
+            accept=self.handler.accept,
             aiohttp=self.routes.protocol,
             admission=Admission(self.guard, Metrics()),
             heads=self.heads,
@@ -174,16 +174,16 @@ async def test_a_push_is_answered_however_its_bytes_arrive(bench: Bench, piece: 
         writer.write(sent[start : start + piece])
         await writer.drain()
     assert [await status(reader) for _ in range(3)] == [204, 204, 429]
-    assert bench.echo.bodies == [b"first", b"second", b"full"]
+    assert bench.handler.bodies == [b"first", b"second", b"full"]
     writer.close()
 
 
 async def test_pipelined_requests_are_answered_in_their_order(bench: Bench) -> None:
     """A second request waits until the first is answered, whichever path serves it and would be quicker."""
     reader, writer = await bench.connect(head(4) + b"hold" + head(4) + b"full" + GET + head() + b"{}")
-    await bench.echo.arrived.wait()
-    assert bench.echo.bodies == [b"hold"]
-    bench.echo.held[0](204)
+    await bench.handler.arrived.wait()
+    assert bench.handler.bodies == [b"hold"]
+    bench.handler.held[0](204)
     assert [await status(reader) for _ in range(4)] == [204, 429, 200, 204]
     writer.close()
 
@@ -194,16 +194,16 @@ async def test_a_push_behind_another_request_takes_the_fast_path_again(bench: Be
     for sent, expected in ((head() + b"{}", 204), (GET, 200), (head() + b"{}", 204)):
         writer.write(sent)
         assert await status(reader) == expected
-    assert bench.echo.bodies == [b"{}", b"{}"]
+    assert bench.handler.bodies == [b"{}", b"{}"]
     writer.close()
 
 
-async def test_a_caller_who_left_is_answered_to_nobody(bench: Bench) -> None:
+async def test_the_answer_to_a_caller_that_left_is_dropped(bench: Bench) -> None:
     """Its work goes on, and its answer harms no one."""
     _, writer = await bench.connect(head(4) + b"hold")
-    await bench.echo.arrived.wait()
+    await bench.handler.arrived.wait()
     await bench.lose(bench.made[0])
-    bench.echo.held[0](204)
+    bench.handler.held[0](204)
     writer.close()
     reader, other = await bench.connect(head() + b"{}")
     assert await status(reader) == 204
@@ -214,7 +214,7 @@ async def test_a_caller_who_left_is_answered_to_nobody(bench: Bench) -> None:
 async def test_more_than_one_waiting_request_is_left_in_the_kernel(bench: Bench) -> None:
     """A client that pipelines without reading fills its own socket, not the worker's memory."""
     reader, writer = await bench.connect(head(4) + b"hold")
-    await bench.echo.arrived.wait()
+    await bench.handler.arrived.wait()
     flood = head(100) + b"x" * 100
     for _ in range(20_000):
         writer.write(flood)
@@ -222,7 +222,7 @@ async def test_more_than_one_waiting_request_is_left_in_the_kernel(bench: Bench)
     turns = iter(range(50))
     await until(lambda: next(turns, None) is None)
     assert bench.made[0]._reader.held < 1_000_000
-    bench.echo.held[0](204)
+    bench.handler.held[0](204)
     assert [await status(reader) for _ in range(20_001)] == [204] * 20_001
     writer.close()
 
@@ -241,16 +241,16 @@ async def test_a_failure_answers_503_once_and_ends_the_connection(bench: Bench) 
 async def test_only_the_first_answer_of_a_request_counts(bench: Bench) -> None:
     """After a last one, none is given: it would be taken for the next request's."""
     reader, writer = await bench.connect(head(4) + b"hold" + head() + b"{}")
-    await bench.echo.arrived.wait()
-    bench.echo.held[0](503, "a defect\n", last=True)
-    bench.echo.held[0](204)
+    await bench.handler.arrived.wait()
+    bench.handler.held[0](503, "a defect\n", last=True)
+    bench.handler.held[0](204)
     assert await status(reader) == 503
     assert await reader.read() == b""
-    assert bench.echo.bodies == [b"hold"]
+    assert bench.handler.bodies == [b"hold"]
     writer.close()
 
 
-async def test_a_stranger_is_refused_before_its_body_arrives(bench: Bench) -> None:
+async def test_an_unauthenticated_sender_is_refused_before_its_body_arrives(bench: Bench) -> None:
     """Nothing of a body is read for who is not admitted; those who are known do not wait for them."""
     bench.guard = OneToken()
     for token, line, expected in (
@@ -265,7 +265,7 @@ async def test_a_stranger_is_refused_before_its_body_arrives(bench: Bench) -> No
         writer.close()
     reader, writer = await bench.connect(head(Authorization="known") + b"{}" + GET)
     assert [await status(reader), await status(reader)] == [204, 200]
-    assert bench.echo.bodies == [b"{}"]
+    assert bench.handler.bodies == [b"{}"]
     writer.close()
 
 
@@ -276,7 +276,7 @@ async def test_a_refused_sender_whose_body_is_here_keeps_its_connection(bench: B
         (head(Authorization="forged") + b"{}") * 2 + head(Authorization="known") + b"{}"
     )
     assert [await status(reader) for _ in range(3)] == [401, 401, 204]
-    assert bench.echo.bodies == [b"{}"]
+    assert bench.handler.bodies == [b"{}"]
     writer.close()
 
 
@@ -289,7 +289,7 @@ async def test_what_arrives_while_a_sender_is_asked_for_waits(bench: Bench) -> N
     await until(lambda: bench.made[0]._reader.held > 4)
     guard.gate.set()
     assert [await status(reader), await status(reader)] == [204, 204]
-    assert bench.echo.bodies == [b"firs", b"{}"]
+    assert bench.handler.bodies == [b"firs", b"{}"]
     writer.close()
 
 
@@ -303,7 +303,7 @@ async def test_a_sender_that_left_while_it_was_asked_for_is_forgotten(bench: Ben
     guard.gate.set()
     assert connection._task is not None
     await connection._task
-    assert bench.echo.bodies == []
+    assert bench.handler.bodies == []
     writer.close()
 
 
@@ -340,10 +340,10 @@ async def test_a_request_that_does_not_arrive_in_its_time_is_answered_408(bench:
 async def test_a_silent_connection_is_closed_whatever_it_asked_before(bench: Bench) -> None:
     """Idle connections have their time; one that waits for its answer has as long as it takes."""
     reader, writer = await bench.connect(head(4) + b"hold")
-    await bench.echo.arrived.wait()
+    await bench.handler.arrived.wait()
     connection = bench.made[0]
     connection.tick(connection._since + 100 * IDLE_SECONDS)
-    bench.echo.held[0](204)
+    bench.handler.held[0](204)
     assert await status(reader) == 204
     writer.write(GET)
     assert await status(reader) == 200
@@ -364,7 +364,7 @@ async def test_a_refused_sender_that_goes_on_sending_is_cut_off(bench: Bench) ->
     writer.write(head() + b"{}")
     connection.tick(connection._since + LINGER_SECONDS + 1)
     await until(lambda: connection not in bench.registry._open)
-    assert bench.echo.bodies == []
+    assert bench.handler.bodies == []
     writer.close()
 
 
@@ -409,11 +409,11 @@ async def test_nothing_is_held_once_its_connections_are_gone(bench: Bench) -> No
     writers = [
         (await bench.connect(sent))[1] for sent in (*SLOW.values(), head(4) + b"hold" + SLOW["a body"])
     ]
-    await until(lambda: len(bench.made) == len(writers) and bench.registry.strangers._total > 20_000)
-    await bench.echo.arrived.wait()
+    await until(lambda: len(bench.made) == len(writers) and bench.registry.unauthenticated._total > 20_000)
+    await bench.handler.arrived.wait()
     for writer in writers:
         writer.transport.abort()
     await until(lambda: len(bench.registry._open) == 1)
-    bench.echo.held[0](204)
+    bench.handler.held[0](204)
     await until(lambda: not bench.registry._open)
-    assert (bench.registry.admitted._total, bench.registry.strangers._total) == (0, 0)
+    assert (bench.registry.admitted._total, bench.registry.unauthenticated._total) == (0, 0)

@@ -47,8 +47,8 @@ class Worker:
 
     def peak(self) -> int:
         """The most memory that it had since `forget_peak`, in bytes."""
-        told = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(r"VmHWM:\s+(\d+) kB", told)
+        reported = Path(f"/proc/{self.pid}/status").read_text()
+        found = re.search(r"VmHWM:\s+(\d+) kB", reported)
         assert found is not None
         return int(found[1]) * 1024
 
@@ -158,7 +158,7 @@ async def test_more_connections_are_served_than_a_shell_allows_files(worker: Wor
     assert found[1] == found[2]
 
 
-async def test_slow_senders_are_told_so_and_their_connections_ended(worker: Worker) -> None:
+async def test_slow_senders_get_an_answer_and_their_connections_end(worker: Worker) -> None:
     """They go on sending, a byte whenever another request was answered; one clock ends them all the same."""
     connections = [await connected(worker.port, sent) for sent in SLOW.values()]
     ends = asyncio.gather(*(reader.read() for reader, _ in connections))

@@ -64,7 +64,7 @@ NOT_PLAIN = [
 
 
 @pytest.mark.parametrize("raw", NOT_PLAIN)
-def test_whatever_is_framed_or_addressed_otherwise_is_looked_at_each_time(raw: bytes) -> None:
+def test_a_request_framed_or_addressed_otherwise_is_parsed_each_time(raw: bytes) -> None:
     """Odd framing, other paths, other versions: none of them is known by its bytes."""
     heads = RequestHeadCache(max_request_bytes=MAX_REQUEST_BYTES)
     read = heads.read(raw)

@@ -238,9 +238,9 @@ async def counted(port: int) -> dict[str, float]:
 
 def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
     """What was logged as a warning or worse; none of it with a traceback."""
-    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert not any(record.exc_info for record in told)
-    return [record.getMessage() for record in told]
+    reported = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert not any(record.exc_info for record in reported)
+    return [record.getMessage() for record in reported]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -271,7 +271,7 @@ async def test_both_paths_answer_alike_in_pieces(port: int, name: str) -> None:
 
 
 @pytest.mark.parametrize("path", [b"/", b"/predict"])
-async def test_a_sender_that_expects_to_be_told_to_go_on_is_told(port: int, path: bytes) -> None:
+async def test_a_sender_that_expects_100_continue_gets_it(port: int, path: bytes) -> None:
     """As curl does with a body of more than a megabyte: without the answer it waits for a second."""
     body = PUSH if path == b"/" else READING
     head = headed(b"Expect: 100-continue", b"Content-Length: %d" % len(body), line=b"POST %s HTTP/1.1" % path)

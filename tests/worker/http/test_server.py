@@ -24,11 +24,11 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("lane", ["fast", "aiohttp"])
-async def test_other_methods_and_paths_are_told_what_there_is(tmp_path: Path, lane: str) -> None:
+@pytest.mark.parametrize("path", ["fast", "aiohttp"])
+async def test_other_methods_and_paths_are_answered_with_those_that_exist(tmp_path: Path, path: str) -> None:
     """A wrong method is 405 and names the right ones, a wrong path 404; a HEAD is there wherever a GET is."""
     folder = tmp_path.as_uri()
-    chosen = Settings(port=0, results=folder, rejects=folder, fast_path=lane == "fast")
+    chosen = Settings(port=0, results=folder, rejects=folder, fast_path=path == "fast")
     found = {}
     async with running(chosen) as address, aiohttp.ClientSession(address) as client:
         for asked in ASKED:

@@ -38,7 +38,7 @@ class Asked:
             self.last = last
 
 
-async def told(handler: PushHandler, *bodies: bytes) -> list[int]:
+async def statuses_of(handler: PushHandler, *bodies: bytes) -> list[int]:
     """Begin pushes in one turn of the loop; gives the status that each is told, once all are."""
     asked = [Asked() for _ in bodies]
     for body, answer in zip(bodies, asked, strict=True):
@@ -48,10 +48,10 @@ async def told(handler: PushHandler, *bodies: bytes) -> list[int]:
     return statuses
 
 
-async def test_every_push_of_a_turn_is_told_its_own(house: House) -> None:
+async def test_every_push_of_a_turn_has_its_own_answer(house: House) -> None:
     """Durable is 204, no envelope is 400, whatever came beside it."""
     handler = PushHandler(house.pipeline, house.metrics)
-    assert await told(handler, push(1), b"garbage", push(2), push(1)) == [204, 400, 204, 204]
+    assert await statuses_of(handler, push(1), b"garbage", push(2), push(1)) == [204, 400, 204, 204]
     assert [line["message_id"] for line in house.predictions] == ["m1", "m2"]
 
 
@@ -67,7 +67,7 @@ async def test_a_push_that_breaks_its_reading_takes_nothing_from_its_turn(
 
     monkeypatch.setattr("rookery.worker.http.handlers.wrapped", breaks)
     handler = PushHandler(house.pipeline, house.metrics)
-    assert await told(handler, push(1), ODD, push(2)) == [204, 503, 204]
+    assert await statuses_of(handler, push(1), ODD, push(2)) == [204, 503, 204]
 
 
 BROKEN = {
@@ -95,11 +95,11 @@ async def test_no_push_is_left_without_an_answer(
         raise ZeroDivisionError
 
     if "partition" in broken:
-        assert await told(handler, push(1)) == [204]
+        assert await statuses_of(handler, push(1)) == [204]
     with monkeypatch.context() as patched:
         patched.setattr(broken, breaks)
-        statuses = await told(handler, *bodies)
+        statuses = await statuses_of(handler, *bodies)
     assert set(statuses) <= {204, 503}
     assert 503 in statuses
     assert 1 <= sum(record.exc_info is not None for record in caplog.records) <= len(bodies) + 1
-    assert await told(handler, push(7)) == [204]
+    assert await statuses_of(handler, push(7)) == [204]

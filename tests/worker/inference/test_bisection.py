@@ -1,4 +1,4 @@
-"""Poison isolation: a failing batch is bisected until only the guilty rows fail."""
+"""Poison isolation: a failing batch is bisected until only the failing rows fail."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from rookery.worker.inference.bisection import ModelUnavailableError, classify
 from rookery.worker.testing import RuleClassifier
 
 
-def rows(count: int, *guilty: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def rows(count: int, *failing: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     matrix = np.ones((count, len(FEATURES)), dtype=np.float32)
-    matrix[list(guilty), 0] = -1
+    matrix[list(failing), 0] = -1
     return matrix
 
 
-@pytest.mark.parametrize("guilty", [0, 1, 255, 256, 300, 511])
-def test_one_bad_reading_in_512_costs_at_most_19_calls(guilty: int) -> None:
-    """511 are answered and one is guilty, within 19 predict calls."""
+@pytest.mark.parametrize("failing", [0, 1, 255, 256, 300, 511])
+def test_one_bad_reading_in_512_costs_at_most_19_calls(failing: int) -> None:
+    """511 are answered and one is failing, within 19 predict calls."""
     classifier = RuleClassifier(lambda row: bool(row[0] < 0))
-    result = classify(classifier, rows(512, guilty))
-    assert list(result.failed_rows) == [guilty]
+    result = classify(classifier, rows(512, failing))
+    assert list(result.failed_rows) == [failing]
     answered = [first + nth for first, run in result.runs for nth in range(len(run.label_indices))]
-    assert answered == [row for row in range(512) if row != guilty]
+    assert answered == [row for row in range(512) if row != failing]
     assert len(classifier.calls) <= 19
 
 
@@ -35,7 +35,7 @@ def test_a_batch_without_fault_is_one_call() -> None:
 
 
 def test_a_healthy_model_that_refuses_every_reading_of_a_batch_blames_the_readings() -> None:
-    """All of a batch may be guilty, if the model still answers its known readings."""
+    """All of a batch may be failing, if the model still answers its known readings."""
     result = classify(RuleClassifier(lambda _: True), rows(3))
     assert sorted(result.failed_rows) == [0, 1, 2]
 

@@ -1,7 +1,7 @@
 """How much of what is no such penguin is caught, at the rates that docs/explanation/out-of-distribution.md states.
 
 Caught is what the schema's bounds reject, or the outlier rule flags. Mistakes are made on each known penguin that
-was measured whole; made-up birds are seeded.
+was measured whole; made-up penguins are seeded.
 """
 
 from __future__ import annotations
@@ -27,31 +27,33 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[3]
 STATED: Final = (ROOT / "docs" / "explanation" / "out-of-distribution.md").read_text()
 CLASSIFIER: Final = load(SHIPPED)
-BIRDS: Final = [
+PENGUINS: Final = [
     dict(zip(MEASUREMENTS, map(float, row[:4]), strict=True))
     for row in read(ROOT / "data" / "penguins.csv").matrix
     if not any(cell != cell for cell in row[:4])  # noqa: PLR0124  only NaN differs from itself
 ]
 
 
-def caught(birds: list[Fields]) -> float:
-    """The share of birds that are rejected or flagged."""
+def caught(penguins: list[Fields]) -> float:
+    """The share of penguins that are rejected or flagged."""
     kept = []
-    for bird in birds:
+    for penguin in penguins:
         try:
-            kept.append(Reading(**bird))
+            kept.append(Reading(**penguin))
         except ValidationError:
             continue
     flagged = int(CLASSIFIER.classify(matrix(kept)).out_of_distribution.sum()) if kept else 0
-    return (len(birds) - len(kept) + flagged) / len(birds)
+    return (len(penguins) - len(kept) + flagged) / len(penguins)
 
 
 def times(factor: float, *names: str) -> Callable[[Fields], Fields]:
-    return lambda bird: {name: value * factor if name in names else value for name, value in bird.items()}
+    return lambda penguin: {
+        name: value * factor if name in names else value for name, value in penguin.items()
+    }
 
 
 def swapped(one: str, other: str) -> Callable[[Fields], Fields]:
-    return lambda bird: {**bird, one: bird[other], other: bird[one]}
+    return lambda penguin: {**penguin, one: penguin[other], other: penguin[one]}
 
 
 BILL, DEPTH, FLIPPER, MASS = MEASUREMENTS
@@ -68,17 +70,17 @@ MISTAKES: Final[dict[str, Callable[[Fields], Fields]]] = {
     "bill's length and depth exchanged": swapped(BILL, DEPTH),
     "flipper and bill length exchanged": swapped(FLIPPER, BILL),
     "one digit too many in the mass": times(10, MASS),
-    "chick of half the size": lambda bird: {
-        BILL: bird[BILL] * 0.5,
-        DEPTH: bird[DEPTH] * 0.5,
-        FLIPPER: bird[FLIPPER] * 0.5,
-        MASS: bird[MASS] * 0.2,
+    "chick of half the size": lambda penguin: {
+        BILL: penguin[BILL] * 0.5,
+        DEPTH: penguin[DEPTH] * 0.5,
+        FLIPPER: penguin[FLIPPER] * 0.5,
+        MASS: penguin[MASS] * 0.2,
     },
-    "fledgling of four fifths": lambda bird: {
-        BILL: bird[BILL] * 0.8,
-        DEPTH: bird[DEPTH] * 0.8,
-        FLIPPER: bird[FLIPPER] * 0.8,
-        MASS: bird[MASS] * 0.55,
+    "fledgling of four fifths": lambda penguin: {
+        BILL: penguin[BILL] * 0.8,
+        DEPTH: penguin[DEPTH] * 0.8,
+        FLIPPER: penguin[FLIPPER] * 0.8,
+        MASS: penguin[MASS] * 0.55,
     },
 }
 
@@ -104,18 +106,20 @@ def stated(name: str) -> float:
 
 def rates() -> dict[str, float]:
     """Every kind with its rate, as the document has to state them."""
-    kinds: dict[str, list[Any]] = {name: [wrong(bird) for bird in BIRDS] for name, wrong in MISTAKES.items()}
+    kinds: dict[str, list[Any]] = {
+        name: [wrong(penguin) for penguin in PENGUINS] for name, wrong in MISTAKES.items()
+    }
     kinds |= {f"{name} penguin": made_up(likeness) for name, likeness in SPECIES.items()}
-    return {name: caught(birds) for name, birds in kinds.items()}
+    return {name: caught(penguins) for name, penguins in kinds.items()}
 
 
 @pytest.mark.parametrize(("name", "rate"), rates().items())
-def test_what_is_unlike_is_caught_at_the_stated_rate(name: str, rate: float) -> None:
+def test_outliers_are_caught_at_the_stated_rate(name: str, rate: float) -> None:
     """The document's figure is the measured one."""
     assert round(rate, 3) == stated(name)
 
 
 def test_false_alarms_are_as_stated() -> None:
     """Known penguins are flagged as rarely as the document says, held out as the card measured it."""
-    assert stated("known penguins, in training") == round(caught(BIRDS), 3)
+    assert stated("known penguins, in training") == round(caught(PENGUINS), 3)
     assert stated("known penguins, held out") == round(CLASSIFIER.card.report.false_alarms, 3)

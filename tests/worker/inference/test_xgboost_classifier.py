@@ -33,15 +33,18 @@ def classifier() -> XGBoostClassifier:
 
 def known() -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     with DATA.open(newline="") as file:
-        birds = [row for row in csv.DictReader(file) if row["bill_length_mm"] != "NA"]
+        penguins = [row for row in csv.DictReader(file) if row["bill_length_mm"] != "NA"]
     words = ("sex", "island")
     columns = {
         name: [
-            None if (cell := bird[name]) == "NA" else cell if name in words else float(cell) for bird in birds
+            None if (cell := penguin[name]) == "NA" else cell if name in words else float(cell)
+            for penguin in penguins
         ]
         for name in FEATURES
     }
-    return columns_matrix(columns, len(birds)), np.array([SPECIES.index(bird["species"]) for bird in birds])
+    return columns_matrix(columns, len(penguins)), np.array(
+        [SPECIES.index(penguin["species"]) for penguin in penguins]
+    )
 
 
 ROWS, CALLED = known()
@@ -57,8 +60,8 @@ def row(*cells: float) -> NDArray[np.float32]:
     return np.array([cells], dtype=np.float32)
 
 
-def test_the_known_birds_are_called_right(classifier: XGBoostClassifier) -> None:
-    """At least 98 % of the known birds, and answers are well formed."""
+def test_the_known_penguins_are_called_right(classifier: XGBoostClassifier) -> None:
+    """At least 98 % of the known penguins, and answers are well formed."""
     answers = classifier.classify(ROWS)
     assert (answers.label_indices == CALLED).mean() >= 0.98
     assert answers.labels == SPECIES
@@ -132,7 +135,7 @@ def test_a_model_that_fails_is_not_healthy(classifier: XGBoostClassifier) -> Non
 
 
 def test_real_penguins_are_rarely_flagged(classifier: XGBoostClassifier) -> None:
-    """About one known bird in a hundred is flagged, whichever measurements it has."""
+    """About one known penguin in a hundred is flagged, whichever measurements it has."""
     measured = FEATURES[:4]
     for pattern in range(1, 16):
         hidden = [name for bit, name in enumerate(measured) if not pattern >> bit & 1]
@@ -164,8 +167,8 @@ def test_real_penguins_are_rarely_flagged(classifier: XGBoostClassifier) -> None
         "nothing measured",
     ],
 )
-def test_what_is_no_such_bird_is_flagged(classifier: XGBoostClassifier, cells: tuple[float, ...]) -> None:
-    """Possible values that no bird of the training data has are answered and flagged, alone and in company."""
+def test_what_is_no_such_penguin_is_flagged(classifier: XGBoostClassifier, cells: tuple[float, ...]) -> None:
+    """Possible values that no penguin of the training data has are answered and flagged, alone and in company."""
     named = {
         name: None if math.isnan(cell) else cell for name, cell in zip(FEATURES[:4], cells, strict=False)
     }

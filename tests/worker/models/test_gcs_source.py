@@ -81,14 +81,14 @@ def test_a_version_is_a_generation_and_can_be_pinned() -> None:
 
 
 @pytest.mark.usefixtures("storage")
-@pytest.mark.parametrize("address", [ADDRESS, f"{ADDRESS}#7", "gs://nobody/penguins.ubj"])
+@pytest.mark.parametrize("address", [ADDRESS, f"{ADDRESS}#7", "gs://absent/penguins.ubj"])
 def test_what_is_not_there_is_unreachable(address: str) -> None:
     """An object, a generation or a bucket that does not exist is named."""
     with pytest.raises(ModelUnreachableError, match=f"model {address} cannot be read"):
         source_of(address).fetch()
 
 
-async def test_a_server_that_is_gone_degrades_and_its_return_mends(
+async def test_a_server_that_is_gone_degrades_and_its_return_recovers(
     storage: StorageServer, tmp_path: Path
 ) -> None:
     """The last known good model of the address answers from the cache, until the bucket answers again."""
@@ -112,7 +112,7 @@ async def test_a_server_that_is_gone_degrades_and_its_return_mends(
     assert (models.classifier.model, models.origin, models.reason) == (load(SECOND).model, "source", None)
 
 
-async def test_nobody_listening_is_unreachable_too(
+async def test_a_closed_port_is_unreachable_too(
     monkeypatch: pytest.MonkeyPatch, storage: StorageServer
 ) -> None:
     """A refused connection is no crash."""

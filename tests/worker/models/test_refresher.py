@@ -36,7 +36,7 @@ THIRD = variant(GOOD, rounds=20)
 NAME = {artifact: load(artifact).model for artifact in (GOOD, OTHER, THIRD)}
 
 
-class Shelf:
+class FakeSource:
     """A source whose bytes a test lays down; None is a place that cannot be reached."""
 
     address = "gs://bucket/model"
@@ -66,7 +66,7 @@ def store(source: ModelSource, cache: Path | None = None) -> ModelRefresher:
     return ModelRefresher(source, cache=kept, metrics=Metrics())
 
 
-def told(models: ModelRefresher, name: str) -> float:
+def metric_of(models: ModelRefresher, name: str) -> float:
     for line in models._metrics.render().decode().splitlines():
         if line.startswith(f"{name} "):
             return float(line.split()[1])
@@ -75,58 +75,58 @@ def told(models: ModelRefresher, name: str) -> float:
 
 async def test_the_model_of_the_source_answers_under_its_digest() -> None:
     """All is well: no reason, no degradation."""
-    models = store(Shelf(OTHER))
+    models = store(FakeSource(OTHER))
     await models.open()
     assert (models.classifier.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
-    assert told(models, "rookery_model_degraded") == 0
-    assert told(models, f'rookery_model_info{{model="{NAME[OTHER]}"}}') == 1
+    assert metric_of(models, "rookery_model_degraded") == 0
+    assert metric_of(models, f'rookery_model_info{{model="{NAME[OTHER]}"}}') == 1
 
 
 async def test_a_new_version_is_swapped_in_and_read_once_only() -> None:
     """Looking for news costs one question; the bytes are read when the version changes."""
-    shelf = Shelf(GOOD)
-    models = store(shelf)
+    source = FakeSource(GOOD)
+    models = store(source)
     await models.open()
     for _ in range(3):
         await models.refresh()
-    assert (models.classifier.model, shelf.read) == (NAME[GOOD], 1)
-    shelf.lay(OTHER)
+    assert (models.classifier.model, source.read) == (NAME[GOOD], 1)
+    source.lay(OTHER)
     await models.refresh()
-    assert (models.classifier.model, models.reason, shelf.read) == (NAME[OTHER], None, 2)
+    assert (models.classifier.model, models.reason, source.read) == (NAME[OTHER], None, 2)
 
 
 async def test_a_batch_that_pinned_a_model_keeps_it() -> None:
     """A swap falls between batches: a batch under way, bisected or not, is answered by one artifact."""
-    shelf = Shelf(GOOD)
-    models = store(shelf)
+    source = FakeSource(GOOD)
+    models = store(source)
     await models.open()
     snapshot = models.classifier
-    shelf.lay(OTHER)
+    source.lay(OTHER)
     await models.refresh()
     rows = np.array([[39.1, 18.7, 181, 3750, 2007, 1, 2]], dtype=np.float32)
     assert snapshot.classify(rows).model == NAME[GOOD]
     assert models.classifier.classify(rows).model == NAME[OTHER]
 
 
-async def test_1000_damaged_models_are_never_served_and_each_is_told() -> None:
-    """Flipped bits, cut ends, exchanged blocks, swapped contents: the last good one answers and says why."""
+async def test_1000_damaged_models_are_never_served_and_each_is_reported() -> None:
+    """Flipped bits, cut ends, exchanged blocks, swapped contents: the last known good one answers and says why."""
     chance = random.Random(20261123)  # noqa: S311  damage needs no secrecy
-    shelf = Shelf(GOOD)
-    models = store(shelf)
+    source = FakeSource(GOOD)
+    models = store(source)
     await models.open()
     rows = np.array([[39.1, 18.7, 181, 3750, 2007, 1, 2]], dtype=np.float32)
     for nth in range(1000):
-        shelf.lay(damaged(OTHER, THIRD, chance))
+        source.lay(damaged(OTHER, THIRD, chance))
         await models.refresh()
         assert models.classifier.classify(rows).model == NAME[GOOD], nth
         assert models.reason is not None
         assert models.reason.startswith("model gs://bucket/model is refused: ")
-    assert told(models, "rookery_model_degraded") == 1
-    assert told(models, 'rookery_model_loads_total{outcome="refused"}') == 1000
-    shelf.lay(OTHER)
+    assert metric_of(models, "rookery_model_degraded") == 1
+    assert metric_of(models, 'rookery_model_loads_total{outcome="refused"}') == 1000
+    source.lay(OTHER)
     await models.refresh()
     assert (models.classifier.model, models.reason) == (NAME[OTHER], None)
-    assert told(models, "rookery_model_degraded") == 0
+    assert metric_of(models, "rookery_model_degraded") == 0
 
 
 async def test_damage_at_the_start_falls_back_to_the_cache_and_never_to_another_model(
@@ -134,9 +134,9 @@ async def test_damage_at_the_start_falls_back_to_the_cache_and_never_to_another_
 ) -> None:
     """The last known good one of this address answers; where it is damaged too, the start ends with every reason."""
     chance = random.Random(7)  # noqa: S311  damage needs no secrecy
-    await store(Shelf(OTHER), tmp_path).open()
+    await store(FakeSource(OTHER), tmp_path).open()
     for _ in range(20):
-        models = store(Shelf(damaged(THIRD, GOOD, chance)), tmp_path)
+        models = store(FakeSource(damaged(THIRD, GOOD, chance)), tmp_path)
         await models.open()
         assert (models.model, models.origin) == (NAME[OTHER], "cache")
         assert models.reason
@@ -145,25 +145,25 @@ async def test_damage_at_the_start_falls_back_to_the_cache_and_never_to_another_
     for _ in range(20):
         kept.write_bytes(damaged(OTHER, GOOD, chance))
         with pytest.raises(NoModelError, match="model gs://bucket/model is refused: "):
-            await store(Shelf(damaged(THIRD, GOOD, chance)), tmp_path).open()
+            await store(FakeSource(damaged(THIRD, GOOD, chance)), tmp_path).open()
     assert "the model in the cache is refused" in caplog.text
 
 
 async def test_the_cache_of_another_address_never_answers(tmp_path: Path) -> None:
     """A worker that never had a model of this address ends, whatever else its machine keeps."""
     kept = ModelCache(tmp_path, "gs://bucket/another")
-    await ModelRefresher(Shelf(OTHER), cache=kept, metrics=Metrics()).open()
+    await ModelRefresher(FakeSource(OTHER), cache=kept, metrics=Metrics()).open()
     with pytest.raises(NoModelError, match="no last known good model of this address is cached"):
-        await store(Shelf(None), tmp_path).open()
+        await store(FakeSource(None), tmp_path).open()
 
 
 async def test_an_unreachable_source_is_tried_again_and_recovers(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An outage at a later start costs nothing but new versions; it is logged once at ERROR, not each time."""
-    await store(Shelf(GOOD), tmp_path).open()
-    shelf = Shelf(None)
-    models = store(shelf, tmp_path)
+    await store(FakeSource(GOOD), tmp_path).open()
+    source = FakeSource(None)
+    models = store(source, tmp_path)
     await models.open()
     await models.refresh()
     assert (models.classifier.model, models.origin) == (NAME[GOOD], "cache")
@@ -171,28 +171,28 @@ async def test_an_unreachable_source_is_tried_again_and_recovers(
     assert [record.getMessage() for record in errors] == [
         "model gs://bucket/model cannot be read: no route to host"
     ]
-    shelf.lay(OTHER)
+    source.lay(OTHER)
     await models.refresh()
     assert (models.classifier.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
-    shelf.lay(None)
+    source.lay(None)
     await models.refresh()
     assert (models.classifier.model, models.reason is None) == (NAME[OTHER], False)
 
 
 async def test_a_refused_version_stays_refused_through_an_outage() -> None:
     """Coming back with the same bad version is no recovery."""
-    shelf = Shelf(GOOD)
-    models = store(shelf)
+    source = FakeSource(GOOD)
+    models = store(source)
     await models.open()
-    shelf.lay(OTHER[:-1])
+    source.lay(OTHER[:-1])
     await models.refresh()
-    refusal, bad = models.reason, shelf.artifact
-    shelf.artifact = None
+    refusal, bad = models.reason, source.artifact
+    source.artifact = None
     await models.refresh()
     assert models.reason != refusal
-    shelf.artifact = bad
+    source.artifact = bad
     await models.refresh()
-    assert (models.reason, shelf.read) == (refusal, 2)
+    assert (models.reason, source.read) == (refusal, 2)
 
 
 async def test_a_sealed_artifact_that_breaks_the_loader_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,17 +200,17 @@ async def test_a_sealed_artifact_that_breaks_the_loader_is_refused(monkeypatch: 
 
     def broken(source: object) -> object:
         if source == OTHER:
-            raise IndexError("nobody thought of that")
+            raise IndexError("beyond all bounds")
         return load(source)  # type: ignore[arg-type]  # as the store calls it
 
     monkeypatch.setattr("rookery.worker.models.refresher.load", broken)
-    shelf = Shelf(GOOD)
-    models = store(shelf)
+    source = FakeSource(GOOD)
+    models = store(source)
     await models.open()
-    shelf.lay(OTHER)
+    source.lay(OTHER)
     await models.refresh()
     assert models.classifier.model == NAME[GOOD]
-    assert models.reason == "model gs://bucket/model is refused: IndexError: nobody thought of that"
+    assert models.reason == "model gs://bucket/model is refused: IndexError: beyond all bounds"
 
 
 async def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
@@ -234,7 +234,9 @@ async def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     assert (models.classifier.model, models.reason) == (NAME[THIRD], None)
 
 
-async def test_a_path_that_is_no_regular_file_is_told_and_its_successor_is_swapped_in(tmp_path: Path) -> None:
+async def test_a_path_that_is_no_regular_file_is_reported_and_its_successor_is_swapped_in(
+    tmp_path: Path,
+) -> None:
     """A FIFO, a socket, a device and a folder are not read, not even opened to wait for somebody who writes."""
     path = tmp_path / "model.ubj"
     path.write_bytes(GOOD)
@@ -274,7 +276,7 @@ async def test_a_start_over_a_path_that_is_no_regular_file_uses_the_last_known_g
         load(path)
 
 
-class Hung(Shelf):
+class Hung(FakeSource):
     """A source whose calls hang while `gate` is closed, as those of a mount whose server is gone."""
 
     def __init__(self, artifact: bytes) -> None:
@@ -290,25 +292,25 @@ class Hung(Shelf):
 
 async def test_a_source_that_hangs_is_reported_and_its_late_answer_is_swapped_in() -> None:
     """However often it is checked, one thread waits for it; its late answer is not lost, nor are later ones."""
-    shelf = Hung(GOOD)
-    shelf.gate.set()
-    models = store(shelf)
+    source = Hung(GOOD)
+    source.gate.set()
+    models = store(source)
     await models.open()
-    calls = shelf.calls
-    shelf.gate.clear()
-    shelf.lay(OTHER)
+    calls = source.calls
+    source.gate.clear()
+    source.lay(OTHER)
     models._look_seconds = 0.05
     for _ in range(3):
         await models.refresh()
-    assert (models.classifier.model, models.origin, shelf.calls) == (NAME[GOOD], "source", calls + 1)
+    assert (models.classifier.model, models.origin, source.calls) == (NAME[GOOD], "source", calls + 1)
     assert models.reason == "model gs://bucket/model cannot be read: no answer within 0.05 s"
-    assert told(models, "rookery_model_degraded") == 1
+    assert metric_of(models, "rookery_model_degraded") == 1
     assert models._looking is not None
-    shelf.gate.set()
+    source.gate.set()
     await models._looking
     await models.refresh()
     assert (models.classifier.model, models.origin, models.reason) == (NAME[OTHER], "source", None)
-    shelf.lay(THIRD)
+    source.lay(THIRD)
     # A busy machine may need longer than the patience of a test to load a model.
     models._look_seconds = 60
     await models.refresh()
@@ -323,17 +325,17 @@ async def test_a_cache_that_hangs_is_waited_for_no_longer_than_a_source(
     cache = ModelCache(Path("nowhere"), "x")
     monkeypatch.setattr(cache, "read", lambda: gate.wait() and None)
     with pytest.raises(NoModelError, match="no route to host"):
-        await ModelRefresher(Shelf(None), cache=cache, metrics=Metrics(), look_seconds=0.05).open()
+        await ModelRefresher(FakeSource(None), cache=cache, metrics=Metrics(), look_seconds=0.05).open()
     gate.set()
 
 
 async def test_watching_looks_for_news_by_itself_and_ends_with_its_context() -> None:
     """No task is left behind; the same model under a new version is not swapped."""
-    shelf = Shelf(GOOD)
-    models = store(shelf)
+    source = FakeSource(GOOD)
+    models = store(source)
     await models.open()
     async with models.watched(0.001):
-        shelf.lay(OTHER)
+        source.lay(OTHER)
         async with asyncio.timeout(10):
             while models.classifier.model != NAME[OTHER]:  # noqa: ASYNC110  news come by the clock, no event says so
                 # The same.
@@ -347,7 +349,7 @@ async def test_a_cache_that_cannot_be_written_costs_a_warning_only(
     """The disk is a convenience."""
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    models = store(Shelf(OTHER), blocked)
+    models = store(FakeSource(OTHER), blocked)
     await models.open()
     assert models.model == NAME[OTHER]
     assert models.reason is None

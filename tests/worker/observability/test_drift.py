@@ -1,4 +1,4 @@
-"""Drift: birds unlike those of the training are counted, and the window of the latest ones stays right."""
+"""Drift: penguins unlike those of the training are counted, and the window of the latest ones stays right."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ ADELIE = {"bill_length_mm": 39.1, "bill_depth_mm": 18.7, "flipper_length_mm": 18
 EMPEROR = {"bill_length_mm": 81.0, "bill_depth_mm": 30.0, "flipper_length_mm": 340, "body_mass_g": 33000}
 
 
-async def test_strange_birds_are_counted_apart(tmp_path: Path) -> None:
+async def test_outliers_are_counted_apart(tmp_path: Path) -> None:
     """An emperor penguin among Adelies is answered, flagged and counted; the Adelies are not."""
     sinks = {"results": f"file://{tmp_path}/results", "rejects": f"file://{tmp_path}/rejects"}
     async with running(Settings(port=0, **sinks)) as address, aiohttp.ClientSession(address) as client:
-        for bird in (ADELIE, EMPEROR, ADELIE):
-            async with client.post("/predict", json=bird) as answer:
+        for penguin in (ADELIE, EMPEROR, ADELIE):
+            async with client.post("/predict", json=penguin) as answer:
                 (prediction,) = (await answer.json())["predictions"]
-                assert prediction["out_of_distribution"] == (bird is EMPEROR)
+                assert prediction["out_of_distribution"] == (penguin is EMPEROR)
         async with client.get("/metrics") as answer:
             assert "rookery_out_of_distribution_total 1.0" in await answer.text()
 

@@ -72,7 +72,7 @@ def test_an_unshifted_stream_of_100_000_readings_raises_nothing() -> None:
     assert seen == 100_000
 
 
-def test_the_birds_of_the_training_are_their_own_measure() -> None:
+def test_the_penguins_of_the_training_are_their_own_measure() -> None:
     """Shares as in the card give an index of almost nothing; too few readings give none."""
     card = CLASSIFIER.card
     drift = Drift(5000, lambda: card)

@@ -103,7 +103,7 @@ def test_an_answer_among_the_defects_starts_the_judgement_anew(health: Health, c
     assert health.alive
 
 
-def test_0_seconds_never_judge(clock: Clock) -> None:
+def test_0_seconds_are_always_healthy(clock: Clock) -> None:
     """Whoever wants no such probe gets none."""
     health = Health(0, clock=clock)
     fail(health, clock, seconds=SECONDS * 100)
@@ -150,10 +150,10 @@ async def test_the_probes_of_a_worker_that_fails_say_so_until_it_answers_again(
     failing: aiohttp.ClientSession, clock: Clock, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """Push and predict alike: `/readyz` says 503 and why, then `/livez` does, and one answer ends it."""
-    client, bird = failing, encode(ReadingFactory(1).reading())
+    client, penguin = failing, encode(ReadingFactory(1).reading())
 
     async def post(nth: int) -> int:
-        body = push_body(bird, messageId=f"m{nth}") if path == "/" else bird
+        body = push_body(penguin, messageId=f"m{nth}") if path == "/" else penguin
         async with client.post(path, data=body) as answer:
             return answer.status
 

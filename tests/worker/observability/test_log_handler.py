@@ -77,7 +77,7 @@ def test_whatever_breaks_in_logging_is_said_once_and_counted(
     assert capsys.readouterr().err == ""
 
 
-def test_a_reader_that_hangs_costs_records_and_stops_nobody(
+def test_a_reader_that_hangs_costs_records_and_blocks_no_logger(
     logger: Callable[[LogHandler], logging.Logger], failed: Tally
 ) -> None:
     """Far more than a pipe holds is logged without a reader; once it reads again, whole lines come."""
@@ -98,7 +98,7 @@ def test_a_reader_that_hangs_costs_records_and_stops_nobody(
     assert len(whole) + failed.count >= 999
 
 
-def test_a_reader_that_left_stops_nobody(
+def test_a_reader_that_left_blocks_no_logger(
     logger: Callable[[LogHandler], logging.Logger], failed: Tally
 ) -> None:
     """A collector that died takes no answer with it."""

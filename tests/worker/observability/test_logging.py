@@ -120,13 +120,13 @@ def push(envelope: Envelope) -> bytes:
     return json.dumps({"message": message, "subscription": "projects/p/subscriptions/s"}).encode()
 
 
-async def test_batches_are_told_and_never_a_reading_or_a_token(
+async def test_batches_are_logged_and_never_a_reading_or_a_token(
     said: io.StringIO, tmp_path: Path, envelope: Callable[..., Envelope]
 ) -> None:
     """A hundred pushes are a few lines, whose sums are right; one rejection is told in full, without its bytes."""
     sinks = {"results": f"file://{tmp_path}/results", "rejects": f"file://{tmp_path}/rejects"}
-    birds = ReadingFactory(5)
-    payloads = [encode(birds.reading(reading_id=f"secret-bird-{nth}")) for nth in range(95)] + [
+    penguins = ReadingFactory(5)
+    payloads = [encode(penguins.reading(reading_id=f"secret-penguin-{nth}")) for nth in range(95)] + [
         b'{"wings": 2}'
     ] * 5
     async with running(Settings(port=0, **sinks)) as address, aiohttp.ClientSession(address) as client:
@@ -137,16 +137,16 @@ async def test_batches_are_told_and_never_a_reading_or_a_token(
                 assert answer.status == 204
 
         await asyncio.gather(*map(post, payloads))
-    told = [line for line in lines(said) if line["message"] == "batch"]
-    assert sum(line["messages"] for line in told) == 100
-    assert sum(line["predicted"] for line in told) == 95
-    assert sum(line["rejected"] for line in told) == 5
-    assert len(told) <= sum(line["batches"] for line in told) <= 100
-    assert len(told) < 20
-    assert told[0]["logging.googleapis.com/trace"] == TRACE.split("-")[1]
+    reported = [line for line in lines(said) if line["message"] == "batch"]
+    assert sum(line["messages"] for line in reported) == 100
+    assert sum(line["predicted"] for line in reported) == 95
+    assert sum(line["rejected"] for line in reported) == 5
+    assert len(reported) <= sum(line["batches"] for line in reported) <= 100
+    assert len(reported) < 20
+    assert reported[0]["logging.googleapis.com/trace"] == TRACE.split("-")[1]
     rejected = [line for line in lines(said) if line["message"] == "rejected"]
     assert 1 <= len(rejected) <= 2
     assert rejected[0]["reasons"][0]["field"] == "wings"
     assert "original" not in rejected[0]
     assert TOKEN not in said.getvalue()
-    assert "secret-bird" not in said.getvalue()
+    assert "secret-penguin" not in said.getvalue()

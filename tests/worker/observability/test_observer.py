@@ -60,11 +60,11 @@ def broken(metrics: Metrics) -> Metrics:
 
 
 def payloads() -> list[bytes]:
-    birds = ReadingFactory(3)
+    penguins = ReadingFactory(3)
     return [
-        *(encode(birds.reading(reading_id=f"bird-{nth}")) for nth in range(20)),
+        *(encode(penguins.reading(reading_id=f"penguin-{nth}")) for nth in range(20)),
         b'{"wings": 2}',
-        *(encode(birds.table(rows)) for rows in (60, 300, 1000)),
+        *(encode(penguins.table(rows)) for rows in (60, 300, 1000)),
     ]
 
 
@@ -104,7 +104,7 @@ async def test_one_observer_that_fails_keeps_no_other_from_seeing_the_batch(
     assert 'rookery_observer_failures_total{observer="Failing"} 1.0' in house.metrics.render().decode()
 
 
-async def test_observers_are_told_on_the_event_loop_alone(
+async def test_observers_are_called_on_the_event_loop_alone(
     build: Callable[..., House], envelope: Callable[..., Envelope], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Small batches are computed on the loop while tables are in threads: what keeps state is in none of them."""
@@ -116,7 +116,7 @@ async def test_observers_are_told_on_the_event_loop_alone(
     assert watching.threads == sampling == {threading.get_ident()}
 
 
-async def test_one_event_tells_all_of_a_batch(
+async def test_one_event_describes_a_batch(
     build: Callable[..., House], envelope: Callable[..., Envelope]
 ) -> None:
     """Sizes, outcomes and the durations of its phases; a batch that is only asked is told of too."""
@@ -131,7 +131,7 @@ async def test_one_event_tells_all_of_a_batch(
     assert (asked.rows, asked.predicted, len(asked.tickets), len(asked.kept)) == (1, 0, 1, 0)
 
 
-async def test_what_a_sink_refuses_is_told_as_retried(
+async def test_a_message_that_a_sink_refuses_counts_as_retried(
     build: Callable[..., House], envelope: Callable[..., Envelope]
 ) -> None:
     """Nothing of it counts as predicted."""

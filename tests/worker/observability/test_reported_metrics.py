@@ -36,7 +36,7 @@ async def scraped(client: aiohttp.ClientSession) -> dict[tuple[str, tuple[tuple[
     }
 
 
-async def test_a_push_is_told_phase_by_phase(tmp_path: Path, envelope: Callable[..., Envelope]) -> None:
+async def test_a_push_is_measured_phase_by_phase(tmp_path: Path, envelope: Callable[..., Envelope]) -> None:
     """Wait, prediction, write, whole push, and the age since publication; then reasons, sizes and the model."""
     sinks: dict[str, Any] = {"results": f"file://{tmp_path}/results", "rejects": f"file://{tmp_path}/rejects"}
     published = datetime.now(UTC) - timedelta(seconds=3)
@@ -44,25 +44,27 @@ async def test_a_push_is_told_phase_by_phase(tmp_path: Path, envelope: Callable[
         for payload in (encode(ReadingFactory(1).table(300)), b'{"my own words": 2, "sex": "f"}'):
             async with client.post("/", data=body(envelope(payload), published)) as answer:
                 assert answer.status == 204
-        told = await scraped(client)
+        reported = await scraped(client)
         oldest = (datetime.now(UTC) - published).total_seconds()
         assert await scraped(client) != {}
     for phase in ("wait", "predict", "write", "push", "age"):
-        assert told[f"rookery_{phase}_seconds_count", ()] == 2
-    assert 6 < told["rookery_end_to_end_latency_seconds_sum", ()] < 2 * oldest
-    assert told["rookery_request_duration_seconds_sum", ()] >= told["rookery_sink_write_seconds_sum", ()]
-    assert told["rookery_rejection_reasons_total", (("field", "other"), ("rule", "unknown field"))] == 1
+        assert reported[f"rookery_{phase}_seconds_count", ()] == 2
+    assert 6 < reported["rookery_end_to_end_latency_seconds_sum", ()] < 2 * oldest
     assert (
-        told[
+        reported["rookery_request_duration_seconds_sum", ()] >= reported["rookery_sink_write_seconds_sum", ()]
+    )
+    assert reported["rookery_rejection_reasons_total", (("field", "other"), ("rule", "unknown field"))] == 1
+    assert (
+        reported[
             "rookery_rejection_reasons_total",
             (("field", "sex"), ("rule", "one of 'female' or 'male' is needed")),
         ]
         == 1
     )
-    assert not any("my own words" in str(labels) for _, labels in told)
-    assert told["rookery_queue_rows", ()] == told["rookery_queue_bytes", ()] == 0
-    assert told["rookery_drift_rows", (("feature", "bill_length_mm"),)] == 300
-    assert told["rookery_drift_index", (("feature", "bill_length_mm"),)] < 0.25
-    assert told["rookery_model_loaded_timestamp_seconds", ()] > published.timestamp()
-    assert told["rookery_batch_rows_bucket", (("le", "512.0"),)] == 2
-    assert told["rookery_batch_rows_bucket", (("le", "+Inf"),)] == 2
+    assert not any("my own words" in str(labels) for _, labels in reported)
+    assert reported["rookery_queue_rows", ()] == reported["rookery_queue_bytes", ()] == 0
+    assert reported["rookery_drift_rows", (("feature", "bill_length_mm"),)] == 300
+    assert reported["rookery_drift_index", (("feature", "bill_length_mm"),)] < 0.25
+    assert reported["rookery_model_loaded_timestamp_seconds", ()] > published.timestamp()
+    assert reported["rookery_batch_rows_bucket", (("le", "512.0"),)] == 2
+    assert reported["rookery_batch_rows_bucket", (("le", "+Inf"),)] == 2

@@ -86,7 +86,7 @@ async def test_the_producers_trace_goes_on(name: str, envelope: Callable[..., En
     assert (batch.attributes or {})["messaging.batch.message_count"] == 2
 
 
-async def test_what_nobody_traces_makes_no_span(envelope: Callable[..., Envelope]) -> None:
+async def test_a_push_without_a_trace_makes_no_span(envelope: Callable[..., Envelope]) -> None:
     """No context, or one that was not sampled: nothing to send."""
     payload = encode(ReadingFactory(1).reading())
     assert (

@@ -50,11 +50,11 @@ UNUSED = {
     "scipy.sparse": "xgboost's own import of it is kept from happening",
     "sklearn": "the same",
     "xgboost.sklearn": "the same",
-    "pandas": "nobody's",
-    "matplotlib": "nobody's",
+    "pandas": "no part's",
+    "matplotlib": "no part's",
     "numpy.testing": "what scipy brings",
     "numpy.ma": "what scipy and np.unique bring",
-    "google.cloud.storage": "a sink or a model afar",
+    "google.cloud.storage": "a sink or a remote model",
     "google.pubsub_v1": "a topic as sink",
     "grpc": "the same",
     "requests": "the same",
@@ -91,9 +91,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ROOKERY_REJECTS=f"file://{folder}/rejects",
         ROOKERY_PUSH_AUTH="none",
     )
-    told: dict[str, Any] = ast.literal_eval(kept.splitlines()[-1])
-    assert told["status"] == b"200"
-    return told
+    report: dict[str, Any] = ast.literal_eval(kept.splitlines()[-1])
+    assert report["status"] == b"200"
+    return report
 
 
 @pytest.mark.parametrize("module", UNUSED)

@@ -47,7 +47,7 @@ def own_threads():
     return real()
 rookery.worker.app.own_threads = own_threads
 """
-A_LOOK_AT_THE_MODEL = """
+A_CHECK_OF_THE_MODEL = """
 real = rookery.worker.models.source.FileModelSource.version
 looks = []
 def version(self):
@@ -107,7 +107,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize(
-    "setup", [A_POOLED_THREAD, A_LOOK_AT_THE_MODEL], ids=["a pooled thread", "a look at the model"]
+    "setup", [A_POOLED_THREAD, A_CHECK_OF_THE_MODEL], ids=["a pooled thread", "a check of the model"]
 )
 def test_a_thread_that_hangs_does_not_keep_a_worker_that_is_done(start: Any, setup: str) -> None:
     """All that was taken is answered: it stops in order, with 0, and waits for nothing that hangs."""
@@ -129,7 +129,7 @@ def test_a_worker_that_cannot_end_in_order_ends_in_its_time(start: Any, setup: s
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_signals_are_told_once_and_are_as_before_afterwards(number: signal.Signals) -> None:
+async def test_a_signal_sets_the_event_and_handlers_are_as_before_afterwards(number: signal.Signals) -> None:
     """Inside, the event is set and nothing else happens, however often; outside, mask and handlers are what they were."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ()), signal.getsignal(signal.SIGTERM)
     for _ in range(3):

@@ -165,25 +165,25 @@ async def test_a_write_holds_no_more_than_the_most() -> None:
     assert [len(each.lines) for each in sink.blocks] == [4, 4, 4]
 
 
-async def test_no_more_writes_are_under_way_than_allowed() -> None:
+async def test_no_more_writes_are_in_flight_than_allowed() -> None:
     """The sink behind is never asked more than it can bear."""
-    under_way, most = 0, 0
+    in_flight, most = 0, 0
 
     class Counting(MemorySink):
         async def write(self, block: LineBlock) -> None:
-            nonlocal under_way, most
-            under_way += 1
-            most = max(most, under_way)
+            nonlocal in_flight, most
+            in_flight += 1
+            most = max(most, in_flight)
             await asyncio.sleep(0)
             await super().write(block)
-            under_way -= 1
+            in_flight -= 1
 
     coalescing = CoalescingSink(Counting(), RateLimit(at_once=3, most_lines=1))
     await asyncio.gather(*(coalescing.write(block(nth)) for nth in range(20)))
     assert most == 3
 
 
-async def test_a_write_that_fails_is_told_to_those_in_it_and_to_nobody_else() -> None:
+async def test_a_write_that_fails_is_raised_in_its_callers_and_no_others() -> None:
     """The next write goes on."""
     sink = MemorySink()
     sink.broken = True
@@ -197,7 +197,7 @@ async def test_a_write_that_fails_is_told_to_those_in_it_and_to_nobody_else() ->
     assert sink.lines == [b"4\n"]
 
 
-async def test_a_defect_of_the_sink_is_told_too() -> None:
+async def test_a_defect_of_the_sink_is_raised_too() -> None:
     """Whatever was raised: nobody waits for ever."""
 
     class Defective(MemorySink):
@@ -223,7 +223,7 @@ async def test_who_leaves_takes_nothing_from_the_others(leaving: int) -> None:
     assert len(sink.lines) == 3
 
 
-async def test_closing_waits_for_what_is_under_way() -> None:
+async def test_closing_waits_for_the_writes_in_flight() -> None:
     """The last write is not cut off."""
     sink = MemorySink()
     coalescing = CoalescingSink(sink, RateLimit())
@@ -238,7 +238,7 @@ def test_blocks_merged_in_any_way_have_the_key_of_one_batch() -> None:
     """However messages are shared out and ordered when they come again, their object has the same name."""
     messages = [Envelope(message_id=f"m{nth}", data=f"{nth}", published_at=NOON) for nth in range(9)]
     whole = block_key(messages)
-    chance = random.Random(7)  # noqa: S311  seeded, so that a failure comes again
+    chance = random.Random(7)  # noqa: S311  seeded, so that a failure is reproducible
     for _ in range(20):
         chance.shuffle(messages)
         cuts = sorted(chance.sample(range(1, 9), 2))

@@ -228,7 +228,7 @@ async def test_a_disk_that_is_slow_no_more_is_written_to_on_the_loop_again(tmp_p
     await sink.close()
 
 
-async def test_the_room_that_is_prepared_for_lines_is_never_taken_for_lines(
+async def test_the_space_that_is_prepared_for_lines_is_never_taken_for_lines(
     tmp_path: Path, quick: float
 ) -> None:
     """An open segment is longer than what it holds; readers do not see it, and a sealed one is not."""

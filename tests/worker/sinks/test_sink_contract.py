@@ -27,7 +27,7 @@ async def test_what_was_written_is_read_back_line_for_line(place: Place, noon: d
     assert sorted(await place.lines()) == sorted(lines)
 
 
-async def test_a_block_that_comes_again_leaves_no_second_line(place: Place, noon: datetime) -> None:
+async def test_a_block_that_is_written_again_leaves_no_second_line(place: Place, noon: datetime) -> None:
     """The second write succeeds, for all is durable already (a topic repeats, and its readers know)."""
     sink = await place.sink()
     first = _block("0a", b'{"a":1}\n', b'{"a":2}\n', at=noon)

@@ -57,8 +57,8 @@ async def push(client: aiohttp.ClientSession, name: str) -> int:
 
 async def readiness(client: aiohttp.ClientSession) -> tuple[int, str]:
     async with client.get("/readyz") as answer:
-        told = await answer.json()
-        return answer.status, told.get("reason", told["status"])
+        reported = await answer.json()
+        return answer.status, reported.get("reason", reported["status"])
 
 
 async def until_ready(client: aiohttp.ClientSession) -> None:
@@ -124,7 +124,7 @@ async def test_a_write_that_works_makes_ready_at_once(
 
 
 def watched(sink: Any, **chosen: Any) -> WatchedSink:
-    return WatchedSink(sink, "results", **({"proven": True, "hang_seconds": 60.0} | chosen))
+    return WatchedSink(sink, "results", **({"works": True, "hang_seconds": 60.0} | chosen))
 
 
 @pytest.mark.parametrize("place", ["results", "rejects"])
@@ -206,7 +206,7 @@ class Clock:
 async def test_a_place_that_was_never_written_to_is_not_ready_before_its_first_probe() -> None:
     """That a client could be made says nothing."""
     sink = ProbedSink()
-    place = watched(sink, proven=False)
+    place = watched(sink, works=False)
     assert place.reason == "failed to write results: not tried yet"
     sink.shut = True
     await place.probe()
@@ -261,7 +261,7 @@ async def test_a_probe_that_hangs_is_begun_once_and_waited_for_no_longer_than_it
     """A hung disk costs one thread; when it answers again, the worker is ready."""
     monkeypatch.setattr("rookery.worker.sinks.watched.PATIENCE_SECONDS", 0.01)
     sink, clock = ProbedSink(), Clock()
-    place = watched(sink, proven=False, clock=clock)
+    place = watched(sink, works=False, clock=clock)
     sink.hung.clear()
     for _ in range(3):
         await place.probe()
@@ -301,19 +301,19 @@ async def test_a_disk_that_hangs_is_probed_in_a_thread_that_the_process_does_not
 async def test_places_are_looked_after_until_all_are_well() -> None:
     """The first time that all work is told once; what fails later is named place by place."""
     sinks = [ProbedSink(), ProbedSink()]
-    places = [watched(each, proven=False) for each in sinks]
+    places = [watched(each, works=False) for each in sinks]
     sinks[0].shut = True
-    health, told = SinkHealth(places, check_seconds=0.001), asyncio.Event()
-    async with health.monitored(), health.when_healthy(told.set):
+    health, reported = SinkHealth(places, check_seconds=0.001), asyncio.Event()
+    async with health.monitored(), health.when_healthy(reported.set):
         await health.checked()
-        assert not told.is_set()
+        assert not reported.is_set()
         assert health.reason == "failed to write results: gs://b: still closed"
         sinks[0].shut = False
         async with asyncio.timeout(30):
-            await told.wait()
+            await reported.wait()
         assert health.reason is None
-    async with health.when_healthy(told.clear):
-        assert not told.is_set()
+    async with health.when_healthy(reported.clear):
+        assert not reported.is_set()
 
 
 async def test_nacked_messages_are_logged_with_the_cause_at_a_bounded_rate(

@@ -89,11 +89,11 @@ async def test_at_load_an_object_holds_many_readings(
 
     monkeypatch.setattr(strict.buckets, "insert", inserted)
     monkeypatch.setattr(CoalescingSink, "write", written)
-    birds, pushes, before = ReadingFactory(1), [], strict.class_a
+    penguins, pushes, before = ReadingFactory(1), [], strict.class_a
     async with worker(write_timeout_seconds=50.0) as client:
         try:
             for nth in range(1_000):
-                payload = body(encode(birds.reading(reading_id=f"r{nth}")), f"m{nth}")
+                payload = body(encode(penguins.reading(reading_id=f"r{nth}")), f"m{nth}")
                 pushes.append(asyncio.create_task(push(client, payload)))
                 await came.acquire()
         finally:
@@ -141,16 +141,16 @@ async def test_under_faults_nothing_acknowledged_is_missing_and_nothing_is_there
     strict: StorageServer, seed: int
 ) -> None:
     """Readings are pushed until they are acknowledged, as Pub/Sub does; storage fails every other time."""
-    chance = random.Random(seed)  # noqa: S311  seeded, so that a failure comes again
+    chance = random.Random(seed)  # noqa: S311  seeded, so that a failure is reproducible
     strict.faults.inject("insert", *(chance.choice([*FAULTS, *[StorageFault()] * 8]) for _ in range(40)))
     strict.faults.inject("get", StorageFault(status=503), StorageFault(reset=True))
-    birds = ReadingFactory(seed)
+    penguins = ReadingFactory(seed)
     statuses: Counter[int] = Counter()
 
     nameless: list[str] = []
 
     async def until_acknowledged(nth: int) -> None:
-        payload = encode(birds.reading(reading_id=f"r{nth}")) if nth % 5 else b'{"wings": 2}'
+        payload = encode(penguins.reading(reading_id=f"r{nth}")) if nth % 5 else b'{"wings": 2}'
         message = body(payload, f"m{nth}")
         if not nth % 5:
             nameless.append(wrapped(message).identity)
@@ -165,13 +165,13 @@ async def test_under_faults_nothing_acknowledged_is_missing_and_nothing_is_there
     assert set(statuses) <= {503}
 
 
-async def test_a_batch_whose_object_was_written_unnoticed_comes_again_and_is_not_written_twice(
+async def test_a_batch_whose_object_was_written_unnoticed_is_redelivered_and_not_written_twice(
     strict: StorageServer,
 ) -> None:
     """The answer was lost, the messages come again, in another order and to another worker."""
     strict.faults.inject("insert", StorageFault(status=403, carried_out=True))
-    birds = ReadingFactory(1)
-    messages = [body(encode(birds.reading(reading_id=f"r{nth}")), f"m{nth}") for nth in range(20)]
+    penguins = ReadingFactory(1)
+    messages = [body(encode(penguins.reading(reading_id=f"r{nth}")), f"m{nth}") for nth in range(20)]
     async with worker() as client:
         assert set(await asyncio.gather(*(push(client, each) for each in messages))) == {503}
     async with worker() as client:
