@@ -152,7 +152,7 @@ async def test_predict_answers_a_table_row_by_row_with_its_bad_ones(worker: aioh
 
 
 async def test_predict_answers_a_table_of_megabytes_whole(worker: aiohttp.ClientSession) -> None:
-    """What is large is put together in a thread; it is the same answer."""
+    """A large answer is put together in a thread; it is the same answer."""
     async with worker.post("/predict", json={"bill_length_mm": [40, 1] * 4_000}) as answer:
         assert answer.status == 200
         said = await answer.json()
@@ -181,7 +181,7 @@ async def test_the_probes_say_alive_ready_and_which_model(worker: aiohttp.Client
 
 
 async def test_metrics_count_batches_and_outcomes(worker: aiohttp.ClientSession) -> None:
-    """What was answered is what is counted."""
+    """The counters equal the answers."""
     for payload in (encode(ReadingFactory(1).reading()), encode(ReadingFactory(1).table(5)), b"{}"):
         async with worker.post("/", data=push_body(payload)) as answer:
             assert answer.status == 204

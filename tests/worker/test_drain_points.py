@@ -1,4 +1,4 @@
-"""Drain at every point: whatever the worker was at when it was told to end, it ends well."""
+"""Drain at every point: a worker ends in order at any step of its work."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def drained_at(point: int, root: Path, wrap: Wrap, quick_seconds: float) -> bool
 def test_a_pipeline_drained_at_any_point_acknowledged_nothing_that_is_not_durable(
     tmp_path: Path, envelope: Wrap, quick_seconds: float
 ) -> None:
-    """Every point where a task can be interrupted is walked; every message is durable or told to come again."""
+    """Every point where a task can be interrupted is walked; every message is durable or nacked."""
     point = 1
     while drained_at(point, tmp_path / str(point), envelope, quick_seconds):
         point += 1

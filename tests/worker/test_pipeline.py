@@ -128,7 +128,7 @@ async def test_a_failed_row_of_a_table_can_be_replayed_alone(
 
 
 async def test_a_broken_model_rejects_nothing(build: Callable[..., House], envelope: Wrap) -> None:
-    """Where the model is at fault, messages come again and nothing is written."""
+    """Where the model is at fault, messages are nacked and nothing is written."""
     house = build(RuleClassifier(lambda _: True, healthy=False))
     with pytest.raises(ModelUnavailableError):
         await house.pipeline.accept(envelope(encode(ReadingFactory(1).reading())))
@@ -153,7 +153,7 @@ async def test_a_message_whose_lines_cannot_be_written_takes_nothing_from_its_ne
 async def test_a_payload_that_breaks_the_decoder_is_rejected_not_tried_for_ever(
     house: House, envelope: Wrap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What breaks decoding once breaks it always: it is explained and acknowledged, like all that is unusable."""
+    """A payload that breaks decoding breaks it with every delivery: it is rejected and acknowledged, like all invalid ones."""
 
     def breaks(*_: object, **__: object) -> None:
         raise OverflowError("beyond all bounds")
@@ -224,7 +224,7 @@ async def test_messages_that_arrive_together_are_one_batch_and_one_block(
 async def test_the_same_delivery_has_the_same_block_key_and_others_do_not(
     build: Callable[..., House], envelope: Wrap
 ) -> None:
-    """Sinks afar name by content, so that what is redelivered to another worker is not written twice."""
+    """Remote sinks name by content, so that a message redelivered to another worker is not written twice."""
     first, other = (
         envelope(encode(ReadingFactory(1).reading())),
         envelope(encode(ReadingFactory(2).reading())),
@@ -252,7 +252,7 @@ async def test_predict_answers_through_the_same_batch_and_stores_nothing(
 
 
 async def test_predict_is_answered_although_the_sink_is_broken(house: House, envelope: Wrap) -> None:
-    """What is stored nowhere depends on no store."""
+    """An answer that is not stored depends on no sink."""
     house.results.broken = True
     lines = await house.pipeline.predict(envelope(encode(ReadingFactory(1).reading())))
     assert len(lines.predictions) == 1
@@ -280,7 +280,7 @@ async def test_tables_and_readings_in_one_batch_each_get_their_own_answers(
 
 
 async def test_a_full_queue_raises_so(build: Callable[..., House], envelope: Wrap) -> None:
-    """Bounded memory: beyond the bound a message is told to come again."""
+    """Memory is bounded: a message beyond the queue limit is nacked."""
     house = build(bounds=QueueLimits(batch_rows=10, queue_rows=1, queue_bytes=10_000))
     penguin = encode(ReadingFactory(1).reading())
     first, second = await asyncio.gather(
@@ -291,7 +291,7 @@ async def test_a_full_queue_raises_so(build: Callable[..., House], envelope: Wra
 
 
 async def test_draining_finishes_what_was_taken_and_refuses_the_rest(house: House, envelope: Wrap) -> None:
-    """A worker on its way down leaves nothing half done."""
+    """A worker that shuts down leaves nothing half done."""
     house.results.gate.clear()
     accepting = asyncio.ensure_future(house.pipeline.accept(envelope(encode(ReadingFactory(1).reading()))))
     await house.results.waiting.wait()

@@ -118,7 +118,7 @@ def test_a_number_of_seconds_is_finite(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("text", ["8.0", "8.5", "1e3"])
 def test_a_whole_number_has_no_fraction_and_no_exponent(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever it would amount to; a number of seconds may have both."""
+    """A whole number has neither fraction nor exponent; a number of seconds may have both."""
     monkeypatch.setenv("ROOKERY_MODEL_REFRESH_SECONDS", text)
     assert Settings().model_refresh_seconds == float(text)
     monkeypatch.setenv("ROOKERY_PORT", text)

@@ -55,14 +55,14 @@ REFUSED: dict[str, dict[str, str]] = {
         "Sec-Fetch-Mode": "navigate",
         "Sec-Fetch-Dest": "document",
     },
-    "a page of another port, told by its site": {"Host": HERE, "Sec-Fetch-Site": "same-site"},
+    "a page of another port, known by its site": {"Host": HERE, "Sec-Fetch-Site": "same-site"},
     "an image elsewhere": {
         "Host": HERE,
         "Sec-Fetch-Site": "cross-site",
         "Sec-Fetch-Mode": "no-cors",
         "Sec-Fetch-Dest": "image",
     },
-    "a site that nobody knows": {"Host": HERE, "Sec-Fetch-Site": "friendly"},
+    "an unknown site": {"Host": HERE, "Sec-Fetch-Site": "friendly"},
 }
 
 

@@ -1,4 +1,4 @@
-"""Signing keys over TLS, from a worker's own process: whom it trusts is the machine's certificates, and nobody else."""
+"""Signing keys over TLS, from a worker's own process: it trusts the machine's certificates and no others."""
 
 from __future__ import annotations
 
@@ -110,6 +110,6 @@ async def test_keys_come_from_a_server_that_the_machine_trusts(
 async def test_no_keys_come_from_a_server_that_the_machine_does_not_trust(
     url: str, signer: TokenSigner
 ) -> None:
-    """Who can stand in for the keys' server can forge any token."""
+    """A false server of keys could forge any token."""
     said = await fetched(url, signer.jwks()["keys"][0]["kid"])
     assert "CERTIFICATE_VERIFY_FAILED" in said

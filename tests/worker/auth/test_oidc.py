@@ -276,7 +276,7 @@ FORGED: dict[str, str | None] = {
 
 @pytest.mark.parametrize("kind", FORGED)
 async def test_a_forged_token_is_denied(guard: OidcAuthenticator, kind: str) -> None:
-    """Each is refused with 401, or 403 where it is a true token of somebody else; none is remembered."""
+    """Each is refused with 401, or 403 where it is a genuine token of another account; none is remembered."""
     for _ in range(2):
         assert not guard.known(FORGED[kind])
         with pytest.raises(PermissionDeniedError) as denied:
@@ -344,7 +344,7 @@ async def test_only_so_many_verdicts_are_remembered_and_the_one_in_use_stays(
 
 
 async def test_all_who_need_keys_at_once_share_one_fetch(guard: OidcAuthenticator, server: KeyServer) -> None:
-    """Single flight: a burst at the start asks once, and who leaves takes nobody along."""
+    """Single flight: a burst at the start fetches once, and a caller that leaves cancels no other."""
     server.gate.clear()
     asking = [asyncio.create_task(guard.admit(f"Bearer {signed(sub=str(nth))}")) for nth in range(20)]
     while not server.asked:  # noqa: ASYNC110  a turn of the loop at a time
@@ -410,7 +410,7 @@ async def test_stale_keys_serve_through_an_outage_but_not_for_ever(
 async def test_a_document_without_a_usable_key_is_a_failed_fetch(
     keys: JwksClient, server: KeyServer, document: Any
 ) -> None:
-    """503, for nothing can be said of the token: a message that is refused comes again."""
+    """503, because the token cannot be checked: the message is redelivered."""
     server.document = document
     with pytest.raises(KeysUnavailableError):
         await keys.key(KEY_ID)
@@ -505,7 +505,7 @@ NOT_READ: dict[str, bytes] = {
 async def test_a_key_set_that_cannot_be_read_is_a_failed_fetch(
     guard: OidcAuthenticator, server: KeyServer, kind: str
 ) -> None:
-    """Whatever the server answers, a token's sender gets an answer: 503, and the next fetch is tried in time."""
+    """A token's sender gets 503 for any answer of the keys' server, and the next fetch is tried in time."""
     server.raw = NOT_READ[kind]
     if kind.startswith("gzip"):
         server.headers = {"Content-Encoding": "gzip"}
@@ -516,11 +516,11 @@ async def test_a_key_set_that_cannot_be_read_is_a_failed_fetch(
 
 
 async def test_a_key_set_without_end_is_given_up_at_its_bound(keys: JwksClient, server: KeyServer) -> None:
-    """Who serves the keys cannot fill the worker's memory."""
+    """The keys' server cannot fill the worker's memory."""
     server.endless = True
     with pytest.raises(KeysUnavailableError, match=f"more than {KEY_SET_BYTES}"):
         await keys.key(KEY_ID)
-    # What the sockets' buffers hold comes on top of what was read.
+    # The sockets' buffers hold bytes beside those that were read.
     assert server.sent < 100 * KEY_SET_BYTES
 
 
@@ -537,7 +537,7 @@ async def test_keys_are_not_fetched_from_where_their_address_sends(
 async def test_a_guard_that_fails_is_503_and_no_silence(
     url: str, server: KeyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever breaks while a token is looked at, its sender gets an answer, on both ways and for both doors."""
+    """A sender gets an answer although checking its token fails, on both HTTP paths and both endpoints."""
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError
@@ -554,7 +554,7 @@ async def test_a_guard_that_fails_is_503_and_no_silence(
 
 
 async def test_two_tokens_are_none(url: str, tmp_path: Path) -> None:
-    """Which of two Authorization headers counts is nobody's to choose."""
+    """A request with two Authorization headers is refused, for either could count."""
     both = CIMultiDict([("Authorization", f"Bearer {GENUINE}"), ("Authorization", "Bearer other")])
     async with serving(tmp_path, url) as client:
         for path in ("/", "/predict"):
@@ -563,7 +563,7 @@ async def test_two_tokens_are_none(url: str, tmp_path: Path) -> None:
 
 
 async def test_a_token_that_is_not_before_a_moment_ago_is_admitted(guard: OidcAuthenticator) -> None:
-    """What is refused of `nbf` is the future, beyond the skew of two clocks."""
+    """A token whose `nbf` lies in the future, beyond the skew of two clocks, is refused."""
     await guard.admit("Bearer " + signed(nbf=int(time.time()) + 5))
 
 
@@ -679,7 +679,7 @@ async def test_a_genuine_request_is_served_over_http(url: str, server: KeyServer
 
 
 async def test_keys_out_of_reach_are_503_and_no_verdict(url: str, server: KeyServer, tmp_path: Path) -> None:
-    """Nothing is known against the sender: the message comes again."""
+    """The sender may be genuine: the message is redelivered."""
     server.status = 500
     async with (
         serving(tmp_path, url) as client,
@@ -702,7 +702,7 @@ async def test_keys_out_of_reach_are_503_and_no_verdict(url: str, server: KeySer
 async def test_an_open_door_is_refused_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str], named: str
 ) -> None:
-    """Nobody serves the world without a check by mistake."""
+    """A worker that any machine reaches does not start without authentication by mistake."""
     monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
     with pytest.raises(MisconfiguredError, match=named):
         async with running(settings(tmp_path, **chosen)):
@@ -720,7 +720,7 @@ async def test_none_is_for_this_machine_or_the_emulator(
 
 
 def test_the_stand_in_signer_is_no_weaker_than_google() -> None:
-    """What these tests call genuine is RS256 with a key of 2,048 bits."""
+    """Genuine tokens in these tests are RS256 with a key of 2,048 bits."""
     header = jwt.decode_header(GENUINE)  # type: ignore[no-untyped-call]  # the library's
     assert header["alg"] == "RS256"
     assert isinstance(SIGNER._key, rsa.RSAPrivateKey)

@@ -1,4 +1,4 @@
-"""Group commit: what waits goes together, what leaves harms nobody, what is too much is refused."""
+"""Group commit: waiting items run together, a caller that leaves harms no other, items beyond the limits are refused."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ async def test_a_failing_batch_fails_its_own_callers_only() -> None:
 
 
 async def test_a_broken_batch_does_not_stop_the_batcher() -> None:
-    """An unforeseen error fails its batch as retry, and is raised for nobody else."""
+    """An unforeseen error nacks its batch, and is raised in no other."""
 
     async def breaks_first(tickets: Sequence[Ticket[str]]) -> None:
         if tickets[0].item == "a":
@@ -169,7 +169,7 @@ async def test_draining_answers_what_was_taken_and_refuses_what_comes() -> None:
 
 
 class Clock:
-    """Time that passes when told to."""
+    """Time that a test moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -206,7 +206,7 @@ async def test_the_slower_the_sink_the_shorter_the_queue() -> None:
 
 
 async def test_an_idle_worker_takes_one_item_however_slow_the_last_one_was() -> None:
-    """A sink that was slow once is not thought slow for ever: somebody is let in to see."""
+    """A sink that was slow once is not refused for ever: one message is let in to measure it."""
     clock = Clock()
     batcher = slow(clock, [1000.0])
     await submit(batcher, "very slow")[0]
@@ -214,7 +214,7 @@ async def test_an_idle_worker_takes_one_item_however_slow_the_last_one_was() -> 
 
 
 async def test_a_batch_that_hangs_closes_the_queue_before_it_ends() -> None:
-    """The batch under way counts by the time that it has taken already."""
+    """The batch in flight counts by the time that it has taken already."""
     clock, answers = Clock(), AnsweringRun()
     answers.gate.clear()
     bounds = QueueLimits(batch_rows=8, queue_rows=100, queue_bytes=1000, deadline_seconds=10)
@@ -255,7 +255,7 @@ async def test_a_rest_that_hangs_closes_the_queue_before_it_ends() -> None:
 
 
 async def test_what_waited_too_long_is_refused_and_not_worked_on() -> None:
-    """Nobody waits for its answer any more, and it will come again anyway."""
+    """Its sender no longer waits for an answer, and it is redelivered anyway."""
     clock, answers = Clock(), AnsweringRun()
     answers.gate.clear()
     bounds = QueueLimits(batch_rows=8, queue_rows=100, queue_bytes=1000, deadline_seconds=10)
@@ -291,7 +291,7 @@ async def test_a_caller_who_shares_a_ticket_leaves_alone(position: int) -> None:
 
 
 async def test_what_everybody_left_before_its_batch_is_not_run() -> None:
-    """An answer that nobody waits for costs no work."""
+    """An answer without a waiting caller costs no work."""
     answers = AnsweringRun()
     answers.gate.clear()
     batcher = Batcher(answers, bounds=BOUNDS)

@@ -143,7 +143,7 @@ async def test_the_rows_of_a_table_are_known_one_by_one(house: House, envelope: 
 async def test_a_table_whose_rows_joined_a_failure_is_redelivered_and_only_those_rows_are_written(
     house: House, envelope: Wrap
 ) -> None:
-    """The message is told to come again; its other rows are durable by then and are not written twice."""
+    """The message is nacked; its other rows are durable by then and are not written twice."""
     message = envelope(table("a", "b"))
     house.results.gate.clear()
     house.results.broken = True
@@ -162,7 +162,7 @@ async def test_a_table_whose_rows_joined_a_failure_is_redelivered_and_only_those
 async def test_the_same_table_in_parts_gets_blocks_of_different_names(
     build: Callable[..., House], envelope: Wrap
 ) -> None:
-    """What is left of a message after its duplicates were taken out names the block, not the message alone."""
+    """The rest of a message after its duplicates were taken out names the block, not the message alone."""
     message = envelope(table("a", "b"))
     names = []
     for known in (penguin("a"), penguin("b"), None):
@@ -188,7 +188,7 @@ async def test_a_table_that_the_model_failed_on_in_part_gets_another_name_when_i
 
 
 async def test_a_fixed_reading_is_no_duplicate_of_its_rejection(house: House, envelope: Wrap) -> None:
-    """What was refused may come again under the same identity, once it is right."""
+    """A reading that was rejected is accepted under the same identity, once it is valid."""
     malformed = json.dumps({"reading_id": "r1", "bill_length_mm": -1}).encode()
     await house.pipeline.accept(envelope(malformed))
     await house.pipeline.accept(envelope(malformed))
@@ -218,7 +218,7 @@ async def test_the_first_of_two_readings_with_one_identity_wins(house: House, en
 async def test_a_reading_that_the_queue_refused_is_no_duplicate(
     build: Callable[..., House], envelope: Wrap
 ) -> None:
-    """A message that is told to come again is welcome when it does."""
+    """A message that was nacked is accepted when it is redelivered."""
     house = build(bounds=QueueLimits(batch_rows=1, queue_rows=1, queue_bytes=10_000))
     taken, full = await asyncio.gather(
         house.pipeline.accept(envelope(penguin("a"))),
@@ -232,7 +232,7 @@ async def test_a_reading_that_the_queue_refused_is_no_duplicate(
 
 
 async def test_predict_is_answered_each_time(house: House, envelope: Wrap) -> None:
-    """What is stored nowhere is nobody's duplicate."""
+    """An answer that is not stored makes no duplicate."""
     for _ in range(2):
         assert len((await house.pipeline.predict(envelope(penguin()))).predictions) == 1
     await house.pipeline.accept(envelope(penguin()))
@@ -242,7 +242,7 @@ async def test_predict_is_answered_each_time(house: House, envelope: Wrap) -> No
 async def test_a_message_begun_without_a_task_is_answered_although_the_one_that_joined_it_left(
     house: House, envelope: Wrap
 ) -> None:
-    """Whoever leaves before the batch runs takes nothing from the first one, which has no future of its own."""
+    """A caller that leaves before the batch runs takes nothing from the first one, which has no future of its own."""
     house.results.gate.clear()
     outcomes: list[object] = []
     house.pipeline.enqueue([(envelope(penguin("busy")), outcomes.append)])
@@ -258,7 +258,7 @@ async def test_a_message_begun_without_a_task_is_answered_although_the_one_that_
 
 
 async def test_draining_answers_those_who_joined_too(house: House, envelope: Wrap) -> None:
-    """After the drain nobody who was taken still waits for a word."""
+    """After the drain no message that was taken waits for its answer."""
     house.results.gate.clear()
     outcomes: list[object] = []
     for _ in range(3):
@@ -303,7 +303,7 @@ async def test_only_the_newest_part_of_a_batch_is_remembered_where_it_is_larger_
 
 
 async def test_a_sender_that_is_answered_finds_the_reading_remembered(house: House, envelope: Wrap) -> None:
-    """The window knows what is durable before anybody is told; who sends it again at once is answered from memory."""
+    """The window knows a durable reading before its sender is answered; a retry at once is answered from memory."""
     again: list[object] = []
 
     def on_done(error: object) -> None:
@@ -318,7 +318,7 @@ async def test_a_sender_that_is_answered_finds_the_reading_remembered(house: Hou
 
 
 async def test_a_tickets_first_answer_counts() -> None:
-    """What comes after an answer changes nothing."""
+    """A second answer changes nothing."""
     ticket: Ticket[None] = Ticket(None, rows=1, size=1)
     ticket.resolve("answer")
     ticket.fail(UnavailableError("too late to matter"))
@@ -361,7 +361,7 @@ async def test_one_message_id_of_two_subscriptions_is_two_messages(
 
 
 async def test_without_publish_time_another_payload_is_another_message(house: House, envelope: Wrap) -> None:
-    """Where nothing else tells two messages apart their payloads do; the same payload is taken for a redelivery."""
+    """Messages that are otherwise equal differ by their payloads; the same payload is a redelivery."""
     messages = [
         envelope(penguin(None, flipper_length_mm=length), message_id="1", published_at=None)
         for length in (180, 220, 180)

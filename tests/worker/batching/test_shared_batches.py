@@ -74,7 +74,7 @@ async def test_where_not_all_may_be_taken_none_is() -> None:
 async def test_messages_that_came_together_are_taken_until_the_queue_is_full(
     build: Callable[..., House], envelope: Wrap
 ) -> None:
-    """A full intake refuses the last ones, not all."""
+    """A full queue refuses the last messages, not all."""
     house = build(bounds=QueueLimits(batch_rows=2, queue_rows=2, queue_bytes=10_000))
     outcomes: list[list[object]] = [[] for _ in range(4)]
     penguin = json.dumps({"bill_length_mm": 40}).encode()
@@ -86,7 +86,7 @@ async def test_messages_that_came_together_are_taken_until_the_queue_is_full(
 
 
 async def test_readings_that_came_with_tables_and_rubbish_get_their_own(house: House, envelope: Wrap) -> None:
-    """Whatever came beside it, each message is answered once."""
+    """Each message is answered once, with any others beside it."""
     payloads = [
         {"bill_length_mm": 40},
         {"bill_length_mm": [41, 42]},
@@ -111,7 +111,7 @@ async def test_readings_that_came_with_tables_and_rubbish_get_their_own(house: H
 async def test_messages_that_came_together_have_an_answer_each(
     build: Callable[..., House], envelope: Wrap
 ) -> None:
-    """Of messages begun in one go each is told its own: taken, repeated, or refused by a full intake."""
+    """Messages that are enqueued together have an answer each: taken, repeated, or refused by a full queue."""
     house = build(bounds=QueueLimits(batch_rows=1, queue_rows=1, queue_bytes=10_000))
     outcomes: dict[str, list[object]] = {"taken": [], "repeated": [], "full": []}
     house.pipeline.enqueue(
@@ -129,7 +129,7 @@ async def test_messages_that_came_together_have_an_answer_each(
 async def test_a_message_whose_taking_breaks_takes_nothing_from_those_that_came_with_it(
     house: House, envelope: Wrap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A defect in one is that one's: it is told to come again, and the others are answered."""
+    """A defect in one message nacks that message, and the others are answered."""
     all_new = DeduplicationWindow.all_new
 
     def breaks(duplicates: DeduplicationWindow, keys: Sequence[str]) -> bool:
@@ -148,7 +148,7 @@ async def test_a_message_whose_taking_breaks_takes_nothing_from_those_that_came_
 async def test_a_sender_that_cannot_be_answered_takes_nothing_from_the_others(
     house: House, envelope: Wrap
 ) -> None:
-    """Telling one may break; the others of its batch are told all the same."""
+    """An answer that cannot be sent leaves the others of its batch as they are."""
     outcomes: list[object] = []
 
     def broken(_: object) -> None:
@@ -162,7 +162,7 @@ async def test_a_sender_that_cannot_be_answered_takes_nothing_from_the_others(
 async def test_a_window_of_duplicates_that_breaks_keeps_no_sender_waiting(
     build: Callable[..., House], envelope: Wrap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is durable is acknowledged, whatever becomes of the memory of it; the next batch is, too."""
+    """Durable readings are acknowledged although the window fails, and so is the next batch."""
 
     def breaks(*_: object) -> None:
         raise ZeroDivisionError

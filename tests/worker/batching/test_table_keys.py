@@ -104,7 +104,7 @@ KEYS: Final = st.one_of(
 def test_the_window_knows_what_it_would_know_with_a_text_for_each_row(
     steps: list[tuple[Sequence[str], str]],
 ) -> None:
-    """Whatever comes in whatever order, tables as one entry and as many are sifted alike."""
+    """Tables as one entry and as many are partitioned alike, in any order."""
     short, long = DeduplicationWindow(count=20), DeduplicationWindow(count=20)
     for keys, end in steps:
         sifted = short.partition(keys)

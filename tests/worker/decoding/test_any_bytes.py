@@ -1,4 +1,4 @@
-"""Whatever the bytes, the words and the pipeline answer: hypothesis looks for those that break them."""
+"""Any bytes have an answer of the schemas and the pipeline: hypothesis searches for those that fail."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_whatever_is_accepted_ends_as_predictions_and_rejections(
 
 @given(VALUES)
 def test_any_attribute_survives_into_the_rejection(value: Any) -> None:
-    """What cannot be an attribute is no envelope; what can be one is kept."""
+    """A value that cannot be an attribute makes no envelope; any other one is kept."""
     body = {"message": {"messageId": "m", "attributes": {"a": value}}, "subscription": "s"}
     try:
         envelope = wrapped(json.dumps(body).encode(errors="replace"))

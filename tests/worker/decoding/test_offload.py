@@ -29,7 +29,7 @@ def large(message_id: str) -> Envelope:
 
 
 async def test_a_large_table_is_begun_and_answered_once(house: House) -> None:
-    """Whoever began it is told when all of it is durable, and a second delivery is answered from the first."""
+    """Its sender is answered when all of it is durable, and a second delivery joins the first."""
     assert decode_inline(large("m1")) is None
     outcomes: list[RetryError | None] = []
     house.pipeline.enqueue([(large("m1"), outcomes.append)])
@@ -42,7 +42,7 @@ async def test_a_large_table_is_begun_and_answered_once(house: House) -> None:
 
 
 async def test_draining_answers_what_is_being_read(house: House) -> None:
-    """Nobody who was taken waits for ever: a table still being read is told to come again."""
+    """No sender waits for ever: a table that is still being decoded is nacked."""
     outcomes: list[RetryError | None] = []
     house.pipeline.enqueue([(large("m1"), outcomes.append)])
     await house.pipeline.drain()
@@ -52,7 +52,7 @@ async def test_draining_answers_what_is_being_read(house: House) -> None:
 
 
 async def test_only_so_many_bytes_wait_to_be_read() -> None:
-    """One message is read however large it is, a second one only within the bound; then there is room again."""
+    """One message is read however large it is, a second one only within the bound; afterwards the next one is taken."""
     decoder = MessageDecoder(most_bytes=INLINE_BYTES)
     first = asyncio.ensure_future(decoder.decode(large("m1"), kept=True))
     await asyncio.sleep(0)
@@ -64,7 +64,7 @@ async def test_only_so_many_bytes_wait_to_be_read() -> None:
 
 
 async def test_a_table_beyond_the_queue_limit_is_nacked(build: Callable[..., House]) -> None:
-    """The bound of the intake holds for what is still unread, too."""
+    """The queue limit holds for messages that are not decoded yet, too."""
     house = build(bounds=QueueLimits(batch_rows=4096, queue_rows=10_000, queue_bytes=INLINE_BYTES))
     outcomes: dict[str, asyncio.Future[RetryError | None]] = {}
     for message_id in ("m1", "m2"):

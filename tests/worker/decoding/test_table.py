@@ -129,7 +129,7 @@ def plain(rows: int = ROWS, seed: int = 1) -> dict[str, list[str]]:
 
 
 def slowly(payload: bytes) -> DecodedTable | None:
-    """What the codec makes of a payload; None where it is no table all of whose rows can be used."""
+    """The codec's result for a payload; None where it is no table, or a row is refused."""
     try:
         decoded = decode_fields(payload)
     except UnusableReadingError:
@@ -192,7 +192,7 @@ def test_a_row_without_measurements_is_left_to_the_codec() -> None:
 @given(data=st.data())
 @settings(max_examples=150)
 def test_nothing_is_read_that_the_codec_refuses(data: st.DataObject) -> None:
-    """Whatever stands in some cells, the fast reading gives what the codec gives, or leaves it to the codec."""
+    """The fast path agrees with the codec on cells of any content, or leaves them to the codec."""
     texts = plain(seed=data.draw(st.integers(0, 3)))
     for name in data.draw(st.lists(st.sampled_from([*CELLS]), max_size=2)):
         texts.setdefault(name, ["null"] * ROWS)
@@ -278,7 +278,7 @@ def test_the_bounds_are_those_of_a_reading() -> None:
 
 
 def test_a_vocabulary_of_equally_long_words_is_refused() -> None:
-    """Words are told apart by their length, so that a new one of the same length must be noticed at once."""
+    """Words are distinguished by their length, so that a new one of the same length must be noticed at once."""
     with pytest.raises(ValueError, match="different lengths"):
         Vocabulary([("male", "boys")])
     with pytest.raises(ValueError, match="different lengths"):

@@ -1,4 +1,4 @@
-"""Echo: some predictions repeat their readings, and just the right ones."""
+"""FeatureSample: some predictions carry their features, and each those of its own reading."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EMPEROR = {"bill_length_mm": 81.0, "bill_depth_mm": 30.0, "flipper_length_mm": 3
 def sampled(
     works: list[DecodedMessage], result: BatchResult, most: int, *, first_ones: bool = True
 ) -> list[list[object]]:
-    """What each line repeats, work by work."""
+    """The features of each line, message by message."""
     lines = [
         EncodedLines(
             [b'{"nth":%d}\n' % nth for nth in range(work.usable) if first + nth not in result.failed_rows]
@@ -72,7 +72,7 @@ def test_the_first_readings_of_a_batch_are_sampled_and_every_outlier(
 
 
 def test_between_intervals_only_outliers_are_sampled(envelope: Callable[..., Envelope]) -> None:
-    """However many batches there are a second, what is unlike every known penguin is shown."""
+    """Outliers are shown however many batches there are a second."""
     payloads = [ReadingFactory(1).reading().model_dump_json(), json.dumps(EMPEROR)]
     works = [decode_message(envelope(each.encode()), kept=True) for each in payloads]
     found = sampled(works, classify(CLASSIFIER, feature_matrix(works)), most=3, first_ones=False)
@@ -90,7 +90,7 @@ async def test_batches_right_after_each_other_do_not_all_repeat_their_first_ones
 
 
 def test_a_failed_row_shifts_no_other_row(envelope: Callable[..., Envelope]) -> None:
-    """A guilty row has no line: those behind it still repeat their own reading."""
+    """A failed row has no line: those behind it still carry the features of their own reading."""
     table = ReadingFactory(2).table(4)
     works = [decode_message(envelope(table.model_dump_json().encode()), kept=True)]
     rows = feature_matrix(works)
@@ -105,7 +105,7 @@ def test_a_failed_row_shifts_no_other_row(envelope: Callable[..., Envelope]) -> 
 
 @pytest.mark.parametrize("most", [0, 2])
 async def test_predictions_stay_whole_lines(tmp_path: Path, most: int) -> None:
-    """Whatever is repeated, each line is a prediction; with 0 nothing is."""
+    """Each line is a prediction, with features or without; with 0 none has any."""
     sinks = {"results": f"file://{tmp_path}/results", "rejects": f"file://{tmp_path}/rejects"}
     table = ReadingFactory(3).table(4)
     async with (

@@ -57,7 +57,7 @@ async def test_rows_redelivered_without_the_first_have_their_attributes(house: H
 
 
 async def test_a_failed_rows_line_follows_the_same_rule(house: House, envelope: Wrap) -> None:
-    """What is refused by the words and by the model are the lines of one message."""
+    """Readings that the schema refuses and readings that the model fails on are lines of one message."""
     house.classifier._fails_on = lambda row: row[0] == 41
     await house.pipeline.accept(envelope(b'{"bill_length_mm":[40,41,1]}', attributes={"a": "b"}))
     assert [(line["row"], line["attributes"]) for line in house.rejections] == [(2, {"a": "b"}), (1, None)]
@@ -75,7 +75,7 @@ async def test_a_reason_that_counts_others_is_one_time_series(house: House, enve
 async def test_what_is_refused_counts_against_the_queue_as_it_will_be_written(
     build: Callable[..., House], envelope: Wrap
 ) -> None:
-    """A table of 12 kB that becomes megabytes leaves no room for a second one."""
+    """A table of 12 kB that becomes megabytes leaves no space for a second one."""
     house = build(bounds=QueueLimits(batch_rows=4096, queue_rows=10_000, queue_bytes=1_000_000))
     house.rejects.gate.clear()
     first = asyncio.ensure_future(house.pipeline.accept(envelope(bad_rows(2_000))))
@@ -105,7 +105,7 @@ def test_only_short_payloads_are_inspected_on_the_event_loop(length: int, envelo
 
 
 async def test_what_takes_long_to_inspect_is_begun_and_answered(house: House, envelope: Wrap) -> None:
-    """Off the loop; who sent it is told once all of it is durable."""
+    """Decoded off the loop; its sender is answered once all of it is durable."""
     reported: asyncio.Future[RetryError | None] = asyncio.get_running_loop().create_future()
     house.pipeline.enqueue([(envelope(bad_rows(2_000)), reported.set_result)])
     assert not house.rejects.blocks

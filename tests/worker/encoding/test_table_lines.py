@@ -101,7 +101,7 @@ def test_the_lines_of_a_table_say_what_lines_written_one_by_one_say(  # noqa: PL
     gaps: list[tuple[str, int]],
     seed: int,
 ) -> None:
-    """Whatever ids, devices, times and gaps a table has, every value is equal as JSON, and a line is a line."""
+    """Every value is equal as JSON for any ids, devices, times and gaps of a table, and a line is a line."""
     columns: dict[str, Any] = {**ReadingFactory(3).table(ROWS).__dict__}
     for name, row in gaps:
         columns[name] = [*columns[name][:row], None, *columns[name][row + 1 :]]
@@ -111,7 +111,7 @@ def test_the_lines_of_a_table_say_what_lines_written_one_by_one_say(  # noqa: PL
 
 
 def test_a_table_is_one_block_of_lines_of_one_width() -> None:
-    """No line is an object before somebody asks for it."""
+    """No line is an object before it is accessed."""
     lines = same([work(ReadingFactory(1).table(1_000))], BatchResult([(0, answers(1_000, 1))]))[0].predictions
     assert isinstance(lines, FixedWidthLines)
     assert len(lines) == 1_000
@@ -140,7 +140,7 @@ def test_several_tables_and_readings_share_a_batch() -> None:
 
 
 def test_refused_and_failed_rows_keep_their_places() -> None:
-    """What is refused leaves the row numbers of the others alone; where the model failed, lines are written one by one."""
+    """Refused rows leave the row numbers of the others as they are; where the model failed, lines are written one by one."""
     columns: dict[str, Any] = {**ReadingFactory(5).table(ROWS).__dict__}
     for name in ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"):
         columns[name] = [None, *columns[name][1:]]
@@ -150,7 +150,7 @@ def test_refused_and_failed_rows_keep_their_places() -> None:
     assert isinstance(fast[0].predictions, FixedWidthLines)
     assert (said(fast[0].predictions)[0]["row"], len(fast[0].rejections)) == (1, 1)
     whole = work(ReadingFactory(5).table(ROWS))
-    failed = BatchResult([(0, answers(7, 1)), (8, answers(ROWS - 8, 1))], {7: "it broke"})
+    failed = BatchResult([(0, answers(7, 1)), (8, answers(ROWS - 8, 1))], {7: "it failed"})
     assert len(same([whole], failed)[0].predictions) == ROWS - 1
 
 

@@ -1,4 +1,4 @@
-"""The HTTP protocol: it reads requests however their bytes arrive, answers each once, and lets none take for ever."""
+"""The HTTP protocol: it reads requests however their bytes arrive, answers each one time, and bounds the time of each."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ async def test_pipelined_requests_are_answered_in_their_order(bench: Bench) -> N
 
 
 async def test_a_push_behind_another_request_takes_the_fast_path_again(bench: Bench) -> None:
-    """What is not a push goes to aiohttp, and nothing else of the connection does."""
+    """A request that is no push goes to aiohttp, and nothing else of the connection does."""
     reader, writer = await bench.connect()
     for sent, expected in ((head() + b"{}", 204), (GET, 200), (head() + b"{}", 204)):
         writer.write(sent)
@@ -294,7 +294,7 @@ async def test_what_arrives_while_a_sender_is_asked_for_waits(bench: Bench) -> N
 
 
 async def test_a_sender_that_left_while_it_was_asked_for_is_forgotten(bench: Bench) -> None:
-    """The verdict comes to nobody."""
+    """The result of its authentication is dropped."""
     guard = bench.guard = OneToken()
     _, writer = await bench.connect(head(4, Authorization="slow"))
     await guard.asked.wait()
@@ -405,7 +405,7 @@ async def test_closing_ends_every_connection(bench: Bench) -> None:
 
 
 async def test_nothing_is_held_once_its_connections_are_gone(bench: Bench) -> None:
-    """Whatever a connection was in the middle of, its bytes are no longer counted when it has ended."""
+    """The bytes of a connection are no longer counted when it has ended, at any point of a request."""
     writers = [
         (await bench.connect(sent))[1] for sent in (*SLOW.values(), head(4) + b"hold" + SLOW["a body"])
     ]

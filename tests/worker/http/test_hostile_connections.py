@@ -23,7 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 MEGABYTE: Final = 1024 * 1024
 ARRIVING: Final = 32 * MEGABYTE
 BESIDE: Final = 40 * MEGABYTE
-"""What a worker may need beside what is arriving: one body unpacked, and one that is read."""
+"""Memory that a worker may need beside the arriving bytes: one body unpacked, and one that is parsed."""
 
 LEFT: Final = 20 * MEGABYTE
 CONNECTIONS: Final = 200
@@ -62,7 +62,7 @@ class Worker:
 async def worker(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> AsyncIterator[Worker]:
-    """A worker on each of its HTTP paths, with little room and little patience."""
+    """A worker on each of its HTTP paths, with small bounds and short timeouts."""
     folder = tmp_path_factory.mktemp("worker")
     ready, log = folder / "ready", folder / "log"
     chosen = {
@@ -79,7 +79,7 @@ async def worker(
             sys.executable, "-m", "rookery.worker", env=chosen, stderr=stream
         )
         while not ready.exists() and process.returncode is None:  # noqa: ASYNC110  a file offers no event
-            await asyncio.sleep(0.05)  # the file tells of itself only to who looks
+            await asyncio.sleep(0.05)  # no event says that the file has changed
         yield Worker(process.pid, int(ready.read_text().rpartition(":")[2]), log)
         process.terminate()
         await process.wait()

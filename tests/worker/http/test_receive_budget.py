@@ -61,7 +61,7 @@ def test_a_burst_of_large_bodies_is_served_in_part() -> None:
 
 
 def test_a_small_request_is_not_refused_for_large_ones_that_do_not_end() -> None:
-    """Who holds much gives way to who holds little, whoever came first."""
+    """A sender that holds much gives way to one that holds little, in any order of arrival."""
     budget = ReceiveBudget(MOST)
     large = [Sender(budget) for _ in range(10)]
     for sender in large:
@@ -73,7 +73,7 @@ def test_a_small_request_is_not_refused_for_large_ones_that_do_not_end() -> None
 
 
 def test_of_small_requests_the_oldest_gives_way() -> None:
-    """A request that has had the time to arrive, and did not, makes room for one that begins."""
+    """A request that has had the time to arrive, and did not, gives way to one that begins."""
     budget = ReceiveBudget(MOST)
     senders = [Sender(budget) for _ in range(2 * MOST // 1000)]
     for sender in senders:
@@ -114,7 +114,7 @@ def test_what_receded_is_measured_from_the_most_that_was_held() -> None:
 async def test_memory_is_given_back_again_when_the_rest_of_a_burst_is_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What recedes after a tick that gave memory back is given back with the next one, however little it is."""
+    """Bytes that recede after a tick that gave memory back are given back with the next one, however few they are."""
     ticks: asyncio.Queue[int] = asyncio.Queue()
     trims: list[int] = []
     registry: ConnectionRegistry
@@ -137,7 +137,7 @@ async def test_memory_is_given_back_again_when_the_rest_of_a_burst_is_gone(
 
 
 async def test_memory_is_given_back_after_many_refused_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What they brought was never held long enough to be counted, and stays with the allocator all the same."""
+    """Their bytes were never held long enough to be counted, and stay with the allocator all the same."""
     ticks: asyncio.Queue[int] = asyncio.Queue()
     trims: list[int] = []
     registry: ConnectionRegistry

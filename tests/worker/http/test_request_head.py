@@ -89,7 +89,7 @@ def test_remembered_heads_are_bounded_by_their_bytes() -> None:
 
 
 def test_aiohttp_is_handed_a_head_without_framing() -> None:
-    """What says how the body came is left out: it is handed over whole and plain."""
+    """The headers of the body's framing are left out: it is handed over whole and plain."""
     raw = head(Expect="100-continue", Content_Encoding="gzip", Upgrade="h2c", Connection="close", X_Own="7")
     found = parsed(parsed(raw).rewritten(9))
     assert (found.length, found.encoding, found.expectation, found.keep_alive) == (9, "", "", False)

@@ -44,7 +44,7 @@ def chunked(*chunks: bytes, line: bytes = b"POST / HTTP/1.1", end: bytes = b"0\r
 
 @dataclass(frozen=True)
 class Case:
-    """What is sent, the statuses that come back, the cause that is counted, and whether the connection goes on."""
+    """The bytes that are sent, the statuses that come back, the cause that is counted, and whether the connection goes on."""
 
     sent: bytes
     statuses: tuple[int, ...]
@@ -101,7 +101,7 @@ CASES: Final = {
     "another method": served(request(line=b"DELETE / HTTP/1.1"), 405),
     "a path that is no URL": served(request(line=b"POST //[::1/ HTTP/1.1"), 404),
     "100 headers": served(request(PUSH, *(b"X-%d: y" % nth for nth in range(100)))),
-    "expects to be told, and sends all the same": served(request(PUSH, b"Expect: 100-Continue")),
+    "expects 100, and sends all the same": served(request(PUSH, b"Expect: 100-Continue")),
     "an expectation of HTTP/1.0": Case(request(PUSH, b"Expect: x", line=b"POST / HTTP/1.0"), (204,)),
     "another expectation": refused(request(PUSH, b"Expect: a-miracle"), 417, "expectation"),
     "another expectation of a probe": refused(
@@ -237,7 +237,7 @@ async def counted(port: int) -> dict[str, float]:
 
 
 def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged as a warning or worse; none of it with a traceback."""
+    """The messages of warnings and errors; none of them with a traceback."""
     reported = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert not any(record.exc_info for record in reported)
     return [record.getMessage() for record in reported]
@@ -245,7 +245,7 @@ def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.parametrize("name", CASES)
 async def test_both_paths_answer_alike(port: int, name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever is sent has one answer on both paths; a refusal is one warning, counted, without a traceback."""
+    """Each request has the same answer on both paths; a refusal is one warning, counted, without a traceback."""
     case, before = CASES[name], await counted(port)
     statuses, kept, answers = await exchanged(port, case.sent, answers=len(case.statuses))
     assert (tuple(statuses), kept) == (case.statuses, case.kept), answers
@@ -324,7 +324,7 @@ async def test_a_sender_that_leaves_within_a_request_is_a_warning(
 
 
 async def test_a_sender_that_is_refused_gets_its_answer_though_it_goes_on_sending(port: int) -> None:
-    """Closing at once would reset the connection, and take the answer from whom it is for."""
+    """Closing at once would reset the connection, and the sender would not get its answer."""
     head = headed(b"Content-Length: 50000000")
     statuses, kept, _ = await exchanged(port, head, *[b" " * 1_000_000] * 20)
     assert (statuses, kept) == ([413], False)

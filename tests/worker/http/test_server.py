@@ -1,4 +1,4 @@
-"""Routes: five are known, and whoever asks otherwise is told what there is."""
+"""Routes: five exist, and other requests are answered with the methods that a path has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A turn: pushes that arrive together are read together, and each is told its own."""
+"""A turn: pushes that arrive together are parsed together, and each has its own answer."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Asked:
 
 
 async def statuses_of(handler: PushHandler, *bodies: bytes) -> list[int]:
-    """Begin pushes in one turn of the loop; gives the status that each is told, once all are."""
+    """Enqueue pushes in one turn of the loop; return the status of each, once all have one."""
     asked = [Asked() for _ in bodies]
     for body, answer in zip(bodies, asked, strict=True):
         handler.enqueue(body, answer)
@@ -58,7 +58,7 @@ async def test_every_push_of_a_turn_has_its_own_answer(house: House) -> None:
 async def test_a_push_that_breaks_its_reading_takes_nothing_from_its_turn(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A defect that one body finds is that one's alone: it is told to come again."""
+    """A defect that one body triggers nacks that one alone."""
 
     def breaks(body: bytes) -> Envelope:
         if body == ODD:
@@ -87,7 +87,7 @@ BROKEN = {
 async def test_no_push_is_left_without_an_answer(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    """Whatever breaks between a push and its batch, its sender is told to retry, and the log says why."""
+    """A push is nacked where any step between it and its batch fails, and the log says why."""
     handler = PushHandler(house.pipeline, house.metrics)
     broken, bodies = BROKEN[name]
 

@@ -41,7 +41,7 @@ def test_a_healthy_model_that_refuses_every_reading_of_a_batch_blames_the_readin
 
 
 def test_a_broken_model_blames_no_reading() -> None:
-    """Where the model fails its own known readings too, nothing is rejected: all come again."""
+    """Where the model fails its own known readings too, nothing is rejected: all are nacked."""
     with pytest.raises(ModelUnavailableError, match="a failing row"):
         classify(RuleClassifier(lambda _: True, healthy=False), rows(3))
 

@@ -143,7 +143,7 @@ async def test_a_worker_serves_a_model_from_a_bucket(tmp_path: Path) -> None:
 
 
 def test_a_kept_model_is_its_users_alone(tmp_path: Path) -> None:
-    """Who could change it would choose the answers; its folder is made so, too."""
+    """A user who could change it would choose the answers; its folder is private, too."""
     cache = ModelCache(tmp_path / "cache" / "models", ADDRESS)
     cache.keep(b"model")
     modes = {stat.S_IMODE(each.stat().st_mode) for each in (cache.path.parent, cache.path.parent.parent)}

@@ -159,7 +159,7 @@ def test_a_model_against_the_contract_is_refused(
 
 
 def test_every_reason_is_named_at_once() -> None:
-    """Who mends a model need not load it once for each mistake."""
+    """One load of a model names every mistake in it."""
 
     def change(card: dict[str, Any]) -> None:
         card["features"].reverse()

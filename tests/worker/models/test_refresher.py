@@ -96,7 +96,7 @@ async def test_a_new_version_is_swapped_in_and_read_once_only() -> None:
 
 
 async def test_a_batch_that_pinned_a_model_keeps_it() -> None:
-    """A swap falls between batches: a batch under way, bisected or not, is answered by one artifact."""
+    """A swap falls between batches: a batch in flight, bisected or not, is answered by one artifact."""
     source = FakeSource(GOOD)
     models = store(source)
     await models.open()
@@ -196,7 +196,7 @@ async def test_a_refused_version_stays_refused_through_an_outage() -> None:
 
 
 async def test_a_sealed_artifact_that_breaks_the_loader_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a bad model raises, the worker lives and the last known good model answers."""
+    """The worker lives and the last known good model answers, whatever exception a bad model raises."""
 
     def broken(source: object) -> object:
         if source == OTHER:
@@ -214,7 +214,7 @@ async def test_a_sealed_artifact_that_breaks_the_loader_is_refused(monkeypatch: 
 
 
 async def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
-    """Replaced, rewritten in place, damaged and mended: each is noticed while the worker runs."""
+    """Replaced, rewritten in place, damaged and fixed: each is noticed while the worker runs."""
     path = tmp_path / "model.ubj"
     path.write_bytes(GOOD)
     models = store(FileModelSource(path))
@@ -237,7 +237,7 @@ async def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
 async def test_a_path_that_is_no_regular_file_is_reported_and_its_successor_is_swapped_in(
     tmp_path: Path,
 ) -> None:
-    """A FIFO, a socket, a device and a folder are not read, not even opened to wait for somebody who writes."""
+    """A FIFO, a socket, a device and a folder are not read, not even opened, which would wait for a writer."""
     path = tmp_path / "model.ubj"
     path.write_bytes(GOOD)
     models = store(FileModelSource(path))

@@ -27,7 +27,7 @@ def test_every_kind_of_value_is_read() -> None:
 
 
 def test_a_model_that_was_cut_anywhere_is_refused() -> None:
-    """Whatever the last byte is."""
+    """The last byte may be any."""
     chance = random.Random(1)  # noqa: S311  damage needs no secrecy
     for end in (0, 1, *(chance.randrange(len(RAW)) for _ in range(300))):
         with pytest.raises(MalformedUbjError):

@@ -1,4 +1,4 @@
-"""Drift: penguins unlike those of the training are counted, and the window of the latest ones stays right."""
+"""Drift: out-of-distribution readings are counted, and the window of the latest ones stays exact."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ RATE = 100.0
 
 
 class Clock:
-    """Time that passes only when somebody waits."""
+    """Time that passes only in sleeps."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -53,7 +53,7 @@ def drifted(drift: Drift) -> list[str]:
     "shift", [{"body_mass_g": 1200.0}, {"bill_length_mm": 600.0}, {"flipper_length_mm": -600.0}]
 )
 def test_a_shifted_stream_raises_drift_within_a_minute_of_data(shift: dict[str, float]) -> None:
-    """`rookery simulate --rate 100 --drift body_mass_g=1200`: a fifth more after a minute, and told by then."""
+    """`rookery simulate --rate 100 --drift body_mass_g=1200`: a fifth more after a minute, and reported by then."""
     drift = Drift(1000, lambda: CLASSIFIER.card)
     plan = Season(rate=RATE, drift=shift, count=int(60 * RATE))
     for rows in stream(plan, 100):
@@ -62,7 +62,7 @@ def test_a_shifted_stream_raises_drift_within_a_minute_of_data(shift: dict[str, 
 
 
 def test_an_unshifted_stream_of_100_000_readings_raises_nothing() -> None:
-    """Looked at after each 500 readings, no feature and no mix of species ever counts as drifted."""
+    """Checked after each 500 readings, no feature and no mix of species ever counts as drifted."""
     drift = Drift(1000, lambda: CLASSIFIER.card)
     seen = 0
     for rows in stream(Season(rate=RATE, count=100_000, seed=3), 500):

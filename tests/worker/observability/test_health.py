@@ -33,7 +33,7 @@ SECONDS = 60.0
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """Time that a test moves."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -104,7 +104,7 @@ def test_an_answer_among_the_defects_starts_the_judgement_anew(health: Health, c
 
 
 def test_0_seconds_are_always_healthy(clock: Clock) -> None:
-    """Whoever wants no such probe gets none."""
+    """The setting 0 turns the probe off."""
     health = Health(0, clock=clock)
     fail(health, clock, seconds=SECONDS * 100)
     assert health.ready
@@ -117,7 +117,7 @@ def test_0_seconds_are_always_healthy(clock: Clock) -> None:
         (QueueFullError("full"), False),
         (DeadlineError("late"), False),
         (DrainingError("draining"), False),
-        (SinkUnavailableError("no room"), False),
+        (SinkUnavailableError("disk full"), False),
         (ModelUnavailableError("it fails on everything"), True),
     ],
     ids=lambda value: getattr(value, "cause", None),
@@ -137,7 +137,7 @@ async def test_only_the_workers_own_defects_are_held_against_it(
 async def failing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """A worker whose every answer breaks, and whose health is judged by a clock of ours."""
+    """A worker whose every answer fails, and whose health uses the test's clock."""
     monkeypatch.setattr(app, "Health", lambda seconds: Health(seconds, clock=clock))
     monkeypatch.setattr(BatchCommit, "_answer", None)
     chosen = settings(tmp_path, failing_seconds=SECONDS)

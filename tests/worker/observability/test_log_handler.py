@@ -1,4 +1,4 @@
-"""LogHandler: a log that cannot be written is counted, said once, and holds nobody up."""
+"""LogHandler: a record that cannot be written is counted, reported one time, and blocks no logger."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_whatever_breaks_in_logging_is_said_once_and_counted(
     failed: Tally,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A formatter, a filter or a stream that raises reaches nobody who logs, and prints no traceback."""
+    """A formatter, a filter or a stream that raises never reaches the code that logs, and prints no traceback."""
 
     def breaks(*_: object) -> Any:
         raise ZeroDivisionError("on purpose")

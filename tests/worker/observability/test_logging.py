@@ -78,7 +78,7 @@ STEERING = "\x1b[2J\x1b]0;owned\x07\r\n12:00:00 ERROR forged\x9b31m\u202egnp.exe
 
 
 def test_no_line_steers_a_terminal_or_forges_another() -> None:
-    """What a sender wrote is escaped, in message, fields and traceback, whichever form a terminal gets."""
+    """A sender's text is escaped, in message, fields and traceback, in each form that a terminal gets."""
     made = record(f"refused {STEERING}", reading_id=STEERING, reasons=[{"field": STEERING}], odd="\ud800")
     try:
         raise ValueError(STEERING)  # noqa: TRY301  a traceback is needed
@@ -123,7 +123,7 @@ def push(envelope: Envelope) -> bytes:
 async def test_batches_are_logged_and_never_a_reading_or_a_token(
     said: io.StringIO, tmp_path: Path, envelope: Callable[..., Envelope]
 ) -> None:
-    """A hundred pushes are a few lines, whose sums are right; one rejection is told in full, without its bytes."""
+    """A hundred pushes are a few lines, whose sums are right; one rejection is logged in full, without its bytes."""
     sinks = {"results": f"file://{tmp_path}/results", "rejects": f"file://{tmp_path}/rejects"}
     penguins = ReadingFactory(5)
     payloads = [encode(penguins.reading(reading_id=f"secret-penguin-{nth}")) for nth in range(95)] + [

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Failing:
-    """Whatever it is asked or called: it raises."""
+    """Raises on every access and call."""
 
     def __getattr__(self, name: str) -> Any:
         raise ZeroDivisionError(name)
@@ -40,7 +40,7 @@ class Failing:
 
 
 class Watching:
-    """Remembers the batches, and the threads that told of them."""
+    """Remembers the batches, and the threads that it was called in."""
 
     def __init__(self) -> None:
         self.batches: list[BatchCompleted] = []
@@ -96,7 +96,7 @@ async def test_faults_in_every_observer_change_no_answer_and_no_line(
 async def test_one_observer_that_fails_keeps_no_other_from_seeing_the_batch(
     build: Callable[..., House], envelope: Callable[..., Envelope]
 ) -> None:
-    """Those behind it are told all the same, and the metric says whose defect it was."""
+    """The observers behind it are called all the same, and the metric names the one that failed."""
     watching = Watching()
     house = build(observers=[Failing(), watching])
     await house.pipeline.accept(envelope(payloads()[0]))
@@ -119,7 +119,7 @@ async def test_observers_are_called_on_the_event_loop_alone(
 async def test_one_event_describes_a_batch(
     build: Callable[..., House], envelope: Callable[..., Envelope]
 ) -> None:
-    """Sizes, outcomes and the durations of its phases; a batch that is only asked is told of too."""
+    """Sizes, outcomes and the durations of its phases; a batch of predict calls is an event too."""
     watching = Watching()
     house = build(observers=[watching])
     await house.pipeline.accept(envelope(b'{"bill_length_mm": [40, -1, 50]}'))

@@ -1,4 +1,4 @@
-"""Metrics: every phase, age, reason and size is told under a name of its own, and a scrape changes nothing."""
+"""Metrics: every phase, age, reason and size is reported under a name of its own, and a scrape changes nothing."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ async def made_spans(envelopes: list[Envelope]) -> list[ReadableSpan]:
 
 async def traced(envelopes: list[Envelope], exporter: SpanExporter) -> None:
     """Send messages through a pipeline as one batch, with spans that go to an exporter."""
-    from datetime import UTC, datetime  # noqa: PLC0415  the real clock: spans are told in its time
+    from datetime import UTC, datetime  # noqa: PLC0415  the real clock: spans carry its time
 
     tracing = Tracing("r1", exporter)
     tracing.open()
@@ -68,7 +68,7 @@ async def traced(envelopes: list[Envelope], exporter: SpanExporter) -> None:
 
 @pytest.mark.parametrize("name", ["traceparent", "googclient_traceparent"])
 async def test_the_producers_trace_goes_on(name: str, envelope: Callable[..., Envelope]) -> None:
-    """The push's span belongs to the trace of whoever published, under the span that published; the batch links both."""
+    """The push's span belongs to the publisher's trace, under the publishing span; the batch links both."""
     payload = encode(ReadingFactory(1).reading())
     made = await made_spans([envelope(payload, attributes={name: parent(trace)}) for trace in TRACES])
     pushes = [span for span in made if span.name == "rookery push"]

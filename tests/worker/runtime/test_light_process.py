@@ -1,4 +1,4 @@
-"""What a worker's process holds: what it uses, and nothing of what the packages around it would bring along."""
+"""The modules in a worker's process: those that it uses, and none that its packages would import besides."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ UNUSED = {
     "typer": "the command line",
     "rich": "the same",
 }
-"""What a worker with a folder, without tokens and traces, has no use for, and whose it would be."""
+"""Modules that a worker with a folder, without tokens and traces, does not need, and the part that would use them."""
 
 
 def run(program: str, **environment: str) -> str:

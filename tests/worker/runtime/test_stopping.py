@@ -1,4 +1,4 @@
-"""Stopping: a worker that was told to end ends, whichever of its threads hangs, and says "stopped" where all is done."""
+"""Stopping: a worker ends after SIGTERM, whichever of its threads hangs, and logs "stopped" where all is done."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 NOON = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 WRITE_TIMEOUT_SECONDS = 3.0
 
-# What the environment named before any test named its own server.
+# The environment's own server, before any test set another one.
 NAMED = os.environ.get("STORAGE_EMULATOR_HOST")
 
 
@@ -53,7 +53,7 @@ class Place(ABC):
     """A kind of sink, with the means to look behind it."""
 
     writes_once = True
-    """Whether a block that comes again leaves no second line."""
+    """Whether a block that is written again leaves no second line."""
 
     @abstractmethod
     async def sink(self) -> ProbedSink:
@@ -61,7 +61,7 @@ class Place(ABC):
 
     @abstractmethod
     async def lines(self) -> list[bytes]:
-        """What has become durable, in any order."""
+        """The lines that are durable, in any order."""
 
     async def names(self) -> int | None:
         """How many files or objects there are; None where lines have none."""

@@ -52,7 +52,7 @@ def virtually(test: Coroutine[Any, Any, None]) -> None:
 
 
 async def test_an_idle_sink_is_written_to_at_once() -> None:
-    """Nobody waits for an interval that is long over."""
+    """No write waits for an interval that is long over."""
     sink = MemorySink()
     await CoalescingSink(sink, RateLimit(interval_seconds=NEVER)).write(block(1))
     assert sink.lines == [b"1\n"]
@@ -143,7 +143,7 @@ async def test_a_sink_that_was_idle_does_not_wait_for_the_first_writes_of_a_burs
 
 
 async def test_enough_lines_do_not_wait() -> None:
-    """What is worth its price goes at once, and costs those after it no waiting: tables are not held up."""
+    """A block that is large enough is written at once, and delays none behind it: tables are not held up."""
     sink = MemorySink()
     coalescing = CoalescingSink(sink, RateLimit(interval_seconds=NEVER, burst=1, enough_lines=10))
     await coalescing.write(block(0, lines=10))
@@ -198,7 +198,7 @@ async def test_a_write_that_fails_is_raised_in_its_callers_and_no_others() -> No
 
 
 async def test_a_defect_of_the_sink_is_raised_too() -> None:
-    """Whatever was raised: nobody waits for ever."""
+    """No caller waits for ever after any exception."""
 
     class Defective(MemorySink):
         async def write(self, block: LineBlock) -> None:
@@ -235,7 +235,7 @@ async def test_closing_waits_for_the_writes_in_flight() -> None:
 
 
 def test_blocks_merged_in_any_way_have_the_key_of_one_batch() -> None:
-    """However messages are shared out and ordered when they come again, their object has the same name."""
+    """Redelivered messages have an object of the same name, in any order and share."""
     messages = [Envelope(message_id=f"m{nth}", data=f"{nth}", published_at=NOON) for nth in range(9)]
     whole = block_key(messages)
     chance = random.Random(7)  # noqa: S311  seeded, so that a failure is reproducible

@@ -120,7 +120,7 @@ async def test_folders_names_and_lines_are_synced_before_write_returns(
 async def test_a_full_or_broken_disk_leaves_no_line_of_a_failed_block(
     tmp_path: Path, quick: float, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    """What could not be synced is not there, not even in part; what was before and what comes after is."""
+    """Lines that could not be synced are absent, not even there in part; those before and after are there."""
 
     def fails(_: int) -> None:
         raise OSError(code, os.strerror(code))
@@ -203,7 +203,7 @@ async def test_a_folder_that_cannot_be_made_is_said_at_the_start(tmp_path: Path,
 
 
 def test_files_that_are_no_segments_are_not_read(tmp_path: Path) -> None:
-    """Hidden folders, hidden files and other endings are somebody else's."""
+    """Hidden folders, hidden files and other endings are not the worker's."""
     for name in ("a.ndjson", ".hidden.ndjson", "b.json", ".git/c.ndjson", f"{OPEN}d.ndjson"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -247,7 +247,7 @@ async def test_the_space_that_is_prepared_for_lines_is_never_taken_for_lines(
 async def test_a_killed_workers_segment_is_cut_to_its_lines_whatever_stood_behind_them(
     tmp_path: Path,
 ) -> None:
-    """Neither room that was prepared nor a torn line, nor what a disk wrote behind a hole, is left by the next start."""
+    """Neither space that was prepared nor a torn line, nor what a disk wrote behind a hole, is left by the next start."""
     hour = tmp_path / "date=2026-11-23/hour=12"
     hour.mkdir(parents=True)
     for nth, rest in enumerate([b"", b"\0" * 9000, b'{"torn"', b'{"torn\0\0"}\n', b'\0\0{"late":1}\n\0']):

@@ -1,4 +1,4 @@
-"""What goes wrong between a worker and Cloud Storage: nothing acknowledged is missing, nothing is written twice."""
+"""Faults between a worker and Cloud Storage: nothing acknowledged is missing, nothing is written twice."""
 
 from __future__ import annotations
 

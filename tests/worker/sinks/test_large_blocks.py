@@ -1,4 +1,4 @@
-"""Large blocks beside small ones: nobody waits for ten thousand lines, and these are as durable as any."""
+"""Large blocks beside small ones: no reading waits for ten thousand lines, and these are as durable as any."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_large_block_is_synced_to_its_last_line_piece_by_piece(
 async def test_a_disk_that_fails_within_a_large_block_leaves_none_of_its_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody was answered for its first pieces, though they were synced."""
+    """Its first pieces were not acknowledged, though they were synced."""
     sink = FolderSink(tmp_path, roll=RotationPolicy(seconds=3600))
     before = LineBlock(key="before", lines=LINES[: SMALL_LINES + 1], written_at=NOON)
     await sink.write(before)

@@ -76,7 +76,7 @@ def test_requests_keep_pubsubs_limits_of_number_and_bytes(count: int, size: int,
 async def test_a_rejection_too_long_for_a_message_is_published_with_its_original_cut(
     topic: TopicPlace,
 ) -> None:
-    """Else it would come again for ever; the attribute says how much is missing."""
+    """Else it would be redelivered for ever; the attribute says how much is missing."""
     sink = await topic.sink()
     original = "A" * 13_000_000
     await sink.write(block({"reading_id": "r1", "reasons": [{"field": "x"}], "original": original}))
@@ -97,7 +97,7 @@ async def test_a_broker_that_is_not_there_is_said_in_time(monkeypatch: pytest.Mo
 
 
 class Requests:
-    """Stands in the place of a client: notes what is asked, and answers once so many requests are under way."""
+    """A fake client: records requests, and answers once so many of them are in flight."""
 
     def __init__(self, together: int) -> None:
         self.sizes: list[int] = []
@@ -128,7 +128,7 @@ async def test_a_block_of_many_lines_is_published_some_requests_at_once() -> Non
 
 
 async def test_a_rejection_whose_attributes_alone_are_too_long_is_published_without_them() -> None:
-    """Whatever makes a line too long for a message, the message goes out."""
+    """A message is published for a line that is too long, whichever field makes it so."""
     sink = PubSubSink("projects/p/topics/t", write_timeout_seconds=5)
     requests = Requests(together=1)
     sink._client = requests  # type: ignore[assignment]  # all that is asked of it

@@ -154,7 +154,7 @@ async def test_a_block_whose_segment_is_gone_is_written_again_when_it_is_redeliv
 async def test_what_is_left_of_a_segment_that_was_cut_is_sealed_with_whole_lines_only(
     tmp_path: Path, quick: float, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither a torn line nor filler stays in a sealed file, and the log names the file that somebody cut."""
+    """Neither a torn line nor filler stays in a sealed file, and the log names the file that was cut."""
     sink = FolderSink(tmp_path, roll=NEVER, quick_seconds=quick)
     for name in ("first", "second", "third"):
         await sink.write(block(name))

@@ -1,4 +1,4 @@
-"""What every sink promises, held against every place: folders, Cloud Storage (three of them) and topics."""
+"""The contract of sinks, tested for every kind: folders, Cloud Storage (three of them) and topics."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ import os, sys
 from rookery.worker.__main__ import main
 real = os.open
 def denied(path, *arguments, **named):
-    # Even root is told so, whom no permission of a folder would keep away.
+    # Even for root, which no permission of a folder keeps away.
     if "/{place}/" in str(path):
         raise PermissionError(13, os.strerror(13), path)
     return real(path, *arguments, **named)
@@ -290,7 +290,7 @@ async def test_a_disk_that_hangs_is_probed_in_a_thread_that_the_process_does_not
 
     monkeypatch.setattr(os, "fsync", hang)
     probing = asyncio.ensure_future(sink.probe())
-    while not hanging:  # noqa: ASYNC110  the thread tells nobody
+    while not hanging:  # noqa: ASYNC110  the thread sets no event
         await asyncio.sleep(0)
     gate.set()
     await probing
@@ -299,7 +299,7 @@ async def test_a_disk_that_hangs_is_probed_in_a_thread_that_the_process_does_not
 
 
 async def test_places_are_looked_after_until_all_are_well() -> None:
-    """The first time that all work is told once; what fails later is named place by place."""
+    """The first time that all sinks work is reported once; later failures are named sink by sink."""
     sinks = [ProbedSink(), ProbedSink()]
     places = [watched(each, works=False) for each in sinks]
     sinks[0].shut = True

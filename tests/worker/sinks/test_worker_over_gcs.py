@@ -133,7 +133,7 @@ FAULTS = [
     StorageFault(delay_s=1.2, carried_out=True),
     StorageFault(status=403),
 ]
-"""All of them pass; only the last is not retried by the client, so that the messages come again."""
+"""All of them pass; only the last is not retried by the client, so that the messages are redelivered."""
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -168,7 +168,7 @@ async def test_under_faults_nothing_acknowledged_is_missing_and_nothing_is_there
 async def test_a_batch_whose_object_was_written_unnoticed_is_redelivered_and_not_written_twice(
     strict: StorageServer,
 ) -> None:
-    """The answer was lost, the messages come again, in another order and to another worker."""
+    """The answer was lost, and the messages are redelivered, in another order and to another worker."""
     strict.faults.inject("insert", StorageFault(status=403, carried_out=True))
     penguins = ReadingFactory(1)
     messages = [body(encode(penguins.reading(reading_id=f"r{nth}")), f"m{nth}") for nth in range(20)]
@@ -180,7 +180,7 @@ async def test_a_batch_whose_object_was_written_unnoticed_is_redelivered_and_not
 
 
 async def test_drain_ends_only_when_all_that_was_taken_is_durable(strict: StorageServer) -> None:
-    """What waits for its object is waited for."""
+    """A drain waits for blocks whose objects are being written."""
     strict.faults.inject("insert", StorageFault(delay_s=0.5))
     message = body(encode(ReadingFactory(1).reading(reading_id="r1")), "m1")
     async with aiohttp.ClientSession() as patient:
@@ -213,7 +213,7 @@ async def readiness(client: aiohttp.ClientSession) -> tuple[int, str | None]:
 async def test_a_worker_whose_bucket_refuses_is_not_ready_until_it_takes_objects(
     strict: StorageServer, tmp_path: Path
 ) -> None:
-    """A start does not end for it: the worker tells why it waits, and is ready, with its ready file, once it may write."""
+    """A start does not end for it: the worker logs why it waits, and is ready, with its ready file, once it may write."""
     strict.faults.last("begin", StorageFault(status=403))
     ready: list[str] = []
     chosen = Settings(port=0, results=f"gs://{BUCKET}/r", rejects=f"file://{tmp_path}/rejects")
@@ -232,7 +232,7 @@ async def test_a_worker_whose_bucket_refuses_is_not_ready_until_it_takes_objects
 async def test_a_bucket_that_fails_later_makes_not_ready_and_a_probe_ready_again(
     strict: StorageServer,
 ) -> None:
-    """What a write said stands until another write, or a probe, says otherwise."""
+    """The outcome of a write stands until another write, or a probe, has another one."""
     async with worker(write_timeout_seconds=0.5) as client:
         assert await readiness(client) == (200, None)
         strict.faults.last("insert", StorageFault(status=503))
