@@ -1,4 +1,4 @@
-"""How much of what is no such penguin is caught, at the rates that docs/explanation/out-of-distribution.md states.
+"""The share of outliers that is caught, at the rates that docs/explanation/out-of-distribution.md states.
 
 Caught is what the schema's bounds reject, or the outlier rule flags. Mistakes are made on each known penguin that
 was measured whole; made-up penguins are seeded.
