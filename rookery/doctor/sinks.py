@@ -77,7 +77,7 @@ def _topic(name: str, topic: str, pubsub: PubSub) -> Finding:
 
 
 def _bucket(name: str, bucket: str) -> Finding:
-    from rookery.worker.models.gcs_source import TROUBLE, said  # noqa: PLC0415  half a second that folders save
+    from rookery.worker.models.gcs_source import UNREACHABLE, said  # noqa: PLC0415  half a second that folders save
 
     fix = (
         f"gcloud storage buckets add-iam-policy-binding gs://{bucket} --role=roles/storage.objectUser"
@@ -85,7 +85,7 @@ def _bucket(name: str, bucket: str) -> Finding:
     )
     try:
         lacking = _lacking(bucket)
-    except TROUBLE as trouble:
+    except UNREACHABLE as trouble:
         return error(
             f"{name}: the bucket {bucket} cannot be reached: {said(trouble)}.",
             "Check its name, that it exists, and the credentials.",

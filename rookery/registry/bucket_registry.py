@@ -12,7 +12,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from rookery.errors import UserError
 from rookery.registry.registry import ConflictError, RegistryEntry
 from rookery.schemas.artifact import MAX_BYTES
-from rookery.worker.models.gcs_source import TROUBLE, said
+from rookery.worker.models.gcs_source import UNREACHABLE, said
 from rookery.worker.storage_client import storage_client
 
 if TYPE_CHECKING:
@@ -104,5 +104,5 @@ class BucketRegistry:
                 "Google Cloud credentials are needed to reach the bucket.",
                 hint="`gcloud auth application-default login` gets them; STORAGE_EMULATOR_HOST needs none.",
             ) from None
-        except TROUBLE as error:
+        except UNREACHABLE as error:
             raise UserError(f"{self.address}: {said(error)}") from error
