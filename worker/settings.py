@@ -220,7 +220,7 @@ class Settings(
             for name, names in named.items()
             if not given.keys().isdisjoint(names)
         }
-        wrong = _misspellings(misspelled(told, {each for names in named.values() for each in names}))
+        wrong = _misspellings(misspelled(given, {each for names in named.values() for each in names}))
         try:
             super().__init__(**(found | chosen))
         except ValidationError as error:
