@@ -46,10 +46,12 @@ def test_every_setting_that_the_image_names_exists(
 
 
 def test_the_image_copies_only_what_exists(dockerfile: str, root: Path) -> None:
-    """Every path that the build copies from the tree is there."""
+    """Every path that the build copies from the tree is there, and in the build context."""
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, flags=re.MULTILINE)
     assert copied
     assert [path for line in copied for path in line.split() if not (root / path).exists()] == []
+    ignore = (root / ".dockerignore").read_text()
+    assert [path for line in copied for path in line.split() if not _kept(ignore, path)] == []
 
 
 def test_the_image_serves_as_an_unprivileged_user_on_the_settings_port(shipped: str) -> None:
