@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
+from rookery.schemas.features import matrix
 from rookery.schemas.reading import MEASUREMENTS
+from rookery.schemas.testing import ReadingFactory
 from rookery.training.masking import COPIES, HIDDEN_SHARE, with_masked_copies
 
 
 def penguins(count: int) -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(1)
-    matrix = generator.normal(size=(count, 7)).astype(np.float32)
+    rows = matrix(ReadingFactory(seed=1).readings(count))
     # Each penguin lacks three of its measurements, the hardest case.
-    matrix[:, :4][np.arange(4) != (np.arange(count) % 4)[:, None]] = np.nan
-    return matrix, generator.integers(0, 3, count)
+    rows[:, :4][np.arange(4) != (np.arange(count) % 4)[:, None]] = np.nan
+    return rows, np.arange(count) % 3
 
 
 def test_copies_are_their_penguins_with_cells_hidden() -> None:
     """The penguins come first and untouched; each copy differs from its penguin in hidden cells only."""
-    matrix, species = penguins(500)
-    training_set = with_masked_copies(matrix, species, seed=5)
-    assert np.array_equal(training_set.matrix[:500], matrix, equal_nan=True)
-    copies, originals = training_set.matrix[500:], np.tile(matrix, (COPIES, 1))
+    rows, species = penguins(500)
+    training_set = with_masked_copies(rows, species, seed=5)
+    assert np.array_equal(training_set.matrix[:500], rows, equal_nan=True)
+    copies, originals = training_set.matrix[500:], np.tile(rows, (COPIES, 1))
     kept = ~np.isnan(copies)
     assert np.array_equal(copies[kept], originals[kept])
     assert np.array_equal(training_set.species, np.tile(species, COPIES + 1))

@@ -17,16 +17,17 @@ from rookery.publisher.async_client import AsyncReadingPublisher
 from rookery.publisher.client import ReadingPublisher
 from rookery.publisher.errors import ForkedError
 from rookery.publisher.settings import PublisherSettings
-from rookery.schemas.reading import Reading
+from rookery.schemas.testing import ReadingFactory
 
 if TYPE_CHECKING:
     from rookery.publisher.receipt import Receipt
+    from rookery.schemas.reading import Reading
 
 HANGS_AFTER_S = 60.0
 
 
-def penguin(name: str) -> Reading:
-    return Reading(bill_length_mm=39.1, reading_id=name)
+def reading(name: str) -> Reading:
+    return ReadingFactory(seed=1).reading(reading_id=name)
 
 
 def child(publisher: ReadingPublisher, before: Receipt, number: int) -> None:
@@ -34,7 +35,7 @@ def child(publisher: ReadingPublisher, before: Receipt, number: int) -> None:
     faulthandler.dump_traceback_later(HANGS_AFTER_S, exit=True)
     assert isinstance(before.exception(), ForkedError)
     assert before.done()
-    publisher.publish(penguin(f"child-{number}")).result(HANGS_AFTER_S)
+    publisher.publish(reading(f"child-{number}")).result(HANGS_AFTER_S)
 
 
 async def async_child(publisher: AsyncReadingPublisher, before: Receipt, number: int) -> None:
@@ -43,7 +44,7 @@ async def async_child(publisher: AsyncReadingPublisher, before: Receipt, number:
     try:
         await before
     except ForkedError:
-        receipt = await publisher.publish(penguin(f"child-{number}"))
+        receipt = await publisher.publish(reading(f"child-{number}"))
         await receipt
         await publisher.close()
 
@@ -73,14 +74,14 @@ def blocking(publisher: ReadingPublisher, how: str, children: int) -> None:
     def busy() -> None:
         number = 0
         while not ended.is_set():
-            publisher.publish(penguin(f"busy-{number}")).result(HANGS_AFTER_S)
+            publisher.publish(reading(f"busy-{number}")).result(HANGS_AFTER_S)
             number += 1
 
     thread = threading.Thread(target=busy)
     thread.start()
     try:
         for number in range(children):
-            before = publisher.publish(penguin(f"parent-{number}"))
+            before = publisher.publish(reading(f"parent-{number}"))
             assert begin(how, publisher, before, number) == 0
     finally:
         ended.set()
@@ -91,7 +92,7 @@ def blocking(publisher: ReadingPublisher, how: str, children: int) -> None:
 
 async def awaiting(publisher: AsyncReadingPublisher, children: int) -> None:
     for number in range(children):
-        before = await publisher.publish(penguin(f"parent-{number}"))
+        before = await publisher.publish(reading(f"parent-{number}"))
         if (pid := os.fork()) == 0:
             code = 1
             try:
