@@ -140,6 +140,8 @@ class ReadingPublisher(ForkAware):
         if self._closed:
             raise ClosedError("the publisher is closed")
         if self._sender is None and self._outbox is not None:
+            # Here and not in the sender's thread: a child that is forked during an import waits for it for ever.
+            self._connected()
             self._sender = self._sender_of(self._outbox)
         return self._sender
 

@@ -57,6 +57,14 @@ class PubSubTransport(ForkAware):
         self._connecting = threading.Lock()
         super().__init__()
 
+    def before_fork(self) -> None:
+        """Wait for a client that is being made: half of one would stay in the child."""
+        self._connecting.acquire()
+
+    def after_fork_in_parent(self) -> None:
+        """Let the other threads go on."""
+        self._connecting.release()
+
     def after_fork_in_child(self) -> None:
         """Leave the channel to the parent. It is kept, for closing it here would wait for threads that are not here."""
         self._parents, self._client = self._parents or self._client, None
