@@ -50,7 +50,7 @@ def _debug() -> None:
 
 
 def _print(sentence: str, *, hint: str) -> None:
-    print(f"rookery: {printable(sentence)}", file=sys.stderr)  # noqa: T201  the last words, where rich may be what is missing
+    print(f"rookery: {printable(sentence)}", file=sys.stderr)  # noqa: T201  the last line, printed without rich, which may be missing
     if hint:
         print(f"  {printable(hint, keep=_LINE_BREAK)}", file=sys.stderr)  # noqa: T201  the same
 

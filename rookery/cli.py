@@ -117,7 +117,7 @@ def demo(
 def train(
     *,
     data: Annotated[Path, typer.Option(help="CSV file with the training data.")] = Path("data/penguins.csv"),
-    out: Annotated[Path, typer.Option(help="Where the model goes.")] = Path("penguins.ubj"),
+    out: Annotated[Path, typer.Option(help="File of the model.")] = Path("penguins.ubj"),
     seed: Annotated[int, typer.Option(help="The same seed and data give the same bytes.")] = 7,
     depth: Annotated[
         int | None,
@@ -143,9 +143,9 @@ def serve(  # noqa: PLR0913  each option is a parameter
     host: OptionalHost = None,
     port: OptionalPort = None,
     results: Annotated[
-        str | None, typer.Option(help="Where predictions go: file:///dir, gs://... or pubsub://...")
+        str | None, typer.Option(help="Address of predictions: file:///dir, gs://... or pubsub://...")
     ] = None,
-    rejects: Annotated[str | None, typer.Option(help="Where rejections go, likewise.")] = None,
+    rejects: Annotated[str | None, typer.Option(help="Address of rejections, likewise.")] = None,
     model: Annotated[str | None, typer.Option(help="The model: a path or gs://bucket/object.")] = None,
     ready_file: ReadyFile = None,
 ) -> None:

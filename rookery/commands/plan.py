@@ -27,11 +27,11 @@ def plan(  # noqa: PLR0913  each option is a parameter
     max_instances: Annotated[int, typer.Option(min=1, help="Instances at the most.")] = 100,
     vcpu: Annotated[float, typer.Option(min=0.1, help="Paid for each instance; one core works.")] = 1.0,
     gib: Annotated[float, typer.Option(min=0.1, help="Memory of each instance.")] = 0.5,
-    out: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("plan.html"),
+    out: Annotated[Path, typer.Option(help="File of the page.")] = Path("plan.html"),
 ) -> None:
     """Simulate a deployment: backlog, latency and instances over time, and the price of a million readings.
 
-    Nothing is sent and nothing is spent. Exit code 0, whatever the plan says.
+    Nothing is sent and nothing is spent. The exit code is 0 for any result.
 
     Example: rookery plan --rate 50000/s --shape spike --seconds 60
     """

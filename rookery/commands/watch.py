@@ -46,7 +46,7 @@ def watch(  # noqa: PLR0913  each option is a parameter
         str,
         typer.Option(
             envvar="ROOKERY_ALLOWED_HOSTS",
-            help="Names that the page is asked by beside localhost and addresses, with commas.",
+            help="Host names of the page beside localhost and IP addresses, with commas.",
         ),
     ] = "",
     show: OpenPage = False,

@@ -1,1 +1,1 @@
-"""Registry: where a model stands under one address, with the former versions behind it."""
+"""Registry: the live model under one address, and its former versions."""

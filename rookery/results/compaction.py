@@ -1,6 +1,6 @@
 """Compaction: the many small files of an hour that is over, as few large ones.
 
-The merged file is whole and durable before the first of the others goes, so that a reader finds every line at
+The merged file is whole and durable before the first of the others is deleted, so that a reader finds every line at
 any time. Where the compaction is killed in between, some lines are duplicates; readers skip them.
 """
 
@@ -196,7 +196,7 @@ class BucketTarget:
             # The object must be read back: a 412 alone proves nothing durable.
             if not blob.exists():
                 raise OSError(
-                    errno.ESTALE, "Cloud Storage says that it is there, and it is not", name
+                    errno.ESTALE, "Cloud Storage answered 412 for an object that does not exist", name
                 ) from None
         return name
 

@@ -230,7 +230,7 @@ def test_a_compaction_removes_nothing_before_it_has_seen_the_merged_file(
     assert len([path for path in root.rglob("*.ndjson") if not path.name.startswith("compact-")]) == 2
 
 
-def test_a_compaction_does_not_believe_a_bucket_that_only_says_an_object_is_there(
+def test_a_compaction_verifies_an_object_behind_a_412(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A false 412 leaves the objects that would have been merged."""
@@ -242,7 +242,7 @@ def test_a_compaction_does_not_believe_a_bucket_that_only_says_an_object_is_ther
             blob = client.bucket("penguins").blob(f"out/date=2026-11-22/hour=12/{name}.ndjson.gz")
             blob.upload_from_string(gzip.compress(line.encode()), if_generation_match=0)
         server.faults.inject("insert", StorageFault(status=412))
-        with pytest.raises(OSError, match="and it is not"):
+        with pytest.raises(OSError, match="does not exist"):
             compact(BucketTarget("gs://penguins/out", client))
         assert [one.reading_id for one in SelectedPredictions("gs://penguins/out")] == ["a", "b"]
         client.close()
