@@ -77,9 +77,11 @@ resource "google_artifact_registry_repository_iam_member" "release_reads_images"
   member     = google_service_account.release.member
 }
 
+# gcloud lists the occurrences of an image that it describes, as soon as the Container Analysis API is enabled.
 resource "google_project_iam_member" "release" {
   for_each = toset([
     "roles/cloudbuild.builds.editor",
+    "roles/containeranalysis.occurrences.viewer",
     "roles/monitoring.viewer",
     "roles/run.developer",
     "roles/serviceusage.serviceUsageConsumer",

@@ -166,6 +166,7 @@ GRANTED = {
         "google_project_iam_member": {
             *("roles/cloudbuild.builds.editor", "roles/monitoring.viewer", "roles/run.developer"),
             "roles/serviceusage.serviceUsageConsumer",
+            "roles/containeranalysis.occurrences.viewer",
         },
         "google_service_account_iam_member": {
             *("roles/iam.serviceAccountOpenIdTokenCreator", "roles/iam.serviceAccountUser"),
