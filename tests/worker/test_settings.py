@@ -166,7 +166,7 @@ KNOWN = [each for name, field in Settings.model_fields.items() for each in varia
 def test_a_misspelled_setting_is_refused_with_the_name_that_is_meant(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A letter too few, one too many, or two exchanged would leave a default in force that nobody chose."""
+    """A letter too few, one too many, or two exchanged would leave an unwanted default in force."""
     for wrong in (name[:-1], f"{name}X", f"{name[:-2]}{name[-1]}{name[-2]}"):
         if wrong in {*KNOWN, *FORMER} or wrong.endswith("_"):
             continue
