@@ -23,9 +23,13 @@ from typing import TYPE_CHECKING, Any, Final
 from rookery.broker.faults import FaultShares
 from rookery.broker.log_lines import OneLine
 from rookery.broker.scheduling.push_window import MOST_PUSHES
+from rookery.broker.storage.errors import BrokerStoreError
+from rookery.broker.storage.folder import default_folder
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
+
+    from rookery.broker.server import EmbeddedBroker
 
 _GC_THRESHOLDS: Final = (50_000, 20, 50)
 """A backlog is many long-lived objects without circles: looking through them often finds nothing."""
@@ -35,8 +39,9 @@ _EXAMPLE: Final = """example:
   curl -X PUT http://127.0.0.1:8085/v1/projects/demo/topics/readings
 
 Fault injection, the same each time: --seed 7 --duplicate 0.01 --reorder 0.05 --lost-ack 0.01
-Exit codes: 0 ended by a signal, 2 bad options or the address cannot be had."""
+Exit codes: 0 ended by a signal, 2 bad options, or the address or the store cannot be had."""
 _MOST_NAMED: Final = 5
+_STORE_GIB: Final = 10
 
 
 def main() -> int:
@@ -48,7 +53,7 @@ def main() -> int:
             options.seed, options.duplicate, options.delay, options.reorder, options.lost_ack
         )
         return _run(_serve(options, faults))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, BrokerStoreError) as error:
         print(f"broker: {error}", file=sys.stderr)  # noqa: T201  the one line of the command
         return 2
 
@@ -72,7 +77,7 @@ def _run(serving: Coroutine[Any, Any, int]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m rookery.broker",
-        description="Pub/Sub for one machine, in memory: gRPC and REST on one address, push by production's rules.",
+        description="Pub/Sub for one machine: gRPC and REST on one address, push by production's rules.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -86,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="pushes in flight at once, for each subscription (default: %(default)s)",
     )
+    _add_store_options(parser)
     faults = parser.add_argument_group("faults", "what at-least-once delivery allows, seeded")
     faults.add_argument("--seed", type=int, default=0, help="the same seed gives the same faults")
     faults.add_argument(
@@ -101,6 +107,24 @@ def _parser() -> argparse.ArgumentParser:
         "--lost-ack", type=float, default=0.0, metavar="SHARE", help="share of acks forgotten"
     )
     return parser
+
+
+def _add_store_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("store", "what survives the broker").add_mutually_exclusive_group()
+    group.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="keep topics, subscriptions and messages here (default: rookery/broker in the user's data folder)",
+    )
+    group.add_argument("--memory", action="store_true", help="keep everything in memory only")
+    parser.add_argument(
+        "--max-store-gib",
+        type=_count,
+        default=_STORE_GIB,
+        metavar="N",
+        help="size of the store beyond which publishing is refused (default: %(default)s)",
+    )
 
 
 def _port(text: str) -> int:
@@ -120,32 +144,47 @@ def _count(text: str) -> int:
 async def _serve(options: argparse.Namespace, faults: FaultShares) -> int:
     from rookery.broker.server import EmbeddedBroker  # noqa: PLC0415  --help and bad options need not wait a second for grpc
 
+    gc.set_threshold(*_GC_THRESHOLDS)
+    data = None if options.memory else options.data or default_folder()
     async with EmbeddedBroker(
-        options.host, options.port, faults=faults, most_pushes=options.most_pushes
+        options.host,
+        options.port,
+        faults=faults,
+        most_pushes=options.most_pushes,
+        data=data,
+        max_bytes=options.max_store_gib * 1_024**3,
     ) as broker:
         with _stop_signals() as stopped:
-            print(  # noqa: T201  the one line that it says at start
-                f"broker: Pub/Sub on {broker.address} (gRPC and REST), messages in memory only",
-                file=sys.stderr,
-            )
+            place = f"messages in {data}" if data is not None else "messages in memory only"
+            print(f"broker: Pub/Sub on {broker.address} (gRPC and REST), {place}", file=sys.stderr)  # noqa: T201  the one line that it says at start
             if options.ready_file:
                 _announce(options.ready_file, broker.address)
             gc.collect()
             gc.freeze()
-            gc.set_threshold(*_GC_THRESHOLDS)
-            await stopped
+            await _ended(stopped, broker)
     if broker.unacknowledged:
-        print(_farewell(broker.unacknowledged), file=sys.stderr)  # noqa: T201  its last words
+        print(_farewell(broker.unacknowledged, data), file=sys.stderr)  # noqa: T201  its last words
     return 0
 
 
-def _farewell(lost: dict[str, int]) -> str:
-    """Say how many messages go with the broker; the subscriptions that held most of them by name."""
-    most = sorted(lost, key=lambda name: lost[name], reverse=True)
-    named = [f"{lost[name]} of {name}" for name in most[:_MOST_NAMED]]
+async def _ended(stopped: asyncio.Future[None], broker: EmbeddedBroker) -> None:
+    """Wait for a signal; raises StoreDamagedError where the store is found damaged before."""
+    if broker.store is None:
+        await stopped
+        return
+    await asyncio.wait((stopped, broker.store.failed), return_when=asyncio.FIRST_COMPLETED)
+    if broker.store.failed.done():
+        raise broker.store.failed.result()
+
+
+def _farewell(held: dict[str, int], data: Path | None) -> str:
+    """Count the unacknowledged messages, and name the subscriptions that held most of them."""
+    most = sorted(held, key=lambda name: held[name], reverse=True)
+    named = [f"{held[name]} of {name}" for name in most[:_MOST_NAMED]]
     if len(most) > _MOST_NAMED:
         named.append(f"the others of {len(most) - _MOST_NAMED} more subscriptions")
-    return f"broker: ended; messages not acknowledged, and gone with it: {sum(lost.values())} ({', '.join(named)})"
+    fate = "and gone with it" if data is None else f"and kept in {data}"
+    return f"broker: ended; messages not acknowledged, {fate}: {sum(held.values())} ({', '.join(named)})"
 
 
 @contextmanager

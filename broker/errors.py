@@ -5,6 +5,8 @@ ApiError
   NotFoundError             NOT_FOUND             404
   AlreadyExistsError        ALREADY_EXISTS        409
   FailedPreconditionError   FAILED_PRECONDITION   400
+  ResourceExhaustedError    RESOURCE_EXHAUSTED    429
+  StoreFailedError          UNAVAILABLE           503
   UnimplementedError        UNIMPLEMENTED         501
 """
 
@@ -54,6 +56,20 @@ class FailedPreconditionError(ApiError):
 
     status = grpc.StatusCode.FAILED_PRECONDITION
     http = 400
+
+
+class ResourceExhaustedError(ApiError):
+    """The store has no space for the request; nothing of it was kept."""
+
+    status = grpc.StatusCode.RESOURCE_EXHAUSTED
+    http = 429
+
+
+class StoreFailedError(ApiError):
+    """The store failed at the request, which may be sent again."""
+
+    status = grpc.StatusCode.UNAVAILABLE
+    http = 503
 
 
 class UnimplementedError(ApiError):

@@ -15,13 +15,16 @@ from rookery.broker.delivery.push import Pusher
 from rookery.broker.delivery.token_signer import TokenSigner
 from rookery.broker.log_lines import OneLine
 from rookery.broker.protocol_mux import ProtocolMux
+from rookery.broker.restore import restore
 from rookery.broker.scheduling.push_window import MOST_PUSHES
 from rookery.broker.scheduling.topic_router import TopicRouter
 from rookery.broker.service.catalogue import Catalogue
 from rookery.broker.service.grpc_api import GrpcApi
 from rookery.broker.service.rest_api import RestApi
+from rookery.broker.storage.store import MAX_STORE_BYTES, MessageStore
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -36,25 +39,30 @@ _GRPC_OPTIONS: Final = (("grpc.max_receive_message_length", -1), ("grpc.max_send
 
 
 class EmbeddedBroker:
-    """Pub/Sub on `host`:`port` while the context is open (port 0: any free one); all in memory.
+    """Pub/Sub on `host`:`port` while the context is open (port 0: any free one).
 
+    With a folder in `data`, topics, subscriptions and messages are kept there, in at most `max_bytes`, and survive the
+    process. Without one, everything is in memory.
     `most_pushes` bounds the pushes in flight of each subscription, since each takes a connection of this machine.
-    Raises OSError on entering where the port cannot be had. Once it is closed, `unacknowledged` has what went
-    with it: the number of messages by subscription.
+    Raises OSError on entering where the port cannot be had, BrokerStoreError where the folder cannot. Once it is
+    closed, `unacknowledged` has the number of messages that were not acknowledged, by subscription.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  a composition root's choices, most of them by keyword
         self,
         host: str = "127.0.0.1",
         port: int = 0,
         *,
         faults: FaultShares | None = None,
         most_pushes: int = MOST_PUSHES,
+        data: Path | None = None,
+        max_bytes: int = MAX_STORE_BYTES,
     ) -> None:
         self._host = host
         self._port = port
         self._faults = faults
         self._most_pushes = most_pushes
+        self.store = MessageStore(data, max_bytes=max_bytes) if data is not None else None
         self._stack = AsyncExitStack()
         self.unacknowledged: dict[str, int] = {}
 
@@ -75,18 +83,21 @@ class EmbeddedBroker:
         await self._stack.aclose()
 
     async def _open(self, stack: AsyncExitStack) -> None:
+        if self.store is not None:
+            await stack.enter_async_context(self.store)
         signer = TokenSigner(time.time)
         pusher = await stack.enter_async_context(Pusher(signer))
         now = time.time()
+        epoch = now - time.monotonic()
         # Message ids begin at the microsecond of the start, so that a restarted broker repeats none.
+        first_id = int(now * 1e6) if self.store is None else self.store.config.first_id(int(now * 1e6))
         router = TopicRouter(
-            faults=self._faults,
-            most_pushes=self._most_pushes,
-            epoch=now - time.monotonic(),
-            first_id=int(now * 1e6),
+            faults=self._faults, most_pushes=self._most_pushes, epoch=epoch, first_id=first_id
         )
-        self.catalogue = Catalogue(router, pusher=pusher, clock=time.monotonic)
+        self.catalogue = Catalogue(router, pusher=pusher, clock=time.monotonic, store=self.store)
         stack.push_async_callback(self._forget)
+        if self.store is not None:
+            restore(self.catalogue, self.store, epoch=epoch)
         grpc_port = await self._serve_grpc(stack)
         # A puller that disconnects must not take a message along: cancellation of its handler gives it back.
         rest = web.AppRunner(
@@ -127,4 +138,5 @@ class EmbeddedBroker:
 
     async def _forget(self) -> None:
         self.unacknowledged = self.catalogue.unacknowledged()
-        await self.catalogue.reset()
+        # After the changes in progress: one that ends later would start what nothing closes.
+        await self.catalogue.changes.run(self.catalogue.close())

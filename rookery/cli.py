@@ -166,14 +166,21 @@ def serve(  # noqa: PLR0913  each option is a parameter
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def broker(
+def broker(  # noqa: PLR0913  each is an option of its own
     context: typer.Context,
     *,
     host: Host = "127.0.0.1",
     port: Port = 8085,
     ready_file: ReadyFile = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that keeps topics, subscriptions and messages; without it rookery/broker in your data folder."
+        ),
+    ] = None,
+    memory: Annotated[bool, typer.Option("--memory", help="Keep everything in memory only.")] = False,
 ) -> None:
-    """Run the embedded Pub/Sub broker; it keeps messages in memory.
+    """Run the embedded Pub/Sub broker; a message that it took survives a crash and a power cut.
 
     Options of fault injection may follow (--duplicate 0.01 --lost-ack 0.01): `python -m rookery.broker --help` lists them.
 
@@ -182,6 +189,10 @@ def broker(
     arguments = ["--host", host, "--port", str(port)]
     if ready_file is not None:
         arguments += ["--ready-file", str(ready_file)]
+    if data is not None:
+        arguments += ["--data", str(data)]
+    if memory:
+        arguments.append("--memory")
     _become("rookery.broker", [*arguments, *context.args], needs=("worker", "publisher", "oidc"))
 
 

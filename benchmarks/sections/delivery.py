@@ -52,7 +52,7 @@ def measure(run: BenchmarkRun) -> Section:
 def _embedded(run: BenchmarkRun) -> Iterator[str]:
     ready = run.folder / "delivery.ready"
     ready.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "rookery.broker", "--port", "0", "--ready-file", str(ready)]
+    command = [sys.executable, "-m", "rookery.broker", "--memory", "--port", "0", "--ready-file", str(ready)]
     with PinnedProcess(command, log=run.folder / "delivery.log") as process:
         yield wait_for(ready, process)
 

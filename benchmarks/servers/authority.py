@@ -31,7 +31,16 @@ class Authority:
 
     def __enter__(self) -> Self:
         """Start the broker and get a token; raises EnvironmentMissingError."""
-        command = [sys.executable, "-m", "rookery.broker", "--port", "0", "--ready-file", str(self._ready)]
+        command = [
+            sys.executable,
+            "-m",
+            "rookery.broker",
+            "--memory",
+            "--port",
+            "0",
+            "--ready-file",
+            str(self._ready),
+        ]
         self._process = PinnedProcess(command, log=self._log).__enter__()
         try:
             address = wait_for(self._ready, self._process)

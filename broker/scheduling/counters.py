@@ -23,7 +23,7 @@ class Counters:
     age: DurationHistogram = field(default_factory=DurationHistogram)
 
     def standing(
-        self, *, outstanding: int, backlog: int, window: int | None, backoff_seconds: float | None
+        self, outstanding: int, backlog: int, window: int | None, backoff_seconds: float | None
     ) -> SubscriptionStats:
         """Put the totals together with how things stand now."""
         return SubscriptionStats(

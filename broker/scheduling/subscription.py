@@ -21,6 +21,7 @@ from rookery.broker.scheduling.retention import Retention
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rookery.broker.scheduling.journal import Journal
     from rookery.broker.scheduling.rules import Rules
 
 
@@ -29,10 +30,11 @@ class Subscription:
 
     `most_pushes` bounds the push window beyond production's rules (None: no such bound).
     `dead_letter(message, attempts, now)` takes a message to its dead-letter topic and says whether it could.
+    `journal` records its changes for a store (None: memory only).
     `changed()` is called when there may be something new to take or an earlier time to wake at.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  a composition root's choices, all but one by keyword
         self,
         rules: Rules,
         *,
@@ -40,8 +42,10 @@ class Subscription:
         most_pushes: int | None = None,
         serial: Iterator[int] | None = None,
         dead_letter: Callable[[StoredMessage, int, float], bool] = lambda *_: False,
+        journal: Journal | None = None,
     ) -> None:
         self.rules = rules
+        self.journal = journal
         self.changed: Callable[[], None] = lambda: None
         self.window = PushWindow(most_pushes)
         self.backoff = PushBackoff()
@@ -53,7 +57,7 @@ class Subscription:
         self._queue = MessageQueue()
         self._leases = Leases(serial or count(1))
         self._key_queues: dict[str, OrderingQueue] = {}
-        self._retention = Retention()
+        self._retention = Retention(journal)
 
     @property
     def outstanding(self) -> int:
@@ -67,12 +71,15 @@ class Subscription:
 
     def offer(self, message: StoredMessage, now: float) -> None:
         """Take a newly published message in."""
-        key = message.ordering_key
+        self._counters.published += 1
+        self.restore(message, now, offered_at=now)
+
+    def restore(self, message: StoredMessage, now: float, *, offered_at: float, attempts: int = 0) -> None:
+        """Take a message in that was offered before, by an earlier process; oldest first."""
         key = message.ordering_key if self.rules.ordered else ""
         queue = self._key_queues.setdefault(key, OrderingQueue(key)) if key else None
-        self._counters.published += 1
         for delay in self._faults.delays(ordered=queue is not None):
-            held = HeldMessage(message, next(self._ranks), now, now + delay, queue)
+            held = HeldMessage(message, next(self._ranks), offered_at, now + delay, queue, attempts)
             self._live += 1
             self._retention.add(held)
             if queue is None:
@@ -99,7 +106,6 @@ class Subscription:
         self.tick(now)
         reader = holder or (Holder() if self.rules.ordered and not self.rules.push else None)
         capacity = self._capacity(now) if limit is None else min(limit, self._capacity(now))
-        lasting = deadline or self.rules.ack_deadline
         taken: list[Delivery] = []
         size = 0
         while (
@@ -111,7 +117,7 @@ class Subscription:
                 size += held.message.size
                 if taken and size > max_bytes:
                     break
-            taken.append(self._send(held, now, now + lasting, holder, reader))
+            taken.append(self._send(held, now, now + (deadline or self.rules.ack_deadline), holder, reader))
         return taken
 
     def ack(self, ack_id: str, now: float) -> bool:
@@ -143,16 +149,13 @@ class Subscription:
 
     def extend(self, ack_id: str, seconds: float, now: float) -> bool:
         """Let a delivery last `seconds` from now (0: nack); False where it had ended already."""
-        if seconds <= 0:
-            return self.nack(ack_id, now)
-        return self._leases.extend(ack_id, now + seconds)
+        return self._leases.extend(ack_id, now + seconds) if seconds > 0 else self.nack(ack_id, now)
 
     def give_back(self, ack_id: str, now: float) -> None:
         """Undo a delivery that never left the broker: no attempt, no failure."""
         held = self._leases.end(ack_id)
         if held is not None:
-            held.attempts -= 1
-            self._counters.delivered -= 1
+            self._count_attempt(held, -1)
             self._requeue(held, now, now)
 
     def tick(self, now: float) -> None:
@@ -188,12 +191,9 @@ class Subscription:
 
     def standing(self) -> SubscriptionStats:
         """Say how things stand."""
-        return self._counters.standing(
-            outstanding=self.outstanding,
-            backlog=self.backlog,
-            window=self.window.size if self.rules.push else None,
-            backoff_seconds=self.backoff.delay if self.rules.push else None,
-        )
+        push: tuple[int | None, float | None]
+        push = (self.window.size, self.backoff.delay) if self.rules.push else (None, None)
+        return self._counters.standing(self.outstanding, self.backlog, *push)
 
     def _capacity(self, now: float) -> int:
         if not self.rules.push:
@@ -229,9 +229,8 @@ class Subscription:
         self, held: HeldMessage, now: float, expires_at: float, holder: Holder | None, reader: Holder | None
     ) -> Delivery:
         self._queue.cancel(held)
-        held.attempts += 1
+        self._count_attempt(held, 1)
         held.sent_at = now
-        self._counters.delivered += 1
         ack_id = self._leases.open(held, expires_at, holder)
         if held.key_queue is not None:
             held.key_queue.sent += 1
@@ -240,17 +239,20 @@ class Subscription:
             self._advance(held.key_queue, now)
         return Delivery(ack_id, held.message, held.attempts)
 
+    def _count_attempt(self, held: HeldMessage, change: int) -> None:
+        held.attempts += change
+        self._counters.delivered += change
+        if self.journal is not None:
+            self.journal.attempted(held.message, held.attempts)
+
     def _fail(self, held: HeldMessage, now: float) -> None:
         """Retry later, or give up where a dead-letter topic takes the message."""
         if self.rules.push:
             self.window.failed(held.sent_at, now)
             self.backoff.failed(held.sent_at, now)
         dead = self.rules.dead_letter
-        if (
-            dead
-            and held.attempts >= dead.max_attempts
-            and self._dead_letter(held.message, held.attempts, now)
-        ):
+        given_up = dead is not None and held.attempts >= dead.max_attempts
+        if given_up and self._dead_letter(held.message, held.attempts, now):
             self._counters.dead_lettered += 1
             self._remove(held, now)
         else:
@@ -260,20 +262,17 @@ class Subscription:
     def _requeue(self, held: HeldMessage, due: float, now: float) -> None:
         """Send again at `due`; with a key, all that went out after it as well, once all before it has ended."""
         held.not_before = due
-        if held.key_queue is None:
+        if (queue := held.key_queue) is None:
             self._put(held, now)
-        else:
-            self._rewind(held.key_queue, held)
-            held.key_queue.lost = True
-            self._advance(held.key_queue, now)
-
-    def _rewind(self, queue: OrderingQueue, first: HeldMessage) -> None:
-        for later in queue.rewind(first):
+            return
+        for later in queue.rewind(held):
             self._leases.end(later.ack_id)
             self._live += later.acked
             later.acked = False
         if queue.queued is not None:
             self._queue.cancel(queue.queued)
+        queue.lost = True
+        self._advance(queue, now)
 
     def _finish(self, held: HeldMessage, now: float) -> None:
         """Forget an acked message; one of a key waits for those before it."""

@@ -14,6 +14,7 @@ from rookery.broker.times import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rookery.broker.scheduling.journal import Journal
     from rookery.broker.scheduling.rules import Rules
 
 
@@ -47,8 +48,16 @@ class TopicRouter:
         """Close a topic; its subscriptions keep what they hold and get nothing new."""
         del self._topics[topic]
 
-    def subscribe(self, name: str, topic: str, rules: Rules) -> Subscription:
+    def subscribe(
+        self, name: str, topic: str, rules: Rules, *, journal: Journal | None = None
+    ) -> Subscription:
         """Attach a new subscription to a topic; raises KeyError where there is no such topic."""
+        subscription = self.detached(name, rules, journal=journal)
+        self._topics[topic][name] = subscription
+        return subscription
+
+    def detached(self, name: str, rules: Rules, *, journal: Journal | None = None) -> Subscription:
+        """Give a subscription whose topic is deleted."""
 
         def dead_letter(message: StoredMessage, attempts: int, now: float) -> bool:
             # The subscription holds this function; a strong reference back would leave it to the garbage collector.
@@ -64,9 +73,9 @@ class TopicRouter:
             serial=self._ack_ids,
             most_pushes=self._most_pushes,
             dead_letter=dead_letter,
+            journal=journal,
         )
         itself = ref(subscription)
-        self._topics[topic][name] = subscription
         return subscription
 
     def unsubscribe(self, name: str, topic: str) -> None:
@@ -80,15 +89,25 @@ class TopicRouter:
     def publish(self, topic: str, drafts: Iterable[MessageDraft], now: float) -> list[str]:
         """Give every draft an id and to every subscription; raises KeyError where there is no such topic."""
         subscriptions = self._topics[topic].values()
-        ids = []
-        for draft in drafts:
-            message = StoredMessage(
-                str(next(self._ids)), draft.data, draft.attributes, draft.ordering_key, now + self._epoch
-            )
-            ids.append(message.message_id)
-            for subscription in subscriptions:
+        messages = self.accept(drafts, now)
+        for subscription in subscriptions:
+            for message in messages:
                 subscription.offer(message, now)
-        return ids
+        return [message.message_id for message in messages]
+
+    def accept(self, drafts: Iterable[MessageDraft], now: float) -> list[StoredMessage]:
+        """Give every draft an id and its time of publishing."""
+        published_at = now + self._epoch
+        return [
+            StoredMessage(
+                str(next(self._ids)), draft.data, draft.attributes, draft.ordering_key, published_at
+            )
+            for draft in drafts
+        ]
+
+    def attached(self, topic: str) -> dict[str, Subscription]:
+        """Give a topic's subscriptions by name; raises KeyError where there is no such topic."""
+        return dict(self._topics[topic])
 
     def _dead_letter(
         self, source: str, topic: str, message: StoredMessage, *, attempts: int, now: float
@@ -104,5 +123,9 @@ class TopicRouter:
             "CloudPubSubDeadLetterSourceSubscriptionProject": project,
             "CloudPubSubDeadLetterSourceTopicPublishTime": rfc3339(message.published_at),
         }
-        self.publish(topic, [MessageDraft(message.data, attributes, message.ordering_key)], now)
+        (dead,) = self.accept([MessageDraft(message.data, attributes, message.ordering_key)], now)
+        for each in self._topics[topic].values():
+            if each.journal is not None:
+                each.journal.added(dead)
+            each.offer(dead, now)
         return True

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rookery.broker.delivery.dispatcher import Dispatcher
 from rookery.broker.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from rookery.broker.service import proto, resources
 from rookery.broker.service.admission import check_drafts, check_name
+from rookery.broker.service.serial_changes import SerialChanges, serial
+from rookery.broker.storage import changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from google.protobuf.field_mask_pb2 import FieldMask
 
-    from rookery.broker.delivery.push import Pusher
+    from rookery.broker.delivery.push import Endpoint, Pusher
     from rookery.broker.scheduling.counters import SubscriptionStats
-    from rookery.broker.scheduling.messages import MessageDraft
+    from rookery.broker.scheduling.messages import MessageDraft, StoredMessage
+    from rookery.broker.scheduling.subscription import Subscription
     from rookery.broker.scheduling.topic_router import TopicRouter
     from rookery.broker.service.proto import Proto
+    from rookery.broker.storage.journal import SubscriptionJournal
+    from rookery.broker.storage.store import MessageStore
+    from rookery.broker.storage.write_batch import ConfigChange
 
 _MUTABLE_SUBSCRIPTION: Final = frozenset(
     {
@@ -36,22 +43,37 @@ _MUTABLE_TOPIC: Final = frozenset({"labels"})
 
 
 class Catalogue:
-    """Hold the resources, keep the topic router in step with them, and a dispatcher for every subscription."""
+    """Hold the resources, keep the topic router in step with them, and a dispatcher for every subscription.
 
-    def __init__(self, router: TopicRouter, *, pusher: Pusher, clock: Callable[[], float]) -> None:
+    With a store, changes and messages are answered once they are synced (None: memory only).
+    """
+
+    def __init__(
+        self,
+        router: TopicRouter,
+        *,
+        pusher: Pusher,
+        clock: Callable[[], float],
+        store: MessageStore | None = None,
+    ) -> None:
         self.clock = clock
+        self.changes = SerialChanges()
+        self._store = store
+        self._journals: dict[str, SubscriptionJournal] = {}
         self._router = router
         self._pusher = pusher
         self._topics: dict[str, Proto] = {}
         self._subscriptions: dict[str, Proto] = {}
         self._dispatchers: dict[str, Dispatcher] = {}
 
-    def create_topic(self, topic: Proto) -> Proto:
+    @serial
+    async def create_topic(self, topic: Proto) -> Proto:
         """Create a topic."""
         resources.check_topic(topic)
         if topic.name in self._topics:
             raise AlreadyExistsError(f"Topic already exists (resource={topic.name}).")
         stored = proto.Topic(name=topic.name, labels=topic.labels, state=proto.Topic.ACTIVE)
+        await self._save(changes.save_topic(stored.name, stored.SerializeToString()))
         self._topics[topic.name] = stored
         self._router.add_topic(topic.name)
         return stored
@@ -67,18 +89,28 @@ class Catalogue:
         """List the topics of projects/P by name."""
         return [topic for name, topic in sorted(self._topics.items()) if name.startswith(f"{project}/")]
 
-    def update_topic(self, topic: Proto, mask: FieldMask) -> Proto:
+    @serial
+    async def update_topic(self, topic: Proto, mask: FieldMask) -> Proto:
         """Change the masked fields of a topic."""
         changed = _merged(self.topic(topic.name), topic, mask, mutable=_MUTABLE_TOPIC)
         resources.check_topic(changed)
+        await self._save(changes.save_topic(changed.name, changed.SerializeToString()))
         self._topics[topic.name] = changed
         return changed
 
-    def delete_topic(self, name: str) -> None:
+    @serial
+    async def delete_topic(self, name: str) -> None:
         """Delete a topic; its subscriptions live on without one."""
         self.topic(name)
-        for subscription in self._router.subscriptions(name):
-            self._subscriptions[subscription].topic = resources.DELETED_TOPIC
+        detached = {each: _copy(self._subscriptions[each]) for each in self._router.subscriptions(name)}
+        for each in detached.values():
+            each.topic = resources.DELETED_TOPIC
+        if self._store is not None:
+            settings = {
+                self._journals[each].number: new.SerializeToString() for each, new in detached.items()
+            }
+            await self._save(changes.delete_topic(name, settings))
+        self._subscriptions.update(detached)
         self._router.remove_topic(name)
         del self._topics[name]
 
@@ -86,30 +118,67 @@ class Catalogue:
         """Name the subscriptions of a topic."""
         return self._router.subscriptions(self.topic(topic).name)
 
-    def publish(self, topic: str, drafts: Sequence[MessageDraft]) -> list[str]:
-        """Publish within production's limits; gives the message ids."""
+    async def publish(self, topic: str, drafts: Sequence[MessageDraft]) -> list[str]:
+        """Publish within production's limits; gives the message ids, once they are synced where there is a store."""
         check_drafts(drafts)
-        return self._router.publish(self.topic(topic).name, drafts, self.clock())
+        name = self.topic(topic).name
+        if self._store is None:
+            return self._router.publish(name, drafts, self.clock())
+        attached = self._router.attached(name)
+        messages = self._router.accept(drafts, self.clock())
+        numbers = [self._journals[each].number for each in attached]
+        await self._store.publish(messages, numbers, partial(self._offer, messages, list(attached.values())))
+        return [message.message_id for message in messages]
 
-    def create_subscription(self, subscription: Proto) -> Proto:
+    def _offer(self, messages: list[StoredMessage], attached: list[Subscription]) -> None:
+        now = self.clock()
+        for subscription in attached:
+            for message in messages:
+                subscription.offer(message, now)
+
+    @serial
+    async def create_subscription(self, subscription: Proto) -> Proto:
         """Create a subscription and start its dispatcher."""
         check_name(subscription.name, "subscriptions")
         if subscription.name in self._subscriptions:
             raise AlreadyExistsError(f"Subscription already exists (resource={subscription.name}).")
         self.topic(subscription.topic)
-        stored = proto.Subscription()
-        stored.CopyFrom(subscription)
+        stored = _copy(subscription)
         resources.complete(stored)
         rules, endpoint = resources.rules(stored), resources.endpoint(stored)
         if rules.dead_letter:
             self.topic(rules.dead_letter.topic)
-        machine = self._router.subscribe(stored.name, stored.topic, rules)
+        journal = self._store.journal() if self._store is not None else None
+        if journal is not None:
+            await self._save(changes.create_subscription(journal.number, stored.SerializeToString()))
+            self._journals[stored.name] = journal
+        machine = self._router.subscribe(stored.name, stored.topic, rules, journal=journal)
+        self._dispatch(stored, machine, endpoint)
+        return stored
+
+    def restore_topic(self, stored: Proto) -> None:
+        """Take in a topic that the store has."""
+        self._topics[stored.name] = stored
+        self._router.add_topic(stored.name)
+
+    def restore_subscription(self, stored: Proto, journal: SubscriptionJournal) -> Subscription:
+        """Take in a subscription that the store has; gives it without its messages."""
+        self._journals[stored.name] = journal
+        rules = resources.rules(stored)
+        machine = (
+            self._router.subscribe(stored.name, stored.topic, rules, journal=journal)
+            if stored.topic in self._topics
+            else self._router.detached(stored.name, rules, journal=journal)
+        )
+        self._dispatch(stored, machine, resources.endpoint(stored))
+        return machine
+
+    def _dispatch(self, stored: Proto, machine: Subscription, endpoint: Endpoint | None) -> None:
         dispatcher = Dispatcher(
             stored.name, machine, endpoint=endpoint, pusher=self._pusher, clock=self.clock
         )
         dispatcher.start()
         self._subscriptions[stored.name], self._dispatchers[stored.name] = stored, dispatcher
-        return stored
 
     def subscription(self, name: str) -> Proto:
         """Look a subscription up."""
@@ -123,25 +192,31 @@ class Catalogue:
         found = sorted(self._subscriptions.items())
         return [subscription for name, subscription in found if name.startswith(f"{project}/")]
 
-    def update_subscription(self, subscription: Proto, mask: FieldMask) -> Proto:
+    @serial
+    async def update_subscription(self, subscription: Proto, mask: FieldMask) -> Proto:
         """Change the masked fields of a subscription; messages keep their places."""
         stored = self.subscription(subscription.name)
-        return self._change(_merged(stored, subscription, mask, mutable=_MUTABLE_SUBSCRIPTION))
+        return await self._change(_merged(stored, subscription, mask, mutable=_MUTABLE_SUBSCRIPTION))
 
-    def modify_push_config(self, name: str, push_config: Proto) -> None:
+    @serial
+    async def modify_push_config(self, name: str, push_config: Proto) -> None:
         """Turn a subscription to another endpoint, or to pull."""
-        changed = proto.Subscription()
-        changed.CopyFrom(self.subscription(name))
+        changed = _copy(self.subscription(name))
         changed.push_config.CopyFrom(push_config)
-        self._change(changed)
+        await self._change(changed)
 
+    @serial
     async def delete_subscription(self, name: str) -> None:
         """Delete a subscription with all that it holds."""
-        await self._remove(self.subscription(name)).close()
+        subscription = self.subscription(name)
+        if self._store is not None:
+            await self._save(changes.delete_subscription(self._journals[name].number))
+        await self._remove(subscription).close()
 
     def _remove(self, subscription: Proto) -> Dispatcher:
         self._router.unsubscribe(subscription.name, subscription.topic)
         del self._subscriptions[subscription.name]
+        self._journals.pop(subscription.name, None)
         return self._dispatchers.pop(subscription.name)
 
     def dispatcher(self, name: str) -> Dispatcher:
@@ -159,21 +234,41 @@ class Catalogue:
         held = {name: each.outstanding + each.backlog for name, each in self.standings().items()}
         return {name: count for name, count in held.items() if count}
 
+    @serial
     async def reset(self) -> None:
         """Forget everything."""
+        await self._save(changes.delete_everything(each.number for each in self._journals.values()))
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of everything in memory; the store keeps what it has."""
         dispatchers = [self._remove(subscription) for subscription in list(self._subscriptions.values())]
         for name in list(self._topics):
-            self.delete_topic(name)
+            self._router.remove_topic(name)
+        self._topics.clear()
         await asyncio.gather(*(dispatcher.close() for dispatcher in dispatchers))
 
-    def _change(self, changed: Proto) -> Proto:
+    async def _save(self, change: ConfigChange) -> None:
+        if self._store is not None:
+            await self._store.change(change)
+
+    async def _change(self, changed: Proto) -> Proto:
         resources.complete(changed)
         rules, endpoint = resources.rules(changed), resources.endpoint(changed)
         if rules.dead_letter:
             self.topic(rules.dead_letter.topic)
+        if self._store is not None:
+            number = self._journals[changed.name].number
+            await self._save(changes.update_subscription(number, changed.SerializeToString()))
         self._dispatchers[changed.name].turn(rules, endpoint)
         self._subscriptions[changed.name] = changed
         return changed
+
+
+def _copy(resource: Proto) -> Proto:
+    copied = type(resource)()
+    copied.CopyFrom(resource)
+    return copied
 
 
 def _merged(stored: Proto, wanted: Proto, mask: FieldMask, *, mutable: frozenset[str]) -> Proto:
@@ -182,8 +277,7 @@ def _merged(stored: Proto, wanted: Proto, mask: FieldMask, *, mutable: frozenset
     fixed = [path for path in mask.paths if path.partition(".")[0] not in mutable]
     if fixed:
         raise InvalidArgumentError(f"update_mask names what cannot be changed here: {', '.join(fixed)}.")
-    changed = type(stored)()
-    changed.CopyFrom(stored)
+    changed = _copy(stored)
     try:
         mask.MergeMessage(wanted, changed, replace_message_field=True, replace_repeated_field=True)
     except ValueError as error:

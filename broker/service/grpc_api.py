@@ -124,12 +124,12 @@ class GrpcApi(grpc.GenericRpcHandler):
             ("Subscriber/StreamingPull", self._streaming_pull()),
         ]
 
-    def _publish(self, request: Proto) -> Proto:
+    async def _publish(self, request: Proto) -> Proto:
         drafts = [
             MessageDraft(message.data, dict(message.attributes) or None, message.ordering_key)
             for message in request.messages
         ]
-        return proto.PublishResponse(message_ids=self._catalogue.publish(request.topic, drafts))
+        return proto.PublishResponse(message_ids=await self._catalogue.publish(request.topic, drafts))
 
     def _list_topics(self, request: Proto) -> Proto:
         found = page(self._catalogue.topics(request.project), request.page_size, request.page_token)

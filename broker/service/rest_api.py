@@ -101,12 +101,12 @@ class RestApi:
         )
 
     async def _publish(self, request: web.Request) -> web.Response:
-        ids = self._catalogue.publish(request.match_info["topic"], drafts(await _body(request)))
+        ids = await self._catalogue.publish(request.match_info["topic"], drafts(await _body(request)))
         return web.json_response({"messageIds": ids})
 
     async def _create_topic(self, request: web.Request) -> web.Response:
         topic = parse(await _named(request, "topic"), proto.Topic())
-        return web.json_response(written(self._catalogue.create_topic(topic)))
+        return web.json_response(written(await self._catalogue.create_topic(topic)))
 
     async def _get_topic(self, request: web.Request) -> web.Response:
         return web.json_response(written(self._catalogue.topic(request.match_info["topic"])))
@@ -114,10 +114,10 @@ class RestApi:
     async def _update_topic(self, request: web.Request) -> web.Response:
         asked = parse(await _body(request), proto.UpdateTopicRequest())
         asked.topic.name = request.match_info["topic"]
-        return web.json_response(written(self._catalogue.update_topic(asked.topic, asked.update_mask)))
+        return web.json_response(written(await self._catalogue.update_topic(asked.topic, asked.update_mask)))
 
     async def _delete_topic(self, request: web.Request) -> web.Response:
-        self._catalogue.delete_topic(request.match_info["topic"])
+        await self._catalogue.delete_topic(request.match_info["topic"])
         return web.json_response({})
 
     async def _topic_subscriptions(self, request: web.Request) -> web.Response:
@@ -130,7 +130,7 @@ class RestApi:
 
     async def _create_subscription(self, request: web.Request) -> web.Response:
         subscription = parse(await _named(request, "subscription"), proto.Subscription())
-        return web.json_response(written(self._catalogue.create_subscription(subscription)))
+        return web.json_response(written(await self._catalogue.create_subscription(subscription)))
 
     async def _get_subscription(self, request: web.Request) -> web.Response:
         return web.json_response(written(self._catalogue.subscription(request.match_info["subscription"])))
@@ -138,7 +138,7 @@ class RestApi:
     async def _update_subscription(self, request: web.Request) -> web.Response:
         asked = parse(await _body(request), proto.UpdateSubscriptionRequest())
         asked.subscription.name = request.match_info["subscription"]
-        changed = self._catalogue.update_subscription(asked.subscription, asked.update_mask)
+        changed = await self._catalogue.update_subscription(asked.subscription, asked.update_mask)
         return web.json_response(written(changed))
 
     async def _delete_subscription(self, request: web.Request) -> web.Response:
@@ -164,7 +164,7 @@ class RestApi:
 
     async def _modify_push_config(self, request: web.Request) -> web.Response:
         asked = await _subscription_request(request, proto.ModifyPushConfigRequest())
-        self._catalogue.modify_push_config(asked.subscription, asked.push_config)
+        await self._catalogue.modify_push_config(asked.subscription, asked.push_config)
         return web.json_response({})
 
 

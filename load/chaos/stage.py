@@ -26,7 +26,7 @@ def broker(plan: ChaosPlan, *, faults: Mapping[str, str]) -> RestartableProcess:
     """The embedded broker with some of its faults."""
     options = [f"--{name}={share}" for name, share in faults.items()]
     ready = ["--ready-file", str(plan.folder / "broker.ready")]
-    command = ["rookery.broker", "--port=0", f"--seed={plan.seed}", *options, *ready]
+    command = ["rookery.broker", "--memory", "--port=0", f"--seed={plan.seed}", *options, *ready]
     return RestartableProcess("broker", command, folder=plan.folder)
 
 

@@ -39,8 +39,9 @@ class RookeryProcess(EnvironmentProcess):
 
 
 def broker(folder: Path, *, port: int = 0) -> RookeryProcess:
-    """The embedded broker, on any free port of the loopback unless one is given."""
-    arguments = ["--host", "127.0.0.1", "--port", str(port), "--ready-file", str(folder / "broker.ready")]
+    """The embedded broker, in memory, on any free port of the loopback unless one is given."""
+    arguments = ["--memory", "--host", "127.0.0.1", "--port", str(port)]
+    arguments += ["--ready-file", str(folder / "broker.ready")]
     return RookeryProcess("rookery.broker", folder, arguments=arguments)
 
 

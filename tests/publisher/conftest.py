@@ -48,7 +48,7 @@ def broker_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @contextmanager
 def _started_broker(folder: Path) -> Iterator[str]:
     ready, log = folder / "ready", folder / "log"
-    command = [sys.executable, "-m", "rookery.broker", "--port", "0", "--ready-file", str(ready)]
+    command = [sys.executable, "-m", "rookery.broker", "--memory", "--port", "0", "--ready-file", str(ready)]
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
         try:
             until = time.monotonic() + _READY_S

@@ -178,8 +178,8 @@ async def test_a_stream_that_cannot_write_ends_with_its_subscription(
 ) -> None:
     """A stream whose client reads nothing, so that the broker waits to write, ends with its status all the same."""
     catalogue, big = broker.catalogue, b"x" * 1_000_000
-    catalogue.create_topic(proto.Topic(name=TOPIC))
-    catalogue.create_subscription(proto.Subscription(name=SUBSCRIPTION, topic=TOPIC))
+    await catalogue.create_topic(proto.Topic(name=TOPIC))
+    await catalogue.create_subscription(proto.Subscription(name=SUBSCRIPTION, topic=TOPIC))
     await asyncio.to_thread(lambda: [publisher.publish(TOPIC, big).result(10) for _ in range(30)])
     async with grpc.aio.insecure_channel(
         broker.address, options=[("grpc.max_receive_message_length", -1)]
@@ -191,7 +191,7 @@ async def test_a_stream_that_cannot_write_ends_with_its_subscription(
         if ending == "delete":
             await catalogue.delete_subscription(SUBSCRIPTION)
         else:
-            catalogue.modify_push_config(SUBSCRIPTION, proto.Subscription(push_config=PUSH).push_config)
+            await catalogue.modify_push_config(SUBSCRIPTION, proto.Subscription(push_config=PUSH).push_config)
         with pytest.raises(grpc.aio.AioRpcError) as ended:
             await read_on(call)
         expected = {"delete": grpc.StatusCode.NOT_FOUND, "push": grpc.StatusCode.FAILED_PRECONDITION}

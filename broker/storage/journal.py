@@ -1,0 +1,49 @@
+"""Journal of one subscription: collects its lazy writes until the store takes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rookery.broker.storage.write_batch import LazyWrites
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rookery.broker.scheduling.messages import StoredMessage
+
+
+class SubscriptionJournal:
+    """Collect what changes in subscription `number`; `noted` is called at the first change after a `take`."""
+
+    def __init__(self, number: int, noted: Callable[[SubscriptionJournal], None]) -> None:
+        self.number = number
+        self._noted = noted
+        self._waiting: LazyWrites | None = None
+
+    def added(self, message: StoredMessage) -> None:
+        """Note a message that is not stored yet."""
+        self._lazy().added[int(message.message_id)] = message
+
+    def removed(self, message: StoredMessage) -> None:
+        """Note that a message is gone."""
+        self._lazy().remove(int(message.message_id))
+
+    def attempted(self, message: StoredMessage, attempts: int) -> None:
+        """Note how many times a message was delivered."""
+        self._lazy().attempts[int(message.message_id)] = attempts
+
+    def take(self) -> LazyWrites:
+        """Give what is noted, and begin anew."""
+        waiting, self._waiting = self._waiting or LazyWrites(), None
+        return waiting
+
+    def put_back(self, failed: LazyWrites) -> None:
+        """Note again what could not be written."""
+        later = self._lazy()
+        self._waiting = failed.then(later)
+
+    def _lazy(self) -> LazyWrites:
+        if self._waiting is None:
+            self._waiting = LazyWrites()
+            self._noted(self)
+        return self._waiting

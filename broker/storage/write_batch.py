@@ -1,0 +1,51 @@
+"""Writes that share one transaction and one sync."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rookery.broker.scheduling.messages import StoredMessage
+
+
+@dataclass(slots=True)
+class LazyWrites:
+    """Changes of one subscription's messages that may wait for the next sync; by message id."""
+
+    added: dict[int, StoredMessage] = field(default_factory=dict)
+    removed: set[int] = field(default_factory=set)
+    attempts: dict[int, int] = field(default_factory=dict)
+
+    def remove(self, ident: int) -> None:
+        """Note that a message is gone; one that was never written needs no deletion."""
+        self.attempts.pop(ident, None)
+        if self.added.pop(ident, None) is None:
+            self.removed.add(ident)
+
+    def then(self, later: LazyWrites) -> LazyWrites:
+        """Join these writes, which failed, with those that were noted since."""
+        self.added.update(later.added)
+        self.attempts.update(later.attempts)
+        for ident in later.removed:
+            self.remove(ident)
+        return self
+
+
+@dataclass(slots=True)
+class ConfigChange:
+    """Statements that change topics or subscriptions, and the subscriptions that begin or end by them, by number."""
+
+    statements: list[tuple[str, tuple[Any, ...]]]
+    created: frozenset[int] = frozenset()
+    dropped: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True)
+class WriteBatch:
+    """One transaction; messages and lazy writes by number of the subscription."""
+
+    published: dict[int, list[StoredMessage]] = field(default_factory=dict)
+    lazy: dict[int, LazyWrites] = field(default_factory=dict)
+    changes: list[ConfigChange] = field(default_factory=list)
+    highest_id: int = 0
