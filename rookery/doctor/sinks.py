@@ -85,9 +85,9 @@ def _bucket(name: str, bucket: str) -> Finding:
     )
     try:
         lacking = _lacking(bucket)
-    except UNREACHABLE as trouble:
+    except UNREACHABLE as failure:
         return error(
-            f"{name}: the bucket {bucket} cannot be reached: {said(trouble)}.",
+            f"{name}: the bucket {bucket} cannot be reached: {said(failure)}.",
             "Check its name, that it exists, and the credentials.",
         )
     if lacking is None:
