@@ -14,7 +14,7 @@ FILES: Final = 30
 MOVES: Final = 40
 
 
-def test_one_pushed_reading_stays_on_its_way(tmp_path: Path) -> None:
+def test_one_pushed_reading_takes_few_files_and_moves(tmp_path: Path) -> None:
     """A pushed reading passes at most these files and moves, from its bytes to its answer."""
     walk = asyncio.run(shortest_walk(tmp_path))
     assert walk.steps[0] == "worker/http/fast_path.py:data_received"

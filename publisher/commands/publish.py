@@ -51,7 +51,7 @@ def csv_files(  # noqa: PLR0913  each option is a parameter
     ] = 350,
     mapping: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="COLUMN=FIELD", help="What a column is; COLUMN= leaves it out."),
+        typer.Option("--map", metavar="COLUMN=FIELD", help="Meaning of a column; COLUMN= leaves it out."),
     ] = None,
     id_prefix: Annotated[str, typer.Option(help="Put before each reading_id, to send a file twice.")] = "",
     device_id: DeviceId = None,
@@ -107,7 +107,9 @@ def reading(  # noqa: PLR0913  each option is a parameter
     year: Annotated[int | None, typer.Option(help="Of the observation.")] = None,
     sex: Annotated[str | None, typer.Option(help="female or male.")] = None,
     island: Annotated[str | None, typer.Option(help="Biscoe, Dream or Torgersen.")] = None,
-    reading_id: Annotated[str | None, typer.Option(help="What makes sending it again harmless.")] = None,
+    reading_id: Annotated[
+        str | None, typer.Option(help="Identity of the observation, which makes a retry harmless.")
+    ] = None,
     device_id: DeviceId = None,
     topic: Topic = LOCAL_TOPIC,
     project: Project = None,

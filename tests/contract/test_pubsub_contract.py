@@ -1,4 +1,4 @@
-"""What the rest of Rookery relies on in Pub/Sub: the same on the embedded broker and on Google's emulator.
+"""Pub/Sub as the rest of Rookery relies on it: the same on the embedded broker and on Google's emulator.
 
 Where the two differ, the test says so; the embedded broker then follows production, the emulator does not.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     # The fixture's class lives beside it; tests are not a package.
     PubSub = Any
 
-MESSAGE = {"data": base64.b64encode(b"bird").decode(), "attributes": {"rookery_schema": "1"}}
+MESSAGE = {"data": base64.b64encode(b"reading").decode(), "attributes": {"rookery_schema": "1"}}
 
 
 async def test_publish_reaches_a_push_endpoint(pubsub: PubSub) -> None:
@@ -50,7 +50,7 @@ async def test_ordering_key_in_the_push_body(pubsub: PubSub) -> None:
 
 
 async def test_publish_pull_ack(pubsub: PubSub) -> None:
-    """A pulled message is what was published; acked, it does not come again, so that the next pull finds the next."""
+    """A pulled message is what was published; acked, it is not redelivered, so that the next pull finds the next."""
     await pubsub.subscribe("pull")
     ids = await pubsub.publish(MESSAGE)
     received = await pubsub.pull("pull")
@@ -64,8 +64,8 @@ async def test_publish_pull_ack(pubsub: PubSub) -> None:
     assert (await pubsub.pull("pull"))["message"]["messageId"] == ids[1]
 
 
-async def test_nacked_pull_comes_again(pubsub: PubSub) -> None:
-    """A message whose deadline is set to 0 comes again with the same id."""
+async def test_a_nacked_pull_is_redelivered(pubsub: PubSub) -> None:
+    """A message whose deadline is set to 0 is redelivered with the same id."""
     await pubsub.subscribe("pull")
     (message_id,) = await pubsub.publish(MESSAGE)
     first = await pubsub.pull("pull")
@@ -74,8 +74,8 @@ async def test_nacked_pull_comes_again(pubsub: PubSub) -> None:
     assert (await pubsub.pull("pull"))["message"]["messageId"] == message_id
 
 
-async def test_nacked_push_comes_again(pubsub: PubSub) -> None:
-    """A push answered with 503 comes again with the same id."""
+async def test_a_nacked_push_is_redelivered(pubsub: PubSub) -> None:
+    """A push answered with 503 is redelivered with the same id."""
     async with RecordingEndpoint([503]) as endpoint:
         await pubsub.subscribe("push", pushConfig={"pushEndpoint": endpoint.url})
         (message_id,) = await pubsub.publish(MESSAGE)
@@ -101,7 +101,7 @@ async def test_202_acknowledges(pubsub: PubSub) -> None:
 async def test_dead_letter(pubsub: PubSub) -> None:
     """After five failed pushes the message is in the dead-letter topic, with where it came from.
 
-    The embedded broker tells each attempt in the push body, as production does; the emulator does not.
+    The embedded broker reports each attempt in the push body, as production does; the emulator does not.
     """
     async with RecordingEndpoint([500] * 50) as endpoint:
         await pubsub.subscribe("grave", topic="dead")
@@ -130,7 +130,7 @@ async def test_unwrapped_body(pubsub: PubSub) -> None:
         await pubsub.subscribe("push", pushConfig=config)
         (message_id,) = await pubsub.publish(MESSAGE)
         received = (await endpoint.wait_for(1))[0]
-    assert received.body == b"bird"
+    assert received.body == b"reading"
     assert received.headers["x-goog-pubsub-message-id"] == message_id
     assert received.headers["x-goog-pubsub-subscription-name"] == "projects/contract/subscriptions/push"
     assert received.headers["x-goog-pubsub-publish-time"].endswith("Z")
