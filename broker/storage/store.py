@@ -37,7 +37,7 @@ RETRY_SECONDS: Final = 1.0
 
 @dataclass(slots=True)
 class _Waiting:
-    """Requests that wait for the next batch: what to do once it is synced, and whom to answer."""
+    """Requests that wait for the next batch, each with its change and its caller."""
 
     batch: WriteBatch = field(default_factory=WriteBatch)
     publishes: list[tuple[asyncio.Future[None], Callable[[], None]]] = field(default_factory=list)

@@ -13,7 +13,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["add", "remove", "attempt", "sync", 
 
 
 def applied(held: Held, lazy: LazyWrites) -> Held:
-    """What the database does: insert, update what is there, delete."""
+    """The operations of the database: insert, update what is there, delete."""
     after = {**held, **dict.fromkeys(lazy.added, 0)}
     after |= {ident: attempts for ident, attempts in lazy.attempts.items() if ident in after}
     return {ident: attempts for ident, attempts in after.items() if ident not in lazy.removed}
