@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 RUNNING_BROKER: Final = "ROOKERY_TEST_BROKER"
 """HOST:PORT of a broker or emulator that already runs; without it the embedded broker is started."""
 
-_READY_S: Final = 20.0
-_PULL_S: Final = 20.0
+_READY_S: Final = 50.0
+_PULL_S: Final = 50.0
 
 
 @pytest.fixture(scope="session")
