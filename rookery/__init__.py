@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from rookery.frames.prediction import predict
     from rookery.publisher.async_client import AsyncReadingPublisher
     from rookery.publisher.client import ReadingPublisher, new_reading_id
     from rookery.publisher.settings import PublisherSettings
@@ -26,6 +27,7 @@ __all__ = [
     "ReadingTable",
     "__version__",
     "new_reading_id",
+    "predict",
 ]
 
 _HOMES: Final = {
@@ -35,6 +37,7 @@ _HOMES: Final = {
     "ReadingPublisher": "rookery.publisher.client",
     "ReadingTable": "rookery.schemas.table",
     "new_reading_id": "rookery.publisher.client",
+    "predict": "rookery.frames.prediction",
 }
 
 
