@@ -30,7 +30,9 @@ class ImageBuild:
         except GcloudError:
             # The registry's tags are immutable: only a commit without an image can be pushed.
             digest = ""
-        if not digest:
+        if digest:
+            print(f"release: the registry has {self.image}, nothing is built", flush=True)  # noqa: T201  said once
+        else:
             gcloud.run(
                 *("builds", "submit", str(ROOT), f"--config={ROOT / 'deploy' / 'cloudbuild.yaml'}"),
                 f"--service-account=projects/{gcloud.project}/serviceAccounts/{self.account}",

@@ -195,7 +195,9 @@ def test_a_commit_whose_image_is_in_the_registry_is_not_built_again(cloud: FakeC
     """Tags are immutable, so that a second release of a commit deploys the image that is there."""
     with serving(released()) as green, serving(monitoring()) as monitor:
         cloud.prepare(green.url, built=True)
-        assert cloud.deploy(PUSHER, "--steps=100", monitor=monitor.url)[0] == 0
+        code, said = cloud.deploy(PUSHER, "--steps=100", monitor=monitor.url)
+    assert code == 0
+    assert "nothing is built" in said
     assert [call for call in cloud.calls if call[0] == "builds"] == []
     deploy = next(call for call in cloud.calls if call[:2] == ["run", "deploy"])
     assert any(word.endswith("/worker@sha256:5afe") for word in deploy)
