@@ -84,8 +84,8 @@ def test_only_production_jobs_of_the_repository_may_release(root: Path) -> None:
     environment = yaml.safe_load((root / ".github" / "workflows" / "release.yml").read_text())["jobs"][
         "release"
     ]
-    expected = "assertion.repository == '${var.github_repository}' && assertion.environment == "
-    assert provider["attribute_condition"] == f"{expected}'{environment['environment']}'"
+    subject = f"repo:${{var.github_repository}}:environment:{environment['environment']}"
+    assert provider["attribute_condition"] == f"assertion.sub == '{subject}'"
     member = RESOURCES["google_service_account_iam_member.github_releases"]
     assert member["service_account_id"] == "${google_service_account.release.name}"
     assert member["role"] == "roles/iam.workloadIdentityUser"
