@@ -15,20 +15,19 @@ if TYPE_CHECKING:
     from rookery.broker.storage.store import MessageStore
 
 
-def restore(catalogue: Catalogue, store: MessageStore, *, epoch: float) -> None:
-    """Create what is stored; raises StoreDamagedError. `epoch` plus the catalogue's clock is seconds since 1970."""
+def restore(catalogue: Catalogue, store: MessageStore) -> None:
+    """Create what is stored, with the oldest messages; the others follow as they are delivered.
+
+    Raises StoreDamagedError.
+    """
     for settings in store.config.topics:
         catalogue.restore_topic(_parsed(proto.Topic(), settings, store))
     for number, settings in sorted(store.config.subscriptions.items()):
-        machine = catalogue.restore_subscription(
-            _parsed(proto.Subscription(), settings, store), store.journal(number)
-        )
-        now = catalogue.clock()
-        offered_at = float("-inf")
-        for held in store.messages(number):
-            # The clock of the machine may have been set meanwhile; no message may be older than the one before it.
-            offered_at = max(offered_at, min(now, held.message.published_at - epoch))
-            machine.restore(held.message, now, offered_at=offered_at, attempts=held.attempts)
+        stored = _parsed(proto.Subscription(), settings, store)
+        dispatcher = catalogue.restore_subscription(stored, store.journal(number))
+        if (disk := dispatcher.subscription.disk) is not None:
+            disk.count = store.count(number)
+            dispatcher.load(store.first_page(number))
 
 
 def _parsed(resource: Proto, settings: bytes, store: MessageStore) -> Proto:

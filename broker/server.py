@@ -88,16 +88,18 @@ class EmbeddedBroker:
         signer = TokenSigner(time.time)
         pusher = await stack.enter_async_context(Pusher(signer))
         now = time.time()
-        epoch = now - time.monotonic()
         # Message ids begin at the microsecond of the start, so that a restarted broker repeats none.
         first_id = int(now * 1e6) if self.store is None else self.store.config.first_id(int(now * 1e6))
         router = TopicRouter(
-            faults=self._faults, most_pushes=self._most_pushes, epoch=epoch, first_id=first_id
+            faults=self._faults,
+            most_pushes=self._most_pushes,
+            epoch=now - time.monotonic(),
+            first_id=first_id,
         )
         self.catalogue = Catalogue(router, pusher=pusher, clock=time.monotonic, store=self.store)
         stack.push_async_callback(self._forget)
         if self.store is not None:
-            restore(self.catalogue, self.store, epoch=epoch)
+            restore(self.catalogue, self.store)
         grpc_port = await self._serve_grpc(stack)
         # A puller that disconnects must not take a message along: cancellation of its handler gives it back.
         rest = web.AppRunner(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from rookery.broker.delivery.push import Endpoint, Pusher
-    from rookery.broker.scheduling.messages import Delivery
+    from rookery.broker.scheduling.messages import Delivery, RestoredMessage, StoredMessage
     from rookery.broker.scheduling.ordering import Holder
     from rookery.broker.scheduling.rules import Rules
     from rookery.broker.scheduling.subscription import Subscription
@@ -91,6 +92,14 @@ class Dispatcher:
         self.subscription.rules, self.endpoint = rules, endpoint
         self._refuse_pulls()
         self._bell.set()
+
+    def offer(self, message: StoredMessage) -> None:
+        """Take in a message that was stored now."""
+        self.subscription.offer(message, self._clock())
+
+    def load(self, page: list[RestoredMessage]) -> None:
+        """Take in the next messages from disk."""
+        self.subscription.load(page, self._clock(), wall=time.time())
 
     def check_pullable(self) -> None:
         """Raise NotFoundError or FailedPreconditionError where there is nothing to pull from."""

@@ -15,7 +15,11 @@ class Journal(Protocol):
     """
 
     def added(self, message: StoredMessage) -> None:
-        """Record a message that came by another way than publishing: a dead letter."""
+        """Store a message that came by another way than publishing: a dead letter. It is offered once it is stored."""
+        ...
+
+    def wanted(self, after: int) -> None:
+        """Ask for the next messages behind an id; they are loaded later."""
         ...
 
     def removed(self, message: StoredMessage) -> None:

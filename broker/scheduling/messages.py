@@ -36,6 +36,14 @@ class StoredMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoredMessage:
+    """A message that a subscription held before, and how many times it was delivered."""
+
+    message: StoredMessage
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One attempt to hand one message over; `attempt` counts from 1."""
 

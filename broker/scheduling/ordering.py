@@ -79,6 +79,18 @@ class OrderingQueue:
             return None
         return self.held[self.sent]
 
+    def advance(self, *, one_at_a_time: bool) -> Iterator[HeldMessage]:
+        """Give the messages to queue now, each of which the caller queues before it asks on."""
+        if not self.in_flight and (self.lost or self.reader is not None):
+            self.lost = False
+            self.reader = None
+            if self.queued is not None:
+                # Its entry may lie in the heap of the reader that had the key until now, which no other reader checks.
+                yield self.queued
+        held = self.next(one_at_a_time=one_at_a_time)
+        if held is not None:
+            yield held
+
     def settle(self) -> list[HeldMessage]:
         """Let go of the acked messages at the front; gives them."""
         gone = []

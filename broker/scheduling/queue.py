@@ -52,6 +52,11 @@ class MessageQueue:
         return own if own is not None and (anyones is None or own.rank < anyones.rank) else anyones
 
     @property
+    def ready(self) -> int:
+        """How many messages are ready at most: cancelled entries count until they are met."""
+        return len(self._ready)
+
+    @property
     def next_at(self) -> float | None:
         """When the next held-back message is due; None: there is none."""
         while self._waiting and self._waiting[0][2].entry != self._waiting[0][1]:

@@ -1,40 +1,61 @@
-"""How long messages are kept at most: all that a subscription holds, in the order of their offering."""
+"""All messages that a subscription holds: those in memory, oldest first, and those that are on disk alone."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rookery.broker.scheduling.journal import Journal
+    from rookery.broker.scheduling.messages import RestoredMessage, StoredMessage
     from rookery.broker.scheduling.ordering import HeldMessage
+
+MOST_MESSAGES: Final = 100_000
+"""Messages that a subscription with a store holds in memory, about 1 kB each beside their data."""
+MOST_BYTES: Final = 64_000_000
+"""Bytes of data and attributes that it holds in memory."""
+ENOUGH_READY: Final = 10_000
+"""Messages ready for delivery below which the next page is read."""
 
 
 class Retention:
     """Keep the held messages in view; O(1) each, which a plain dictionary is not once its first ones were removed.
 
-    `journal` records each message that leaves (None: memory only).
+    `journal` records each message that leaves (None: memory only); with one, `bytes` counts data and attributes, and
+    `latest` is when the youngest message was offered.
     No message is older than `since`, in seconds of the caller's clock: until that one is outdated, no check is needed.
     """
 
-    __slots__ = ("_held", "_journal", "since")
+    __slots__ = ("_held", "_journal", "bytes", "latest", "since")
 
     def __init__(self, journal: Journal | None = None) -> None:
         self._journal = journal
         self._held: OrderedDict[int, HeldMessage] = OrderedDict()
         self.since = float("inf")
+        self.latest = float("-inf")
+        self.bytes = 0
+
+    @property
+    def messages(self) -> int:
+        """How many messages are held."""
+        return len(self._held)
 
     def add(self, held: HeldMessage) -> None:
         """Take a message in; none may be older than those that are here."""
         if not self._held:
             self.since = held.offered_at
         self._held[held.rank] = held
+        if self._journal is not None:
+            self.latest = held.offered_at
+            self.bytes += held.message.size
 
     def remove(self, held: HeldMessage) -> None:
         """Forget a message that is acked or gone."""
         if self._held.pop(held.rank, None) is not None and self._journal is not None:
+            self.bytes -= held.message.size
             self._journal.removed(held.message)
 
     def outdated(self, now: float, seconds: float) -> Iterator[HeldMessage]:
@@ -46,3 +67,42 @@ class Retention:
                 return
             yield oldest
         self.since = float("inf")
+
+
+@dataclass(slots=True)
+class DiskBacklog:
+    """Count what is left on disk, and ask for the next page when few messages are ready.
+
+    All messages are offered in the order of their ids: what is on disk alone begins behind the id `after`.
+    """
+
+    journal: Journal
+    count: int = 0
+    after: int = 0
+    asked: bool = False
+
+    def keeps(self, message: StoredMessage, memory: Retention) -> bool:
+        """Leave a stored message on disk alone, where memory is full or others are there before it."""
+        if not self.count:
+            if not self._full(memory):
+                return False
+            self.after = int(message.message_id) - 1
+        self.count += 1
+        return True
+
+    def refill(self, ready: int, memory: Retention) -> None:
+        """Ask for the next page, where one is due."""
+        if self.count and not self.asked and ready < ENOUGH_READY and not self._full(memory):
+            self.asked = True
+            self.journal.wanted(self.after)
+
+    def loaded(self, page: list[RestoredMessage]) -> None:
+        """Note that a page is in memory."""
+        self.asked = False
+        self.count -= len(page)
+        if page:
+            self.after = int(page[-1].message.message_id)
+
+    @staticmethod
+    def _full(memory: Retention) -> bool:
+        return memory.messages >= MOST_MESSAGES or memory.bytes >= MOST_BYTES

@@ -28,3 +28,11 @@ class Rules:
     retention: float = 7 * 86_400.0
     retry: RetryPolicy | None = None
     dead_letter: DeadLetterRule | None = None
+
+    def gives_up(self, attempts: int) -> bool:
+        """Whether a message is for the dead-letter topic after so many attempts."""
+        return self.dead_letter is not None and attempts >= self.dead_letter.max_attempts
+
+    def retry_delay(self, attempts: int) -> float:
+        """Seconds until the next attempt after so many."""
+        return self.retry.delay(attempts) if self.retry is not None else 0.0

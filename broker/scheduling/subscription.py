@@ -12,11 +12,11 @@ from rookery.broker.faults import DeliveryFaults, FaultShares
 from rookery.broker.scheduling.backoff import PushBackoff
 from rookery.broker.scheduling.counters import Counters, SubscriptionStats
 from rookery.broker.scheduling.leases import Leases
-from rookery.broker.scheduling.messages import Delivery, StoredMessage
+from rookery.broker.scheduling.messages import Delivery, RestoredMessage, StoredMessage
 from rookery.broker.scheduling.ordering import HeldMessage, Holder, OrderingQueue
 from rookery.broker.scheduling.push_window import PushWindow
 from rookery.broker.scheduling.queue import MessageQueue
-from rookery.broker.scheduling.retention import Retention
+from rookery.broker.scheduling.retention import DiskBacklog, Retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +46,7 @@ class Subscription:
     ) -> None:
         self.rules = rules
         self.journal = journal
+        self.disk = DiskBacklog(journal) if journal is not None else None
         self.changed: Callable[[], None] = lambda: None
         self.window = PushWindow(most_pushes)
         self.backoff = PushBackoff()
@@ -67,15 +68,25 @@ class Subscription:
     @property
     def backlog(self) -> int:
         """How many messages are held and not outstanding."""
-        return self._live - len(self._leases)
+        return self._live - len(self._leases) + (self.disk.count if self.disk is not None else 0)
 
     def offer(self, message: StoredMessage, now: float) -> None:
         """Take a newly published message in."""
         self._counters.published += 1
-        self.restore(message, now, offered_at=now)
+        if self.disk is None or not self.disk.keeps(message, self._retention):
+            self._hold(message, now, now)
 
-    def restore(self, message: StoredMessage, now: float, *, offered_at: float, attempts: int = 0) -> None:
-        """Take a message in that was offered before, by an earlier process; oldest first."""
+    def load(self, page: list[RestoredMessage], now: float, *, wall: float) -> None:
+        """Take in the next messages from disk; `wall` is now in seconds since 1970."""
+        for each in page:
+            # The machine's clock may have been set meanwhile; no message may be older than the one before it.
+            offered_at = max(self._retention.latest, now - wall + each.message.published_at)
+            self._hold(each.message, now, min(now, offered_at), each.attempts)
+        if self.disk is not None:
+            self.disk.loaded(page)
+        self.changed()
+
+    def _hold(self, message: StoredMessage, now: float, offered_at: float, attempts: int = 0) -> None:
         key = message.ordering_key if self.rules.ordered else ""
         queue = self._key_queues.setdefault(key, OrderingQueue(key)) if key else None
         for delay in self._faults.delays(ordered=queue is not None):
@@ -162,11 +173,18 @@ class Subscription:
         """Let time pass: the outdated go, what was waiting becomes ready, what was not acked in time fails."""
         if now >= self._retention.since + self.rules.retention:
             for outdated in self._retention.outdated(now, self.rules.retention):
-                self._drop(outdated, now)
+                self._counters.dropped += 1
+                self._leases.end(outdated.ack_id)
+                self._queue.cancel(outdated)
+                # Its queue entry goes as well: no later call may ever check that heap.
+                self._queue.peek()
+                self._remove(outdated, now)
         self._queue.promote(now)
         while (held := self._leases.expire(now)) is not None:
             self._counters.expired += 1
             self._fail(held, now)
+        if self.disk is not None:
+            self.disk.refill(self._queue.ready, self._retention)
 
     def wake_at(self, now: float) -> float | None:
         """When to tick or take next, if nothing else happens before; None: never (but see `outdated_at`)."""
@@ -196,9 +214,9 @@ class Subscription:
         return self._counters.standing(self.outstanding, self.backlog, *push)
 
     def _capacity(self, now: float) -> int:
-        if not self.rules.push:
-            return self._live
-        return 0 if now < self.backoff.until else self.window.size - len(self._leases)
+        if self.rules.push:
+            return 0 if now < self.backoff.until else self.window.size - len(self._leases)
+        return self._live
 
     def _put(self, held: HeldMessage, now: float) -> None:
         self._queue.put(held, now)
@@ -206,24 +224,8 @@ class Subscription:
 
     def _advance(self, queue: OrderingQueue, now: float) -> None:
         """Queue the key's next message, if it is its turn; push sends one message of a key at a time."""
-        if not queue.in_flight and (queue.lost or queue.reader is not None):
-            queue.lost = False
-            queue.reader = None
-            if queue.queued is not None:
-                # Its entry may lie in the heap of the reader that had the key until now, which no other reader checks.
-                self._put(queue.queued, now)
-        held = queue.next(one_at_a_time=self.rules.push)
-        if held is not None:
+        for held in queue.advance(one_at_a_time=self.rules.push):
             self._put(held, now)
-
-    def _drop(self, held: HeldMessage, now: float) -> None:
-        """Forget a message that has outlived the retention, delivered or not."""
-        self._counters.dropped += 1
-        self._leases.end(held.ack_id)
-        self._queue.cancel(held)
-        # Its queue entry goes as well: no later call may ever check that heap.
-        self._queue.peek()
-        self._remove(held, now)
 
     def _send(
         self, held: HeldMessage, now: float, expires_at: float, holder: Holder | None, reader: Holder | None
@@ -250,14 +252,11 @@ class Subscription:
         if self.rules.push:
             self.window.failed(held.sent_at, now)
             self.backoff.failed(held.sent_at, now)
-        dead = self.rules.dead_letter
-        given_up = dead is not None and held.attempts >= dead.max_attempts
-        if given_up and self._dead_letter(held.message, held.attempts, now):
+        if self.rules.gives_up(held.attempts) and self._dead_letter(held.message, held.attempts, now):
             self._counters.dead_lettered += 1
             self._remove(held, now)
         else:
-            delay = self.rules.retry.delay(held.attempts) if self.rules.retry else 0.0
-            self._requeue(held, now + delay, now)
+            self._requeue(held, now + self.rules.retry_delay(held.attempts), now)
 
     def _requeue(self, held: HeldMessage, due: float, now: float) -> None:
         """Send again at `due`; with a key, all that went out after it as well, once all before it has ended."""

@@ -127,5 +127,6 @@ class TopicRouter:
         for each in self._topics[topic].values():
             if each.journal is not None:
                 each.journal.added(dead)
-            each.offer(dead, now)
+            else:
+                each.offer(dead, now)
         return True

@@ -161,7 +161,7 @@ class Catalogue:
         self._topics[stored.name] = stored
         self._router.add_topic(stored.name)
 
-    def restore_subscription(self, stored: Proto, journal: SubscriptionJournal) -> Subscription:
+    def restore_subscription(self, stored: Proto, journal: SubscriptionJournal) -> Dispatcher:
         """Take in a subscription that the store has; gives it without its messages."""
         self._journals[stored.name] = journal
         rules = resources.rules(stored)
@@ -170,15 +170,17 @@ class Catalogue:
             if stored.topic in self._topics
             else self._router.detached(stored.name, rules, journal=journal)
         )
-        self._dispatch(stored, machine, resources.endpoint(stored))
-        return machine
+        return self._dispatch(stored, machine, resources.endpoint(stored))
 
-    def _dispatch(self, stored: Proto, machine: Subscription, endpoint: Endpoint | None) -> None:
+    def _dispatch(self, stored: Proto, machine: Subscription, endpoint: Endpoint | None) -> Dispatcher:
         dispatcher = Dispatcher(
             stored.name, machine, endpoint=endpoint, pusher=self._pusher, clock=self.clock
         )
         dispatcher.start()
         self._subscriptions[stored.name], self._dispatchers[stored.name] = stored, dispatcher
+        if (journal := self._journals.get(stored.name)) is not None:
+            journal.reader = dispatcher
+        return dispatcher
 
     def subscription(self, name: str) -> Proto:
         """Look a subscription up."""
@@ -216,7 +218,9 @@ class Catalogue:
     def _remove(self, subscription: Proto) -> Dispatcher:
         self._router.unsubscribe(subscription.name, subscription.topic)
         del self._subscriptions[subscription.name]
-        self._journals.pop(subscription.name, None)
+        if (journal := self._journals.pop(subscription.name, None)) is not None:
+            # They hold each other, and would wait for the garbage collector.
+            journal.reader = None
         return self._dispatchers.pop(subscription.name)
 
     def dispatcher(self, name: str) -> Dispatcher:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
+    from rookery.broker.scheduling.messages import RestoredMessage
     from rookery.broker.storage.write_batch import LazyWrites, WriteBatch
 
 FILE_NAME: Final = "broker.sqlite3"
@@ -30,6 +31,9 @@ _APPLICATION: Final = 0x524F4F4B
 """SQLite's application id of this file: ROOK."""
 _CHECKPOINT_PAGES: Final = 8_000
 """Pages in the write-ahead log before they are moved into the file: 32 MB, so that each is moved seldom."""
+_PAGE_MESSAGES: Final = 5_000
+_PAGE_BYTES: Final = 8_000_000
+"""Data of a page, beside that of its last message."""
 _LOG_BYTES: Final = 64_000_000
 _IDS_OF_A_PROCESS: Final = 10**10
 """More ids than the deliveries of one process: those are not stored."""
@@ -93,12 +97,25 @@ class Database:
         self._numbers = set(subscriptions)
         return StoredConfig(topics, subscriptions, highest)
 
-    def messages(self, number: int) -> Iterator[rows.HeldRow]:
-        """Read what a subscription holds, oldest first; raises StoreDamagedError."""
-        query = f"SELECT {rows.NAMES}, attempts FROM {table_of(number)} ORDER BY id"  # noqa: S608  names of ours
+    def count(self, number: int) -> int:
+        """Count what a subscription holds; raises StoreDamagedError."""
         with _as_store_errors(self.path):
-            for row in self._connection.execute(query):
-                yield rows.read(row)
+            (found,) = self._connection.execute(f"SELECT count(*) FROM {table_of(number)}").fetchone()  # noqa: S608  a name of ours
+        return int(found)
+
+    def page(self, number: int, after: int) -> list[RestoredMessage]:
+        """Read the next messages behind an id that a subscription holds; raises StoreDamagedError."""
+        if number not in self._numbers:
+            return []
+        query = f"SELECT {rows.NAMES}, attempts FROM {table_of(number)} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608  names of ours
+        found, size = [], 0
+        with _as_store_errors(self.path):
+            for row in self._connection.execute(query, (after, _PAGE_MESSAGES)):
+                found.append(each := rows.read(row))
+                size += len(each.message.data)
+                if size >= _PAGE_BYTES:
+                    break
+        return found
 
     def apply(self, batch: WriteBatch) -> None:
         """Write a batch and sync it, whole or not at all; raises sqlite3.Error."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from rookery.broker.scheduling.messages import StoredMessage
+from rookery.broker.scheduling.messages import RestoredMessage, StoredMessage
 
 COLUMNS: Final = (
     "id INTEGER PRIMARY KEY, published_at REAL NOT NULL, ordering_key TEXT NOT NULL, attributes TEXT,"
@@ -20,14 +19,6 @@ Row: TypeAlias = tuple[int, float, str, str | None, bytes, int]
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-@dataclass(frozen=True, slots=True)
-class HeldRow:
-    """A message that a subscription still holds, and how many times it was delivered."""
-
-    message: StoredMessage
-    attempts: int
-
-
 def written(message: StoredMessage) -> Row:
     """Write a message as a row."""
     attributes = _encode(dict(message.attributes)) if message.attributes else None
@@ -36,13 +27,13 @@ def written(message: StoredMessage) -> Row:
     return ident, message.published_at, key, attributes, message.data, checksum
 
 
-def read(row: tuple[Any, ...]) -> HeldRow:
+def read(row: tuple[Any, ...]) -> RestoredMessage:
     """Read a row of NAMES and the attempts; raises ValueError where its checksum is wrong."""
     ident, published_at, key, attributes, data, checksum, attempts = row
     if checksum != _checksum(ident, published_at, key, attributes, data):
         raise ValueError(f"message {ident} is not as it was stored")
     fields = json.loads(attributes) if attributes else None
-    return HeldRow(StoredMessage(str(ident), data, fields, key, published_at), attempts)
+    return RestoredMessage(StoredMessage(str(ident), data, fields, key, published_at), attempts)
 
 
 def _checksum(ident: int, published_at: float, key: str, attributes: str | None, data: bytes) -> int:

@@ -7,23 +7,24 @@ import logging
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from rookery.broker.errors import ApiError, ResourceExhaustedError, StoreFailedError
 from rookery.broker.storage.database import DAMAGED, FILE_NAME, Database, primary_code
-from rookery.broker.storage.errors import StoreDamagedError
+from rookery.broker.storage.errors import BrokerStoreError, StoreDamagedError
 from rookery.broker.storage.journal import SubscriptionJournal
-from rookery.broker.storage.write_batch import WriteBatch
+from rookery.broker.storage.write_batch import LazyWrites, WriteBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
-    from rookery.broker.scheduling.messages import StoredMessage
-    from rookery.broker.storage.rows import HeldRow
+    from rookery.broker.scheduling.messages import RestoredMessage, StoredMessage
     from rookery.broker.storage.write_batch import ConfigChange
 
 log: Final = logging.getLogger(__name__)
@@ -37,10 +38,10 @@ RETRY_SECONDS: Final = 1.0
 
 @dataclass(slots=True)
 class _Waiting:
-    """Requests that wait for the next batch, each with its change and its caller."""
+    """Requests that wait for the next batch: the offers of stored messages and the answers to clients."""
 
     batch: WriteBatch = field(default_factory=WriteBatch)
-    publishes: list[tuple[asyncio.Future[None], Callable[[], None]]] = field(default_factory=list)
+    publishes: list[tuple[asyncio.Future[None], int, Callable[[], None]]] = field(default_factory=list)
     changes: list[asyncio.Future[None]] = field(default_factory=list)
 
 
@@ -61,6 +62,7 @@ class MessageStore:
         self._alarm: asyncio.TimerHandle | None = None
         self._closing = False
         self._healthy = True
+        self._stalled = False
 
     async def __aenter__(self) -> Self:
         """Open the file and begin to write; raises BrokerStoreError or OSError."""
@@ -71,7 +73,7 @@ class MessageStore:
             self._database.close()
             raise
         self._numbers = count(self.config.next_number)
-        self.failed: asyncio.Future[StoreDamagedError] = asyncio.get_running_loop().create_future()
+        self.failed: asyncio.Future[BrokerStoreError] = asyncio.get_running_loop().create_future()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="broker store")
         self._writer = asyncio.create_task(self._write(), name="broker store")
         return self
@@ -92,9 +94,13 @@ class MessageStore:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._database.close)
         self._thread.shutdown()
 
-    def messages(self, number: int) -> Iterator[HeldRow]:
-        """Read what a stored subscription holds, oldest first; raises StoreDamagedError."""
-        return self._database.messages(number)
+    def count(self, number: int) -> int:
+        """Count what a stored subscription holds; only before the first write. Raises StoreDamagedError."""
+        return self._database.count(number)
+
+    def first_page(self, number: int) -> list[RestoredMessage]:
+        """Read the oldest messages of a stored subscription; only before the first write. Raises StoreDamagedError."""
+        return self._database.page(number, 0)
 
     def journal(self, number: int | None = None) -> SubscriptionJournal:
         """Give the journal of a stored subscription, or of a new one."""
@@ -115,7 +121,7 @@ class MessageStore:
             waiting.batch.published.setdefault(number, []).extend(messages)
         waiting.batch.highest_id = int(messages[-1].message_id)
         synced = asyncio.get_running_loop().create_future()
-        waiting.publishes.append((synced, then))
+        waiting.publishes.append((synced, int(messages[0].message_id), then))
         self._wanted.set()
         await synced
 
@@ -129,7 +135,10 @@ class MessageStore:
 
     def _note(self, journal: SubscriptionJournal) -> None:
         self._dirty.add(journal)
-        self._wake_in(LAZY_SECONDS)
+        if journal.wanted_after is not None and not self._stalled:
+            self._wanted.set()
+        else:
+            self._wake_in(LAZY_SECONDS)
 
     def _wake_in(self, seconds: float) -> None:
         if self._alarm is None:
@@ -151,44 +160,73 @@ class MessageStore:
         journals, self._dirty = self._dirty, set()
         if not (waiting.publishes or waiting.changes or journals):
             return
-        waiting.batch.lazy = {journal.number: journal.take() for journal in journals}
-        error = await self._apply(waiting.batch)
+        batch = waiting.batch
+        batch.lazy = {journal.number: lazy for journal in journals if (lazy := journal.take())}
+        error = await self._apply(batch)
         if error is not None and waiting.publishes:
             # Acknowledgements free the space that the messages lack, and must not fail with them.
-            self._refuse([synced for synced, _ in waiting.publishes], error)
-            waiting.publishes, waiting.batch.published = [], {}
-            error = await self._apply(waiting.batch)
+            self._refuse([synced for synced, _, _ in waiting.publishes], error)
+            waiting.publishes, batch.published = [], {}
+            error = await self._apply(batch)
+        self._stalled = error is not None
         if error is not None:
             self._refuse(waiting.changes, error)
             for journal in journals:
-                journal.put_back(waiting.batch.lazy[journal.number])
+                journal.put_back(batch.lazy.get(journal.number, LazyWrites()))
             self._wake_in(RETRY_SECONDS)
             return
-        self._confirm(waiting)
+        self._confirm(waiting, journals)
+        await self._load_pages(journals)
+
+    async def _load_pages(self, journals: set[SubscriptionJournal]) -> None:
+        """Read for each subscription that wants more: after the batch, so that it finds what was confirmed with it."""
+        for journal in journals:
+            after, journal.wanted_after = journal.wanted_after, None
+            if after is None:
+                continue
+            loop = asyncio.get_running_loop()
+            try:
+                page = await loop.run_in_executor(self._thread, self._database.page, journal.number, after)
+            except BrokerStoreError as error:
+                self._end(error)
+            else:
+                if journal.reader is not None:
+                    journal.reader.load(page)
+
+    def _end(self, error: BrokerStoreError) -> None:
+        if not self.failed.done():
+            self.failed.set_result(error)
 
     async def _apply(self, batch: WriteBatch) -> Exception | None:
+        if not batch:
+            return None
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._database.apply, batch)
         except Exception as error:
             if self._healthy:
                 log.exception("the store %s failed, and requests are refused", self.path)
             self._healthy = False
-            if primary_code(error) in DAMAGED and not self.failed.done():
-                self.failed.set_result(StoreDamagedError(self.path, error))
+            if primary_code(error) in DAMAGED:
+                self._end(StoreDamagedError(self.path, error))
             return error
         if not self._healthy and batch.published:
             log.warning("the store %s takes messages again", self.path)
             self._healthy = True
         return None
 
-    def _confirm(self, waiting: _Waiting) -> None:
-        for synced, then in waiting.publishes:
+    def _confirm(self, waiting: _Waiting, journals: set[SubscriptionJournal]) -> None:
+        """Offer what is stored now, in the order of the ids, and answer the requests."""
+        offers = [(ident, then) for _, ident, then in waiting.publishes]
+        for journal in journals:
+            lazy = waiting.batch.lazy.get(journal.number)
+            if lazy is not None and lazy.added and journal.reader is not None:
+                offers += [(ident, partial(journal.reader.offer, each)) for ident, each in lazy.added.items()]
+        for _, offer in sorted(offers, key=itemgetter(0)):
             try:
-                then()
+                offer()
             except Exception:  # its messages are stored, and delivered after the next start
                 log.exception("messages were stored and cannot be delivered now")
-            _answer(synced, None)
-        for synced in waiting.changes:
+        for synced in (*(synced for synced, _, _ in waiting.publishes), *waiting.changes):
             _answer(synced, None)
 
     def _refuse(self, waiting: list[asyncio.Future[None]], error: Exception) -> None:

@@ -17,11 +17,14 @@ class LazyWrites:
     removed: set[int] = field(default_factory=set)
     attempts: dict[int, int] = field(default_factory=dict)
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.added or self.removed or self.attempts)
+
     def remove(self, ident: int) -> None:
-        """Note that a message is gone; one that was never written needs no deletion."""
+        """Note that a message is gone."""
         self.attempts.pop(ident, None)
-        if self.added.pop(ident, None) is None:
-            self.removed.add(ident)
+        self.removed.add(ident)
 
     def then(self, later: LazyWrites) -> LazyWrites:
         """Join these writes, which failed, with those that were noted since."""
@@ -49,3 +52,7 @@ class WriteBatch:
     lazy: dict[int, LazyWrites] = field(default_factory=dict)
     changes: list[ConfigChange] = field(default_factory=list)
     highest_id: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.published or self.lazy or self.changes or self.highest_id)

@@ -93,4 +93,4 @@ async def test_a_message_for_a_deleted_subscription_is_passed_over(store: Messag
             await store.change(changes.create_subscription(number, b""))
         await store.change(changes.delete_subscription(gone))
         await store.publish([message(1)], [gone, stays], lambda: None)
-        assert [each.message for each in store.messages(stays)] == [message(1)]
+        assert [each.message for each in store.first_page(stays)] == [message(1)]

@@ -13,7 +13,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["add", "remove", "attempt", "sync", 
 
 
 def applied(held: Held, lazy: LazyWrites) -> Held:
-    """The operations of the database: insert, update what is there, delete."""
+    """The state of the database after these writes: inserts, updates of existing rows, deletions."""
     after = {**held, **dict.fromkeys(lazy.added, 0)}
     after |= {ident: attempts for ident, attempts in lazy.attempts.items() if ident in after}
     return {ident: attempts for ident, attempts in after.items() if ident not in lazy.removed}

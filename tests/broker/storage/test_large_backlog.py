@@ -1,0 +1,90 @@
+"""Backlogs larger than what a subscription holds in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rookery.broker.scheduling import retention
+from rookery.broker.server import EmbeddedBroker
+from rookery.broker.storage import database
+from rookery.broker.testing import RecordingEndpoint
+from tests.broker.storage.client import SUBSCRIPTION, RestClient, connected, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    Stored = Callable[..., AbstractAsyncContextManager[RestClient]]
+
+MOST, PAGE = 20, 7
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounds that a test can pass."""
+    monkeypatch.setattr(retention, "MOST_MESSAGES", MOST)
+    monkeypatch.setattr(database, "_PAGE_MESSAGES", PAGE)
+
+
+async def pulled(client: RestClient, wanted: int) -> list[str]:
+    """Pull and acknowledge until so many messages have come."""
+    found: list[str] = []
+    while len(found) < wanted:
+        body = {"maxMessages": 100}
+        _, answer = await client.call("POST", f"{SUBSCRIPTION}:pull", body)
+        deliveries = answer.get("receivedMessages", [])
+        found += [text(each["message"]) for each in deliveries]
+        await client.ack(deliveries)
+    return found
+
+
+@pytest.mark.parametrize("key", ["", "a"])
+async def test_a_backlog_stays_on_disk_and_is_delivered_in_order(tmp_path: Path, key: str) -> None:
+    """Of a long backlog few messages are in memory; all are counted, and delivered in order, over a restart too."""
+    texts = [f"{number:03}" for number in range(300)]
+    async with EmbeddedBroker(data=tmp_path) as broker, connected(broker.address) as client:
+        await client.create(enableMessageOrdering=True)
+        for start in range(0, 250, 10):
+            await client.publish(*texts[start : start + 10], key=key)
+        machine = broker.catalogue.dispatcher(SUBSCRIPTION).subscription
+        assert machine.backlog == 250
+        assert machine._retention.messages == MOST
+        found = await pulled(client, 100)
+        assert machine._retention.messages < MOST + PAGE
+    async with EmbeddedBroker(data=tmp_path) as broker, connected(broker.address) as client:
+        assert broker.catalogue.unacknowledged() == {SUBSCRIPTION: 250 - len(found)}
+        for start in range(250, 300, 10):
+            await client.publish(*texts[start : start + 10], key=key)
+        found += await pulled(client, 300 - len(found))
+        assert broker.catalogue.unacknowledged() == {}
+    assert found == texts
+
+
+async def test_a_backlog_on_disk_is_pushed(stored: Stored) -> None:
+    """A push subscription goes through its backlog on disk without a publish or another event from outside."""
+    async with RecordingEndpoint() as endpoint, stored() as client:
+        await client.create()
+        texts = [f"{number:03}" for number in range(200)]
+        await client.publish(*texts)
+        push = {"pushConfig": {"pushEndpoint": endpoint.url}}
+        await client.call("POST", f"{SUBSCRIPTION}:modifyPushConfig", push)
+        received = await endpoint.wait_for(200)
+        assert sorted(text(each.push()["message"]) for each in received) == texts
+
+
+async def test_damage_behind_the_first_page_ends_the_broker(stored: Stored, tmp_path: Path) -> None:
+    """A message whose checksum is wrong is not delivered, and the broker is asked to end with a sentence."""
+    async with stored() as client:
+        await client.create()
+        await client.publish(*("sound" for _ in range(30)), "precious")
+    path = tmp_path / "data" / database.FILE_NAME
+    content = bytearray(path.read_bytes())
+    content[content.index(b"precious")] ^= 1
+    path.write_bytes(content)
+    async with EmbeddedBroker(data=tmp_path / "data") as broker, connected(broker.address) as client:
+        assert await pulled(client, 21) == ["sound"] * 21
+        assert broker.store is not None
+        assert str(path) in str(await broker.store.failed)
