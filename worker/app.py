@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from rookery.schemas.atomic_file import write_atomically
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from rookery.worker.auth.policy import Authenticator
+    from rookery.worker.inference.xgboost_classifier import XGBoostClassifier
     from rookery.worker.observability.observer import BatchObserver
     from rookery.worker.settings import Settings
 
@@ -102,8 +104,10 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
         sinks = await open_sinks(stack, settings)
         sink_health = SinkHealth(sinks.places)
         await stack.enter_async_context(sink_health.monitored())
-        models = _models(settings, metrics)
+        compile_forest = _forest_takeover(settings, metrics)
+        models = _models(settings, metrics, on_swap=compile_forest)
         await models.open()
+        metrics.engine(lambda: models.engine)
         drift = Drift(settings.drift_rows, lambda: models.card)
         metrics.drift(drift)
         health = Health(settings.failing_seconds)
@@ -163,6 +167,7 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
         gc.freeze()
         gc.set_threshold(*GARBAGE)
         probes.set_status("ready")
+        compile_forest(models.classifier)
         host, port = listening.getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         await sink_health.checked()
@@ -239,7 +244,18 @@ def _observers(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> l
     return observers
 
 
-def _models(settings: Settings, metrics: Metrics) -> ModelRefresher:
+def _forest_takeover(settings: Settings, metrics: Metrics) -> Callable[[XGBoostClassifier], object]:
+    """What is done with each model that begins to answer: it is compiled beside its traffic, where LLVM is installed."""
+    if settings.compiled_forest == "off" or find_spec("llvmlite") is None:
+        return lambda _: None
+    from rookery.worker.inference.forest.takeover import ForestTakeover  # noqa: PLC0415  as little as possible without it
+
+    return ForestTakeover(metrics).begin
+
+
+def _models(
+    settings: Settings, metrics: Metrics, *, on_swap: Callable[[XGBoostClassifier], object]
+) -> ModelRefresher:
     """The store of the model that the settings name; the shipped one needs no cache."""
     try:
         source = source_of(settings.model)
@@ -251,7 +267,7 @@ def _models(settings: Settings, metrics: Metrics) -> ModelRefresher:
         ) from error
     folder = None if settings.model == str(SHIPPED_MODEL) else settings.model_cache
     cache = None if folder is None else ModelCache(folder, settings.model)
-    return ModelRefresher(source, cache=cache, metrics=metrics)
+    return ModelRefresher(source, cache=cache, metrics=metrics, on_swap=on_swap)
 
 
 def _listen(settings: Settings) -> socket.socket:

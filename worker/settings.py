@@ -115,6 +115,9 @@ class ModelSettings(_Concern):
     model_refresh_seconds: Annotated[float, Field(ge=0)] = 60.0
     """How often to look for a new model; 0 never does."""
 
+    compiled_forest: Literal["auto", "off"] = "auto"
+    """Whether a compiled forest answers in the booster's place, with the same bits, where llvmlite is installed (extra `compiled`)."""
+
 
 class SubscriptionSettings(_Concern):
     """Properties of the push subscription."""

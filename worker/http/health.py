@@ -22,6 +22,10 @@ class ModelStatus(Protocol):
         """The name of the artifact that answers now."""
 
     @property
+    def engine(self) -> str:
+        """What computes the answers: `booster` or `compiled`."""
+
+    @property
     def origin(self) -> str:
         """`source` or `cache`."""
 
@@ -75,7 +79,7 @@ class HealthEndpoints:
     async def readyz(self, _: web.BaseRequest) -> web.Response:
         """200 while messages are taken, 503 before and after; `degraded` is 200 too: a good model answers."""
         model, reason = self._model, self._model.reason
-        answer = {"status": self._status, "model": model.model}
+        answer = {"status": self._status, "model": model.model, "engine": model.engine}
         if reason is not None:
             answer |= {"reason": reason, "origin": model.origin}
         if self._status == "ready":

@@ -13,10 +13,15 @@ from rookery.worker.runtime.light_xgboost import xgboost
 from rookery.worker.runtime.thread_priority import step_aside
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from rookery.schemas.artifact import Golden, ModelCard
+    from rookery.worker.inference.forest.compiled import CompiledForest
     from rookery.worker.inference.outliers import OutlierDetector
+
+    _Call = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 PROBABILITY_TOLERANCE: Final = 1e-6
 """How far a golden probability may be off: the exponential's last bit differs between processors."""
@@ -52,7 +57,10 @@ def parse(raw: bytes) -> xgboost.Booster:
 
 
 class XGBoostClassifier:
-    """Answers readings with a checked booster, its outlier rule and its card; safe for concurrent calls."""
+    """Answers readings with a checked booster, its outlier rule and its card; safe for concurrent calls.
+
+    `engine` says what computes: the `booster`, or its `compiled` forest.
+    """
 
     def __init__(
         self, booster: xgboost.Booster, card: ModelCard, *, outliers: OutlierDetector, digest: str
@@ -60,9 +68,16 @@ class XGBoostClassifier:
         self.card = card
         self.digest = digest
         self.model = digest[:12]
-        self._probabilities = PredictFromDense(_LIBRARY, booster, classes=len(card.labels))
-        self._margins = PredictFromDense(_LIBRARY, booster, classes=len(card.labels), margin=True)
+        self.booster = booster
+        self.engine = "booster"
+        self._probabilities: _Call = PredictFromDense(_LIBRARY, booster, classes=len(card.labels))
+        self._margins: _Call = PredictFromDense(_LIBRARY, booster, classes=len(card.labels), margin=True)
         self._outliers = outliers
+
+    def take_over(self, forest: CompiledForest) -> None:
+        """Let a forest that was proven against the booster answer from the next batch on; may be called from any thread."""
+        self._probabilities, self._margins = forest.probabilities, forest.margins
+        self.engine = "compiled"
 
     def classify(self, rows: NDArray[np.float32]) -> Predictions:
         """Answer rows of shape (n, 7), NaN where a feature is missing; raises ValueError on another width."""
@@ -104,7 +119,7 @@ class XGBoostClassifier:
         return call(rows) if len(rows) <= UNSLICED_ROWS else _sliced(call, rows)
 
 
-def _sliced(call: PredictFromDense, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def _sliced(call: _Call, rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Answer many rows as `call` does, slice after slice."""
     slices = []
     for first in range(0, len(rows), SLICE_ROWS):

@@ -13,7 +13,7 @@ from rookery.worker.models.source import ModelUnreachableError
 from rookery.worker.runtime.daemon_call import in_daemon
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from rookery.schemas.artifact import ModelCard
     from rookery.worker.inference.xgboost_classifier import XGBoostClassifier
@@ -58,8 +58,12 @@ class ModelRefresher:
         cache: ModelCache | None,
         metrics: Metrics,
         look_seconds: float = LOOK_SECONDS,
+        on_swap: Callable[[XGBoostClassifier], object] = lambda _: None,
     ) -> None:
-        """Store where the model comes from, where good ones are kept, and for how long to wait; `open` loads it."""
+        """Store where the model comes from, where good ones are kept, and for how long to wait; `open` loads it.
+
+        `on_swap` is called with each classifier that begins to answer after the first one.
+        """
         self.reason: str | None = None
         self.origin = "source"
         self._source = source
@@ -69,6 +73,7 @@ class ModelRefresher:
         self._checked: str | None = None
         self._refusal: str | None = None
         self._look_seconds = look_seconds
+        self._on_swap = on_swap
         # A look that hangs (a mount without its server) is not begun again, but waited for again.
         self._looking: asyncio.Future[XGBoostClassifier | None] | None = None
 
@@ -76,6 +81,11 @@ class ModelRefresher:
     def model(self) -> str:
         """The name of the artifact that answers now."""
         return self.classifier.model
+
+    @property
+    def engine(self) -> str:
+        """What computes its answers: `booster` or `compiled`."""
+        return self.classifier.engine
 
     @property
     def card(self) -> ModelCard:
@@ -98,6 +108,7 @@ class ModelRefresher:
         if found.digest != self.classifier.digest:
             log.info("model swapped", extra={"model": found.model, "before": self.model})
             self._swap(found)
+            self._on_swap(found)
 
     @asynccontextmanager
     async def watched(self, seconds: float) -> AsyncIterator[None]:

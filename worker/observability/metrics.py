@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # The `_created` series are as long again as all the others, and no dashboard uses them.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it ships half its types
 
+ENGINES: Final = ("booster", "compiled")
+"""What can compute predictions."""
+
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 16384, 65536)
 _SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
@@ -145,6 +148,18 @@ class Metrics:
         self._model_loads = Counter(
             "rookery_model_loads", "Checks for a new model, by outcome.", ["outcome"], registry=registry
         )
+        self._forests = Counter(
+            "rookery_forest_compilations",
+            "Forests compiled in a booster's place, by outcome (ROOKERY_COMPILED_FOREST).",
+            ["outcome"],
+            registry=registry,
+        )
+        self._engine = Gauge(
+            "rookery_inference_engine",
+            "1 for what computes predictions: the booster or its compiled forest.",
+            ["engine"],
+            registry=registry,
+        )
         self._ready = Gauge("rookery_ready", "1 while messages are taken.", registry=registry)
         self._queue_rows = Gauge(
             "rookery_queue_rows",
@@ -235,6 +250,15 @@ class Metrics:
     def model_loaded(self, outcome: str) -> None:
         """Count one check for a new model: `good`, `refused` or `unreachable`."""
         self._model_loads.labels(outcome).inc()
+
+    def forest_compiled(self, outcome: str) -> None:
+        """Count one forest: `compiled`, `unsupported`, `different` or `failed`."""
+        self._forests.labels(outcome).inc()
+
+    def engine(self, engine: Callable[[], str]) -> None:
+        """Name what tells a scrape which engine computes predictions."""
+        for name in ENGINES:
+            self._engine.labels(name).set_function(lambda name=name: engine() == name)  # type: ignore[misc]
 
     def ready(self, ready: Callable[[], bool]) -> None:
         """Set the function that reports to a scrape whether messages are taken."""

@@ -1,0 +1,62 @@
+"""Proof: whether a compiled forest answers as its booster does, to the last bit, before it answers anybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from rookery.worker.inference.forest.proof_rows import ProofRows
+from rookery.worker.inference.kernel.layout import MARGIN
+from rookery.worker.runtime.thread_priority import step_aside
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rookery.worker.inference.forest.compiled import CompiledForest
+
+RANDOM_ROWS: Final = 10_000
+"""Rows that the whole forest answers, beside the golden ones."""
+
+_SLICE_ROWS: Final = 256
+
+
+class DifferentForestError(ValueError):
+    """A forest answers otherwise than its booster; says where."""
+
+
+def prove_forest(forest: CompiledForest, booster: Any, golden: NDArray[np.float32]) -> None:
+    """Compare each round alone, leaf by leaf, then all of them on golden rows and random ones; raises DifferentForestError.
+
+    Alone and without a base, the margins are the leaves: in a sum a leaf's last bit may be rounded away.
+    """
+    rows = ProofRows(forest.program)
+    outputs = forest.program.outputs
+    for nth in range(len(forest.program.trees) // outputs):
+        own = np.concatenate([rows.of_tree(nth * outputs + output) for output in range(outputs)])
+        expected = booster.inplace_predict(
+            own,
+            iteration_range=(nth, nth + 1),
+            predict_type="margin",
+            validate_features=False,
+            base_margin=np.zeros((len(own), outputs), dtype=np.float32),
+        )
+        _compare(forest.answers(own, forest.program.round_alone(nth), MARGIN), expected, f"round {nth}")
+        step_aside()
+    for name, whole in (("golden", golden), ("random", rows.random(RANDOM_ROWS))):
+        for first in range(0, len(whole), _SLICE_ROWS):
+            some = whole[first : first + _SLICE_ROWS]
+            for kind, answer in (("margin", forest.margins), ("value", forest.probabilities)):
+                expected = booster.inplace_predict(some, predict_type=kind, validate_features=False)
+                _compare(answer(some), expected, f"{name} rows, {kind}s")
+            step_aside()
+
+
+def _compare(found: NDArray[np.float32], expected: NDArray[np.float32], what: str) -> None:
+    expected = np.ascontiguousarray(expected, dtype=np.float32).reshape(found.shape)
+    # Bits, so that neither the sign of a zero nor a NaN passes for another.
+    wrong = (found.view(np.uint32) != expected.view(np.uint32)).any(axis=1)
+    if wrong.any():
+        raise DifferentForestError(
+            f"{what}: {int(wrong.sum())} of {len(wrong)} rows are answered otherwise than by XGBoost"
+        )
