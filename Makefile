@@ -89,7 +89,7 @@ UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate
 	--no-annotate --no-header --custom-compile-command "make lock" pyproject.toml
 
 # All that the commands of the README need: every extra but `load`.
-USED := $(addprefix --extra ,broker bulk device frames oidc parquet publisher storage topic tracing training watch worker)
+USED := $(addprefix --extra ,broker bulk compiled device frames oidc parquet publisher storage topic tracing training watch worker)
 
 lock: ## Write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
