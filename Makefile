@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak help demo train test check format readme lock clean
+.PHONY: docs forests worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak help demo train test check format readme lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -62,6 +62,10 @@ mixed: $(VENV)/dev ## Singles beside tables at a worker on one core, each row ac
 
 bulk: $(VENV)/dev ## Publish 5,000,000 rows to results, the publisher killed -9 five times on the way (ROWS=5000000 KILLS=5)
 	@$(BIN)/python -m tools.bulk_trial $(if $(ROWS),--rows $(ROWS)) $(if $(KILLS),--kills $(KILLS)) $(ARGS)
+
+forests: $(VENV)/dev ## Random models, their compiled forests bit for bit as XGBoost (COUNT=200 ROWS=1000000 SEED=1)
+	@ROOKERY_TEST_FORESTS=$(or $(COUNT),200) ROOKERY_TEST_FOREST_ROWS=$(or $(ROWS),1000000) ROOKERY_TEST_FOREST_SEED=$(or $(SEED),1) \
+		$(BIN)/python -m pytest -q tests/worker/inference/test_forest.py -k random_model_is_answered $(ARGS)
 
 kills: $(VENV)/dev ## Kill -9 a device with an outbox 1,000 times; nothing that publish returned for may be lost (KILLS=1000)
 	@ROOKERY_TEST_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -q tests/publisher/outbox/test_outbox.py -k killed $(ARGS)

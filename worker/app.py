@@ -104,7 +104,7 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
         sinks = await open_sinks(stack, settings)
         sink_health = SinkHealth(sinks.places)
         await stack.enter_async_context(sink_health.monitored())
-        compile_forest = _forest_takeover(settings, metrics)
+        compile_forest = _forest_takeover(stack, settings, metrics)
         models = _models(settings, metrics, on_swap=compile_forest)
         await models.open()
         metrics.engine(lambda: models.engine)
@@ -244,13 +244,17 @@ def _observers(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> l
     return observers
 
 
-def _forest_takeover(settings: Settings, metrics: Metrics) -> Callable[[XGBoostClassifier], object]:
+def _forest_takeover(
+    stack: AsyncExitStack, settings: Settings, metrics: Metrics
+) -> Callable[[XGBoostClassifier], object]:
     """What is done with each model that begins to answer: it is compiled beside its traffic, where LLVM is installed."""
     if settings.compiled_forest == "off" or find_spec("llvmlite") is None:
         return lambda _: None
     from rookery.worker.inference.forest.takeover import ForestTakeover  # noqa: PLC0415  as little as possible without it
 
-    return ForestTakeover(metrics).begin
+    takeover = ForestTakeover(metrics)
+    stack.callback(takeover.close)
+    return takeover.begin
 
 
 def _models(

@@ -71,7 +71,11 @@ class ForestProgram:
 
 def program_of(booster: Any) -> ForestProgram:
     """Read a booster that check_booster has looked at; raises UnsupportedForestError."""
-    return encode(decode(bytes(booster.save_raw("ubj"))), base_margins(booster))
+    learner = decode(bytes(booster.save_raw("ubj")))["learner"]
+    kind, objective = learner["gradient_booster"]["name"], learner["objective"]["name"]
+    if kind != "gbtree" or objective not in TRANSFORMS:
+        raise UnsupportedForestError(f"{objective} of a {kind} is not compiled")
+    return _encoded(learner, base_margins(booster))
 
 
 def base_margins(booster: Any) -> NDArray[np.float32]:
@@ -90,14 +94,9 @@ def base_margins(booster: Any) -> NDArray[np.float32]:
     return np.ascontiguousarray(margins, dtype=np.float32).reshape(-1)
 
 
-def encode(model: Mapping[str, Any], base: NDArray[np.float32]) -> ForestProgram:
-    """Encode a booster's decoded UBJ, checked before, with its base margins; raises UnsupportedForestError."""
-    learner = model["learner"]
-    features = int(learner["learner_model_param"]["num_feature"])
-    booster, objective = learner["gradient_booster"], learner["objective"]["name"]
-    if booster["name"] != "gbtree" or objective not in TRANSFORMS:
-        raise UnsupportedForestError(f"{objective} of a {booster['name']} is not compiled")
-    trees, info = booster["model"]["trees"], np.asarray(booster["model"]["tree_info"])
+def _encoded(learner: Mapping[str, Any], base: NDArray[np.float32]) -> ForestProgram:
+    features, model = int(learner["learner_model_param"]["num_feature"]), learner["gradient_booster"]["model"]
+    trees, info = model["trees"], np.asarray(model["tree_info"])
     if not len(trees) or not np.array_equal(info, np.arange(len(trees)) % len(base)):
         raise UnsupportedForestError("its rounds are not one tree for each output")
     nodes = Nodes(trees)
@@ -110,8 +109,9 @@ def encode(model: Mapping[str, Any], base: NDArray[np.float32]) -> ForestProgram
     runs, places = _tree_runs(nodes, columns, info, first=len(head))
     words = np.concatenate([head, runs])
     words.flags.writeable = False
+    transform = TRANSFORMS[learner["objective"]["name"]]
     trees_at = tuple(zip(nodes.depths.tolist(), places.tolist(), strict=True))
-    return ForestProgram(words, columns, trees_at, features, len(base), TRANSFORMS[objective])
+    return ForestProgram(words, columns, trees_at, features, len(base), transform)
 
 
 def _head(columns: Columns, base: NDArray[np.float32], features: int) -> NDArray[np.int32]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from rookery.worker.inference.kernel.compiler import CompilationError, KernelCompiler
 from rookery.worker.inference.kernel.layout import UnsupportedForestError
 from rookery.worker.inference.xgboost_classifier import golden_rows
-from rookery.worker.runtime.thread_priority import give_way
+from rookery.worker.runtime.thread_priority import give_way, step_aside
 
 if TYPE_CHECKING:
     from rookery.worker.inference.xgboost_classifier import XGBoostClassifier
@@ -32,12 +32,18 @@ class ForestTakeover:
         """Store what counts; the kernel is compiled with the first model."""
         self._metrics = metrics
         self._compiler = KernelCompiler()
+        self._closed = threading.Event()
 
     def begin(self, classifier: XGBoostClassifier) -> threading.Thread:
         """Compile and prove a classifier's forest in a daemon thread, which gives way to all others."""
         thread = threading.Thread(target=self._run, args=(classifier,), name="compiled forest", daemon=True)
         thread.start()
         return thread
+
+    def close(self) -> None:
+        """Give up what is being compiled or proven."""
+        self._closed.set()
+        self._compiler.close()
 
     def _run(self, classifier: XGBoostClassifier) -> None:
         give_way()
@@ -49,6 +55,8 @@ class ForestTakeover:
                 "compiling the forest of model %s failed; the booster goes on answering", classifier.model
             )
             outcome, reason = "failed", None
+        if self._closed.is_set():
+            return
         self._metrics.forest_compiled(outcome)
         if outcome == "compiled":
             seconds = round(time.monotonic() - began, 1)
@@ -66,7 +74,7 @@ class ForestTakeover:
         try:
             program = program_of(classifier.booster)
             forest = CompiledForest(self._compiler.code(program.words), program)
-            prove_forest(forest, classifier.booster, golden_rows(classifier.card.golden))
+            prove_forest(forest, classifier.booster, golden_rows(classifier.card.golden), pause=self._pause)
         except UnsupportedForestError as error:
             return "unsupported", str(error)
         except DifferentForestError as error:
@@ -75,3 +83,8 @@ class ForestTakeover:
             return "failed", str(error)
         classifier.take_over(forest)
         return "compiled", None
+
+    def _pause(self) -> None:
+        if self._closed.is_set():
+            raise CompilationError("the worker ends")
+        step_aside()
