@@ -1,4 +1,4 @@
-"""What the compiled forest saves: it, XGBoost's C call and `inplace_predict` in turns, on the same rows.
+"""Cost of the compiled forest: it, XGBoost's C call and `inplace_predict` in turns, on the same rows.
 
 `python -m benchmarks.sections.forest_cost [ROUNDS]` prints microseconds of CPU a row, the median of the rounds, and
 XGBoost's C call against the compiled forest, formed within a round; and what it takes until the forest answers.
@@ -22,8 +22,8 @@ from rookery.load.report.provenance import provenance
 from rookery.schemas.artifact import unseal
 from rookery.worker.inference.forest.compiled import CompiledForest
 from rookery.worker.inference.forest.program import program_of
-from rookery.worker.inference.forest.proof import prove_forest
-from rookery.worker.inference.forest.proof_rows import ProofRows
+from rookery.worker.inference.forest.verification import verify_forest
+from rookery.worker.inference.forest.verification_rows import VerificationRows
 from rookery.worker.inference.kernel.compiler import KernelCompiler
 from rookery.worker.inference.xgboost_c_api import PredictFromDense
 from rookery.worker.inference.xgboost_classifier import parse
@@ -52,7 +52,7 @@ class Takeover:
     forest: CompiledForest
     encoded: float
     compiled: float
-    proven: float
+    verified: float
 
 
 def boosters() -> Iterator[tuple[str, Any]]:
@@ -68,20 +68,20 @@ def boosters() -> Iterator[tuple[str, Any]]:
 
 
 def taken_over(booster: Any) -> Takeover:
-    """Make and prove the forest of a booster, as a worker does."""
+    """Make and verify the forest of a booster, as a worker does."""
     at = [time.monotonic()]
     program = program_of(booster)
     at.append(time.monotonic())
     forest = CompiledForest(KernelCompiler().code(program.words), program)
     at.append(time.monotonic())
-    prove_forest(forest, booster, np.zeros((1, program.features), dtype=np.float32))
+    verify_forest(forest, booster, np.zeros((1, program.features), dtype=np.float32))
     at.append(time.monotonic())
     return Takeover(forest, *np.diff(at).tolist())
 
 
 def measure(booster: Any, forest: CompiledForest, batch: int, rounds: int) -> dict[str, list[float]]:
     """Ask all in turns; gives microseconds of CPU a row by engine and round."""
-    rows = ProofRows(forest.program).random(batch)
+    rows = VerificationRows(forest.program).random(batch)
     outputs = forest.program.outputs
     calls: dict[str, Call] = {
         "inplace_predict": booster.inplace_predict,
@@ -105,13 +105,15 @@ def measure(booster: Any, forest: CompiledForest, batch: int, rounds: int) -> di
 def main() -> int:
     """Measure and print; gives the exit code."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else _ROUNDS
-    looked = provenance()
-    say(f"{looked.date}, commit {looked.commit}, {looked.processor}, {looked.cores} cores, load {looked.load}")
+    machine = provenance()
+    say(
+        f"{machine.date}, commit {machine.commit}, {machine.processor}, {machine.cores} cores, load {machine.load}"
+    )
     for name, booster in boosters():
         made = taken_over(booster)
         say(
             f"{name}: encoded in {made.encoded:.2f} s, compiled in {made.compiled:.2f} s, "
-            f"proven in {made.proven:.2f} s; {made.forest.program.words.nbytes:,} bytes"
+            f"verified in {made.verified:.2f} s; {made.forest.program.words.nbytes:,} bytes"
         )
         for batch in BATCHES:
             found = measure(booster, made.forest, batch, rounds)

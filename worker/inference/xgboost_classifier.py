@@ -75,7 +75,7 @@ class XGBoostClassifier:
         self._outliers = outliers
 
     def take_over(self, forest: CompiledForest) -> None:
-        """Let a forest that was proven against the booster answer from the next batch on; may be called from any thread."""
+        """Let a forest that was verified against the booster answer from the next batch on; may be called from any thread."""
         self._probabilities, self._margins = forest.probabilities, forest.margins
         self.engine = "compiled"
 

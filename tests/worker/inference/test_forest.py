@@ -16,10 +16,10 @@ import pytest
 
 from rookery.schemas.artifact import unseal
 from rookery.worker.inference.forest.compiled import CompiledForest
+from rookery.worker.inference.forest.paths import Paths
 from rookery.worker.inference.forest.program import ForestProgram, program_of
-from rookery.worker.inference.forest.proof import DifferentForestError, prove_forest, prove_round
-from rookery.worker.inference.forest.proof_rows import ProofRows
-from rookery.worker.inference.forest.ways import Ways
+from rookery.worker.inference.forest.verification import DifferentForestError, verify_forest, verify_round
+from rookery.worker.inference.forest.verification_rows import VerificationRows
 from rookery.worker.inference.kernel.compiler import CompilationError, KernelCompiler
 from rookery.worker.inference.kernel.layout import DEPTH, MARGIN, Header, UnsupportedForestError
 from rookery.worker.inference.xgboost_classifier import parse
@@ -107,8 +107,8 @@ def test_a_random_model_is_answered_with_the_boosters_bits(seed: int, compiler: 
     """Margins and probabilities of every row have XGBoost's bits, or the forest refuses the model by itself."""
     booster = random_booster(seed)
     forest = forest_of(booster, compiler)
-    prove_forest(forest, booster, golden(booster))
-    drawn = ProofRows(forest.program, seed=seed)
+    verify_forest(forest, booster, golden(booster))
+    drawn = VerificationRows(forest.program, seed=seed)
     for first in range(0, ROWS, CHUNK):
         rows = drawn.random(min(CHUNK, ROWS - first))
         for kind, answers in (("margin", forest.margins), ("value", forest.probabilities)):
@@ -119,7 +119,7 @@ def test_a_random_model_is_answered_with_the_boosters_bits(seed: int, compiler: 
 def leaves(program: ForestProgram, nth: int) -> list[int]:
     """The words of a tree's leaves that are no padding."""
     depth, place = program.trees[nth]
-    return [place + 2 * 2**depth - 1 + leaf for leaf in ProofRows(program)._ways(nth).heap.tolist()]
+    return [place + 2 * 2**depth - 1 + leaf for leaf in VerificationRows(program)._paths(nth).heap.tolist()]
 
 
 @dataclass(frozen=True)
@@ -134,16 +134,16 @@ class Split:
 
 def splits(program: ForestProgram, nth: int) -> Iterator[Split]:
     """A tree's splits, without padding."""
-    rows = ProofRows(program)
+    rows = VerificationRows(program)
     columns, values = program.comparisons(nth)
-    ways = Ways.root(rows._raw, len(rows._candidates))
+    paths = Paths.root(rows._raw, len(rows._candidates))
     for level in range(program.trees[nth][0]):
-        nodes = 2**level - 1 + ways.heap
+        nodes = 2**level - 1 + paths.heap
         for at, node in enumerate(nodes.tolist()):
             raw = rows._raw_of[columns[node]]
             if np.isfinite(values[node]):
-                yield Split(node, ways.low[at, raw], ways.high[at, raw], ways.missing[at, raw])
-        ways = rows._parted(ways, columns[nodes], values[nodes])
+                yield Split(node, paths.low[at, raw], paths.high[at, raw], paths.missing[at, raw])
+        paths = rows._parted(paths, columns[nodes], values[nodes])
 
 
 def thresholds(program: ForestProgram, nth: int) -> list[int]:
@@ -167,19 +167,19 @@ def test_a_forest_with_one_wrong_bit_is_refused_whichever_it_is(
         for place in part(forest.program, nth):
             wrong = changed(forest, place, next_float)
             with pytest.raises(DifferentForestError, match="round"):
-                prove_round(wrong, shipped, ProofRows(wrong.program), nth // forest.program.outputs)
+                verify_round(wrong, shipped, VerificationRows(wrong.program), nth // forest.program.outputs)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_wrong_leaf_of_a_random_model_is_refused(seed: int, compiler: KernelCompiler) -> None:
-    """Deep trees, missing values and categories hide no leaf from the proof."""
+    """Deep trees, missing values and categories hide no leaf from the verification."""
     booster = random_booster(1000 + seed)
     forest = forest_of(booster, compiler)
     drawing = np.random.default_rng(seed)
     for nth in drawing.integers(0, len(forest.program.trees), 10).tolist():
         place = int(drawing.choice(leaves(forest.program, nth)))
         with pytest.raises(DifferentForestError):
-            prove_forest(changed(forest, place, next_float), booster, golden(booster))
+            verify_forest(changed(forest, place, next_float), booster, golden(booster))
 
 
 def test_a_wrong_direction_of_missing_values_is_refused(shipped: Any, compiler: KernelCompiler) -> None:
@@ -195,17 +195,19 @@ def test_a_wrong_direction_of_missing_values_is_refused(shipped: Any, compiler: 
             if split.missing and (swapped := other.get(int(compared[split.node]))) is not None:
                 wrong = changed(forest, place + 1 + split.node, partial(put, value=swapped))
                 with pytest.raises(DifferentForestError, match="round"):
-                    prove_round(wrong, shipped, ProofRows(wrong.program), nth // forest.program.outputs)
+                    verify_round(
+                        wrong, shipped, VerificationRows(wrong.program), nth // forest.program.outputs
+                    )
                 tried += 1
     assert tried > 10
 
 
 def test_a_wrong_base_margin_is_refused(shipped: Any, compiler: KernelCompiler) -> None:
-    """Rounds are proven without it, the whole forest with it."""
+    """Rounds are verified without it, the whole forest with it."""
     forest = forest_of(shipped, compiler)
     wrong = changed(forest, int(forest.program.words[Header.BASE_AT]), next_float)
     with pytest.raises(DifferentForestError, match="rows, margins"):
-        prove_forest(wrong, shipped, golden(shipped))
+        verify_forest(wrong, shipped, golden(shipped))
 
 
 def trained(objective: str = "multi:softprob", classes: int = 3, **params: Any) -> Any:
@@ -240,7 +242,7 @@ def test_a_depth_beyond_the_bound_is_all_that_keeps_it_away(compiler: KernelComp
     booster = saved(trained(max_depth=DEPTH, min_child_weight=0, gamma=1.5))
     forest = forest_of(booster, compiler)
     assert max(depth for depth, _ in forest.program.trees) == DEPTH
-    prove_forest(forest, booster, golden(booster))
+    verify_forest(forest, booster, golden(booster))
 
 
 def test_every_number_of_rows_gives_the_answers_of_each_row_alone(
@@ -248,7 +250,7 @@ def test_every_number_of_rows_gives_the_answers_of_each_row_alone(
 ) -> None:
     """Blocks of 8 and 32 rows, whole and torn, beyond which nothing is written."""
     forest = forest_of(shipped, compiler)
-    rows = ProofRows(forest.program).random(100)
+    rows = VerificationRows(forest.program).random(100)
     alone = np.concatenate([forest.probabilities(rows[nth : nth + 1]) for nth in range(len(rows))])
     code, outputs = forest._code, forest.program.outputs
     for count in range(1, len(rows) + 1):
@@ -262,7 +264,7 @@ def test_every_number_of_rows_gives_the_answers_of_each_row_alone(
 def test_rows_of_another_form_are_answered_or_refused(shipped: Any, compiler: KernelCompiler) -> None:
     """Strided and double rows are copied; another width would be read beyond its end."""
     forest = forest_of(shipped, compiler)
-    rows = ProofRows(forest.program).random(50)
+    rows = VerificationRows(forest.program).random(50)
     expected = forest.margins(rows[::2].copy())
     assert np.array_equal(forest.margins(rows[::2]), expected)
     assert np.array_equal(forest.margins(np.asfortranarray(rows[::2]).astype(np.float64)), expected)
@@ -273,7 +275,7 @@ def test_rows_of_another_form_are_answered_or_refused(shipped: Any, compiler: Ke
 def test_threads_share_a_forest(shipped: Any, compiler: KernelCompiler) -> None:
     """Concurrent calls, some of them without the interpreter's lock, get the answers of one alone."""
     forest = forest_of(shipped, compiler)
-    rows = ProofRows(forest.program).random(5000)
+    rows = VerificationRows(forest.program).random(5000)
     expected = forest.probabilities(rows)
     with ThreadPoolExecutor(4) as threads:
         for answers in threads.map(
@@ -320,7 +322,7 @@ def test_no_compilation_begins_after_the_end() -> None:
 def test_margins_are_sums_that_begin_with_the_base(shipped: Any, compiler: KernelCompiler) -> None:
     """The order decides the last bit: a forest whose base comes last differs from the booster on some rows."""
     forest = forest_of(shipped, compiler)
-    rows = ProofRows(forest.program).random(2000)
+    rows = VerificationRows(forest.program).random(2000)
     words = forest.program.words.copy()
     at = int(words[Header.BASE_AT])
     base = words[at : at + forest.program.outputs].view(np.float32).copy()

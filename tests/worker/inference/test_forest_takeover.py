@@ -1,4 +1,4 @@
-"""The takeover: a proven forest answers from the next batch on, any other one never, and nobody notices but by the speed."""
+"""The takeover: a verified forest answers from the next batch on, any other one never, and the answers stay the same."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.timeout(300)
 needs_llvm = pytest.mark.skipif(find_spec("llvmlite") is None, reason="needs the extra `compiled`")
 
 OTHER = variant(SHIPPED.read_bytes(), rounds=8)
-BIRDS = [ReadingFactory(nth).reading(reading_id=f"{nth}") for nth in range(50)]
+READINGS = [ReadingFactory(nth).reading(reading_id=f"{nth}") for nth in range(50)]
 
 
 OF_A_CALL = {"message_id", "predicted_at", "features"}
@@ -49,12 +49,12 @@ def settings(folder: Path, **chosen: Any) -> Settings:
 
 
 def message(nth: int, name: str) -> bytes:
-    bird = BIRDS[nth % len(BIRDS)].model_copy(update={"reading_id": name})
-    data = base64.b64encode(encode(bird)).decode()
+    reading = READINGS[nth % len(READINGS)].model_copy(update={"reading_id": name})
+    data = base64.b64encode(encode(reading)).decode()
     return json.dumps({"message": {"data": data, "messageId": name}, "subscription": "s"}).encode()
 
 
-async def told(client: aiohttp.ClientSession, **wanted: str) -> None:
+async def reported(client: aiohttp.ClientSession, **wanted: str) -> None:
     """Return once `/readyz` says so."""
     while True:
         async with client.get("/readyz") as answer:
@@ -64,10 +64,10 @@ async def told(client: aiohttp.ClientSession, **wanted: str) -> None:
 
 
 async def predictions(client: aiohttp.ClientSession) -> list[dict[str, Any]]:
-    """What the worker answers each bird, without when and by what message id."""
+    """The worker's answers, without the fields that differ from call to call."""
     found = []
-    for nth in range(len(BIRDS)):
-        async with client.post("/predict", data=encode(BIRDS[nth])) as answer:
+    for nth in range(len(READINGS)):
+        async with client.post("/predict", data=encode(READINGS[nth])) as answer:
             assert answer.status == 200
             (line,) = (await answer.json())["predictions"]
         # Features repeat for some lines of a batch, as time has it.
@@ -88,13 +88,13 @@ async def test_a_worker_answers_the_same_before_and_after_the_takeover(
     begun = []
     monkeypatch.setattr(ForestTakeover, "begin", lambda takeover, model: begun.append((takeover, model)))
     async with running(settings(tmp_path)) as address, aiohttp.ClientSession(address) as client:
-        await told(client, status="ready", engine="booster")
+        await reported(client, status="ready", engine="booster")
         assert 'rookery_inference_engine{engine="booster"} 1.0' in await scraped(client)
         before = await predictions(client)
         monkeypatch.undo()
         ((takeover, model),) = begun
         takeover.begin(model)
-        await told(client, status="ready", engine="compiled")
+        await reported(client, status="ready", engine="compiled")
         assert await predictions(client) == before
         metrics = await scraped(client)
         assert 'rookery_inference_engine{engine="booster"} 0.0' in metrics
@@ -126,10 +126,10 @@ async def test_models_swapped_in_mid_traffic_are_compiled_anew(tmp_path: Path) -
             unfinished = model.with_suffix(".new")
             unfinished.write_bytes(artifact)
             unfinished.replace(model)
-            await told(client, model=load(artifact).model, engine="compiled")
+            await reported(client, model=load(artifact).model, engine="compiled")
         done.set()
         await asyncio.gather(*devices)
-    rows = matrix([decode(encode(bird)) for bird in BIRDS])
+    rows = matrix([decode(encode(reading)) for reading in READINGS])
     right = {each.model: each.classify(rows).probabilities for each in map(load, artifacts)}
     lines = [
         json.loads(line)
@@ -138,13 +138,13 @@ async def test_models_swapped_in_mid_traffic_are_compiled_anew(tmp_path: Path) -
     ]
     assert {line["model"] for line in lines} == right.keys()
     for line in lines:
-        bird = int(line["reading_id"].split("/")[0])
+        reading = int(line["reading_id"].split("/")[0])
         written = list(line["probabilities"].values())
         # Six digits are written.
-        assert np.allclose(written, right[line["model"]][bird], rtol=0, atol=1e-6)
+        assert np.allclose(written, right[line["model"]][reading], rtol=0, atol=1e-6)
 
 
-def one_leaf_wrong(booster: Any) -> ForestProgram:
+def wrong_leaf(booster: Any) -> ForestProgram:
     """The right program but for the last bit of one leaf."""
     program = RIGHT(booster)
     depth, place = program.trees[-1]
@@ -169,12 +169,12 @@ def broken(_: Any) -> ForestProgram:
 @pytest.mark.parametrize(
     ("programmed", "outcome", "reason"),
     [
-        (one_leaf_wrong, "different", "round "),
+        (wrong_leaf, "different", "round "),
         (deep, "unsupported", "a tree is deeper than 8 splits"),
         (broken, "failed", "ZeroDivisionError"),
     ],
 )
-def test_a_forest_that_is_not_proven_never_takes_over(
+def test_a_forest_that_is_not_verified_never_takes_over(
     programmed: Any,
     outcome: str,
     reason: str,

@@ -21,7 +21,7 @@ class CompiledForest:
     """A kernel and the program that it reads; immutable, safe for concurrent calls."""
 
     def __init__(self, code: MachineCode, program: ForestProgram) -> None:
-        """Store both; prove_forest says whether they answer as the booster does."""
+        """Store both; verify_forest says whether they answer as the booster does."""
         self.program = program
         self._code = code
 

@@ -1,4 +1,4 @@
-"""Nodes: those of all trees of a booster in one row, as far as a root leads to them."""
+"""Nodes: the nodes of all trees of a booster as flat arrays."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ LEAF: Final = -1
 
 
 class Nodes:
-    """What the trees say of their nodes; children and roots count over all trees.
+    """All nodes of all trees, as arrays; children and roots are indices into these.
 
     `left` (n,) is the left child, before the right one; `inner`, `split` (reached and inner), `categorical` and
     `goes_left` (where a value is missing) are bool; `value` is a threshold, or a leaf's answer.
     """
 
     def __init__(self, trees: Sequence[Mapping[str, Any]]) -> None:
-        """Join trees that check_forest has looked at; raises UnsupportedForestError."""
+        """Join trees that check_forest accepted; raises UnsupportedForestError."""
         self._trees = trees
         sizes = np.array([len(tree["left_children"]) for tree in trees])
         self.roots = np.cumsum(sizes) - sizes
@@ -39,7 +39,7 @@ class Nodes:
         self.split = np.zeros(len(left), dtype=np.bool_)
         self.depths = self._walked()
         numeric = self.split & ~self.categorical
-        # What is missing is compared as minus infinity or as NaN: both must differ from the threshold.
+        # Missing values are compared as minus infinity or as NaN: both must differ from the threshold.
         if not (self.value[numeric] > -np.inf).all():
             raise UnsupportedForestError("it splits at minus infinity, or at no number")
 
@@ -47,7 +47,7 @@ class Nodes:
         return np.concatenate([tree[name] for tree in self._trees])
 
     def _walked(self) -> NDArray[np.int64]:
-        """Mark the splits that there is a way to, and count each tree's levels, one where it is a single leaf."""
+        """Mark the reachable splits, and count each tree's levels, one where it is a single leaf."""
         depths = np.ones(len(self.roots), dtype=np.int64)
         trees, level = np.arange(len(self.roots)), self.roots
         for depth in range(DEPTH + 1):
@@ -61,7 +61,7 @@ class Nodes:
         raise UnsupportedForestError(f"a tree is deeper than {DEPTH} splits")
 
     def sets(self) -> Iterator[tuple[int, NDArray[np.int32]]]:
-        """Give each categorical split that there is a way to, and the categories that go right."""
+        """Give each reachable categorical split and the categories that go right."""
         for root, tree in zip(self.roots.tolist(), self._trees, strict=True):
             begins, sizes, categories = (tree[f"categories{end}"] for end in ("_segments", "_sizes", ""))
             for node, begin, size in zip(tree["categories_nodes"], begins, sizes, strict=True):

@@ -43,7 +43,7 @@ _RUN_WORDS: Final = 2
 
 @dataclass(frozen=True)
 class ForestProgram:
-    """What the kernel reads; `trees` has the depth of each tree and the word that it begins with."""
+    """The words that the kernel reads; `trees` has the depth of each tree and the index of its first word."""
 
     words: NDArray[np.int32]
     columns: Columns
@@ -70,7 +70,7 @@ class ForestProgram:
 
 
 def program_of(booster: Any) -> ForestProgram:
-    """Read a booster that check_booster has looked at; raises UnsupportedForestError."""
+    """Encode a booster that check_booster accepted; raises UnsupportedForestError."""
     learner = decode(bytes(booster.save_raw("ubj")))["learner"]
     kind, objective = learner["gradient_booster"]["name"], learner["objective"]["name"]
     if kind != "gbtree" or objective not in TRANSFORMS:
@@ -163,7 +163,7 @@ def _head(columns: Columns, base: NDArray[np.float32], features: int) -> NDArray
 
 def _expf() -> int:
     """Find the address of the exponential that XGBoost calls."""
-    # Looked up from its library on, so that it is the one that its own calls lead to.
+    # Resolved through its own library, so that both call the same function.
     return ctypes.cast(xgboost.core._LIB.expf, ctypes.c_void_p).value or 0  # noqa: SLF001  the only name that it has
 
 

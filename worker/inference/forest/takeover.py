@@ -1,4 +1,4 @@
-"""ForestTakeover: compiles the forest of each model beside its traffic, and lets it answer once it is proven."""
+"""ForestTakeover: compiles the forest of each model beside its traffic, and lets it answer once it is verified."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log: Final = logging.getLogger(__name__)
 
 
 class CompilationCount(Protocol):
-    """What counts forests."""
+    """Counts forests by outcome."""
 
     def forest_compiled(self, outcome: str) -> None:
         """Count one: `compiled`, `unsupported`, `different` or `failed`."""
@@ -35,13 +35,13 @@ class ForestTakeover:
         self._closed = threading.Event()
 
     def begin(self, classifier: XGBoostClassifier) -> threading.Thread:
-        """Compile and prove a classifier's forest in a daemon thread, which gives way to all others."""
+        """Compile and verify a classifier's forest in a daemon thread, which gives way to all others."""
         thread = threading.Thread(target=self._run, args=(classifier,), name="compiled forest", daemon=True)
         thread.start()
         return thread
 
     def close(self) -> None:
-        """Give up what is being compiled or proven."""
+        """Give up what is being compiled or verified."""
         self._closed.set()
         self._compiler.close()
 
@@ -69,12 +69,12 @@ class ForestTakeover:
         # The start of the worker has no use for these.
         from rookery.worker.inference.forest.compiled import CompiledForest  # noqa: PLC0415  see above
         from rookery.worker.inference.forest.program import program_of  # noqa: PLC0415  see above
-        from rookery.worker.inference.forest.proof import DifferentForestError, prove_forest  # noqa: PLC0415  see above
+        from rookery.worker.inference.forest.verification import DifferentForestError, verify_forest  # noqa: PLC0415  see above
 
         try:
             program = program_of(classifier.booster)
             forest = CompiledForest(self._compiler.code(program.words), program)
-            prove_forest(forest, classifier.booster, golden_rows(classifier.card.golden), pause=self._pause)
+            verify_forest(forest, classifier.booster, golden_rows(classifier.card.golden), pause=self._pause)
         except UnsupportedForestError as error:
             return "unsupported", str(error)
         except DifferentForestError as error:

@@ -1,4 +1,4 @@
-"""Column code: a block of rows becomes columns that the trees compare without asking for missing values or categories."""
+"""Column code: transposes a block of rows into columns, and resolves missing values and categories before the trees."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from rookery.worker.inference.kernel.layout import SPLIT_WORDS, Header
 
 
 def gather(width: int) -> str:
-    """Lay rows out as columns; lanes beyond the last row repeat it."""
+    """Transpose rows into columns; a block beyond the last row repeats it."""
     return f"""
 define internal void @gather{width}(ptr %rows, i64 %first, i64 %count, ptr %program, ptr %columns) nounwind {{
 entry:{word("features", Header.FEATURES)}{word("raw", Header.RAW)}{place("list", Header.RAW_AT)}
   %last = sub i64 %count, 1
-  br label %lane
-lane:
+  br label %each
+each:
   %at = phi i64 [ 0, %entry ], [ %at.n, %end ]
   %wanted = add i64 %first, %at
   %beyond = icmp ugt i64 %wanted, %last
@@ -23,7 +23,7 @@ lane:
   %into = getelementptr float, ptr %columns, i64 %at
   br label %cell
 cell:
-  %nth = phi i64 [ 0, %lane ], [ %nth.n, %cell ]
+  %nth = phi i64 [ 0, %each ], [ %nth.n, %cell ]
   %feature.p = getelementptr i32, ptr %list, i64 %nth
   %feature = load i32, ptr %feature.p, align 4
   %feature.z = zext i32 %feature to i64
@@ -38,7 +38,7 @@ cell:
 end:
   %at.n = add i64 %at, 1
   %at.e = icmp eq i64 %at.n, {width}
-  br i1 %at.e, label %done, label %lane
+  br i1 %at.e, label %done, label %each
 done:
   ret void
 }}"""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SECONDS: Final = 120.0
-"""What a compilation may take: half a second of CPU, of which a container may get little."""
+"""Timeout of a compilation, which needs half a second of CPU; a container may get little of one."""
 
 
 class CompilationError(RuntimeError):
@@ -51,7 +51,7 @@ class KernelCompiler:
     def _compiled(self, program: NDArray[np.int32]) -> bytes:
         process = self._started()
         try:
-            code, told = process.communicate(program.tobytes(), timeout=self._seconds)
+            code, errors = process.communicate(program.tobytes(), timeout=self._seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -60,7 +60,7 @@ class KernelCompiler:
             with self._changing:
                 self._process = None
         if process.returncode:
-            said = told.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            said = errors.decode(errors="replace").strip().splitlines() or ["it said nothing"]
             raise CompilationError(f"the kernel's compiler ended with {process.returncode}: {said[-1]}")
         return code
 

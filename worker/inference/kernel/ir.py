@@ -30,7 +30,7 @@ def number(name: str, field: Header) -> str:
 
 
 def splat(name: str, kind: str, width: int) -> str:
-    """Repeat a number in all lanes, as `name.v`."""
+    """Broadcast a number to a vector, as `name.v`."""
     return f"""
   %{name}.i = insertelement <{width} x {kind}> poison, {kind} %{name}, i64 0
   %{name}.v = shufflevector <{width} x {kind}> %{name}.i, <{width} x {kind}> poison, <{width} x i32> zeroinitializer"""

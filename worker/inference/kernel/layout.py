@@ -20,7 +20,7 @@ SPLIT_WORDS: Final = 4
 """Of a categorical split."""
 
 MARGIN, SOFTMAX, SIGMOID = 0, 1, 2
-"""What the kernel answers: the sums alone, or their probabilities as multi:softprob or binary:logistic give them."""
+"""Modes of the kernel: raw margins, or the probabilities of multi:softprob or binary:logistic."""
 
 
 CATEGORIES: Final = 1 << 24

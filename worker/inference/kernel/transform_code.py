@@ -14,20 +14,20 @@ entry:
   %expf.p = getelementptr i32, ptr %program, i64 {Header.EXPF}
   %expf = load ptr, ptr %expf.p, align 4
   %first = load float, ptr %row, align 4
-  br label %look
-look:
-  %i = phi i64 [ 0, %entry ], [ %i.n, %look ]
-  %max = phi float [ %first, %entry ], [ %max.n, %look ]
+  br label %largest
+largest:
+  %i = phi i64 [ 0, %entry ], [ %i.n, %largest ]
+  %max = phi float [ %first, %entry ], [ %max.n, %largest ]
   %x.p = getelementptr float, ptr %row, i64 %i
   %x = load float, ptr %x.p, align 4
   %more = fcmp ogt float %x, %max
   %max.n = select i1 %more, float %x, float %max
   %i.n = add i64 %i, 1
   %i.e = icmp eq i64 %i.n, %outputs
-  br i1 %i.e, label %exponentials, label %look
+  br i1 %i.e, label %exponentials, label %largest
 exponentials:
-  %j = phi i64 [ 0, %look ], [ %j.n, %exponentials ]
-  %sum = phi double [ 0.0, %look ], [ %sum.n, %exponentials ]
+  %j = phi i64 [ 0, %largest ], [ %j.n, %exponentials ]
+  %sum = phi double [ 0.0, %largest ], [ %sum.n, %exponentials ]
   %y.p = getelementptr float, ptr %row, i64 %j
   %y = load float, ptr %y.p, align 4
   %less = fsub float %y, %max.n

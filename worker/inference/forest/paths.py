@@ -1,4 +1,4 @@
-"""Ways: what leads from the root of a tree to each of its leaves, as bounds on the values of a row."""
+"""Paths: the decision paths of a tree, as bounds on the values of a row."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from numpy.typing import NDArray  # noqa: TC002  the dataclass's fields are list
 
 
 @dataclass(frozen=True)
-class Ways:
-    """Of each way: its place in the level that it ends in, and bounds for each raw column.
+class Paths:
+    """Each path's index in the level that it ends in, and its bounds for each raw column.
 
-    `low` <= value < `high`, `missing` where a missing value goes along, `asked` where the way asks for the column at
-    all: (ways, raw columns). `allowed` (ways, candidates) has the categories that go along.
+    `low` <= value < `high`, `missing` where a missing value goes along, `asked` where the path compares the column at
+    all: (paths, raw columns). `allowed` (paths, candidates) has the categories that go along.
     """
 
     heap: NDArray[np.int64]
@@ -24,8 +24,8 @@ class Ways:
     allowed: NDArray[np.bool_]
 
     @classmethod
-    def root(cls, raw: int, candidates: int) -> Ways:
-        """Begin with the one way that leads to the root, which all rows go."""
+    def root(cls, raw: int, candidates: int) -> Paths:
+        """Begin with the empty path to the root."""
         return cls(
             heap=np.zeros(1, dtype=np.int64),
             low=np.full((1, raw), -np.inf, dtype=np.float32),
@@ -35,18 +35,18 @@ class Ways:
             allowed=np.ones((1, candidates), dtype=np.bool_),
         )
 
-    def parted(self) -> tuple[Ways, Ways]:
+    def parted(self) -> tuple[Paths, Paths]:
         """Copy them for the left and the right child of where each ends."""
         left, right = (
-            Ways(**{each.name: getattr(self, each.name).copy() for each in fields(self)}) for _ in "lr"
+            Paths(**{each.name: getattr(self, each.name).copy() for each in fields(self)}) for _ in "lr"
         )
         left.heap[:] = 2 * self.heap
         right.heap[:] = 2 * self.heap + 1
         return left, right
 
-    def joined(self, others: Ways, keep: NDArray[np.bool_]) -> Ways:
+    def joined(self, others: Paths, keep: NDArray[np.bool_]) -> Paths:
         """Join those of these that are to be kept with all others."""
-        return Ways(
+        return Paths(
             **{
                 each.name: np.concatenate([getattr(self, each.name)[keep], getattr(others, each.name)])
                 for each in fields(self)

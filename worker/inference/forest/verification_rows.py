@@ -1,4 +1,4 @@
-"""ProofRows: readings that show whether a program decides as its booster does."""
+"""VerificationRows: rows on which a wrong program differs from its booster."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rookery.worker.inference.forest.ways import Ways
+from rookery.worker.inference.forest.paths import Paths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,7 @@ _SHARES: Final = {"pool": 0.5, "between": 0.3, "missing": 0.15, "special": 0.05}
 _LOWEST: Final = np.float32(-np.inf)
 
 
-class ProofRows:
+class VerificationRows:
     """Makes rows from a program: drawn from its thresholds and their neighbours, or leading to each leaf of a tree."""
 
     def __init__(self, program: ForestProgram, *, seed: int = 0) -> None:
@@ -50,26 +50,26 @@ class ProofRows:
         return self._rows(self._drawn(count))
 
     def of_tree(self, nth: int) -> NDArray[np.float32]:
-        """Make three rows for each leaf that can be reached: at the lower and the upper end of its way, and missing.
+        """Make three rows for each leaf that can be reached: at the lower and the upper end of its bounds, and missing.
 
-        Both sides of each threshold and of each default are among them, in columns that no way asks for chance.
+        Both sides of each threshold and of each default are among them; columns that a path does not compare are random.
         """
-        ways = self._ways(nth)
-        drawn = self._drawn(len(ways.heap))
-        below = np.nextafter(ways.high, _LOWEST)
-        has_low, has_high = np.isfinite(ways.low), np.isfinite(ways.high)
-        lower = np.where(has_low, ways.low, np.where(has_high, below, drawn))
-        upper = np.where(has_high, below, np.where(has_low, ways.low, drawn))
-        impossible = ways.low >= ways.high
+        paths = self._paths(nth)
+        drawn = self._drawn(len(paths.heap))
+        below = np.nextafter(paths.high, _LOWEST)
+        has_low, has_high = np.isfinite(paths.low), np.isfinite(paths.high)
+        lower = np.where(has_low, paths.low, np.where(has_high, below, drawn))
+        upper = np.where(has_high, below, np.where(has_low, paths.low, drawn))
+        impossible = paths.low >= paths.high
         for raw in set(self._candidate_of.tolist()):
             own = self._candidate_of == raw
-            values, fit = self._candidates[own], ways.allowed[:, own]
-            asked = ways.asked[:, raw]
+            values, fit = self._candidates[own], paths.allowed[:, own]
+            asked = paths.asked[:, raw]
             lower[:, raw] = np.where(asked, values[fit.argmax(axis=1)], lower[:, raw])
             upper[:, raw] = np.where(asked, values[::-1][fit[:, ::-1].argmax(axis=1)], upper[:, raw])
             impossible[:, raw] |= ~fit.any(axis=1)
         lower[impossible] = upper[impossible] = np.nan
-        missing = np.where(ways.missing & ways.asked, np.float32(np.nan), lower)
+        missing = np.where(paths.missing & paths.asked, np.float32(np.nan), lower)
         return self._rows(np.concatenate([lower, upper, missing]))
 
     def _rows(self, columns: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -140,30 +140,30 @@ class ProofRows:
             values[:, raw] = np.choose(which, kinds)
         return values
 
-    def _ways(self, nth: int) -> Ways:
-        """Follow all ways of a tree at once, level by level."""
+    def _paths(self, nth: int) -> Paths:
+        """Follow all paths of a tree at once, level by level."""
         depth, _ = self._program.trees[nth]
         columns, thresholds = self._program.comparisons(nth)
-        ways = Ways.root(self._raw, len(self._candidates))
+        paths = Paths.root(self._raw, len(self._candidates))
         for level in range(depth):
-            nodes = 2**level - 1 + ways.heap
-            ways = self._parted(ways, columns[nodes], thresholds[nodes])
-        return ways
+            nodes = 2**level - 1 + paths.heap
+            paths = self._parted(paths, columns[nodes], thresholds[nodes])
+        return paths
 
-    def _parted(self, ways: Ways, columns: NDArray[np.int32], thresholds: NDArray[np.float32]) -> Ways:
-        """Part each way in two where it compares these; padding, which compares with minus infinity, has no left."""
+    def _parted(self, paths: Paths, columns: NDArray[np.int32], thresholds: NDArray[np.float32]) -> Paths:
+        """Split each path in two where it compares these; padding, which compares with minus infinity, has no left."""
         at, raw = np.arange(len(columns)), self._raw_of[columns]
         padding = thresholds == _LOWEST
-        left, right = ways.parted()
+        left, right = paths.parted()
         numeric = np.flatnonzero(~self._is_split[columns] & ~padding)
         n, r = at[numeric], raw[numeric]
         left.high[n, r] = np.minimum(left.high[n, r], thresholds[numeric])
         right.low[n, r] = np.maximum(right.low[n, r], thresholds[numeric])
-        for way in np.flatnonzero(self._is_split[columns]).tolist():
-            own = self._candidate_of == raw[way]
-            goes_right = self._right[columns[way] - len(self._is_split) + len(self._right)]
-            left.allowed[way] &= ~(own & goes_right)
-            right.allowed[way] &= ~own | goes_right
+        for path in np.flatnonzero(self._is_split[columns]).tolist():
+            own = self._candidate_of == raw[path]
+            goes_right = self._right[columns[path] - len(self._is_split) + len(self._right)]
+            left.allowed[path] &= ~(own & goes_right)
+            right.allowed[path] &= ~own | goes_right
         split = np.flatnonzero(~padding)
         n, r = at[split], raw[split]
         left.missing[n, r] &= self._missing_left[columns[split]]

@@ -1,4 +1,4 @@
-"""Proof: whether a compiled forest answers as its booster does, to the last bit, before it answers anybody."""
+"""Verification: a compiled forest must answer as its booster does, to the last bit, before it serves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from rookery.worker.inference.forest.proof_rows import ProofRows
+from rookery.worker.inference.forest.verification_rows import VerificationRows
 from rookery.worker.inference.kernel.layout import MARGIN
 from rookery.worker.runtime.thread_priority import step_aside
 
@@ -27,7 +27,7 @@ class DifferentForestError(ValueError):
     """A forest answers otherwise than its booster; says where."""
 
 
-def prove_forest(
+def verify_forest(
     forest: CompiledForest,
     booster: Any,
     golden: NDArray[np.float32],
@@ -38,9 +38,9 @@ def prove_forest(
 
     `pause` is called every few hundred rows, and may raise to give up.
     """
-    rows = ProofRows(forest.program)
+    rows = VerificationRows(forest.program)
     for nth in range(len(forest.program.trees) // forest.program.outputs):
-        prove_round(forest, booster, rows, nth)
+        verify_round(forest, booster, rows, nth)
         pause()
     for name, whole in (("golden", golden), ("random", rows.random(RANDOM_ROWS))):
         for first in range(0, len(whole), _SLICE_ROWS):
@@ -51,7 +51,7 @@ def prove_forest(
             pause()
 
 
-def prove_round(forest: CompiledForest, booster: Any, rows: ProofRows, nth: int) -> None:
+def verify_round(forest: CompiledForest, booster: Any, rows: VerificationRows, nth: int) -> None:
     """Compare a round alone on rows that lead to each of its leaves; raises DifferentForestError.
 
     Alone and without a base, the margins are the leaves: in a sum a leaf's last bit may be rounded away.
