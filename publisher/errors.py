@@ -2,6 +2,7 @@
 
 PublishError
 ├── BadTopicError        the name is no topic's; raised at once
+├── BadBrokerError       the address is no broker's; raised at once
 ├── BadFileError         the file as a whole is no CSV of readings; raised at once
 ├── ResumeError          a checkpoint does not fit the file or the options; raised at once
 ├── BadMessageError      too large, or attributes that Pub/Sub refuses; raised at once
@@ -39,6 +40,13 @@ class BadTopicError(PublishError):
 
     def __init__(self, name: str, rule: str) -> None:
         super().__init__(f"{name!r} is no topic: {rule}")
+
+
+class BadBrokerError(PublishError):
+    """The address cannot be a broker's."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"{address!r} is no broker's address: HOST:PORT is needed, as 127.0.0.1:8085")
 
 
 class BadFileError(PublishError):

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from rookery.publisher.broker_address import broker_address
 from rookery.publisher.message import MAX_PAYLOAD
 from rookery.publisher.topics import LOCAL_BROKER, is_local
 
@@ -59,9 +60,11 @@ class PublisherSettings:
         return self.batch_wait_s + self.give_up_s + self.attempt_s + 1.0
 
     def address(self, topic: str) -> str | None:
-        """HOST:PORT of the broker for a full topic name; None means Google's."""
+        """HOST:PORT of the broker for a full topic name, None for Google's; raises BadBrokerError."""
         named = self.broker or os.environ.get(EMULATOR_VARIABLE)
-        return named or (LOCAL_BROKER if is_local(topic) else None)
+        if named:
+            return broker_address(named)
+        return LOCAL_BROKER if is_local(topic) else None
 
 
 BULK: Final = PublisherSettings(batch_messages=1_000, in_flight_messages=10_000, in_flight_bytes=40_000_000)

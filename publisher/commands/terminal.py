@@ -185,12 +185,15 @@ def _first(failure: Failure) -> str:
     return f"reading {first}" if first else "a reading without reading_id"
 
 
+_OWN_MACHINE: Final = ("127.", "localhost:", "[::1]:")
+
+
 def _hint(error: PublishError) -> str:
     """Hints for an error, a line each; empty where there are none."""
     match error:
         case NoSuchTopicError():
             return "  rookery setup makes it.\n"
-        case UnreachableError(address=address) if ":" in address and "googleapis" not in address:
+        case UnreachableError(address=address) if address.startswith(_OWN_MACHINE):
             host, port = address.rsplit(":", 1)
             return f"  rookery broker --host {host} --port {port} starts one here.\n"
         case NotAllowedError():

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 _HOST: Final = typer.Option(help="Address to listen on; 0.0.0.0 serves other machines too.")
-_PORT: Final = typer.Option(help="Port to listen on; 0 takes any free one.")
+_PORT: Final = typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes any free one.")
 
 Host = Annotated[str, _HOST]
 OptionalHost = Annotated[str | None, _HOST]

@@ -7,7 +7,7 @@ from rich.console import Console
 from rookery.broker.service.push_url import PushUrlError, check_push_url
 from rookery.environment.provision import Provisioner, Route
 from rookery.errors import UserError
-from rookery.publisher.errors import BadTopicError
+from rookery.publisher.errors import BadBrokerError, BadTopicError
 from rookery.publisher.settings import PublisherSettings
 from rookery.publisher.topics import topic_path
 
@@ -18,12 +18,12 @@ def run(
     """Provide the route and print each step; raises UserError."""
     try:
         name = topic_path(topic, project)
+        address = PublisherSettings(broker=broker).address(name)
         check_push_url(push_to)
-    except BadTopicError as error:
+    except (BadBrokerError, BadTopicError) as error:
         raise UserError(str(error)) from None
     except PushUrlError as error:
         raise UserError(f"--push-to {error}") from None
-    address = PublisherSettings(broker=broker).address(name)
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"Pub/Sub at [bold]{address or 'Google Cloud'}[/]")
     with Provisioner(address) as provisioner:

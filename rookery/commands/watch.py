@@ -7,6 +7,7 @@ import webbrowser
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  typer reads the annotations
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -19,6 +20,8 @@ from rookery.commands.options import (  # noqa: TC001  typer reads the annotatio
 )
 from rookery.errors import UserError
 from rookery.installed import require
+from rookery.publisher.broker_address import broker_address
+from rookery.publisher.errors import BadBrokerError
 from rookery.schemas.atomic_file import write_atomically
 
 
@@ -56,6 +59,14 @@ def watch(  # noqa: PLR0913  each option is a parameter
 
     Example: rookery watch ./results --worker http://127.0.0.1:8080
     """
+    if worker is not None and not (
+        urlsplit(worker).scheme in {"http", "https"} and urlsplit(worker).hostname
+    ):
+        raise UserError(f"--worker {worker}: a URL is needed, as http://127.0.0.1:8080.")
+    try:
+        broker = broker and broker_address(broker)
+    except BadBrokerError as error:
+        raise UserError(str(error)) from None
     plan = WatchOptions(
         where, rejects, worker, broker, model, host, port, allowed_hosts, show=show, ready_file=ready_file
     )

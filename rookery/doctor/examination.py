@@ -17,7 +17,7 @@ from rookery.doctor.finding import Finding, Level, error, unknown
 from rookery.doctor.pubsub import OutOfReachError, PubSub
 from rookery.environment.provision import Route
 from rookery.errors import EXIT_FAILED, UserError
-from rookery.publisher.errors import BadTopicError
+from rookery.publisher.errors import BadBrokerError, BadTopicError
 from rookery.publisher.settings import PublisherSettings
 from rookery.publisher.topics import topic_path
 from rookery.schemas.output.printable import printable
@@ -38,9 +38,10 @@ def run(
     logging.getLogger("rookery.worker").addHandler(logging.NullHandler())
     try:
         name = topic_path(topic, project)
-    except BadTopicError as bad:
+        address = PublisherSettings(broker=broker).address(name)
+    except (BadBrokerError, BadTopicError) as bad:
         raise UserError(str(bad)) from None
-    return render(list(_examined(name, subscription_name, broker)))
+    return render(list(_examined(name, subscription_name, address)))
 
 
 def _examined(topic: str, name: str | None, broker: str | None) -> Iterator[Finding]:
@@ -56,7 +57,7 @@ def _examined(topic: str, name: str | None, broker: str | None) -> Iterator[Find
             settings=settings,
             topic=topic,
             subscription=name or Route(topic=topic, push_to="").subscription,
-            broker=PublisherSettings(broker=broker).address(topic),
+            broker=broker,
             on_cloud_run="K_SERVICE" in os.environ,
         )
     )
