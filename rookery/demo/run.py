@@ -75,7 +75,7 @@ def run(plan: DemoOptions, console: Console | None = None) -> int:
         _finish(plan, folders, report, remote=remote)
         out.print(render(report))
         if plan.show:
-            out.print("The page stays open; Ctrl-C ends it.")
+            out.print("The page stays open, over ended broker and worker; Ctrl-C ends it.")
             with suppress(KeyboardInterrupt), signals_interrupt():
                 threading.Event().wait()
     return 0 if report.good else EXIT_FAILED

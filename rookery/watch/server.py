@@ -7,11 +7,13 @@ import base64
 import binascii
 import contextlib
 import logging
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import orjson
@@ -20,10 +22,11 @@ from aiohttp import web
 from rookery.errors import UserError
 from rookery.load.accounting.folder_results import BrokenResultsError
 from rookery.schemas.output.extras import install_hint
+from rookery.watch.availability import Availabilities
 from rookery.worker.auth.host_policy import HostPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from aiohttp.typedefs import Handler, Middleware
 
@@ -34,7 +37,10 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 _PAGE: Final = Path(__file__).parent / "page"
-_FILES: Final = {"/": "index.html", "/page.css": "page.css", "/page.js": "page.js", "/charts.js": "charts.js"}
+_FILES: Final = {
+    "/": "index.html",
+    **{f"/{name}": name for name in ("page.css", "page.js", "charts.js", "words.js", "tables.js")},
+}
 _POLL_INTERVAL_S: Final = 1.0
 _SAFE: Final = {
     # Plotly writes its styles into the page; scripts come from files only, so that no reading can bring one.
@@ -62,6 +68,11 @@ class WatchServer:
         self._watched = watched
         self._allowed_hosts = allowed_hosts
         self._error: str | None = None
+        self._availabilities = Availabilities(
+            {"worker": watched.stats.worker, "broker": watched.stats.broker}
+        )
+        self._results: dict[str, Any] = {}
+        self._stats: dict[str, Any] = {}
         self._event = b""
         self._news = asyncio.Condition()
 
@@ -89,39 +100,50 @@ class WatchServer:
                     f"Cannot listen on {host}:{port}: {error.strerror}.", hint="--port names another."
                 ) from None
             async with aiohttp.ClientSession() as client:
-                await self._refresh(client)
-                following = asyncio.create_task(self._follow(client), name="poll results")
+                await asyncio.gather(self._read_results(), self._fetch_stats(client))
+                # A task each: neither a burst of results nor a worker that hangs delays news of the other.
+                following = [
+                    asyncio.create_task(_repeat(self._read_results), name="poll results"),
+                    asyncio.create_task(_repeat(partial(self._fetch_stats, client)), name="poll statistics"),
+                ]
                 try:
                     yield f"http://{host}:{runner.addresses[0][1]}/"
                 finally:
-                    following.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await following
+                    for task in following:
+                        task.cancel()
+                    for outcome in await asyncio.gather(*following, return_exceptions=True):
+                        if isinstance(outcome, Exception):
+                            raise outcome
         finally:
             await runner.cleanup()
 
-    async def _follow(self, client: aiohttp.ClientSession) -> None:
-        while True:
-            await asyncio.sleep(_POLL_INTERVAL_S)
-            await self._refresh(client)
+    async def _read_results(self) -> None:
+        """Read new results, and wake the pages."""
+        self._results = await asyncio.to_thread(self._take)
+        await self._publish()
 
-    async def _refresh(self, client: aiohttp.ClientSession) -> None:
-        """Read new results, fetch the statistics, and wake the pages."""
-        watched = self._watched
-        _, stats = await asyncio.gather(asyncio.to_thread(self._take), watched.stats.fetch(client))
+    async def _fetch_stats(self, client: aiohttp.ClientSession) -> None:
+        """Fetch the statistics, note since when one is missing, and wake the pages."""
+        self._stats = await self._watched.stats.fetch(client)
+        self._availabilities.enter(self._stats, time.time())
+        await self._publish()
+
+    async def _publish(self) -> None:
         state = {
-            "source": watched.source.name,
+            "source": self._watched.source.name,
+            "addresses": self._watched.source.addresses,
             "error": self._error,
-            **watched.state.snapshot(),
-            **stats,
+            **self._results,
+            **self._stats,
+            "availability": self._availabilities.by_name,
         }
         event = orjson.dumps(state, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
         async with self._news:
             self._event = event
             self._news.notify_all()
 
-    def _take(self) -> None:
-        """Read new results; an error of the source is shown, and the next poll tries again."""
+    def _take(self) -> dict[str, Any]:
+        """Read new results, and give the state; an error of the source is shown, and the next poll tries again."""
         source = self._watched.source
         try:
             self._watched.state.take(source.predictions.fresh(), source.rejections.fresh())
@@ -131,6 +153,7 @@ class WatchServer:
             self._error = f"{type(error).__name__}: {error}"
         else:
             self._error = None
+        return self._watched.state.snapshot()
 
     async def _file(self, request: web.Request) -> web.FileResponse:
         if request.path == "/plotly.min.js":
@@ -148,11 +171,10 @@ class WatchServer:
         sent = b""
         with contextlib.suppress(ConnectionError):
             while True:
-                # An unchanged state is sent as a comment, so that both sides notice a closed connection.
-                await response.write(
-                    b": as before\n\n" if self._event == sent else b"data: %s\n\n" % self._event
-                )
-                sent = self._event
+                # The server's clock goes with it: idle times grow while the state stays, and a phone's clock may differ.
+                clock, event = b"event: clock\ndata: %.3f\n\n" % time.time(), self._event
+                await response.write(clock if event == sent else clock + b"data: %s\n\n" % event)
+                sent = event
                 async with self._news:
                     await self._news.wait()
         return response
@@ -169,6 +191,12 @@ class WatchServer:
         name = f"rejection-{request.match_info['number']}.bin"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return web.Response(body=body, content_type="application/octet-stream", headers=headers)
+
+
+async def _repeat(poll: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(_POLL_INTERVAL_S)
+        await poll()
 
 
 def _door(hosts: HostPolicy) -> Middleware:

@@ -32,9 +32,10 @@ _ANSWERS_WITHIN_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ResultsSource:
-    """Both kinds of results, and the address as the user wrote it."""
+    """Both kinds of results, the address as the user wrote it, and both addresses as a worker takes them."""
 
     name: str
+    addresses: tuple[str, str]
     predictions: ResultsReader[Prediction]
     rejections: ResultsReader[Rejection]
 
@@ -70,9 +71,17 @@ def beside(where: str) -> tuple[str, str]:
     return f"{plain}/{_PREDICTIONS}", f"{plain}/{_REJECTIONS}"
 
 
-def _source(name: str, results: str | Path, rejects: str | Path, *, client: Any = None) -> ResultsSource:
+def _source(
+    name: str,
+    results: str | Path,
+    rejects: str | Path,
+    *,
+    addresses: tuple[str, str] | None = None,
+    client: Any = None,
+) -> ResultsSource:
     return ResultsSource(
         name,
+        addresses or (_address(results), _address(rejects)),
         open_results(results, Prediction, client=client),
         open_results(rejects, Rejection, client=client),
     )
@@ -89,6 +98,10 @@ def _folders(where: str, rejects: str | None) -> ResultsSource:
     else:
         results = folder
     return _source(str(where), results, refused)
+
+
+def _address(where: str | Path) -> str:
+    return where.absolute().as_uri() if isinstance(where, Path) else where
 
 
 @contextmanager
@@ -108,7 +121,8 @@ def _topics(where: str, rejects: str | None, broker: str | None) -> Iterator[Res
 
     from rookery.environment.provision import clients  # noqa: PLC0415  the same
 
-    topics = [_topic(where), _topic(rejects or f"{where}-rejections")]
+    addresses = where, rejects or f"{where}-rejections"
+    topics = [_topic(each) for each in addresses]
     with ExitStack() as stack:
         try:
             publisher, subscriber = clients(broker)
@@ -119,7 +133,7 @@ def _topics(where: str, rejects: str | None, broker: str | None) -> Iterator[Res
             ]
         except (GoogleAPIError, GoogleAuthError) as error:
             raise UserError(f"{where} cannot be watched: {error}") from error
-        yield _source(where, predicted, rejected, client=subscriber)
+        yield _source(where, predicted, rejected, addresses=addresses, client=subscriber)
 
 
 def _subscription(stack: ExitStack, subscriber: SubscriberClient, topic: str, *, expires: bool) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections import Counter, deque
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,6 +14,8 @@ import numpy as np
 from rookery.schemas.features import FEATURES, fields_matrix
 from rookery.schemas.identity import known_as
 from rookery.schemas.reading import SPECIES
+from rookery.watch.bill_sample import BillSample
+from rookery.watch.known_lines import REMEMBERED, KnownLines
 from rookery.watch.per_second import PerSecondCounts
 
 if TYPE_CHECKING:
@@ -22,12 +26,14 @@ if TYPE_CHECKING:
     from rookery.schemas.rejection import Rejection
     from rookery.worker.observability.drift import Drift
 
-_READINGS: Final = 1_200
 _REJECTIONS: Final = 200
 _DAYS: Final = 366
 _SHOWN_DAYS: Final = 14
 _SHOWN_REJECTIONS: Final = 40
 _SHOWN_REASONS: Final = 8
+_KINDS_OF_REASONS: Final = 1_000
+_OTHER_REASONS: Final = ("other fields", "several rules")
+"""Names of unknown fields are a sender's: those behind the first thousand are counted together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +47,20 @@ class OriginalPayload:
 class PageState:
     """Takes result lines and counts each reading once; duplicate lines are skipped.
 
-    `drift` compares the sampled readings. Known readings are remembered by a 64-bit hash: among a million, two collide
-    with a chance of one in forty million.
+    `drift` compares the sampled readings. Duplicates are found among the newest `remembered` readings: a page that is
+    open for weeks takes no more memory than after an hour.
     """
 
-    def __init__(self, drift: Drift) -> None:
+    def __init__(self, drift: Drift, *, remembered: int = REMEMBERED) -> None:
         """Start without results."""
         self._drift = drift
-        self._known: set[int] = set()
+        self._remembered = remembered
+        self._known = KnownLines(remembered)
         self._predicted = self._rejected = self._duplicates = self._outliers = 0
         self._sampled = self._sampled_outliers = 0
         self._species: Counter[str] = Counter()
         self._days: dict[str, Counter[str]] = {}
-        self._readings: deque[list[Any]] = deque(maxlen=_READINGS)
+        self._bills = BillSample()
         self._seconds = PerSecondCounts()
         self._batches: Counter[int] = Counter()
         self._batch: tuple[datetime | None, int] = (None, 0)
@@ -74,10 +81,13 @@ class PageState:
 
     def original(self, number: int) -> Rejection | None:
         """One of the newest rejections by its number, None where it is no longer kept."""
-        return next((each.rejection for each in self._originals if each.number == number), None)
+        # A copy, for a thread may be taking new lines.
+        kept = tuple(self._originals)
+        return next((each.rejection for each in kept if each.number == number), None)
 
-    def snapshot(self) -> dict[str, Any]:
-        """The state as plain values for JSON."""
+    def snapshot(self, now: float | None = None) -> dict[str, Any]:
+        """The state at a moment (Unix seconds; the present without it) as plain values for JSON."""
+        share = self._outliers / self._predicted if self._predicted else 0.0
         return {
             "totals": {
                 "predicted": self._predicted,
@@ -89,9 +99,12 @@ class PageState:
             "model": self._model,
             "species": {name: self._species[name] for name in SPECIES},
             "days": {day: dict(self._days[day]) for day in sorted(self._days)[-_SHOWN_DAYS:]},
-            "readings": list(self._readings),
+            "readings": self._bills.rows(share),
+            "readings_with_features": self._bills.offered,
+            "remembered": self._remembered,
             "seconds": self._seconds.rows(),
-            "batches": dict(sorted(self._batches.items())),
+            "window": self._seconds.window(time.time() if now is None else now),
+            "batches": self._batch_sizes(),
             "drift": self._drifts(),
             "rejections": [
                 _rejected(each) for each in itertools.islice(reversed(self._originals), _SHOWN_REJECTIONS)
@@ -104,12 +117,10 @@ class PageState:
 
     def _new(self, line: Prediction | Rejection, at: datetime) -> bool:
         self._latest = at if self._latest is None else max(self._latest, at)
-        known = hash(known_as(line))
-        if known in self._known:
-            self._duplicates += 1
-            return False
-        self._known.add(known)
-        return True
+        if self._known.new(known_as(line)):
+            return True
+        self._duplicates += 1
+        return False
 
     def _take_prediction(self, line: Prediction) -> None:
         at = line.predicted_at
@@ -119,7 +130,9 @@ class PageState:
         self._outliers += line.out_of_distribution
         self._species[line.species] += 1
         self._model = line.model
-        self._day((line.observed_at or at).date().isoformat(), line.species)
+        self._day(
+            (line.observed_at or line.published_at or at).astimezone(UTC).date().isoformat(), line.species
+        )
         self._seconds.predicted(at, line.published_at)
         self._batched(at)
         if line.features is not None:
@@ -127,16 +140,17 @@ class PageState:
 
     def _take_features(self, line: Prediction, features: dict[str, Any]) -> None:
         length, depth = features.get("bill_length_mm"), features.get("bill_depth_mm")
+        if line.species not in SPECIES:
+            return
+        place, outlier = SPECIES.index(line.species), line.out_of_distribution
         if length is not None and depth is not None:
-            place = SPECIES.index(line.species) if line.species in SPECIES else -1
-            self._readings.append(
-                [length, depth, place, int(line.out_of_distribution), round(line.probability, 3)]
-            )
-        if line.species in SPECIES and not self._over_sampled(line):
+            row = [length, depth, place, int(outlier), round(line.probability, 3)]
+            self._bills.add(row, out_of_distribution=outlier)
+        if not self._over_sampled(line):
             self._sampled += 1
-            self._sampled_outliers += line.out_of_distribution
-            row = fields_matrix([{name: features.get(name) for name in FEATURES}])
-            self._drift.keep(row, np.array([SPECIES.index(line.species)]))
+            self._sampled_outliers += outlier
+            encoded = fields_matrix([{name: features.get(name) for name in FEATURES}])
+            self._drift.keep(encoded, np.array([place]))
 
     def _over_sampled(self, line: Prediction) -> bool:
         """Whether drift has its share of outliers: the worker samples more of these than of other readings."""
@@ -152,7 +166,9 @@ class PageState:
         self._seconds.rejected(line.rejected_at)
         self._originals.append(OriginalPayload(next(self._numbers), line))
         for each in line.reasons:
-            self._reasons[(each.field[:60], each.rule.partition(":")[0])] += 1
+            reason = (each.field[:60], each.rule.partition(":")[0])
+            known = reason in self._reasons or len(self._reasons) < _KINDS_OF_REASONS
+            self._reasons[reason if known else _OTHER_REASONS] += 1
 
     def _day(self, day: str, species: str) -> None:
         self._days.setdefault(day, Counter())[species] += 1
@@ -166,8 +182,15 @@ class PageState:
             self._batch = (at, size + 1)
             return
         if size:
-            self._batches[1 << (size - 1).bit_length()] += 1
+            self._batches[_size_class(size)] += 1
         self._batch = (at, 1)
+
+    def _batch_sizes(self) -> dict[int, int]:
+        """Batches by the upper bound of their size, the newest one as far as it was read."""
+        found = self._batches.copy()
+        if self._batch[1]:
+            found[_size_class(self._batch[1])] += 1
+        return dict(sorted(found.items()))
 
     def _drifts(self) -> list[dict[str, Any]]:
         if not self._sampled:
@@ -182,6 +205,11 @@ class PageState:
             }
             for each in self._drift.shifts()
         ]
+
+
+def _size_class(size: int) -> int:
+    """The least power of two that is not below a size."""
+    return 1 << (size - 1).bit_length()
 
 
 def _rejected(each: OriginalPayload) -> dict[str, Any]:

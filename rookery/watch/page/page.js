@@ -2,70 +2,74 @@
 // The page: receives the state over server-sent events and shows it. Text from a sender is always written as text,
 // never as HTML.
 
-const el = (id) => document.getElementById(id);
-const number = new Intl.NumberFormat("en");
-const say = (id, words) => { if (el(id).textContent !== words) el(id).textContent = words; };
-const many = (count, word) => `${number.format(count)} ${word}${count === 1 ? "" : "s"}`;
-const share = (part, whole) => (whole ? `${(100 * part / whole).toFixed(part && part / whole < 0.1 ? 1 : 0)} %` : "–");
-const ms = (value) => (value >= 1000 ? `${(value / 1000).toFixed(1)} s` : value >= 10 ? `${Math.round(value)} ms` : `${value.toFixed(1)} ms`);
 const FRESH_S = 8;
 
 let latest = null;
-let paused = false;
+let paused = 0;
 let changed = 0;
 let lost = false;
 
-function make(tag, words, name) {
-  const made = document.createElement(tag);
-  if (words !== undefined) made.textContent = words;
-  if (name) made.className = name;
-  return made;
-}
+const idle = () => (latest && latest.latest ? now() - latest.latest : Infinity);
+// The time that charts and percentiles are over.
+const span = (state) => (now() - state.window.to < 5 ? "the last two minutes" : `the two minutes to ${moment(state.window.to)}`);
 
-function showTiles(state, rows) {
+function showTiles(state) {
   const { predicted, rejected, out_of_distribution: outliers, duplicates } = state.totals;
+  const { timed, p50_ms: p50, p99_ms: p99 } = state.window;
   say("predicted", number.format(predicted));
-  say("predicted-note", duplicates ? `${number.format(duplicates)} duplicate lines skipped` : "readings with a species");
+  say("predicted-note", duplicates ? `${many(duplicates, "duplicate line")} skipped` : "readings with a species");
   say("rejected", number.format(rejected));
   say("rejected-note", rejected ? `${share(rejected, predicted + rejected)} of all` : "each with its reasons");
   say("ood", number.format(outliers));
   say("ood-note", outliers ? `${share(outliers, predicted)} of predicted` : "flagged by the model");
-  // The last second is not over yet.
-  const ten = rows.slice(-11, -1);
-  say("rate", number.format(Math.round(ten.reduce((sum, row) => sum + row[1] + row[2], 0) / ten.length)));
-  const timed = rows.filter((row) => row[3] !== null).slice(-10);
-  const median = timed.map((row) => row[3]).sort((one, other) => one - other)[timed.length >> 1];
-  say("latency", timed.length ? ms(median) : "–");
-  say("latency-note", timed.length ? `p50, with p99 ${ms(Math.max(...timed.map((row) => row[4])))}` : "published to predicted");
+  say("latency", ms(p50));
+  say("latency-note", timed ? `p99 ${ms(p99)}, over ${span(state)}` : "from publication to prediction");
+  showRate();
+}
+
+function showRate() {
+  // A rate that is older than the seconds that it is the mean of says nothing about now.
+  const rate = idle() > 12 ? 0 : latest.window.rate;
+  say("rate", number.format(rate));
+  say("rate-note", idle() === Infinity ? "no result yet" : rate || idle() < 2 ? "mean of ten seconds" : `no result for ${lasting(idle())}`);
+}
+
+function silence(state, name) {
+  const known = state.availability[name];
+  if (!known || !known.silent_since) return "";
+  const since = moment(known.silent_since);
+  return known.answered ? `has not answered since ${since}` : `has never answered, asked since ${since}`;
 }
 
 function showBacklog(state) {
-  const queued = state.worker && state.worker.queue_rows;
-  if (state.broker) {
-    say("backlog", number.format(state.broker.backlog + state.broker.outstanding));
-    say("backlog-note", "messages at the broker");
-  } else if (state.worker) {
-    say("backlog", number.format(queued || 0));
-    say("backlog-note", "readings in the worker's queue");
-  } else {
-    say("backlog", "–");
-    say("backlog-note", "needs --worker or --broker");
-  }
+  const { broker, worker, availability } = state;
+  const silent = silence(state, availability.broker ? "broker" : "worker");
+  el("backlog-note").classList.toggle("alarm", Boolean(silent));
+  say("backlog", broker ? number.format(broker.backlog + broker.outstanding) : worker && !silent ? number.format(worker.queue_rows || 0) : "–");
+  say("backlog-note", silent ? `The ${availability.broker ? "broker" : "worker"} ${silent}` : broker ? "messages at the broker"
+    : worker ? "readings in the worker's queue" : "needs --worker or --broker");
 }
 
 function showBills(state) {
-  const outliers = state.readings.filter((reading) => reading[3]).length;
+  const { readings, totals } = state;
+  const [across, up] = drawBills(readings);
+  const outliers = readings.filter((reading) => reading[3]).length;
+  const outside = readings.filter(([x, y]) => x < across[0] || x > across[1] || y < up[0] || y > up[1]).length;
   const words = SPECIES.map((name) => `${name} ${number.format(state.species[name])}`).join(", ");
-  say("say-bills", state.readings.length
-    ? `The newest ${many(state.readings.length, "sampled reading")}${outliers ? `, ${number.format(outliers)} out of distribution` : ""}. In all: ${words}.`
-    : `Length against depth of sampled readings (ROOKERY_FEATURE_SAMPLE_ROWS is 0). In all: ${words}.`);
-  drawBills(state.readings);
+  const sampled = readings.length === state.readings_with_features ? `All ${many(readings.length, "reading")}`
+    : `A random sample: ${number.format(readings.length)} (${share(readings.length, state.readings_with_features)}) of the ${many(state.readings_with_features, "reading")}`;
+  say("say-bills", !totals.predicted ? "Bill length against bill depth of a random sample of the predictions."
+    : readings.length
+      ? `${sampled} whose features are in the results, ${share(outliers, readings.length)} of the points out of distribution (of all predictions ${share(totals.out_of_distribution, totals.predicted)})${outside ? `; ${number.format(outside)} outside the axes` : ""}. In all: ${words}.`
+      : `No result holds its features; a worker with ROOKERY_FEATURE_SAMPLE_ROWS=4 writes those of a sample. In all: ${words}.`);
+  table("table-bills", ["Bill length, mm", "Bill depth, mm", "Species", "Out of distribution", "Probability"],
+    readings.map(([x, y, place, outlier, probability]) => [x, y, SPECIES[place], outlier ? "yes" : "no", probability.toFixed(3)]));
 }
 
 function showDrift(state) {
   const measured = state.drift.filter((each) => each.index !== null);
   const drifted = measured.filter((each) => each.drifted).map((each) => plain(each.feature));
-  say("say-drift", !measured.length ? "Too few readings (200 are needed)."
+  say("say-drift", !measured.length ? "Needs the features of 200 readings."
     : drifted.length ? `Drifted from the training data: ${drifted.join(", ")}.`
       : `No drift in the latest ${many(Math.max(...measured.map((each) => each.rows)), "reading")}.`);
   el("drift").replaceChildren(...measured.map((each) => {
@@ -84,27 +88,31 @@ function showDrift(state) {
 
 const plain = (feature) => ({ bill_length_mm: "Bill length", bill_depth_mm: "Bill depth", flipper_length_mm: "Flipper length", body_mass_g: "Body mass", year: "Year", sex: "Sex", island: "Island", species: "Species (predicted)" })[feature] || feature;
 
-function showSeconds(rows) {
-  const sum = rows.reduce((total, row) => total + row[1] + row[2], 0);
-  const most = Math.max(...rows.map((row) => row[1] + row[2]));
-  say("say-rate", sum ? `${many(sum, "reading")} in two minutes, at most ${number.format(most)} in a second.` : "Nothing in these two minutes.");
+function showSeconds(state) {
+  const rows = secondsOf(state);
+  const { predicted, rejected, busiest, timed, p50_ms: p50, p99_ms: p99 } = state.window;
+  const within = span(state);
+  say("say-rate", predicted + rejected ? `${many(predicted + rejected, "reading")} in ${within}, at most ${number.format(busiest)} in a second.` : `No result in ${within}.`);
   drawRates(rows);
-  const timed = rows.filter((row) => row[3] !== null);
-  say("say-latency", timed.length ? `From publication to prediction; the highest p99 of a second was ${ms(Math.max(...timed.map((row) => row[4])))}.` : "From publication to prediction.");
+  say("say-latency", timed ? `From publication to prediction: p50 ${ms(p50)}, p99 ${ms(p99)} over ${many(timed, "reading")} in ${within}.` : `From publication to prediction; no result in ${within}.`);
   drawLatencies(rows);
+  const busy = rows.filter((row) => row[1] + row[2]).map(([at, ...row]) => [at.slice(11), ...row]);
+  table("table-rates", ["Second, UTC", "Predicted", "Rejected"], busy.map((row) => row.slice(0, 3)));
+  table("table-latencies", ["Second, UTC", "p50, ms", "p99, ms"], busy.map((row) => [row[0], row[3], row[4]]));
 }
 
 function showBatches(batches) {
   const count = Object.values(batches).reduce((sum, each) => sum + each, 0);
   const words = count === 1 ? "One batch" : `${number.format(count)} batches`;
   say("say-batches", count ? `${words}; the largest held up to ${many(Math.max(...Object.keys(batches).map(Number)), "reading")}.` : "How many readings were predicted together.");
-  drawBatches(batches);
+  table("table-batches", ["Readings in a batch", "Batches"], drawBatches(batches));
 }
 
 function showDays(days) {
   const names = Object.keys(days);
-  say("say-days", !names.length ? "By the day of observation." : names.length === 1 ? `All on ${names[0]}.` : `${names.length} days, ${names[0]} to ${names[names.length - 1]}.`);
+  say("say-days", `By day of observation, of publication where that is unknown${names.length > 1 ? `; ${names.length} days, ${names[0]} to ${names[names.length - 1]}` : names.length ? `; all on ${names[0]}` : ""}.`);
   drawDays(days);
+  table("table-days", ["Day, UTC", ...SPECIES], names.map((day) => [day, ...SPECIES.map((species) => days[day][species] || 0)]));
 }
 
 function showReasons(state) {
@@ -119,11 +127,14 @@ function showReasons(state) {
 }
 
 function showModel(state) {
-  const worker = state.worker;
+  const { worker, broker, availability } = state;
+  const silent = ["worker", "broker"].filter((name) => silence(state, name)).map((name) => `The ${name} at ${availability[name].address} ${silence(state, name)}.`);
   const facts = [["Model", (worker && worker.model) || state.model || "–"]];
+  const health = !worker ? "" : worker.degraded ? "Degraded: the last known good model is loaded, not the configured one." : worker.ready ? "The worker is ready." : "The worker is not ready: messages are refused.";
+  el("say-model").classList.toggle("alarm", Boolean(silent.length || (worker && (worker.degraded || !worker.ready))));
+  say("say-model", [...silent, health].filter(Boolean).join(" ") || "From the newest prediction. --worker URL adds health, latency by phase, and the queue.");
   if (worker) {
-    say("say-model", worker.degraded ? "Degraded: the last known good model is loaded, not the configured one." : worker.ready ? "Ready." : "Not ready: messages are refused.");
-    if (worker.model_loaded_at) facts.push(["Loaded at", new Date(worker.model_loaded_at * 1000).toLocaleString()]);
+    if (worker.model_loaded_at) facts.push(["Loaded at", moment(worker.model_loaded_at)]);
     for (const [phase, label] of [["queue_time", "Queue time, mean"], ["inference", "Inference, mean"], ["sink_write", "Sink write, mean"], ["request_duration", "Request latency, mean"]]) {
       if (phase in worker.mean_seconds) facts.push([label, ms(worker.mean_seconds[phase] * 1000)]);
     }
@@ -131,10 +142,19 @@ function showModel(state) {
     facts.push(["Nacked for retry", retries.length ? retries.map(([cause, count]) => `${cause} ${number.format(count)}`).join(", ") : "none"]);
     facts.push(["Duplicates", number.format(worker.duplicates)]);
     if (worker.memory_bytes) facts.push(["Memory", `${Math.round(worker.memory_bytes / 1048576)} MB`]);
-  } else {
-    say("say-model", "From the newest prediction. --worker URL adds health, latency by phase, and the queue.");
   }
+  if (broker) facts.push(["Nacked at the broker", number.format(broker.nacked)]);
   el("facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", name), make("dd", value)]));
+}
+
+function showEmpty(state) {
+  const { predicted, rejected } = state.totals;
+  el("empty").hidden = Boolean(predicted + rejected);
+  if (predicted + rejected) return;
+  const [results, rejects] = state.addresses;
+  const next = state.worker ? ["The worker answers. Publish readings to it: ", "rookery publish csv data/penguins.csv"]
+    : ["Start a worker that writes here: ", `rookery serve --results ${results} --rejects ${rejects}`];
+  el("empty").replaceChildren(`No result in ${state.source} yet. ${next[0]}`, make("code", next[1]));
 }
 
 function showRejections(state) {
@@ -166,19 +186,21 @@ function showRejections(state) {
     link.dataset.number = each.number;
     link.setAttribute("aria-label", `Original bytes of ${each.reading_id}`);
     original.append(link);
-    row.append(make("td", new Date(each.at * 1000).toLocaleTimeString()), identity, reasons, original);
+    row.append(make("td", moment(each.at)), identity, reasons, original);
     return row;
   }));
   if (focused) document.querySelector(`[data-number="${focused}"]`)?.focus();
 }
 
 function showStatus() {
-  const age = latest && latest.latest ? Date.now() / 1000 - latest.latest : Infinity;
+  const silent = latest ? ["worker", "broker"].filter((name) => silence(latest, name)) : [];
+  const since = silent.map((name) => `The ${name} ${silence(latest, name)}`).join("; ");
   const [state, words] = lost ? ["lost", "Connection lost, reconnecting"]
-    : paused ? ["wait", "Paused"]
+    : paused ? ["wait", `Paused at ${moment(paused)}`]
       : !latest ? ["wait", "Connecting"]
-        : age === Infinity ? ["wait", "No data yet"]
-          : age < FRESH_S ? ["live", "Live"] : ["idle", `Idle since ${new Date(latest.latest * 1000).toLocaleTimeString()}`];
+        : since ? ["lost", since]
+          : idle() === Infinity ? ["wait", "No data yet"]
+            : idle() < FRESH_S ? ["live", "Live"] : ["idle", `Idle since ${moment(latest.latest)}`];
   el("status").dataset.state = state;
   say("status-words", words);
 }
@@ -186,22 +208,21 @@ function showStatus() {
 function show() {
   if (!latest) return;
   const state = latest;
-  const now = Math.trunc(Date.now() / 1000);
-  const end = state.latest && now - state.latest > WINDOW_S / 2 ? Math.ceil(state.latest) + 1 : now;
-  const rows = lastSeconds(state.seconds, end);
-  say("source", state.source);
+  say("source", `${state.source} · times in UTC`);
   el("error").hidden = !state.error;
   say("error", state.error || "");
-  showTiles(state, rows);
+  showEmpty(state);
+  showTiles(state);
   showBacklog(state);
   showBills(state);
   showDrift(state);
-  showSeconds(rows);
+  showSeconds(state);
   showBatches(state.batches);
   showDays(state.days);
   showReasons(state);
   showModel(state);
   showRejections(state);
+  say("remembered", number.format(state.remembered));
   document.body.dataset.shown = String((changed += 1));
 }
 
@@ -212,13 +233,19 @@ events.onmessage = (event) => {
   if (!paused) show();
   showStatus();
 };
+events.addEventListener("clock", (event) => {
+  lost = false;
+  ahead = Number(event.data) - Date.now() / 1000;
+  if (latest && !paused) showRate();
+  showStatus();
+});
 events.onerror = () => { lost = true; showStatus(); };
 events.onopen = () => { lost = false; showStatus(); };
 setInterval(showStatus, 2000);
 
 el("pause").addEventListener("click", () => {
-  paused = !paused;
-  el("pause").setAttribute("aria-pressed", String(paused));
+  paused = paused ? 0 : now();
+  el("pause").setAttribute("aria-pressed", String(Boolean(paused)));
   if (!paused) show();
   showStatus();
 });

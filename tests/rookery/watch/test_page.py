@@ -4,44 +4,37 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from rookery.environment.process import RookeryProcess, worker
 from rookery.schemas.testing import ReadingFactory
+from tests.rookery.watch.visits import visited, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
-CHROMIUM = shutil.which("chromium")
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HOSTILE = '<img src="/nowhere" onerror="document.title=1">'
 BYTES = b'{"sex": "f", \xff <script>'
 NOW = datetime.now(UTC)
-
-
-def write(root: Path, kind: str, name: str, lines: list[dict[str, Any]]) -> None:
-    hour = root / kind / "date=2026-11-23" / "hour=12"
-    hour.mkdir(parents=True, exist_ok=True)
-    (hour / f".{name}").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (hour / f".{name}").rename(hour / f"{name}.ndjson")
+CUT = """() => [
+  ...[...document.querySelectorAll("main *, header *, footer *")]
+    .filter((it) => !it.closest("svg, .scroll, .bar") && it.clientWidth && it.scrollWidth > it.clientWidth + 1),
+  ...[...document.querySelectorAll(".chart text")].filter((it) => {
+    const [own, chart] = [it.getBoundingClientRect(), it.closest(".chart").getBoundingClientRect()];
+    return own.width && (own.left < chart.left - 1 || own.right > chart.right + 1 || own.bottom > chart.bottom + 1);
+  }),
+].map((it) => it.textContent)"""
+"""Texts that are wider than their element, and labels that leave their chart."""
 
 
 def prediction(nth: int, *, outlier: bool = False) -> dict[str, Any]:
@@ -88,37 +81,6 @@ def address(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         assert page.stop() == 0, page.tail()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("Debian's chromium is not on this machine: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def visited(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
-    """A drawn page; at the end its console must be empty, and every request must have been for the page's own server."""
-    context = browser.new_context(**options)
-    page = context.new_page()
-    logged: list[str] = []
-    page.on("console", lambda message: logged.append(message.text))
-    page.on("pageerror", lambda error: logged.append(str(error)))
-    page.on(
-        "request",
-        lambda request: (
-            None if request.url.startswith((address, "data:", "blob:")) else logged.append(request.url)
-        ),
-    )
-    page.goto(address, wait_until="domcontentloaded")
-    page.wait_for_selector("body[data-shown]", timeout=30_000)
-    yield page
-    assert logged == []
-    context.close()
-
-
 def test_the_page_shows_the_results(browser: Browser, address: str) -> None:
     """The page shows totals, species, the outlier, drift per feature, the model, and the newest rejection."""
     with visited(browser, address) as page:
@@ -129,15 +91,48 @@ def test_the_page_shows_the_results(browser: Browser, address: str) -> None:
         expect(page.locator("#say-drift")).to_contain_text("Drifted from the training data: ")
         expect(page.locator("#drift li")).to_have_count(8)
         expect(page.locator("#facts")).to_contain_text("e93ac8fb8e7e")
-        # Every chart has drawn something: three species and the outliers in the first.
+        # Every chart has drawn something: in the first each species, its outliers, and the legend's name of these.
         for chart in ("bills", "rates", "latencies", "batches", "days"):
             expect(page.locator(f"#{chart} .main-svg").first).to_be_visible()
         assert page.evaluate("document.getElementById('bills').data.map((trace) => trace.x.length)") == [
             150,
             0,
             149,
+            0,
+            0,
+            1,
             1,
         ]
+        colours = page.evaluate("document.getElementById('bills').data.map((trace) => trace.marker.color)")
+        assert colours[:3] == colours[3:6]
+
+
+def test_far_values_do_not_squeeze_the_others(browser: Browser, tmp_path: Path) -> None:
+    """The axes span the usual bills; the number outside is stated, and the table of the points holds these too."""
+    lines = [prediction(nth) for nth in range(100)]
+    for line, length in zip(lines, (4500.0, 0.1), strict=False):
+        line["features"]["bill_length_mm"] = length
+    write(tmp_path, "predictions", "a", lines)
+    arguments = [str(tmp_path), "--port", "0", "--ready-file", str(tmp_path / "watch.ready")]
+    with (
+        RookeryProcess("rookery.watch", tmp_path, arguments=arguments) as server,
+        visited(browser, server.address()) as page,
+    ):
+        expect(page.locator("#say-bills")).to_contain_text("; 2 outside the axes.")
+        low, high = page.evaluate("document.getElementById('bills').layout.xaxis.range")
+        assert 25 < low < high < 70
+        summary = page.locator("#table-bills summary")
+        summary.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#table-bills tbody tr")).to_have_count(100)
+        expect(page.locator("#table-bills tbody")).to_contain_text("4,500")
+
+
+@pytest.mark.parametrize("width", [390, 800, 1360])
+def test_no_word_is_cut(browser: Browser, address: str, width: int) -> None:
+    """At each width every text is inside its element, and every label of a chart inside its chart."""
+    with visited(browser, address, viewport={"width": width, "height": 900}) as page:
+        assert page.evaluate(CUT) == []
 
 
 def test_the_page_shows_the_workers_statistics(browser: Browser, tmp_path: Path) -> None:
