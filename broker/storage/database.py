@@ -72,11 +72,14 @@ class Database:
 
     @classmethod
     def open(cls, folder: Path, *, max_bytes: int) -> Self:
-        """Open the store of a folder, or create it; raises BrokerStoreError or OSError."""
-        make_folder(folder)
+        """Open the store of a folder, or create it; raises BrokerStoreError."""
         path = folder / FILE_NAME
-        with suppress(FileExistsError):
-            path.touch(mode=0o600, exist_ok=False)
+        try:
+            make_folder(folder)
+            with suppress(FileExistsError):
+                path.touch(mode=0o600, exist_ok=False)
+        except OSError as error:
+            raise StoreUnavailableError(path, error.strerror) from error
         with _as_store_errors(path):
             connection = sqlite3.connect(
                 path, isolation_level=None, check_same_thread=False, timeout=0, factory=StoreConnection

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from rookery.broker.errors import ApiError, ResourceExhaustedError, StoreFailedError
 from rookery.broker.storage.database import DAMAGED, FILE_NAME, Database, primary_code
-from rookery.broker.storage.errors import BrokerStoreError, StoreDamagedError
+from rookery.broker.storage.errors import BrokerStoreError, StoreDamagedError, StoreUnavailableError
 from rookery.broker.storage.journal import SubscriptionJournal
 from rookery.broker.storage.write_batch import LazyWrites, WriteBatch
 
@@ -49,7 +49,8 @@ class MessageStore:
     """The store of a folder, open while the context is; written by one thread, used from one event loop.
 
     A failed sync refuses the requests that waited for it with RESOURCE_EXHAUSTED (disk or store full) or UNAVAILABLE,
-    and keeps the lazy writes for the next one. `failed` has a StoreDamagedError as its result once the file is found damaged.
+    and keeps the lazy writes for the next one. `failed` has an error as its result once the file is found damaged
+    or nothing can be written any more.
     """
 
     def __init__(self, folder: Path, *, max_bytes: int = MAX_STORE_BYTES) -> None:
@@ -65,7 +66,7 @@ class MessageStore:
         self._stalled = False
 
     async def __aenter__(self) -> Self:
-        """Open the file and begin to write; raises BrokerStoreError or OSError."""
+        """Open the file and begin to write; raises BrokerStoreError."""
         self._database = Database.open(self._folder, max_bytes=self._max_bytes)
         try:
             self.config = self._database.config()
@@ -149,11 +150,17 @@ class MessageStore:
         self._wanted.set()
 
     async def _write(self) -> None:
-        while not self._closing:
-            await self._wanted.wait()
-            self._wanted.clear()
+        try:
+            while not self._closing:
+                await self._wanted.wait()
+                self._wanted.clear()
+                await self._write_once()
             await self._write_once()
-        await self._write_once()
+        except (
+            Exception
+        ) as error:  # without a writer nothing can be kept: better an end than clients that wait
+            log.exception("the writer of the store %s failed", self.path)
+            self._end(StoreUnavailableError(self.path, error))
 
     async def _write_once(self) -> None:
         waiting, self._waiting = self._waiting, _Waiting()

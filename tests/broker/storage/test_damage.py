@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,6 @@ from tests.broker.storage.client import RestClient, connected, text
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
 
     Stored = Callable[..., AbstractAsyncContextManager[RestClient]]
 
@@ -83,10 +83,11 @@ def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    """A file in place of the database that cannot be opened is an error with a sentence."""
+    """A database that cannot be opened, and a folder that cannot be made, are errors with a sentence."""
     (tmp_path / FILE_NAME).mkdir()
-    with pytest.raises(errors.StoreUnavailableError, match="--data"):
-        Database.open(tmp_path, max_bytes=1_000_000)
+    for folder in (tmp_path, Path("/dev/null/data")):
+        with pytest.raises(errors.StoreUnavailableError, match="--data"):
+            Database.open(folder, max_bytes=1_000_000)
 
 
 async def test_one_process_has_a_folder(tmp_path: Path) -> None:
