@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
+from rookery.commands.classify import classify
 from rookery.commands.load import load
 from rookery.commands.model import app as model
 from rookery.commands.options import (  # noqa: TC001  typer reads the annotations
@@ -53,6 +54,7 @@ app.add_typer(rejects, name="rejects")
 app.command(cls=RenamedOptions)(simulate)
 app.command(cls=RenamedOptions)(load)
 app.command()(plan)
+app.command()(classify)
 app.command()(watch)
 
 

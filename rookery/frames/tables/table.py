@@ -1,0 +1,69 @@
+"""Table: named columns of cells, as a file had them, and the rule that makes a number of a text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any, Final
+
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?")
+_DIGITS: Final = 15
+"""Digits of a number that every spreadsheet keeps; a longer one, as many ids are, stays text."""
+
+_IDS: Final = 10**22
+"""No id is as large a number: whole floats beyond it are measured values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns of equal length, each with its name (names may repeat, or be empty); a cell of None is empty.
+
+    `arrow` is the Arrow table of a Parquet file, which another Parquet file repeats as it is. `delimiter` and `mark`
+    (whether it begins with a byte order mark) are a CSV file's, whose cells are all texts (`untyped`). `left_out`
+    counts sheets that were not read.
+    """
+
+    names: list[str]
+    columns: list[list[Any]]
+    arrow: Any = None
+    delimiter: str = ","
+    mark: bool = False
+    untyped: bool = False
+    left_out: int = 0
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.columns[0]) if self.columns else 0
+
+
+def typed(cell: str) -> float | str | None:
+    """Read the text of a cell: None where it is empty, a number where it plainly is one of at most 15 digits.
+
+    Anything else stays as it is: `007`, `39,1`, an id of 16 digits.
+    """
+    if not cell:
+        return None
+    if len(cell) > _DIGITS + 2 or (found := _NUMBER.fullmatch(cell)) is None:
+        return cell
+    if sum(each.isdigit() for each in cell) > _DIGITS or cell == "-0":
+        return cell
+    return float(cell) if found[1] else int(cell)
+
+
+def text(cell: Any) -> str:
+    """Write a cell as text: whole numbers with every digit, a day without a time."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _IDS:
+        return str(int(cell))
+    if isinstance(cell, datetime | date | time):
+        return cell.isoformat()
+    return str(cell)
+
+
+def is_long(cell: Any) -> bool:
+    """Whether a spreadsheet would round a number: it keeps fifteen digits."""
+    whole = isinstance(cell, int) and not isinstance(cell, bool)
+    return (whole or (isinstance(cell, float) and cell.is_integer())) and 10**_DIGITS <= abs(cell) < _IDS
