@@ -247,7 +247,7 @@ def _observers(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> l
 def _forest_takeover(
     stack: AsyncExitStack, settings: Settings, metrics: Metrics
 ) -> Callable[[XGBoostClassifier], object]:
-    """What is done with each model that begins to answer: it is compiled beside its traffic, where LLVM is installed."""
+    """Return the function that compiles a model's forest in the background; it does nothing without llvmlite."""
     if settings.compiled_forest == "off" or find_spec("llvmlite") is None:
         return lambda _: None
     from rookery.worker.inference.forest.takeover import ForestTakeover  # noqa: PLC0415  as little as possible without it
