@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import socket
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -247,8 +248,8 @@ def _observers(stack: AsyncExitStack, settings: Settings, metrics: Metrics) -> l
 def _forest_takeover(
     stack: AsyncExitStack, settings: Settings, metrics: Metrics
 ) -> Callable[[XGBoostClassifier], object]:
-    """Return the function that compiles a model's forest in the background; it does nothing without llvmlite."""
-    if settings.compiled_forest == "off" or find_spec("llvmlite") is None:
+    """Return the function that compiles a model's forest in the background; it does nothing without llvmlite or Linux."""
+    if settings.compiled_forest == "off" or sys.platform != "linux" or find_spec("llvmlite") is None:
         return lambda _: None
     from rookery.worker.inference.forest.takeover import ForestTakeover  # noqa: PLC0415  as little as possible without it
 
