@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
@@ -126,9 +127,13 @@ class EmbeddedBroker:
         if handlers is None:
             raise RuntimeError("the REST door is not set up")
         fresh: set[asyncio.Transport] = set()
-        server = await asyncio.get_running_loop().create_server(
-            lambda: ProtocolMux(handlers, grpc_port, fresh), self._host, self._port
-        )
+        try:
+            server = await asyncio.get_running_loop().create_server(
+                lambda: ProtocolMux(handlers, grpc_port, fresh), self._host, self._port
+            )
+        except OSError as error:
+            reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+            raise OSError(f"cannot listen on {self._host}:{self._port}: {reason}") from error
         self._port = server.sockets[0].getsockname()[1]
 
         def close() -> None:
