@@ -30,7 +30,6 @@ function draw(id, traces, more) {
 
 // The range of an axis that far values do not squeeze: three quartile distances around the middle half (Tukey's far fences).
 function robustRange(values) {
-  if (!values.length) return undefined;
   const ordered = [...values].sort((one, other) => one - other);
   const at = (part) => ordered[Math.round(part * (ordered.length - 1))];
   const [low, high] = [at(0.25), at(0.75)];
@@ -38,6 +37,17 @@ function robustRange(values) {
   const inside = ordered.filter((value) => value >= low - reach && value <= high + reach);
   const margin = 0.05 * (inside[inside.length - 1] - inside[0]) || 1;
   return [inside[0] - margin, inside[inside.length - 1] + margin];
+}
+
+// The ranges that the user chose, for each drawing sets them anew; Plotly reports a double click without any.
+let zoom = null;
+
+function followZoom(redraw) {
+  el("bills").on("plotly_relayout", (change) => {
+    const { xaxis, yaxis } = el("bills").layout;
+    zoom = Object.keys(change).some((name) => name.includes("range")) ? [[...xaxis.range], [...yaxis.range]] : null;
+    if (!zoom) redraw();
+  });
 }
 
 // readings: rows of length, depth, species, out of distribution, probability. Gives the ranges of both axes.
@@ -54,11 +64,14 @@ function drawBills(readings) {
   }));
   // The legend names the symbol once, in no species' colour.
   traces.push({ type: "scatter", mode: "markers", name: "out of distribution", x: [null], y: [null], hoverinfo: "skip", marker: { symbol: "x-thin", size: 10, line: { color: colour("ink"), width: 2.2 } } });
-  const ranges = [0, 1].map((place) => robustRange(readings.map((reading) => reading[place])));
+  const ranges = readings.length ? [0, 1].map((place) => robustRange(readings.map((reading) => reading[place]))) : [[30, 60], [13, 22]];
+  // A finger on a phone scrolls the page.
+  const fixedrange = mobile();
+  const [across, up] = zoom || ranges;
   draw("bills", traces, {
-    showlegend: true, margin: { l: 44, r: 10, t: 36, b: 44 },
-    xaxis: { ...titled("bill length, mm"), showgrid: true, range: ranges[0] },
-    yaxis: { ...titled("bill depth, mm"), range: ranges[1] },
+    showlegend: true, margin: { l: 44, r: 10, t: 36, b: 44 }, dragmode: fixedrange ? false : "zoom",
+    xaxis: { ...titled("bill length, mm"), showgrid: true, range: across, fixedrange },
+    yaxis: { ...titled("bill depth, mm"), range: up, fixedrange },
   });
   return ranges;
 }

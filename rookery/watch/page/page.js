@@ -47,7 +47,7 @@ function showBacklog(state) {
   el("backlog-note").classList.toggle("alarm", Boolean(silent));
   say("backlog", broker ? number.format(broker.backlog + broker.outstanding) : worker && !silent ? number.format(worker.queue_rows || 0) : "–");
   say("backlog-note", silent ? `The ${availability.broker ? "broker" : "worker"} ${silent}` : broker ? "messages at the broker"
-    : worker ? "readings in the worker's queue" : "needs --worker or --broker");
+    : worker ? "readings in the worker's queue" : "needs --broker");
 }
 
 function showBills(state) {
@@ -69,7 +69,7 @@ function showBills(state) {
 function showDrift(state) {
   const measured = state.drift.filter((each) => each.index !== null);
   const drifted = measured.filter((each) => each.drifted).map((each) => plain(each.feature));
-  say("say-drift", !measured.length ? "Needs the features of 200 readings."
+  say("say-drift", !measured.length ? "Needs the features of 200 readings; a worker with ROOKERY_FEATURE_SAMPLE_ROWS=4 writes those of a sample."
     : drifted.length ? `Drifted from the training data: ${drifted.join(", ")}.`
       : `No drift in the latest ${many(Math.max(...measured.map((each) => each.rows)), "reading")}.`);
   el("drift").replaceChildren(...measured.map((each) => {
@@ -223,6 +223,7 @@ function show() {
   showModel(state);
   showRejections(state);
   say("remembered", number.format(state.remembered));
+  if (!changed) followZoom(() => drawBills(latest.readings));
   document.body.dataset.shown = String((changed += 1));
 }
 

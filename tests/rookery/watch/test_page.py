@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 
 from rookery.environment.process import RookeryProcess, worker
 from rookery.schemas.testing import ReadingFactory
-from tests.rookery.watch.visits import visited, write
+from tests.rookery.watch.visits import served, visited, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,11 +113,7 @@ def test_far_values_do_not_squeeze_the_others(browser: Browser, tmp_path: Path) 
     for line, length in zip(lines, (4500.0, 0.1), strict=False):
         line["features"]["bill_length_mm"] = length
     write(tmp_path, "predictions", "a", lines)
-    arguments = [str(tmp_path), "--port", "0", "--ready-file", str(tmp_path / "watch.ready")]
-    with (
-        RookeryProcess("rookery.watch", tmp_path, arguments=arguments) as server,
-        visited(browser, server.address()) as page,
-    ):
+    with served(tmp_path, tmp_path) as address, visited(browser, address) as page:
         expect(page.locator("#say-bills")).to_contain_text("; 2 outside the axes.")
         low, high = page.evaluate("document.getElementById('bills').layout.xaxis.range")
         assert 25 < low < high < 70
@@ -126,6 +122,31 @@ def test_far_values_do_not_squeeze_the_others(browser: Browser, tmp_path: Path) 
         page.keyboard.press("Enter")
         expect(page.locator("#table-bills tbody tr")).to_have_count(100)
         expect(page.locator("#table-bills tbody")).to_contain_text("4,500")
+
+
+def test_a_zoom_stays_while_results_come(browser: Browser, tmp_path: Path) -> None:
+    """Dragging zooms into the bills, new results leave the view where it is, and a double click resets it."""
+    ranges = "() => JSON.stringify(document.getElementById('bills').layout.xaxis.range)"
+    write(tmp_path, "predictions", "a", [prediction(nth) for nth in range(100)])
+    desktop = {"viewport": {"width": 1360, "height": 900}}
+    with served(tmp_path, tmp_path) as address, visited(browser, address, **desktop) as page:
+        whole = page.evaluate(ranges)
+        ground = page.locator("#bills .nsewdrag").first
+        box = ground.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 100, box["y"] + 80)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 300, box["y"] + 220, steps=5)
+        page.mouse.up()
+        page.wait_for_function(f"({ranges})() !== {json.dumps(whole)}")
+        zoomed = page.evaluate(ranges)
+        write(tmp_path, "predictions", "b", [prediction(nth) for nth in range(100, 200)])
+        expect(page.locator("#predicted")).to_have_text("200", timeout=10_000)
+        assert page.evaluate(ranges) == zoomed
+        ground.dblclick(position={"x": 200, "y": 150})
+        page.wait_for_function(f"({ranges})() !== {json.dumps(zoomed)}")
+        (low, high), (left, right) = json.loads(page.evaluate(ranges)), json.loads(zoomed)
+        assert low < left < right < high
 
 
 @pytest.mark.parametrize("width", [390, 800, 1360])

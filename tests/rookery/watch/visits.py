@@ -6,6 +6,8 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rookery.environment.process import RookeryProcess
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -18,6 +20,15 @@ def write(root: Path, kind: str, name: str, lines: list[dict[str, Any]]) -> None
     hour.mkdir(parents=True, exist_ok=True)
     (hour / f".{name}").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (hour / f".{name}").rename(hour / f"{name}.ndjson")
+
+
+@contextmanager
+def served(root: Path, folder: Path, *arguments: str) -> Iterator[str]:
+    """The address of a page over results; its log is in `folder`."""
+    ready = folder / "watch.ready"
+    words = [str(root), "--port", "0", "--ready-file", str(ready), *arguments]
+    with RookeryProcess("rookery.watch", folder, arguments=words) as server:
+        yield server.address()
 
 
 @contextmanager
