@@ -149,6 +149,12 @@ def serve(  # noqa: PLR0913  each option is a parameter
     ] = None,
     rejects: Annotated[str | None, typer.Option(help="Address of rejections, likewise.")] = None,
     model: Annotated[str | None, typer.Option(help="The model: a path or gs://bucket/object.")] = None,
+    pull: Annotated[
+        str | None,
+        typer.Option(
+            metavar="projects/P/subscriptions/S", help="Pull from this subscription; pushes are not served."
+        ),
+    ] = None,
     ready_file: ReadyFile = None,
 ) -> None:
     """Run the worker. ROOKERY_ variables configure it; an option wins over its variable.
@@ -161,10 +167,12 @@ def serve(  # noqa: PLR0913  each option is a parameter
         "RESULTS": results,
         "REJECTS": rejects,
         "MODEL": model,
+        "PULL": pull,
         "READY_FILE": ready_file,
     }
     settings = {f"ROOKERY_{name}": str(value) for name, value in given.items() if value is not None}
-    _become("rookery.worker", [], needs=("worker",), settings=settings)
+    needs = ("worker",) if pull is None else ("worker", "publisher")
+    _become("rookery.worker", [], needs=needs, settings=settings)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -40,6 +40,8 @@ from rookery.worker.observability.logging import on_failure
 from rookery.worker.observability.metrics import Metrics
 from rookery.worker.parts import PipelineParts
 from rookery.worker.pipeline import Pipeline
+from rookery.worker.pull.leases import LONGEST_SECONDS
+from rookery.worker.pull.subscriber import PullSubscriber
 from rookery.worker.runtime.cpus import cpus
 from rookery.worker.runtime.stopping import UNFINISHED, leave, stop_signal
 from rookery.worker.runtime.thread_priority import give_way
@@ -129,18 +131,25 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
                 batch_rows=settings.batch_rows,
                 queue_rows=settings.queue_rows,
                 queue_bytes=settings.queue_bytes,
-                deadline_seconds=settings.ack_deadline_seconds,
+                # A lease is extended, so a pulled message need not be answered within the first one.
+                deadline_seconds=LONGEST_SECONDS if settings.pull else settings.ack_deadline_seconds,
             ),
             duplicates=DeduplicationWindow(
                 count=settings.deduplication_rows, seconds=settings.deduplication_seconds
             ),
         )
-        probes = HealthEndpoints(metrics, model=models, health=health, sinks=sink_health)
+        pull = PullSubscriber(pipeline, settings, metrics=metrics, health=health) if settings.pull else None
+        probes = HealthEndpoints(
+            metrics, model=models, health=health, parts=[sink_health, *([pull] if pull else [])]
+        )
         handler = PushHandler(pipeline, metrics, health=health)
+        pushes = {
+            ("POST", "/"): handler.push,
+            ("POST", "/predict"): handler.predict,
+        }
         routes = Router(
             {
-                ("POST", "/"): handler.push,
-                ("POST", "/predict"): handler.predict,
+                **({} if pull else pushes),
                 ("GET", "/livez"): probes.livez,
                 ("GET", "/readyz"): probes.readyz,
                 ("GET", "/metrics"): probes.metrics,
@@ -150,7 +159,7 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
         )
         stack.push_async_callback(routes.close, _CLOSE_SECONDS)
         endpoints = Endpoints(
-            accept=handler.enqueue if settings.fast_path else None,
+            accept=handler.enqueue if settings.fast_path and not pull else None,
             aiohttp=routes.protocol,
             admission=Admission(guard, metrics, hosts=host_policy(settings)),
             heads=RequestHeadCache(max_request_bytes=settings.max_request_bytes),
@@ -161,7 +170,9 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
         )
         listening = _listen(settings)
         await stack.enter_async_context(_served(listening, endpoints, settings))
-        stack.push_async_callback(_drain, pipeline, probes, settings.drain_seconds)
+        if pull:
+            await stack.enter_async_context(pull.answering())
+        stack.push_async_callback(_drain, pipeline, probes, settings.drain_seconds, pull)
         await stack.enter_async_context(models.watched(settings.model_refresh_seconds))
         # Objects that live until the end need no check in every collection: this decides the tail latency.
         gc.collect()
@@ -172,7 +183,11 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
         host, port = listening.getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         await sink_health.checked()
-        await stack.enter_async_context(sink_health.when_healthy(partial(ready, address)))
+        healthy: Callable[[], None] = partial(ready, address)
+        if pull:
+            await stack.enter_async_context(pull.receiving(opened=healthy))
+            healthy = pull.start
+        await stack.enter_async_context(sink_health.when_healthy(healthy))
         yield address
 
 
@@ -190,7 +205,9 @@ async def _served(listening: socket.socket, endpoints: Endpoints, settings: Sett
         registry.close()
 
 
-async def _drain(pipeline: Pipeline, probes: HealthEndpoints, seconds: float) -> None:
+async def _drain(
+    pipeline: Pipeline, probes: HealthEndpoints, seconds: float, pull: PullSubscriber | None
+) -> None:
     """Finish the messages in flight; those that do not finish in time were never acknowledged and are redelivered."""
     probes.set_status("draining")
     try:
@@ -200,6 +217,8 @@ async def _drain(pipeline: Pipeline, probes: HealthEndpoints, seconds: float) ->
         log.critical(
             "drain timed out: what was not acknowledged will be redelivered", extra={"seconds": seconds}
         )
+        if pull is not None:
+            await pull.finish()
         # A thread that hangs in a sink would hold the interpreter beyond the platform's grace.
         leave(UNFINISHED)
 
@@ -208,8 +227,8 @@ async def _guard(stack: AsyncExitStack, settings: Settings) -> Authenticator | N
     """The guard that the settings ask for; raises MisconfiguredError where they would let anybody in."""
     if wrong := insecure_settings(settings):
         raise MisconfiguredError("; ".join(wrong))
-    if settings.push_auth != "oidc":
-        if settings.push_auth == "none" and not loopback(settings.host):
+    if settings.pull or settings.push_auth != "oidc":
+        if not settings.pull and settings.push_auth == "none" and not loopback(settings.host):
             log.warning("anybody who reaches this worker may push: PUBSUB_EMULATOR_HOST is set")
         return None
     try:

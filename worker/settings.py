@@ -82,7 +82,10 @@ class HttpSettings(ListenSettings):
 
 
 class AuthSettings(ListenSettings):
-    """Authentication of pushes."""
+    """The way that messages arrive, and the authentication of pushes."""
+
+    pull: Annotated[str, Field(pattern="^(projects/[^/ ]+/subscriptions/[^/ ]+)?$")] = ""
+    """Subscription to pull from, as `projects/PROJECT/subscriptions/NAME`; pushes and `/predict` are then not served, and need no guard."""
 
     push_auth: Literal["oidc", "cloud-run-iam", "none"] = "none"
     """Where it is checked that pushes come from Pub/Sub: in this worker (`oidc`), in Cloud Run, or nowhere (`none`: this machine only)."""
@@ -120,10 +123,10 @@ class ModelSettings(_Concern):
 
 
 class SubscriptionSettings(_Concern):
-    """Properties of the push subscription."""
+    """Properties of the subscription."""
 
     ack_deadline_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
-    """The push subscription's ack deadline: a message that cannot be answered within it is refused at once with 503."""
+    """The push subscription's ack deadline: a message that cannot be answered within it is refused at once with 503. With pull the time of a lease, 10 at least, which is extended."""
 
 
 class BatchingSettings(SubscriptionSettings):

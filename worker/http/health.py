@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from aiohttp import web
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rookery.worker.observability.health import Health
     from rookery.worker.observability.metrics import Metrics
 
@@ -34,25 +36,25 @@ class ModelStatus(Protocol):
         """Why another model answers than was asked for; None where all is well."""
 
 
-class SinkStatus(Protocol):
-    """The state of the sinks."""
+class PartStatus(Protocol):
+    """The state of the sinks, or of the pull subscription."""
 
     @property
     def reason(self) -> str | None:
-        """Why results cannot become durable; None where they can."""
+        """Why results cannot become durable, or no messages arrive; None where they can."""
 
 
 class HealthEndpoints:
     """`/livez`, `/readyz` and `/metrics`."""
 
     def __init__(
-        self, metrics: Metrics, *, model: ModelStatus, health: Health, sinks: SinkStatus | None = None
+        self, metrics: Metrics, *, model: ModelStatus, health: Health, parts: Sequence[PartStatus] = ()
     ) -> None:
         """Store the parts whose state is reported; not ready until `set_status`."""
         self._metrics = metrics
         self._model = model
         self._health = health
-        self._sinks = sinks
+        self._parts = parts
         self._status = "starting"
         metrics.ready(lambda: self.ready)
 
@@ -64,7 +66,8 @@ class HealthEndpoints:
     @property
     def _failing(self) -> str | None:
         """Why messages would be sent here in vain; None where they would not."""
-        return self._health.reason or (None if self._sinks is None else self._sinks.reason)
+        reasons = (each.reason for each in (self._health, *self._parts))
+        return next((reason for reason in reasons if reason), None)
 
     def set_status(self, status: str) -> None:
         """Set the status that `/readyz` reports: `ready` or `draining`."""

@@ -1,0 +1,146 @@
+"""Acknowledgements and leases over a channel that fails on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rookery.worker.pull.acknowledgements import AckSender
+from rookery.worker.pull.errors import PullCallError
+from rookery.worker.pull.leases import LONGEST_SECONDS, MOST_IDS, DeliveryLeases
+from rookery.worker.pull.retry_delay import RetryDelay
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class FailingChannel:
+    """Records requests; the first `failures` of them raise."""
+
+    def __init__(self, failures: int = 0, code: str = "UNAVAILABLE") -> None:
+        self.failures = failures
+        self.code = code
+        self.acked: list[list[str]] = []
+        self.modified: list[tuple[list[str], int]] = []
+        self.called = asyncio.Event()
+
+    async def acknowledge(self, ack_ids: Sequence[str]) -> None:
+        self._fail()
+        self.acked.append(list(ack_ids))
+        self.called.set()
+
+    async def nack(self, ack_ids: Sequence[str]) -> None:
+        await self.modify_deadline(ack_ids, 0)
+
+    async def modify_deadline(self, ack_ids: Sequence[str], seconds: int) -> None:
+        self._fail()
+        self.modified.append((list(ack_ids), seconds))
+        self.called.set()
+
+    def _fail(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise PullCallError(self.code, "on purpose")
+
+
+def leases_over(channel: Any, **chosen: Any) -> DeliveryLeases:
+    return DeliveryLeases(channel, **{"seconds": 10, "most_messages": 100, "most_bytes": 1_000, **chosen})
+
+
+async def test_an_acknowledgement_that_fails_is_sent_again() -> None:
+    """Until Pub/Sub has it, and only then is its lease released."""
+    channel: Any = FailingChannel(failures=2)
+    leases = leases_over(channel)
+    leases.hold("a", 1)
+    acks = AckSender(channel, leases)
+    async with acks.sending():
+        acks.acknowledge("a")
+        await channel.called.wait()
+    assert channel.acked == [["a"]]
+    assert leases.ids == []
+
+
+async def test_an_acknowledgement_that_is_refused_is_left_for_a_redelivery() -> None:
+    """Another try would be refused too; those behind it go on."""
+    channel: Any = FailingChannel(failures=1, code="INVALID_ARGUMENT")
+    leases = leases_over(channel)
+    leases.hold("a", 1)
+    acks = AckSender(channel, leases)
+    acks.acknowledge("a")
+    await acks.finish()
+    acks.acknowledge("b")
+    await acks.finish()
+    assert channel.acked == [["b"]]
+    assert channel.modified == []
+
+
+async def test_acknowledgements_go_together_within_the_limit_of_a_request() -> None:
+    """What came in one turn is one request, or as few as hold it."""
+    channel: Any = FailingChannel()
+    acks = AckSender(channel, leases_over(channel))
+    for nth in range(MOST_IDS + 1):
+        acks.acknowledge(str(nth))
+    await acks.finish()
+    assert [len(each) for each in channel.acked] == [MOST_IDS, 1]
+
+
+async def test_a_finish_acknowledges_and_nacks_the_rest() -> None:
+    """Every delivery that is held has an answer, the durable ones first."""
+    channel: Any = FailingChannel()
+    leases = leases_over(channel)
+    for ack_id in "abc":
+        leases.hold(ack_id, 1)
+    acks = AckSender(channel, leases)
+    acks.acknowledge("b")
+    await acks.finish()
+    assert channel.acked == [["b"]]
+    assert channel.modified == [(["a", "c"], 0)]
+    assert leases.ids == []
+
+
+async def test_leases_are_extended_before_they_end_and_not_for_ever() -> None:
+    """With less than half of the time left, up to the longest time that a delivery may be held."""
+    now = 0.0
+    channel: Any = FailingChannel()
+    leases = leases_over(channel, clock=lambda: now)
+    leases.hold("old", 1)
+    now = 4.0
+    leases.hold("new", 1)
+    await leases.extend()
+    assert channel.modified == []
+    now = 6.0
+    await leases.extend()
+    assert channel.modified == [(["old"], 10)]
+    now = LONGEST_SECONDS + 1.0
+    await leases.extend()
+    assert channel.modified[1:] == [(["new"], 10)]
+
+
+async def test_there_is_room_once_enough_is_released() -> None:
+    """By messages and by bytes."""
+    leases = leases_over(FailingChannel(), most_messages=2, most_bytes=100)
+    leases.hold("a", 100)
+    waiting = asyncio.create_task(leases.room())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    leases.release(["a"])
+    await waiting
+    leases.hold("b", 1)
+    leases.hold("c", 1)
+    waiting = asyncio.create_task(leases.room())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    leases.release(["c"])
+    await waiting
+
+
+@pytest.mark.parametrize("first", [0.1, 1.0])
+def test_delays_grow_to_their_bound_with_jitter(first: float) -> None:
+    """Each is between half of its bound and its bound; a reset begins again."""
+    delay = RetryDelay(first, 8 * first)
+    for bound in (1, 2, 4, 8, 8):
+        assert bound * first / 2 <= delay.next() <= bound * first
+    delay.reset()
+    assert delay.next() <= first

@@ -1,0 +1,1 @@
+"""Pull: messages from a subscription over StreamingPull, into the same pipeline as pushes."""
