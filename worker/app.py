@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,6 +25,7 @@ from rookery.worker.http.endpoints import Endpoints
 from rookery.worker.http.fast_path import HttpProtocol
 from rookery.worker.http.handlers import PushHandler
 from rookery.worker.http.health import HealthEndpoints
+from rookery.worker.http.listening import address_of, listen
 from rookery.worker.http.server import Router
 from rookery.worker.http.wire.connections import ConnectionRegistry
 from rookery.worker.http.wire.head_cache import RequestHeadCache
@@ -51,6 +51,7 @@ from rookery.worker.sinks.nack_log import NackLog
 from rookery.worker.sinks.sink_health import SinkHealth
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncIterator, Callable
 
     from rookery.worker.auth.policy import Authenticator
@@ -168,7 +169,7 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
             max_request_bytes=settings.max_request_bytes,
             request_seconds=settings.request_seconds,
         )
-        listening = _listen(settings)
+        listening = listen(settings)
         await stack.enter_async_context(_served(listening, endpoints, settings))
         if pull:
             await stack.enter_async_context(pull.answering())
@@ -180,8 +181,7 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
         gc.set_threshold(*GARBAGE)
         probes.set_status("ready")
         compile_forest(models.classifier)
-        host, port = listening.getsockname()[:2]
-        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        address = address_of(listening)
         await sink_health.checked()
         healthy: Callable[[], None] = partial(ready, address)
         if pull:
@@ -292,17 +292,3 @@ def _models(
     folder = None if settings.model == str(SHIPPED_MODEL) else settings.model_cache
     cache = None if folder is None else ModelCache(folder, settings.model)
     return ModelRefresher(source, cache=cache, metrics=metrics, on_swap=on_swap)
-
-
-def _listen(settings: Settings) -> socket.socket:
-    try:
-        return socket.create_server(
-            (settings.host, settings.port),
-            family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
-            backlog=1024,
-            reuse_port=settings.reuse_port,
-        )
-    except OSError as error:
-        raise MisconfiguredError(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
-        ) from error

@@ -29,7 +29,9 @@ def guard(case: Case) -> Iterator[Finding]:
         )
     if wrong:
         return
-    if settings.push_auth == "none":
+    if settings.pull:
+        yield ok(f"the worker pulls from {settings.pull} and takes no pushes")
+    elif settings.push_auth == "none":
         yield ok(f"pushes are not authenticated: {_why_none(settings)}")
     elif settings.push_auth == "cloud-run-iam":
         yield _by_cloud_run(case)

@@ -58,7 +58,7 @@ class DeliveryLeases:
         self._clock = clock
         self._held: dict[str, _Lease] = {}
         self._size = 0
-        self._room = asyncio.Event()
+        self._freed = asyncio.Event()
 
     @property
     def ids(self) -> list[str]:
@@ -78,13 +78,13 @@ class DeliveryLeases:
             lease = self._held.pop(ack_id, None)
             if lease is not None:
                 self._size -= lease.size
-        self._room.set()
+        self._freed.set()
 
-    async def room(self) -> None:
+    async def capacity(self) -> None:
         """Return when another delivery may be received: brokers for tests keep no bounds of their own."""
         while len(self._held) >= self.most_messages or self._size >= self.most_bytes:
-            self._room.clear()
-            await self._room.wait()
+            self._freed.clear()
+            await self._freed.wait()
 
     async def keep(self) -> None:
         """Extend deliveries until cancelled."""

@@ -85,7 +85,7 @@ class PullStream:
                     self._works = True
                     self._open()
                     self._take(messages)
-                    await leases.room()
+                    await leases.capacity()
         finally:
             silent.cancel()
 

@@ -77,7 +77,7 @@ async def test_an_acknowledgement_that_is_refused_is_left_for_a_redelivery() -> 
 
 
 async def test_acknowledgements_go_together_within_the_limit_of_a_request() -> None:
-    """What came in one turn is one request, or as few as hold it."""
+    """Those of one turn are one request, or as few as hold them."""
     channel: Any = FailingChannel()
     acks = AckSender(channel, leases_over(channel))
     for nth in range(MOST_IDS + 1):
@@ -118,18 +118,18 @@ async def test_leases_are_extended_before_they_end_and_not_for_ever() -> None:
     assert channel.modified[1:] == [(["new"], 10)]
 
 
-async def test_there_is_room_once_enough_is_released() -> None:
+async def test_there_is_capacity_once_enough_is_released() -> None:
     """By messages and by bytes."""
     leases = leases_over(FailingChannel(), most_messages=2, most_bytes=100)
     leases.hold("a", 100)
-    waiting = asyncio.create_task(leases.room())
+    waiting = asyncio.create_task(leases.capacity())
     await asyncio.sleep(0)
     assert not waiting.done()
     leases.release(["a"])
     await waiting
     leases.hold("b", 1)
     leases.hold("c", 1)
-    waiting = asyncio.create_task(leases.room())
+    waiting = asyncio.create_task(leases.capacity())
     await asyncio.sleep(0)
     assert not waiting.done()
     leases.release(["c"])
