@@ -62,7 +62,7 @@ function showBills(state) {
     : readings.length
       ? `${sampled} whose features are in the results, ${share(outliers, readings.length)} of the points out of distribution (of all predictions ${share(totals.out_of_distribution, totals.predicted)})${outside ? `; ${number.format(outside)} outside the axes` : ""}. In all: ${words}.`
       : `No result holds its features; a worker with ROOKERY_FEATURE_SAMPLE_ROWS=4 writes those of a sample. In all: ${words}.`);
-  table("table-bills", ["Bill length, mm", "Bill depth, mm", "Species", "Out of distribution", "Probability"],
+  table("table-bills", ["Bill length, mm", "Bill depth, mm", "Species", "OOD", "Probability"],
     readings.map(([x, y, place, outlier, probability]) => [x, y, SPECIES[place], outlier ? "yes" : "no", probability.toFixed(3)]));
 }
 
