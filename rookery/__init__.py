@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from rookery.frames.prediction import predict
+    from rookery.frames.publishing import publish_frame
+    from rookery.frames.results import read_predictions, read_rejections
     from rookery.publisher.async_client import AsyncReadingPublisher
     from rookery.publisher.client import ReadingPublisher, new_reading_id
     from rookery.publisher.settings import PublisherSettings
@@ -28,6 +30,9 @@ __all__ = [
     "__version__",
     "new_reading_id",
     "predict",
+    "publish_frame",
+    "read_predictions",
+    "read_rejections",
 ]
 
 _HOMES: Final = {
@@ -38,6 +43,9 @@ _HOMES: Final = {
     "ReadingTable": "rookery.schemas.table",
     "new_reading_id": "rookery.publisher.client",
     "predict": "rookery.frames.prediction",
+    "publish_frame": "rookery.frames.publishing",
+    "read_predictions": "rookery.frames.results",
+    "read_rejections": "rookery.frames.results",
 }
 
 

@@ -62,7 +62,7 @@ def summary(  # noqa: PLR0913  each option is a parameter
 def export(  # noqa: PLR0913  each option is a parameter
     uri: Uri,
     *,
-    out: Annotated[Path, typer.Option(help="File to write: .csv or .parquet.")],
+    out: Annotated[Path, typer.Option(help="File to write: .csv, .xlsx or .parquet.")],
     since: Since = None,
     until: Until = None,
     species: Species = None,

@@ -1,4 +1,4 @@
-"""Export: predictions as one CSV or Parquet file, which is there whole or not at all."""
+"""Export: predictions as one .csv, .xlsx or .parquet file, which is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rookery.results.id_set import Labels
     from rookery.schemas.prediction import Prediction
 
-PARQUET: Final = ".parquet"
 _GROUP: Final = 50_000
 
 
@@ -28,7 +27,7 @@ def _share_of(species: str) -> Callable[[Prediction], Any]:
     return lambda one: one.probabilities.get(species)
 
 
-_ROW: Final[dict[str, Callable[[Prediction], Any]]] = {
+FIELDS: Final[dict[str, Callable[[Prediction], Any]]] = {
     "reading_id": lambda one: one.reading_id,
     "message_id": lambda one: one.message_id,
     "row": lambda one: one.row,
@@ -43,20 +42,24 @@ _ROW: Final[dict[str, Callable[[Prediction], Any]]] = {
     "published_at": lambda one: one.published_at,
     "predicted_at": lambda one: one.predicted_at,
 }
+"""The columns of a prediction, and how each is read from it."""
+
 LABEL: Final = "known_species"
-COLUMNS: Final = (*_ROW, LABEL)
+COLUMNS: Final = (*FIELDS, LABEL)
 """The columns of an export; the last one is empty where no labels were given."""
 
 
 def export(predictions: Iterable[Prediction], out: Path, *, labels: Labels) -> int:
-    """Write them as `.parquet`, or else as CSV; returns how many. Raises UserError."""
-    write = _parquet if out.suffix == PARQUET else _csv
+    """Write them as the ending of `out` says, .csv, .xlsx or .parquet; returns how many. Raises UserError."""
+    write = _WRITERS.get(out.suffix.lower())
+    if write is None:
+        raise UserError(f"{out}: a name that ends in .csv, .xlsx or .parquet is needed.")
     with _whole(out) as unfinished:
         return write((_row(one, labels) for one in predictions), unfinished)
 
 
 def _row(one: Prediction, labels: Labels) -> list[Any]:
-    return [*(read(one) for read in _ROW.values()), labels[one.reading_id]]
+    return [*(read(one) for read in FIELDS.values()), labels[one.reading_id]]
 
 
 @contextmanager
@@ -82,6 +85,16 @@ def _csv(rows: Iterable[list[Any]], out: Path) -> int:
     return count
 
 
+def _xlsx(rows: Iterable[list[Any]], out: Path) -> int:
+    from rookery.frames.errors import BadTableError  # noqa: PLC0415  an extra of its own
+    from rookery.frames.tables import xlsx_file  # noqa: PLC0415  the same
+
+    try:
+        return xlsx_file.write(out, COLUMNS, rows)
+    except BadTableError as error:
+        raise UserError(f"{error}.") from error
+
+
 def _parquet(rows: Iterable[list[Any]], out: Path) -> int:
     try:
         import pyarrow as pa  # noqa: PLC0415  an extra of its own
@@ -103,3 +116,10 @@ def _parquet(rows: Iterable[list[Any]], out: Path) -> int:
             writer.write_table(pa.table(columns, schema=schema))
             count += len(group)
     return count
+
+
+_WRITERS: Final[dict[str, Callable[[Iterable[list[Any]], Path], int]]] = {
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".xlsx": _xlsx,
+}

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import openpyxl
 import pytest
 from google.cloud.storage import Client
 from pyarrow import parquet
@@ -164,6 +165,22 @@ def test_csv_and_parquet_say_the_same(tmp_path: Path) -> None:
     assert table.column("predicted_at").to_pylist() == [NOON, NOON]
     assert from_csv[1]["observed_at"] == NOON.isoformat()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.csv", "out.parquet"]
+
+
+def test_an_export_is_what_its_name_says_or_is_refused(tmp_path: Path) -> None:
+    """A spreadsheet holds the cells of the CSV; an unknown ending writes nothing, with exit code 2."""
+    root = written(tmp_path / "in", [prediction("=1+1", row=3), prediction("b", observed_at=NOON)])
+    for name in ("out.csv", "out.xlsx"):
+        assert export(SelectedPredictions(str(root)), tmp_path / name, labels=Labels()) == 2
+    header, *rows = openpyxl.load_workbook(tmp_path / "out.xlsx").worksheets[0].iter_rows()
+    assert tuple(cell.value for cell in header) == COLUMNS
+    assert (rows[0][0].value, rows[0][0].data_type, rows[0][2].value) == ("=1+1", "s", 3)
+    assert rows[1][COLUMNS.index("observed_at")].value == NOON.isoformat()
+    for name in ("out.xls", "out.csv.gz", "out"):
+        with pytest.raises(UserError, match=r"ends in \.csv, \.xlsx or \.parquet is needed") as refused:
+            export(SelectedPredictions(str(root)), tmp_path / name, labels=Labels())
+        assert refused.value.code == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.csv", "out.xlsx"]
 
 
 def test_a_location_without_predictions_is_a_sentence(tmp_path: Path) -> None:
@@ -410,10 +427,10 @@ def test_no_cell_of_an_export_is_a_formula(tmp_path: Path) -> None:
 def test_an_export_is_its_users_alone_or_as_it_was_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str, mode: int
 ) -> None:
-    """CSV and Parquet alike; ROOKERY_FILE_MODE lets others read them."""
+    """CSV, spreadsheet and Parquet alike; ROOKERY_FILE_MODE lets others read them."""
     monkeypatch.setenv("ROOKERY_FILE_MODE", chosen)
     root = written(tmp_path / "in", [prediction("a")])
-    for name in ("out.csv", "out.parquet"):
+    for name in ("out.csv", "out.xlsx", "out.parquet"):
         export(SelectedPredictions(str(root)), tmp_path / name, labels=Labels())
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
 
