@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "locust": ["load", "--shape", "normal", "--seconds", "1"],
     "matplotlib": ["plan", "--rate", "50/s"],
+    "openpyxl": ["classify", "data/penguins.csv", "--out", "{tmp}/out.xlsx"],
+    "pandas": ["classify", "data/penguins.csv", "--out", "{tmp}/out.csv"],
     "plotly": ["watch", "{tmp}", "--port", "0"],
     "pyarrow": ["results", "export", "{tmp}/results", "--out", "{tmp}/out.parquet"],
     "sklearn": ["train", "--out", "{tmp}/model.ubj"],
