@@ -106,21 +106,22 @@ async def any_topic(google: str | None, monkeypatch: pytest.MonkeyPatch) -> Asyn
     yield made
 
 
+@asynccontextmanager
+async def pulled_into(house: House, topic: PullTopic, **chosen: Any) -> AsyncIterator[PullSubscriber]:
+    """Pull a topic's messages into a pipeline while the context is open, as the worker does; settings may be chosen."""
+    settings = Settings(pull=topic.subscription, **chosen)
+    pull = PullSubscriber(house.pipeline, settings, metrics=house.metrics, health=Health(60))
+    async with pull.answering():
+        async with pull.receiving(lambda: None):
+            pull.start()
+            yield pull
+        await house.pipeline.drain()
+
+
 @pytest.fixture
 def pulling(topic: PullTopic) -> Callable[..., AbstractAsyncContextManager[PullSubscriber]]:
-    """Pull the topic's messages into a pipeline while the context is open, as the worker does; settings may be chosen."""
-
-    @asynccontextmanager
-    async def _pulling(house: House, **chosen: Any) -> AsyncIterator[PullSubscriber]:
-        settings = Settings(pull=topic.subscription, **chosen)
-        pull = PullSubscriber(house.pipeline, settings, metrics=house.metrics, health=Health(60))
-        async with pull.answering():
-            async with pull.receiving(lambda: None):
-                pull.start()
-                yield pull
-            await house.pipeline.drain()
-
-    return _pulling
+    """`pulled_into` with the topic on the embedded broker."""
+    return lambda house, **chosen: pulled_into(house, topic, **chosen)
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 
 from rookery.schemas.codec import encode
 from rookery.schemas.testing import ReadingFactory
 from rookery.worker.batching.batcher import QueueLimits
+from tests.worker.pull.conftest import pulled_into
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 
 def readings(count: int) -> list[bytes]:
     return [encode(reading) for reading in ReadingFactory(2).readings(count)]
+
+
+def nacked(house: House) -> float:
+    """Messages that the worker counted as nacked for its sink."""
+    found = re.search(rb'rookery_retries_total[{]cause="sink"[}] ([0-9.]+)', house.metrics.render())
+    return float(found[1]) if found else 0.0
 
 
 async def test_nothing_is_acknowledged_before_it_is_durable(
@@ -53,6 +61,21 @@ async def test_a_sink_that_fails_has_its_messages_redelivered(
         await until(lambda: topic.stats.acked == 5)
     assert len(house.predictions) == 5
     assert b'rookery_retries_total{cause="sink"}' in house.metrics.render()
+
+
+async def test_a_nacked_message_is_redelivered_and_written_once(
+    house: House, any_topic: PullTopic, until: Until
+) -> None:
+    """On each broker: a sink that failed twice has every reading once afterwards."""
+    house.results.broken = True
+    async with pulled_into(house, any_topic):
+        await any_topic.publish(readings(5))
+        await until(lambda: nacked(house) >= 10)
+        assert house.results.lines == []
+        house.results.broken = False
+        await until(lambda: len(house.results.lines) >= 5)
+    ids = [line["message_id"] for line in house.predictions]
+    assert len(ids) == len(set(ids)) == 5
 
 
 async def test_deliveries_that_find_the_queue_full_wait_in_the_worker(
