@@ -71,7 +71,7 @@ CASES = {
     "publish csv": "Missing argument",
     "setup --nosuch": "No such option",
 }
-"""What is typed, and what is said of it."""
+"""A command line, and a part of its error."""
 
 CHILDREN = {
     "serve --port 99999": "less than or equal to 65535",

@@ -84,7 +84,7 @@ class ModelRefresher:
 
     @property
     def engine(self) -> str:
-        """What computes its answers: `booster` or `compiled`."""
+        """The engine of its predictions: `booster` or `compiled`."""
         return self.classifier.engine
 
     @property

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it ships half its types
 
 ENGINES: Final = ("booster", "compiled")
-"""What can compute predictions."""
+"""Engines of predictions."""
 
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 16384, 65536)
 _SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
@@ -256,7 +256,7 @@ class Metrics:
         self._forests.labels(outcome).inc()
 
     def engine(self, engine: Callable[[], str]) -> None:
-        """Name what tells a scrape which engine computes predictions."""
+        """Set the source of the engine that a scrape reports."""
         for name in ENGINES:
             self._engine.labels(name).set_function(lambda name=name: engine() == name)  # type: ignore[misc]
 
