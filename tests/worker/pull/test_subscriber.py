@@ -141,3 +141,20 @@ async def test_a_stop_returns_the_deliveries_that_wait(
     assert stats.acked >= 1
     assert stats.outstanding == 0
     assert len(house.predictions) == 400 * stats.acked
+
+
+async def test_work_that_does_not_end_in_time_is_returned_before_the_worker_leaves(
+    house: House, topic: PullTopic, pulling: Pulling, until: Until
+) -> None:
+    """A drain that is given up nacks the deliveries in flight, so that no worker waits for their leases."""
+    house.results.gate.clear()
+    async with pulling(house) as pull:
+        await topic.publish(readings(3))
+        await house.results.waiting.wait()
+        await until(lambda: topic.stats.outstanding == 3)
+        await pull.finish()
+        assert topic.stats.nacked == 3
+        assert topic.stats.acked == 0
+        house.results.gate.set()
+        await until(lambda: topic.stats.acked == 3)
+    assert len(house.predictions) == 3
