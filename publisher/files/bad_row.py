@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rookery.schemas.rejection import Reason
 
 
@@ -21,10 +23,14 @@ class BadRow:
     @property
     def why(self) -> str:
         """Every reason, in one line."""
-        return "; ".join(
-            f"{each.field}: {each.rule}" + (f", not {each.value}" if each.value else "")
-            for each in self.reasons
-        )
+        return why(self.reasons)
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.why}"
+
+
+def why(reasons: Iterable[Reason]) -> str:
+    """Write every reason against a row in one line."""
+    return "; ".join(
+        f"{each.field}: {each.rule}" + (f", not {each.value}" if each.value else "") for each in reasons
+    )

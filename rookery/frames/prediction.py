@@ -6,7 +6,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.frames.libraries import library
-from rookery.frames.rows import FrameRows, decoded, why
+from rookery.frames.rows import FrameRows, decoded
+from rookery.publisher.files.bad_row import why
 from rookery.schemas.features import FEATURES, columns_matrix
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic_core import to_json
 
 from rookery.frames.libraries import library
-from rookery.frames.rows import VALIDATED_ROWS, FrameRows, decoded, why
+from rookery.frames.rows import VALIDATED_ROWS, FrameRows, decoded
 from rookery.publisher.client import ReadingPublisher
 from rookery.publisher.errors import PublishError
 from rookery.publisher.failure import NotPublishedError
+from rookery.publisher.files.bad_row import why
 from rookery.publisher.files.csv.messages import TABLE_BYTES, TABLE_ROWS
 from rookery.publisher.files.encoded_message import EncodedMessage
 from rookery.publisher.settings import BULK

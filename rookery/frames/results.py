@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.frames.libraries import library
-from rookery.frames.rows import why
-from rookery.publisher.files.bad_row import BadRow
+from rookery.publisher.files.bad_row import BadRow, why
 from rookery.publisher.files.csv.rows import CsvFile
 from rookery.results.export import FIELDS
 from rookery.results.id_set import IdSet

@@ -16,11 +16,9 @@ from rookery.publisher.files.csv.rows import FIELDS
 from rookery.schemas.codec import DecodedTable, decode_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pandas import DataFrame
-
-    from rookery.schemas.rejection import Reason
 
 VALIDATED_ROWS: Final = 1_000
 """Rows that are validated at once: of so many refused rows each names every reason."""
@@ -60,10 +58,3 @@ def decoded(cells: Mapping[str, Sequence[Any]]) -> DecodedTable:
     if not isinstance(found, DecodedTable):
         raise TypeError("columns are a table")
     return found
-
-
-def why(reasons: Iterable[Reason]) -> str:
-    """Every reason against a row, in one line."""
-    return "; ".join(
-        f"{each.field}: {each.rule}" + (f", not {each.value}" if each.value else "") for each in reasons
-    )
