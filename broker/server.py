@@ -132,7 +132,8 @@ class EmbeddedBroker:
                 lambda: ProtocolMux(handlers, grpc_port, fresh), self._host, self._port
             )
         except OSError as error:
-            reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+            number = error.errno or 0
+            reason = os.strerror(number) if number > 0 else error.strerror
             raise OSError(f"cannot listen on {self._host}:{self._port}: {reason}") from error
         self._port = server.sockets[0].getsockname()[1]
 

@@ -25,7 +25,7 @@ class ModelStatus(Protocol):
 
     @property
     def engine(self) -> str:
-        """What computes the answers: `booster` or `compiled`."""
+        """The engine of the answers: `booster` or `compiled`."""
 
     @property
     def origin(self) -> str:

@@ -58,7 +58,7 @@ async def run_until_open(stream: PullStream, channel: EndingChannel) -> None:
 
 
 async def test_a_stream_that_ends_is_opened_again() -> None:
-    """Whatever ends it; the worker is ready once, with the first that is open, and again after failures."""
+    """After every kind of end; the worker is ready once, with the first open stream, and again after failures."""
     channel = EndingChannel("brings", "UNAVAILABLE", *["UNAVAILABLE"] * FAILING_STREAMS, "OK")
     taken: list[Any] = []
     opened: list[int] = []
