@@ -23,8 +23,9 @@ QUIET = [
 ]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One of each file: Playwright runs a loop in this thread, so that no asynchronous test could run beside it."""
     if CHROMIUM is None:
         pytest.skip("Debian's chromium is not on this machine: apt-get install chromium")
     with sync_playwright() as playwright:
