@@ -139,7 +139,9 @@ async def test_a_worker_serves_a_model_from_a_bucket(tmp_path: Path) -> None:
         aiohttp.ClientSession(address) as client,
         client.get("/readyz") as answer,
     ):
-        assert await answer.json() == {"status": "ready", "model": load(FIRST).model}
+        found = await answer.json()
+    assert found.pop("engine") in {"booster", "compiled"}
+    assert found == {"status": "ready", "model": load(FIRST).model}
 
 
 def test_a_kept_model_is_its_users_alone(tmp_path: Path) -> None:
