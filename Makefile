@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs forests worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak help demo train test check format readme lock clean
+.PHONY: docs reference kills forests worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak help demo train test check format readme lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -83,10 +83,14 @@ format: $(VENV)/dev ## Format, and fix lint errors where ruff can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: $(VENV)/runtime ## Write docs/reference anew from the code
+reference: $(VENV)/runtime ## Write docs/reference anew from the code
 	@$(BIN)/python -m tools.reference docs/reference
 
-readme: docs ## Write the table of settings in README.md anew, and the reference too
+docs: reference $(VENV)/dev ## Write docs/reference anew, and build the documentation site in build/site (no network)
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/site
+	@echo "The site: build/site/index.html"
+
+readme: reference ## Write the table of settings in README.md anew, and the reference too
 	@$(BIN)/python -m tools.settings_table README.md
 
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

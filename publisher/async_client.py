@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 
 class AsyncReadingPublisher:
-    """A ReadingPublisher whose waiting is awaited; a receipt of it can be awaited too.
+    """A ReadingPublisher whose waiting is awaited.
 
-    async with AsyncReadingPublisher("projects/p/topics/readings", outbox="readings.db") as publisher:
-        receipt = await publisher.publish(Reading(bill_length_mm=39.1))
-        message_id = await receipt
+    A receipt of it can be awaited too::
+
+        async with AsyncReadingPublisher("projects/p/topics/readings", outbox="readings.db") as publisher:
+            receipt = await publisher.publish(Reading(bill_length_mm=39.1))
+            message_id = await receipt
+
+    The event loop waits for no disk and no network.
     """
 
     def __init__(

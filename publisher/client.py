@@ -50,7 +50,9 @@ def identified(readings: Reading | ReadingTable) -> Reading | ReadingTable:
 
 
 class ReadingPublisher(ForkAware):
-    """Publishes to one topic from any thread; use it as a context manager, or `close` it.
+    """Publishes to one topic from any thread.
+
+    Use it as a context manager, or `close` it::
 
         with ReadingPublisher("projects/rookery-local/topics/readings") as publisher:
             publisher.publish(Reading(bill_length_mm=39.1, reading_id=new_reading_id()))

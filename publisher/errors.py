@@ -1,22 +1,26 @@
 """Why something was not published.
 
-PublishError
-├── BadTopicError        the name is no topic's; raised at once
-├── BadBrokerError       the address is no broker's; raised at once
-├── BadFileError         the file as a whole is no CSV of readings; raised at once
-├── ResumeError          a checkpoint does not fit the file or the options; raised at once
-├── BadMessageError      too large, or attributes that Pub/Sub refuses; raised at once
-├── BadOutboxError       the file is no outbox, or one of another topic; raised at once
-├── OutboxFullError      the outbox is full; raised at once, nothing was stored
-├── StillStoredError     the outbox is not empty yet; nothing is lost
-├── ClosedError          the publisher is closed; raised at once
-├── ForkedError          its answer goes to the process that this one was forked from; raised at once
-├── RefusedError         Pub/Sub refused this request; the next one may pass
-├── NoSuchTopicError     hopeless: nothing else will pass either
-├── NotAllowedError      hopeless: credentials are missing or do not suffice
-├── UnreachableError     hopeless: no connection to the address
-├── UnansweredError      hopeless: no answer in time; the message may have been published all the same
-└── NotPublishedError    several of the above, with every reading concerned
+The tree of errors::
+
+    PublishError
+    ├── BadTopicError        the name is no topic's; raised at once
+    ├── BadBrokerError       the address is no broker's; raised at once
+    ├── BadFileError         the file as a whole is no CSV of readings; raised at once
+    ├── ResumeError          a checkpoint does not fit the file or the options; raised at once
+    ├── BadMessageError      too large, or attributes that Pub/Sub refuses; raised at once
+    ├── BadOutboxError       the file is no outbox, or one of another topic; raised at once
+    ├── OutboxFullError      the outbox is full; raised at once, nothing was stored
+    ├── StillStoredError     the outbox is not empty yet; nothing is lost
+    ├── ClosedError          the publisher is closed; raised at once
+    ├── ForkedError          its answer goes to the process that this one was forked from; raised at once
+    ├── RefusedError         Pub/Sub refused this request; the next one may pass
+    ├── NoSuchTopicError     hopeless: nothing else will pass either
+    ├── NotAllowedError      hopeless: credentials are missing or do not suffice
+    ├── UnreachableError     hopeless: no connection to the address
+    ├── UnansweredError      hopeless: no answer in time; the message may have been published all the same
+    └── NotPublishedError    several of the above, with every reading concerned
+
+Hopeless: the next message would fare no better.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The reference: settings, formats, metrics and command line as Markdown, written into docs/reference by `make docs`."""
+"""The reference: settings, formats, metrics and command line as Markdown, written into docs/reference by `make reference`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-_WRITTEN: Final = "<!-- written by `make docs` from the code -->\n\n"
+_WRITTEN: Final = "<!-- written by `make reference` from the code -->\n\n"
 
 
 def documents() -> dict[str, str]:
