@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: docs reference kills forests worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak help demo train test check format readme lock clean
+.PHONY: dist docs reference kills forests worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak help demo train test check format readme lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ kills: $(VENV)/dev ## Kill -9 a device with an outbox 1,000 times; nothing that 
 
 bench: $(VENV)/dev ## Measure against the peers, write docs/performance.md (QUICK=1: 3 minutes; ROUNDS=5 ONLY=singles,tables,...)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+dist: $(VENV)/runtime ## Build the sdist of the present commit and its wheel into dist
+	@$(BIN)/python -m tools.distribution dist
 
 check: $(VENV)/dev ## Lint, format, types, architecture
 	@$(BIN)/ruff check .

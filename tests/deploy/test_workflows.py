@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tools.release_notes import release_notes
+
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 RUNS = [
@@ -31,9 +33,12 @@ def check(schema: str, *files: Path) -> None:
 
 
 def test_the_schemas_hold() -> None:
-    """GitHub would accept the workflows and Dependabot's settings as they are."""
-    assert len(FILES) == 3
+    """GitHub would accept the workflows, Dependabot's settings and the forms of issues as they are."""
+    assert len(FILES) == 4
     check("vendor.github-workflows", *FILES)
+    forms = ROOT / ".github" / "ISSUE_TEMPLATE"
+    check("vendor.github-issue-forms", forms / "bug.yml", forms / "feature.yml")
+    check("vendor.github-issue-config", forms / "config.yml")
     check("vendor.dependabot", ROOT / ".github" / "dependabot.yml")
 
 
@@ -41,7 +46,7 @@ def test_every_make_target_exists() -> None:
     """Every target that a workflow makes is in the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     made = {word for run in RUNS if run.startswith("make ") for word in run.split()[1:] if "=" not in word}
-    assert made == {"check", "test", "lock"}
+    assert made == {"check", "dist", "test", "lock"}
     assert made <= targets
 
 
@@ -83,11 +88,35 @@ def test_settings_that_the_image_is_run_with_exist(worker_variables: set[str]) -
 
 
 def test_tokens_may_do_little() -> None:
-    """Only the workflow that opens a pull request may write, and only the release may ask for an identity."""
+    """Only the workflows that open a pull request or publish may write, and only the release may ask for an identity."""
     rights = {file.stem: yaml.safe_load(file.read_text())["permissions"] for file in FILES}
     assert rights["ci"] == {"contents": "read"}
     assert rights["release"] == {"contents": "read", "id-token": "write"}
+    assert rights["packages"] == {"contents": "write", "packages": "write"}
     assert "secrets." not in "".join(file.read_text() for file in FILES)
+
+
+def test_a_tag_is_published_only_where_version_and_changelog_agree() -> None:
+    """The notes of a release are its section; another version, or a section without a date, ends the workflow."""
+    project, changelog = (ROOT / "pyproject.toml").read_text(), (ROOT / "CHANGELOG.md").read_text()
+    version = tomllib.loads(project)["project"]["version"]
+    notes = release_notes(f"v{version}", project, changelog)
+    assert notes.startswith("### ")
+    assert "\n## [" not in notes
+    with pytest.raises(ValueError, match=f"the version {version}"):
+        release_notes("v9.9.9", project, changelog)
+    with pytest.raises(ValueError, match="no section"):
+        release_notes(f"v{version}", project, changelog.replace(f"[{version}] - 2", f"[{version}] 2"))
+
+
+def test_a_release_is_built_before_it_is_published() -> None:
+    """Checks, packages and notes come before the first step that writes anywhere; the tag is never made by the workflow."""
+    job = yaml.safe_load((ROOT / ".github" / "workflows" / "packages.yml").read_text())["jobs"]["packages"]
+    runs = [each["run"] for each in job["steps"] if "run" in each]
+    assert runs[0] == "make check test dist"
+    first_write = next(nth for nth, run in enumerate(runs) if "docker push" in run or "gh release" in run)
+    assert any("tools.release_notes" in run for run in runs[:first_write])
+    assert "--verify-tag" in runs[-1]
 
 
 def test_the_build_file_builds_the_workers_image() -> None:

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-FOUND = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-DOCUMENTS = [path for path in FOUND if "decisions" not in path.parts]
-"""Every document for people; decisions are of their day and are not kept in step."""
+FOUND = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [path for path in FOUND if "decisions" not in path.parts and path.name != "CHANGELOG.md"]
+"""Every document for people; decisions and changes are of their day and are not kept in step."""
 
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>not run|stays): (?P<why>[^>]+) -->\n)?^```(?P<kind>[a-z]+)[^\n]*\n(?P<text>.*?)^```$",
