@@ -1,1 +1,8 @@
-"""Data: the penguins that come with Rookery (CC0)."""
+"""Data: the penguins that come with Rookery (CC0), and the name that the shipped contract and model have after them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SHIPPED: Final = "penguins"
+"""The name of the data set, the contract and the model that answer where no other is named."""

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import from_json, to_json
+
+from rookery.schemas.contract.contract import Contract
+from rookery.schemas.contract.default import default_contract
 
 CARD_ATTRIBUTE: Final = "rookery_card"
 """The booster's attribute that holds the card as JSON."""
@@ -83,9 +87,9 @@ class _Card(BaseModel):
 
 
 class Scores(_Card):
-    """How well known penguins were classified; counts are penguins, averaged over the repeats.
+    """How well known readings were classified; counts are readings, averaged over the repeats.
 
-    `confusion[i][j]`: penguins of species i that were called species j; log loss is in nats a penguin.
+    `confusion[i][j]`: readings of label i that were called label j; log loss is in nats a reading.
     """
 
     accuracy: float
@@ -95,7 +99,7 @@ class Scores(_Card):
 
 
 class Candidate(_Card):
-    """One size of model: its cross-validated log loss, that mean's standard error, and the misclassified penguins."""
+    """One size of model: its cross-validated log loss, that mean's standard error, and the misclassified readings."""
 
     depth: int
     rounds: int
@@ -105,7 +109,7 @@ class Candidate(_Card):
 
     @property
     def leaves(self) -> int:
-        """The most leaves that the model can have for each species: its size."""
+        """The most leaves that the model can have for each label: its size."""
         return self.rounds * (1 << self.depth)
 
 
@@ -113,10 +117,10 @@ class TrainingReport(_Card):
     """The data and the measurements of a training run.
 
     `hidden` maps the features hidden from an otherwise whole reading to the cross-validated accuracy without
-    them; `false_alarms` is the share of held-out penguins that the outlier rule flags.
+    them; `false_alarms` is the share of held-out readings that the outlier rule flags.
     """
 
-    species_counts: Annotated[dict[str, int], Field(alias="birds")]
+    label_counts: dict[str, int]
     left_out: int
     folds: int
     repeats: int
@@ -142,7 +146,7 @@ class Golden(_Card):
 
 
 class Distribution(_Card):
-    """One feature over the training penguins: inner bin edges, the share of each bin, the share missing.
+    """One feature over the training data: inner bin edges, the share of each bin, the share missing.
 
     A value v is in bin i where edges[i - 1] <= v < edges[i]; the shares of the bins add up to 1.
     """
@@ -153,36 +157,81 @@ class Distribution(_Card):
 
 
 class Cluster(_Card):
-    """The normal distribution of one species' four measurements: mean and covariance, in mm and g."""
+    """The normal distribution of one label's measurements: mean and covariance, in the units of the contract."""
 
     mean: tuple[float, ...]
     covariance: tuple[tuple[float, ...], ...]
 
 
 class OutlierRule(_Card):
-    """When a reading is out of distribution: far from every species by the measurements it has.
+    """When a reading is out of distribution: far from every label by the `features` that it has.
 
-    Far: the smallest squared Mahalanobis distance over the clusters exceeds `limits[pattern]`, where bit i of
-    the pattern is set when measurement i is present. Nothing measured (pattern 0) is always far.
+    Far: the smallest squared Mahalanobis distance over the clusters exceeds a limit. `by` says which: `limits[n]` where n
+    of the features are present, or (in files of the former version) `limits[pattern]`, where bit i of the pattern is set
+    when feature i is present. A reading with none of them is always far.
     """
 
+    features: tuple[str, ...]
     clusters: tuple[Cluster, ...]
     limits: tuple[float, ...]
+    by: Literal["count", "pattern"] = "count"
 
 
 class ModelCard(_Card):
-    """Everything about a model beside its trees; `labels` are the species in the order of its columns."""
+    """Everything about a model beside its trees.
 
-    format: Literal[1] = 1
-    features: tuple[str, ...]
-    categories: dict[str, tuple[str, ...]]
-    labels: tuple[str, ...]
-    data_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    seed: int
+    What an adopted model does not know is None or empty: `data_sha256`, `seed` and `report` of its training, the
+    `distribution` of each feature that drift is measured against, and the `outliers` rule.
+    """
+
+    format: Literal[2] = 2
+    contract: Contract
+    data_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    seed: int | None = None
     xgboost_version: str
-    parameters: dict[str, int | float | str]
+    parameters: dict[str, int | float | str] = Field(default_factory=dict)
     rounds: int
-    report: TrainingReport
+    report: TrainingReport | None = None
     golden: Golden
-    distribution: dict[str, Distribution]
-    outliers: OutlierRule
+    distribution: dict[str, Distribution] = Field(default_factory=dict)
+    outliers: OutlierRule | None = None
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the features in the order of the matrix."""
+        return self.contract.names
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels in the order of the model's columns."""
+        return self.contract.labels
+
+
+def read_card(text: str) -> ModelCard:
+    """Read a card of any version; raises pydantic's ValidationError."""
+    if '"format":1' in text.replace(" ", "")[:_BEGIN] and isinstance(card := from_json(text), dict):
+        text = to_json(_upgraded(card)).decode()
+    return ModelCard.model_validate_json(text)
+
+
+_BEGIN: Final = 40
+"""Characters at a card's begin that hold its format."""
+
+
+def _upgraded(card: dict[str, Any]) -> dict[str, Any]:
+    """Bring a card of format 1 up to date: it had no contract, for its features and labels were those of the shipped one."""
+    contract = default_contract()
+    words = {each.name: [*each.categories] for each in contract.features if each.categories}
+    described = {"features": [*contract.names], "categories": words, "labels": [*contract.labels]}
+    if any(card.get(name) != needed for name, needed in described.items()):
+        return card
+    upgraded = {name: value for name, value in card.items() if name not in described}
+    upgraded |= {"format": 2, "contract": contract.model_dump()}
+    if isinstance(report := card.get("report"), dict) and "birds" in report:
+        upgraded["report"] = {
+            ("label_counts" if key == "birds" else key): each for key, each in report.items()
+        }
+    if isinstance(outliers := card.get("outliers"), dict):
+        measured = [each.name for each in contract.measurements]
+        upgraded["outliers"] = outliers | {"features": measured, "by": "pattern"}
+    return upgraded

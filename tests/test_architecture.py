@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[1]
 
-MAPPED: Final = ("broker", "load", "publisher", "schemas", "training", "worker")
+MAPPED: Final = ("broker", "data", "load", "publisher", "schemas", "training", "worker")
 """Folders at the top that are imported as `rookery.<folder>` (setup.py)."""
 
 PRODUCT: Final = frozenset({*MAPPED, "rookery"})
 MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
-    "schemas": frozenset(),
+    "data": frozenset(),
+    "schemas": frozenset({"data"}),
     "broker": frozenset(),
     "training": frozenset({"schemas"}),
     "publisher": frozenset({"schemas"}),

@@ -44,7 +44,12 @@ def calibrate(penguins: TrainingData, plan: ValidationPlan, *, seed: int) -> Cal
     """
     held_out = _held_out(penguins, plan, seed=seed)
     limits = (NOTHING_MEASURED, *(round(_limit(distance), 4) for distance in held_out[1:]))
-    rule = OutlierRule(clusters=tuple(_clusters(penguins.matrix, penguins.species)), limits=limits)
+    rule = OutlierRule(
+        features=MEASUREMENTS,
+        clusters=tuple(_clusters(penguins.matrix, penguins.species)),
+        limits=limits,
+        by="pattern",
+    )
     return Calibrated(rule=rule, false_alarms=_false_alarms(held_out, penguins, plan, seed=seed))
 
 

@@ -9,7 +9,8 @@ import xgboost
 
 from rookery.schemas.artifact import CARD_ATTRIBUTE, ModelCard, TrainingReport, seal
 from rookery.schemas.atomic_file import write_atomically
-from rookery.schemas.features import CATEGORIES, FEATURES
+from rookery.schemas.contract.default import default_contract
+from rookery.schemas.features import FEATURES
 from rookery.schemas.reading import SPECIES
 from rookery.training.distribution import distribution
 from rookery.training.golden import golden
@@ -50,6 +51,8 @@ class Trained:
     @property
     def report(self) -> TrainingReport:
         """The data and the measurements of the training run."""
+        if self.card.report is None:
+            raise RuntimeError("a model that was trained here has a report")
         return self.card.report
 
     def write(self, path: Path) -> None:
@@ -86,7 +89,7 @@ def train(
     training_set = with_masked_copies(penguins.matrix, penguins.species, seed=seed).matrix
     whole, hidden = _held_out_scores(penguins, plan, chosen, seed=seed)
     report = TrainingReport(
-        species_counts={name: int((penguins.species == code).sum()) for code, name in enumerate(SPECIES)},
+        label_counts={name: int((penguins.species == code).sum()) for code, name in enumerate(SPECIES)},
         left_out=penguins.left_out,
         folds=plan.folds,
         repeats=plan.repeats,
@@ -98,9 +101,7 @@ def train(
         false_alarms=outliers.false_alarms,
     )
     card = ModelCard(
-        features=FEATURES,
-        categories=CATEGORIES,
-        labels=SPECIES,
+        contract=default_contract(),
         data_sha256=penguins.digest,
         seed=seed,
         xgboost_version=xgboost.__version__,

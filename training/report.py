@@ -17,7 +17,7 @@ def render(report: TrainingReport) -> Group:
 
 
 def _choice(report: TrainingReport) -> Table:
-    penguins = ", ".join(f"{count} {name}" for name, count in report.species_counts.items())
+    penguins = ", ".join(f"{count} {name}" for name, count in report.label_counts.items())
     table = Table(title=f"Learned from {penguins} ({report.left_out} rows without measurements left out)")
     for column in ("model", "depth", "rounds", "leaves", "log loss", "misclassified"):
         table.add_column(column, justify="left" if column == "model" else "right")
@@ -42,7 +42,7 @@ def _scores(report: TrainingReport) -> Table:
         table.add_column(column, justify="right")
     pair = (report.cross_validated, report.training)
     table.add_row("accuracy", *(f"{each.accuracy:.2%}" for each in pair))
-    for name in report.species_counts:
+    for name in report.label_counts:
         table.add_row(f"recall of {name}", *(f"{each.recall[name]:.2%}" for each in pair))
     table.add_row("log loss", *(f"{each.log_loss:.4f}" for each in pair))
     table.add_row("flagged out of distribution", f"{report.false_alarms:.2%}", "")

@@ -35,6 +35,8 @@ def expected_answers(readings: Sequence[ShippedReading]) -> ExpectedAnswers:
         classifier = load(source.fetch().artifact)
     except (ModelAddressError, ModelRefusedError, ModelUnreachableError) as error:
         raise UserError(str(error), hint="`rookery train` makes a model.") from None
+    if (report := classifier.card.report) is None:
+        raise UserError("The model says nothing of its training.", hint="`rookery train` makes a model.")
     measured = [each for each in readings if each.measured]
     decoded = [one for each in measured if isinstance(one := decode(each.payload("expected")), Reading)]
     predicted = classifier.classify(matrix(decoded))
@@ -43,5 +45,5 @@ def expected_answers(readings: Sequence[ShippedReading]) -> ExpectedAnswers:
             each.number: predicted.labels[label]
             for each, label in zip(measured, predicted.label_indices, strict=True)
         },
-        expected_accuracy=classifier.card.report.cross_validated.accuracy,
+        expected_accuracy=report.cross_validated.accuracy,
     )

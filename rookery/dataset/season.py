@@ -48,9 +48,14 @@ class Colony:
     """Draws readings from the distribution that a model was trained on; `card` is the model's."""
 
     def __init__(self, card: ModelCard, seed: int) -> None:
+        if card.report is None or card.outliers is None:
+            raise UserError(
+                "The model says nothing of the data that it was trained on.",
+                hint="`rookery train` makes a model.",
+            )
         self._chance = random.Random(seed)  # noqa: S311  believable, not secret
         self._factory = ReadingFactory(seed)
-        self._labels, self._counts = zip(*card.report.species_counts.items(), strict=True)
+        self._labels, self._counts = zip(*card.report.label_counts.items(), strict=True)
         self._clusters = {
             species: (cluster.mean, _root(cluster.covariance))
             for species, cluster in zip(card.labels, card.outliers.clusters, strict=True)

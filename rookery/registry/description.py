@@ -77,12 +77,17 @@ def _loaded(uri: str) -> tuple[XGBoostClassifier, str, int]:
 
 
 def _lines(card: ModelCard) -> dict[str, str]:
-    scores = card.report.cross_validated
-    return {
-        "trained on": f"{sum(card.report.species_counts.values())} readings of data {card.data_sha256[:12]}, seed {card.seed}",
-        "size": f"{card.rounds} rounds of depth {card.parameters['max_depth']}, xgboost {card.xgboost_version}",
+    report = card.report
+    lines = {
+        "size": f"{card.rounds} rounds, xgboost {card.xgboost_version}",
         "features": ", ".join(card.features),
-        "species": ", ".join(card.labels),
+        card.contract.target: ", ".join(card.labels),
+    }
+    if report is None or card.data_sha256 is None:
+        return lines
+    scores = report.cross_validated
+    return lines | {
+        "trained on": f"{sum(report.label_counts.values())} readings of data {card.data_sha256[:12]}, seed {card.seed}",
         "cross-validated": f"accuracy {scores.accuracy:.1%}, log loss {scores.log_loss:.3f}",
-        "missing features": "; ".join(f"{names}: {share:.1%}" for names, share in card.report.hidden.items()),
+        "missing features": "; ".join(f"{names}: {share:.1%}" for names, share in report.hidden.items()),
     }

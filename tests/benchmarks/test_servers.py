@@ -17,7 +17,7 @@ from benchmarks.servers.reference import reference_model
 from benchmarks.servers.reference_answers import MARK, SHIPPED, ReferenceAnswers, push, pushes
 from benchmarks.servers.server import BenchmarkServer
 from benchmarks.servers.server_spec import PROTOCOL_NOOP, ServerSpec
-from rookery.schemas.artifact import CARD_ATTRIBUTE, ModelCard
+from rookery.schemas.artifact import CARD_ATTRIBUTE, read_card
 from rookery.schemas.codec import SCHEMA_ATTRIBUTE, decode
 from rookery.schemas.envelope import wrapped
 from rookery.schemas.reading import Reading
@@ -45,7 +45,7 @@ def test_the_reference_model_is_a_real_artifact_of_its_size(tmp_path: Path) -> N
     reference = ReferenceAnswers(tmp_path, reference_model(tmp_path, depth=1, rounds=2))
     booster = xgboost.Booster()
     booster.load_model(bytearray(reference.model.read_bytes()))
-    card = ModelCard.model_validate_json(booster.attr(CARD_ATTRIBUTE) or "")
+    card = read_card(booster.attr(CARD_ATTRIBUTE) or "")
     assert (card.rounds, card.parameters["max_depth"]) == (2, 1)
     assert reference.artifact != SHIPPED
 

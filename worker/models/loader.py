@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from pydantic import ValidationError
 
-from rookery.schemas.artifact import CARD_ATTRIBUTE, MAX_BYTES, InvalidArtifactError, ModelCard, unseal
-from rookery.schemas.features import CATEGORIES, FEATURES
-from rookery.schemas.reading import MEASUREMENTS, SPECIES
+from rookery.schemas.artifact import (
+    CARD_ATTRIBUTE,
+    MAX_BYTES,
+    InvalidArtifactError,
+    ModelCard,
+    OutlierRule,
+    read_card,
+    unseal,
+)
+from rookery.schemas.contract.default import default_contract
 from rookery.worker.inference.outliers import OutlierDetector
 from rookery.worker.inference.xgboost_classifier import (
     XGBOOST_VERSION,
@@ -84,7 +91,7 @@ def _card(booster: Booster) -> ModelCard:
     if written is None:
         raise _MismatchError("the booster carries no card")
     try:
-        return ModelCard.model_validate_json(written)
+        return read_card(written)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         raise _MismatchError(
@@ -97,24 +104,28 @@ def _against_contract(card: ModelCard, booster: Booster) -> list[str]:
     golden = card.golden
     questions = len(golden.rows)
     rules: list[tuple[str, object, object]] = [
-        ("features", card.features, FEATURES),
-        ("categories", card.categories, CATEGORIES),
-        ("labels", card.labels, SPECIES),
-        ("features of the booster", tuple(booster.feature_names or ()), FEATURES),
+        ("contract", card.contract, default_contract()),
+        ("features of the booster", tuple(booster.feature_names or ()), card.features),
         ("rounds of the booster", booster.num_boosted_rounds(), card.rounds),
         ("xgboost's major version", _major(card.xgboost_version), _major(XGBOOST_VERSION)),
-        ("width of the golden readings", {len(row) for row in golden.rows}, {len(FEATURES)}),
-        ("golden margins", [len(row) for row in golden.margins], [len(SPECIES)] * questions),
-        ("golden probabilities", [len(row) for row in golden.probabilities], [len(SPECIES)] * questions),
+        ("width of the golden readings", {len(row) for row in golden.rows}, {len(card.features)}),
+        ("golden margins", [len(row) for row in golden.margins], [len(card.labels)] * questions),
+        ("golden probabilities", [len(row) for row in golden.probabilities], [len(card.labels)] * questions),
         ("golden outliers", len(golden.out_of_distribution), questions),
-        ("outlier limits", len(card.outliers.limits), 2 ** len(MEASUREMENTS)),
-        ("outlier clusters", len(card.outliers.clusters), len(SPECIES)),
+        *_outlier_rules(card.outliers, len(card.labels)),
     ]
     return [
         f"{what}: {_shown(has)} where {_shown(needed)} is needed"
         for what, has, needed in rules
         if has != needed
     ]
+
+
+def _outlier_rules(rule: OutlierRule | None, labels: int) -> list[tuple[str, object, object]]:
+    if rule is None:
+        return []
+    limits = 2 ** len(rule.features) if rule.by == "pattern" else len(rule.features) + 1
+    return [("outlier limits", len(rule.limits), limits), ("outlier clusters", len(rule.clusters), labels)]
 
 
 def _major(version: str) -> str:
@@ -126,6 +137,8 @@ def _shown(value: object) -> str:
 
 
 def _outliers(card: ModelCard) -> OutlierDetector:
+    if card.outliers is None:
+        raise _MismatchError("the card has no outlier rule")
     try:
         return OutlierDetector(card.outliers)
     except (ValueError, IndexError, np.linalg.LinAlgError) as error:

@@ -106,8 +106,8 @@ class Drift:
         found = [
             _shift(name, rows[:, column], card.distribution[name]) for column, name in enumerate(FEATURES)
         ]
-        total = sum(card.report.species_counts.values())
-        mix = np.array([card.report.species_counts.get(label, 0) / total for label in card.labels])
+        known = {} if card.report is None else card.report.label_counts
+        mix = np.array([known.get(label, 0) / sum(known.values()) for label in card.labels])
         counts = np.bincount(label_indices, minlength=len(mix))[: len(mix)]
         return [*found, Shift(SPECIES, _index(mix, counts), len(rows))]
 

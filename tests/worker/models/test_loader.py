@@ -143,12 +143,12 @@ def test_every_bit_of_the_line_counts() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda card: card["features"].reverse(), "features:"),
-        (lambda card: card["categories"]["island"].reverse(), "categories:"),
-        (lambda card: card["labels"].reverse(), "labels:"),
+        (lambda card: card["contract"]["features"].reverse(), "features of the booster:"),
+        (lambda card: card["contract"]["features"][0].update(kind="text"), "card: contract.features.0.kind"),
+        (lambda card: card["contract"]["labels"].pop(), "golden margins"),
         (lambda card: card.update(rounds=3), "rounds of the booster:"),
         (lambda card: card.update(xgboost_version="2.1.0"), "xgboost's major version: 2 where"),
-        (lambda card: card.update(format=2), "card: format"),
+        (lambda card: card.update(format=3), "card: format"),
         (lambda card: card.update(surprise=1), "card: surprise"),
         (lambda card: card.pop("golden"), "card: golden"),
         (lambda card: card["golden"].update(rows=[]), "golden readings"),
@@ -175,12 +175,16 @@ def test_every_reason_is_named_at_once() -> None:
     """One load of a model names every mistake in it."""
 
     def change(card: dict[str, Any]) -> None:
-        card["features"].reverse()
-        card["labels"].reverse()
+        card["contract"]["features"].reverse()
+        card["golden"]["margins"].pop()
 
     with pytest.raises(ModelRefusedError) as refused:
         load(forged(change))
-    assert [reason.split(":")[0] for reason in refused.value.reasons] == ["features", "labels"]
+    assert [reason.split(":")[0] for reason in refused.value.reasons] == [
+        "contract",
+        "features of the booster",
+        "golden margins",
+    ]
 
 
 def test_golden_readings_reach_every_leaf_of_every_tree() -> None:
