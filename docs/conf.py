@@ -59,11 +59,13 @@ def _source_link(folder: Path, link: re.Match[str]) -> str:
     return f"{_PROJECT['urls']['Source']}/{kind}/main/{path}{link['anchor'] or ''}"
 
 
-def _lead_out(app: Sphinx, document: str, source: list[str]) -> None:
-    folder = Path(app.env.doc2path(document)).parent
+def _lead_out(folder: Path, source: list[str]) -> None:
     source[0] = _LINK.sub(lambda link: _source_link(folder, link), source[0])
 
 
 def setup(app: Sphinx) -> None:
     """Let links out of docs/ lead to the repository."""
-    app.connect("source-read", _lead_out)
+    app.connect(
+        "source-read", lambda app, name, source: _lead_out(Path(app.env.doc2path(name)).parent, source)
+    )
+    app.connect("include-read", lambda _, path, __, source: _lead_out((_DOCS / path).parent, source))
