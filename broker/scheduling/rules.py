@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rookery.broker.scheduling.backoff import RetryPolicy  # noqa: TC001  part of a public dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rookery.broker.filters.expressions import Expression
+    from rookery.broker.scheduling.messages import StoredMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,7 @@ class Rules:
     """The scheduling rules of one subscription; times in seconds.
 
     Without a retry policy a failed message is due again at once (push: when the push backoff allows it).
+    A message that does not match the filter counts as acknowledged and is never held.
     """
 
     push: bool = False
@@ -28,6 +36,14 @@ class Rules:
     retention: float = 7 * 86_400.0
     retry: RetryPolicy | None = None
     dead_letter: DeadLetterRule | None = None
+    filter: Expression | None = None
+
+    def wanted(self, messages: Sequence[StoredMessage]) -> Sequence[StoredMessage]:
+        """Give the messages that match the filter; all of them where there is none."""
+        if self.filter is None:
+            return messages
+        matches = self.filter.matches
+        return [message for message in messages if matches(message.attributes or {})]
 
     def gives_up(self, attempts: int) -> bool:
         """Whether a message is for the dead-letter topic after so many attempts."""

@@ -91,7 +91,7 @@ class TopicRouter:
         subscriptions = self._topics[topic].values()
         messages = self.accept(drafts, now)
         for subscription in subscriptions:
-            for message in messages:
+            for message in subscription.rules.wanted(messages):
                 subscription.offer(message, now)
         return [message.message_id for message in messages]
 
@@ -125,6 +125,8 @@ class TopicRouter:
         }
         (dead,) = self.accept([MessageDraft(message.data, attributes, message.ordering_key)], now)
         for each in self._topics[topic].values():
+            if not each.rules.wanted([dead]):
+                continue
             if each.journal is not None:
                 each.journal.added(dead)
             else:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from rookery.broker.delivery.dispatcher import Dispatcher
 from rookery.broker.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
-from rookery.broker.service import proto, resources
-from rookery.broker.service.admission import check_drafts, check_name
+from rookery.broker.resources import subscription_settings, topic_settings
+from rookery.broker.resources.admission import check_drafts, check_name
+from rookery.broker.service import proto
 from rookery.broker.service.serial_changes import SerialChanges, serial
 from rookery.broker.storage import changes
 
@@ -69,7 +70,7 @@ class Catalogue:
     @serial
     async def create_topic(self, topic: Proto) -> Proto:
         """Create a topic."""
-        resources.check_topic(topic)
+        topic_settings.check_topic(topic)
         if topic.name in self._topics:
             raise AlreadyExistsError(f"Topic already exists (resource={topic.name}).")
         stored = proto.Topic(name=topic.name, labels=topic.labels, state=proto.Topic.ACTIVE)
@@ -93,7 +94,7 @@ class Catalogue:
     async def update_topic(self, topic: Proto, mask: FieldMask) -> Proto:
         """Change the masked fields of a topic."""
         changed = _merged(self.topic(topic.name), topic, mask, mutable=_MUTABLE_TOPIC)
-        resources.check_topic(changed)
+        topic_settings.check_topic(changed)
         await self._save(changes.save_topic(changed.name, changed.SerializeToString()))
         self._topics[topic.name] = changed
         return changed
@@ -104,7 +105,7 @@ class Catalogue:
         self.topic(name)
         detached = {each: _copy(self._subscriptions[each]) for each in self._router.subscriptions(name)}
         for each in detached.values():
-            each.topic = resources.DELETED_TOPIC
+            each.topic = topic_settings.DELETED_TOPIC
         if self._store is not None:
             settings = {
                 self._journals[each].number: new.SerializeToString() for each, new in detached.items()
@@ -126,13 +127,15 @@ class Catalogue:
             return self._router.publish(name, drafts, self.clock())
         attached = self._router.attached(name)
         messages = self._router.accept(drafts, self.clock())
-        numbers = [self._journals[each].number for each in attached]
-        await self._store.publish(messages, numbers, partial(self._offer, messages, list(attached.values())))
+        wanted = {each: machine.rules.wanted(messages) for each, machine in attached.items()}
+        offers = [(machine, wanted[each]) for each, machine in attached.items()]
+        numbered = {self._journals[each].number: found for each, found in wanted.items()}
+        await self._store.publish(messages, numbered, partial(self._offer, offers))
         return [message.message_id for message in messages]
 
-    def _offer(self, messages: list[StoredMessage], attached: list[Subscription]) -> None:
+    def _offer(self, offers: list[tuple[Subscription, Sequence[StoredMessage]]]) -> None:
         now = self.clock()
-        for subscription in attached:
+        for subscription, messages in offers:
             for message in messages:
                 subscription.offer(message, now)
 
@@ -144,8 +147,8 @@ class Catalogue:
             raise AlreadyExistsError(f"Subscription already exists (resource={subscription.name}).")
         self.topic(subscription.topic)
         stored = _copy(subscription)
-        resources.complete(stored)
-        rules, endpoint = resources.rules(stored), resources.endpoint(stored)
+        subscription_settings.complete(stored)
+        rules, endpoint = subscription_settings.rules(stored), subscription_settings.endpoint(stored)
         if rules.dead_letter:
             self.topic(rules.dead_letter.topic)
         journal = self._store.journal() if self._store is not None else None
@@ -164,13 +167,13 @@ class Catalogue:
     def restore_subscription(self, stored: Proto, journal: SubscriptionJournal) -> Dispatcher:
         """Take in a subscription that the store has; gives it without its messages."""
         self._journals[stored.name] = journal
-        rules = resources.rules(stored)
+        rules = subscription_settings.rules(stored)
         machine = (
             self._router.subscribe(stored.name, stored.topic, rules, journal=journal)
             if stored.topic in self._topics
             else self._router.detached(stored.name, rules, journal=journal)
         )
-        return self._dispatch(stored, machine, resources.endpoint(stored))
+        return self._dispatch(stored, machine, subscription_settings.endpoint(stored))
 
     def _dispatch(self, stored: Proto, machine: Subscription, endpoint: Endpoint | None) -> Dispatcher:
         dispatcher = Dispatcher(
@@ -257,8 +260,8 @@ class Catalogue:
             await self._store.change(change)
 
     async def _change(self, changed: Proto) -> Proto:
-        resources.complete(changed)
-        rules, endpoint = resources.rules(changed), resources.endpoint(changed)
+        subscription_settings.complete(changed)
+        rules, endpoint = subscription_settings.rules(changed), subscription_settings.endpoint(changed)
         if rules.dead_letter:
             self.topic(rules.dead_letter.topic)
         if self._store is not None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from rookery.broker.errors import ApiError, InvalidArgumentError, UnimplementedError, forget_frames
+from rookery.broker.resources.admission import MAX_PUBLISH_BYTES
 from rookery.broker.service import proto, pulling
-from rookery.broker.service.admission import MAX_PUBLISH_BYTES
 from rookery.broker.service.browsers import no_browsers
 from rookery.broker.service.paging import page
 from rookery.broker.service.rest_json import drafts, error, parse, read, written

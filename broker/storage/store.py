@@ -19,7 +19,7 @@ from rookery.broker.storage.journal import SubscriptionJournal
 from rookery.broker.storage.write_batch import LazyWrites, WriteBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -110,16 +110,16 @@ class MessageStore:
     async def publish(
         self,
         messages: Sequence[StoredMessage],
-        numbers: Sequence[int],
+        wanted: Mapping[int, Sequence[StoredMessage]],
         then: Callable[[], None],
     ) -> None:
-        """Return once the messages are synced for every subscription; `then` is called before, in order of the calls.
+        """Return once new messages are synced; `then` is called before, in order of the calls.
 
-        It is called even where the caller is cancelled meanwhile. Raises ResourceExhaustedError or StoreFailedError.
+        `wanted` has the messages for each subscription, by its number. `then` is called even where the caller is cancelled meanwhile. Raises ResourceExhaustedError or StoreFailedError.
         """
         waiting = self._waiting
-        for number in numbers:
-            waiting.batch.published.setdefault(number, []).extend(messages)
+        for number, each in wanted.items():
+            waiting.batch.published.setdefault(number, []).extend(each)
         waiting.batch.highest_id = int(messages[-1].message_id)
         synced = asyncio.get_running_loop().create_future()
         waiting.publishes.append((synced, int(messages[0].message_id), then))

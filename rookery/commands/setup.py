@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from rookery.broker.service.push_url import PushUrlError, check_push_url
+from rookery.broker.resources.push_url import PushUrlError, check_push_url
 from rookery.environment.provision import Provisioner, Route
 from rookery.errors import UserError
 from rookery.publisher.errors import BadBrokerError, BadTopicError

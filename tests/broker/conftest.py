@@ -14,12 +14,19 @@ from rookery.broker.testing import RecordingEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
 async def broker() -> AsyncIterator[EmbeddedBroker]:
     async with EmbeddedBroker() as opened:
         yield opened
+
+
+@pytest.fixture(params=["memory", "store"])
+def data(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
+    """The folder of a broker, or none: a test of both."""
+    return tmp_path / "data" if request.param == "store" else None
 
 
 @pytest.fixture

@@ -148,11 +148,37 @@ async def test_token_of_an_authenticated_push(pubsub: PubSub) -> None:
     assert ("Authorization" in received.headers) != pubsub.is_google
 
 
-async def test_filter(pubsub: PubSub) -> None:
-    """The embedded broker refuses a filter; the emulator takes it, and ignores it."""
-    await pubsub.subscribe("first")
-    body = {"topic": "projects/contract/topics/work", "filter": 'attributes.kind = "gull"'}
-    assert await pubsub.status("PUT", "subscriptions/filtered", body) == (200 if pubsub.is_google else 501)
+@pytest.mark.parametrize(
+    ("text", "matched"),
+    [
+        ('attributes.kind = "gull"', ["gull"]),
+        ('attributes.kind != "gull"', ["tern", None]),
+        ("attributes:kind", ["gull", "tern"]),
+        ('hasPrefix(attributes.kind, "te") OR (NOT attributes:kind AND attributes:other)', ["tern", None]),
+    ],
+)
+async def test_filter(pubsub: PubSub, text: str, matched: list[str | None]) -> None:
+    """A subscription delivers what matches its filter, and the rest counts as acknowledged; the emulator delivers everything."""
+    await pubsub.subscribe("filtered", filter=text)
+    attributes: list[dict[str, str]] = [{"kind": "gull"}, {"kind": "tern"}, {"other": "x"}]
+    await pubsub.publish(*({**MESSAGE, "attributes": each} for each in attributes))
+    found = []
+    for _ in range(3 if pubsub.is_google else len(matched)):
+        received = await pubsub.pull("filtered")
+        found.append(received["message"]["attributes"].get("kind"))
+        await pubsub.ask("POST", "subscriptions/filtered:acknowledge", {"ackIds": [received["ackId"]]})
+    assert sorted(found, key=str) == sorted(["gull", "tern", None] if pubsub.is_google else matched, key=str)
+    now = {"maxMessages": 1, "returnImmediately": True}
+    assert await pubsub.ask("POST", "subscriptions/filtered:pull", now) == {}
+
+
+async def test_a_filter_is_checked_and_cannot_be_changed(pubsub: PubSub) -> None:
+    """A filter cannot be changed, and a text that is no filter is refused with 400; the emulator takes any text."""
+    await pubsub.subscribe("filtered", filter="attributes:kind")
+    body = {"topic": "projects/contract/topics/work", "filter": "attributes.kind = gull"}
+    assert await pubsub.status("PUT", "subscriptions/invalid", body) == (200 if pubsub.is_google else 400)
+    other = {"subscription": {"filter": "attributes:other"}, "updateMask": "filter"}
+    assert await pubsub.status("PATCH", "subscriptions/filtered", other) == 400
 
 
 @pytest.mark.parametrize("body", [{"messages": [{}]}, {"messages": [{"data": "%"}]}])

@@ -55,7 +55,8 @@ async def test_publishers_that_wait_share_one_sync(
         gate, taken = Gate(monkeypatch), []
 
         def publish(ident: int) -> asyncio.Task[None]:
-            return asyncio.create_task(store.publish([message(ident)], [number], lambda: taken.append(ident)))
+            new = [message(ident)]
+            return asyncio.create_task(store.publish(new, {number: new}, lambda: taken.append(ident)))
 
         publishes = [publish(1)]
         await asyncio.to_thread(gate.begun.wait)
@@ -76,7 +77,7 @@ async def test_a_message_whose_publisher_leaves_is_taken_all_the_same(
         number = store.journal().number
         await store.change(changes.create_subscription(number, b""))
         gate, taken = Gate(monkeypatch), asyncio.Event()
-        publish = asyncio.create_task(store.publish([message(1)], [number], taken.set))
+        publish = asyncio.create_task(store.publish([message(1)], {number: [message(1)]}, taken.set))
         await asyncio.to_thread(gate.begun.wait)
         publish.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -92,5 +93,5 @@ async def test_a_message_for_a_deleted_subscription_is_passed_over(store: Messag
         for number in (gone, stays):
             await store.change(changes.create_subscription(number, b""))
         await store.change(changes.delete_subscription(gone))
-        await store.publish([message(1)], [gone, stays], lambda: None)
+        await store.publish([message(1)], {gone: [message(1)], stays: [message(1)]}, lambda: None)
         assert [each.message for each in store.first_page(stays)] == [message(1)]

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rookery.broker.delivery.push import Endpoint, Identity, Pusher
+from rookery.broker.resources.push_url import PushUrlError, check_push_url
 from rookery.broker.scheduling.messages import Delivery, StoredMessage
-from rookery.broker.service.push_url import PushUrlError, check_push_url
 
 if TYPE_CHECKING:
     import aiohttp

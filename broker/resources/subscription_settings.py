@@ -1,4 +1,4 @@
-"""Fields of topics and subscriptions: honoured or refused, never ignored."""
+"""Fields of subscriptions: honoured or refused, never ignored."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING, Final
 
 from rookery.broker.delivery.push import Endpoint, Identity
 from rookery.broker.errors import InvalidArgumentError, UnimplementedError
+from rookery.broker.filters.errors import FilterError
+from rookery.broker.filters.parser import parse_filter
+from rookery.broker.resources.admission import check_name
+from rookery.broker.resources.fields import only, seconds, within
+from rookery.broker.resources.push_url import PushUrlError, check_push_url
 from rookery.broker.scheduling.backoff import RetryPolicy
 from rookery.broker.scheduling.rules import DeadLetterRule, Rules
-from rookery.broker.service.admission import check_name
-from rookery.broker.service.push_url import PushUrlError, check_push_url
 
 if TYPE_CHECKING:
+    from rookery.broker.filters.expressions import Expression
     from rookery.broker.service.proto import Proto
 
 DEFAULT_ACK_DEADLINE_SECONDS: Final = 10
 DEFAULT_DELIVERY_ATTEMPTS: Final = 5
 DEFAULT_RETENTION_SECONDS: Final = 7 * 86_400
-DELETED_TOPIC: Final = "_deleted-topic_"
-
-_TOPIC: Final = frozenset({"name", "labels", "state"})
-_SUBSCRIPTION: Final = frozenset(
+_HONOURED: Final = frozenset(
     {
         "name",
         "topic",
@@ -29,6 +30,7 @@ _SUBSCRIPTION: Final = frozenset(
         "message_retention_duration",
         "labels",
         "enable_message_ordering",
+        "filter",
         "expiration_policy",
         "dead_letter_policy",
         "retry_policy",
@@ -38,12 +40,6 @@ _SUBSCRIPTION: Final = frozenset(
         "topic_message_retention_duration",
     }
 )
-
-
-def check_topic(topic: Proto) -> None:
-    """Raise unless this broker can be true to the topic."""
-    check_name(topic.name, "topics")
-    _only(topic, _TOPIC)
 
 
 def complete(subscription: Proto) -> None:
@@ -58,19 +54,20 @@ def complete(subscription: Proto) -> None:
 def rules(subscription: Proto) -> Rules:
     """Read the scheduling rules of a completed subscription; raises InvalidArgumentError or UnimplementedError."""
     _check_kind(subscription)
-    _only(subscription, _SUBSCRIPTION)
+    only(subscription, _HONOURED)
     if subscription.expiration_policy.HasField("ttl"):
         raise UnimplementedError("This broker lets no subscription expire: leave expiration_policy.ttl out.")
     dead = subscription.dead_letter_policy
     return Rules(
         push=bool(subscription.push_config.push_endpoint),
-        ack_deadline=_within(subscription.ack_deadline_seconds, "ack_deadline_seconds", 10, 600),
+        ack_deadline=within(subscription.ack_deadline_seconds, "ack_deadline_seconds", 10, 600),
         ordered=subscription.enable_message_ordering,
-        retention=_within(
-            _seconds(subscription.message_retention_duration), "message_retention_duration", 600, 31 * 86_400
+        retention=within(
+            seconds(subscription.message_retention_duration), "message_retention_duration", 600, 31 * 86_400
         ),
         retry=_retry(subscription.retry_policy) if subscription.HasField("retry_policy") else None,
         dead_letter=_dead_letter(dead) if subscription.HasField("dead_letter_policy") else None,
+        filter=_filter(subscription.filter) if subscription.filter else None,
     )
 
 
@@ -108,29 +105,19 @@ def _check_kind(subscription: Proto) -> None:
         raise InvalidArgumentError("Exactly-once delivery is for pull subscriptions only.")
 
 
-def _only(resource: Proto, honoured: frozenset[str]) -> None:
-    refused = [field.name for field, _ in resource.ListFields() if field.name not in honoured]
-    if refused:
-        kind = type(resource).__name__
-        raise UnimplementedError(f"This broker does not honour {kind} {', '.join(refused)}: leave it out.")
-
-
-def _within(value: float, name: str, lowest: float, highest: float) -> float:
-    if not lowest <= value <= highest:
-        raise InvalidArgumentError(f"{name} is {value:g}, needed is {lowest:g} to {highest:g} seconds.")
-    return value
-
-
-def _seconds(duration: Proto) -> float:
-    return float(duration.seconds + duration.nanos / 1e9)
+def _filter(text: str) -> Expression:
+    try:
+        return parse_filter(text)
+    except FilterError as fault:
+        raise InvalidArgumentError(f"Invalid {fault}") from None
 
 
 def _retry(policy: Proto) -> RetryPolicy:
     defaults = RetryPolicy()
-    minimum = _seconds(policy.minimum_backoff) if policy.HasField("minimum_backoff") else defaults.minimum
-    maximum = _seconds(policy.maximum_backoff) if policy.HasField("maximum_backoff") else defaults.maximum
-    _within(minimum, "minimum_backoff", 0, 600)
-    _within(maximum, "maximum_backoff", 0, 600)
+    minimum = seconds(policy.minimum_backoff) if policy.HasField("minimum_backoff") else defaults.minimum
+    maximum = seconds(policy.maximum_backoff) if policy.HasField("maximum_backoff") else defaults.maximum
+    within(minimum, "minimum_backoff", 0, 600)
+    within(maximum, "maximum_backoff", 0, 600)
     if minimum > maximum:
         raise InvalidArgumentError(
             f"minimum_backoff ({minimum:g} s) is greater than maximum_backoff ({maximum:g} s)."

@@ -1,0 +1,1 @@
+"""Filters: Google's expressions on a message's attributes, parsed once and evaluated for each message."""
