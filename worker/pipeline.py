@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from rookery.schemas.contract.default import default_compiled
 from rookery.worker.batch_commit import INLINE_ROWS, TABLE_ROWS, BatchCommit
 from rookery.worker.batching.batcher import Batcher, QueueLimits
 from rookery.worker.batching.deduplication import DeduplicationWindow
@@ -58,9 +59,9 @@ class Pipeline:
 
     async def predict(self, envelope: Envelope) -> EncodedLines:
         """Answer a message through the same batches, and store nothing; raises RetryError."""
-        message = decode_inline(envelope, kept=False)
+        message = decode_inline(envelope, default_compiled(), kept=False)
         if message is None:
-            message = await self._decoder.decode(envelope, kept=False)
+            message = await self._decoder.decode(envelope, default_compiled(), kept=False)
         lines: EncodedLines = await self._submit(message)
         return lines
 
@@ -72,8 +73,9 @@ class Pipeline:
         # Step by step for all, not message by message: the same few instructions again are what a processor likes.
         singles: list[DecodedMessage] = []
         others: list[DecodedMessage] = []
+        contract = default_compiled()
         for envelope, on_done in messages:
-            message = decode_inline(envelope)
+            message = decode_inline(envelope, contract)
             if message is None:
                 self._start(self._decode_and_store(envelope), on_done, "decoding a message in a thread")
                 continue
@@ -127,7 +129,7 @@ class Pipeline:
         task.add_done_callback(self._tasks.discard)
 
     async def _decode_and_store(self, envelope: Envelope) -> None:
-        await _awaited(self._answers(await self._decoder.decode(envelope)))
+        await _awaited(self._answers(await self._decoder.decode(envelope, default_compiled())))
 
     def _answers(self, message: DecodedMessage) -> list[asyncio.Future[object]]:
         """Submit what is new of a message, and return futures of all its answers; raises RetryError."""

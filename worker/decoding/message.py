@@ -18,7 +18,6 @@ from rookery.schemas.codec import (
     peek_identity,
     select,
 )
-from rookery.schemas.features import columns_matrix, fields_matrix
 from rookery.schemas.identity import identity
 from rookery.schemas.rejection import Reason, UnusableReadingError, shortened
 from rookery.worker.batching.table_keys import TableKeys
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rookery.schemas.contract.compiled import CompiledContract
     from rookery.schemas.envelope import Envelope
     from rookery.schemas.reading import Fields
     from rookery.schemas.table import ReadingTable
@@ -63,6 +63,9 @@ class DecodedMessage:
     """
 
     envelope: Envelope
+    contract: CompiledContract
+    """The contract that it was decoded by."""
+
     readings: Fields | ReadingTable | DecodedColumns | None
     positions: Sequence[int]
     refused: tuple[InvalidPayload, ...]
@@ -116,27 +119,37 @@ def size_of(envelope: Envelope) -> int:
     return len(envelope.data if envelope.body is None else envelope.body) + envelope.attribute_size
 
 
-def decode_message(envelope: Envelope, *, kept: bool = True) -> DecodedMessage:
-    """Decode a message; everything invalid in it is in `refused`, with the reasons."""
-    return _decode(envelope, size_of(envelope), kept=kept, longest=None)
+def decode_message(envelope: Envelope, contract: CompiledContract, *, kept: bool = True) -> DecodedMessage:
+    """Decode a message by a contract; everything invalid in it is in `refused`, with the reasons."""
+    return _decode(envelope, contract, size_of(envelope), kept=kept, longest=None)
 
 
-def decode_inline(envelope: Envelope, *, kept: bool = True) -> DecodedMessage | None:
+def decode_inline(
+    envelope: Envelope, contract: CompiledContract, *, kept: bool = True
+) -> DecodedMessage | None:
     """Decode a message on the event loop; None where that takes too long: it is large, or invalid and not short."""
     size = size_of(envelope)
-    return None if size > INLINE_BYTES else _decode(envelope, size, kept=kept, longest=INSPECTED_BYTES)
+    if size > INLINE_BYTES:
+        return None
+    return _decode(envelope, contract, size, kept=kept, longest=INSPECTED_BYTES)
 
 
 @overload
-def _decode(envelope: Envelope, size: int, *, kept: bool, longest: None) -> DecodedMessage: ...
+def _decode(
+    envelope: Envelope, contract: CompiledContract, size: int, *, kept: bool, longest: None
+) -> DecodedMessage: ...
 @overload
-def _decode(envelope: Envelope, size: int, *, kept: bool, longest: int) -> DecodedMessage | None: ...
-def _decode(envelope: Envelope, size: int, *, kept: bool, longest: int | None) -> DecodedMessage | None:
+def _decode(
+    envelope: Envelope, contract: CompiledContract, size: int, *, kept: bool, longest: int
+) -> DecodedMessage | None: ...
+def _decode(
+    envelope: Envelope, contract: CompiledContract, size: int, *, kept: bool, longest: int | None
+) -> DecodedMessage | None:
     version = envelope.attributes.get(SCHEMA_ATTRIBUTE)
     try:
         payload = envelope.payload
         if len(payload) >= WORTH_BYTES and (table := columns(payload, version=version)) is not None:
-            return _whole_table(envelope, table, size, kept=kept)
+            return _whole_table(envelope, contract, table, size, kept=kept)
         if longest is None or len(payload) <= longest:
             decoded = decode_fields(payload, version=version, pause=step_aside)
         elif (valid := decode_valid(payload, version=version)) is not None:
@@ -144,21 +157,23 @@ def _decode(envelope: Envelope, size: int, *, kept: bool, longest: int | None) -
         else:
             return None
     except UnusableReadingError as unusable:
-        return _unusable(envelope, size, unusable, kept=kept)
+        return _unusable(envelope, contract, size, unusable, kept=kept)
     except Exception as error:
         # Decoding is pure: a payload that breaks it now breaks it with every delivery.
         log.exception("failed to decode a message")
         broken = UnusableReadingError(
             Reason(field="reading", rule=shortened(f"it cannot be decoded: {type(error).__name__}: {error}"))
         )
-        return _unusable(envelope, size, broken, kept=kept)
+        return _unusable(envelope, contract, size, broken, kept=kept)
     if isinstance(decoded, dict):
         keys = (decoded.get("reading_id") or envelope.identity,) if kept else NOTHING
-        return DecodedMessage(envelope, decoded, NOTHING, (), kept, 1, size, keys)
-    return _checked_table(envelope, size, decoded, kept=kept)
+        return DecodedMessage(envelope, contract, decoded, NOTHING, (), kept, 1, size, keys)
+    return _checked_table(envelope, contract, size, decoded, kept=kept)
 
 
-def _whole_table(envelope: Envelope, table: DecodedColumns, size: int, *, kept: bool) -> DecodedMessage:
+def _whole_table(
+    envelope: Envelope, contract: CompiledContract, table: DecodedColumns, size: int, *, kept: bool
+) -> DecodedMessage:
     rows = len(table.matrix)
     keys: Sequence[str] = NOTHING
     if kept:
@@ -167,15 +182,19 @@ def _whole_table(envelope: Envelope, table: DecodedColumns, size: int, *, kept: 
             if table.reading_id is None
             else _row_keys(envelope.identity, table.reading_id, range(rows))
         )
-    return DecodedMessage(envelope, table, range(rows), (), kept, rows, size, keys)
+    return DecodedMessage(envelope, contract, table, range(rows), (), kept, rows, size, keys)
 
 
-def _unusable(envelope: Envelope, size: int, unusable: UnusableReadingError, *, kept: bool) -> DecodedMessage:
+def _unusable(
+    envelope: Envelope, contract: CompiledContract, size: int, unusable: UnusableReadingError, *, kept: bool
+) -> DecodedMessage:
     refused = DecodedTable(table=None, positions=range(0), refused=(_refused(envelope, unusable),))
-    return _checked_table(envelope, size, refused, kept=kept)
+    return _checked_table(envelope, contract, size, refused, kept=kept)
 
 
-def _checked_table(envelope: Envelope, size: int, decoded: DecodedTable, *, kept: bool) -> DecodedMessage:
+def _checked_table(
+    envelope: Envelope, contract: CompiledContract, size: int, decoded: DecodedTable, *, kept: bool
+) -> DecodedMessage:
     """Make the message of what the codec found: usable rows, refused ones, or both."""
     table, positions, refused = decoded.table, decoded.positions, decoded.refused
     keys: Sequence[str] = NOTHING
@@ -184,7 +203,7 @@ def _checked_table(envelope: Envelope, size: int, decoded: DecodedTable, *, kept
         usable = () if table is None else _row_keys(message, table.reading_id, positions)
         keys = [*usable, *(_refused_key(message, each) for each in refused)]
     return DecodedMessage(
-        envelope, table, positions, refused, kept, len(positions), size, keys, _bytes_of(refused)
+        envelope, contract, table, positions, refused, kept, len(positions), size, keys, _bytes_of(refused)
     )
 
 
@@ -223,8 +242,11 @@ def _bytes_of(refused: Sequence[InvalidPayload]) -> int:
     return sum(len(each.original) + _LINE_BYTES + _REASON_BYTES * len(each.reasons) for each in refused)
 
 
-def feature_matrix(messages: Sequence[DecodedMessage]) -> NDArray[np.float32]:
-    """Encode all usable readings as one float32 matrix of shape (readings, features), in the order of the messages."""
+def feature_matrix(messages: Sequence[DecodedMessage], contract: CompiledContract) -> NDArray[np.float32]:
+    """Encode all usable readings as a float32 matrix of shape (readings, features), in the order of the messages.
+
+    `contract` is that of the model which answers, and accepts what the messages' own contracts do.
+    """
     blocks: list[NDArray[np.float32]] = []
     singles: list[Fields] = []
     for message in messages:
@@ -232,15 +254,19 @@ def feature_matrix(messages: Sequence[DecodedMessage]) -> NDArray[np.float32]:
             singles.append(message.readings)
         elif message.readings is not None:
             if singles:
-                blocks.append(fields_matrix(singles))
+                blocks.append(contract.fields_matrix(singles))
                 singles = []
-            blocks.append(_block(message.readings, message.usable))
+            blocks.append(_block(message, message.readings, contract))
     if singles or not blocks:
-        blocks.append(fields_matrix(singles))
+        blocks.append(contract.fields_matrix(singles))
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
-def _block(readings: ReadingTable | DecodedColumns, rows: int) -> NDArray[np.float32]:
-    return (
-        readings.matrix if isinstance(readings, DecodedColumns) else columns_matrix(readings.__dict__, rows)
-    )
+def _block(
+    message: DecodedMessage, readings: ReadingTable | DecodedColumns, contract: CompiledContract
+) -> NDArray[np.float32]:
+    if isinstance(readings, DecodedColumns):
+        if message.contract is contract:
+            return readings.matrix
+        readings = readings.table()
+    return contract.columns_matrix(readings.__dict__, message.usable)

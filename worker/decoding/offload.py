@@ -9,6 +9,7 @@ from rookery.worker.decoding.message import INLINE_BYTES, decode_message, size_o
 from rookery.worker.errors import QueueFullError
 
 if TYPE_CHECKING:
+    from rookery.schemas.contract.compiled import CompiledContract
     from rookery.schemas.envelope import Envelope
     from rookery.worker.decoding.message import DecodedMessage
 
@@ -25,7 +26,9 @@ class MessageDecoder:
         self._large = _DecodeQueue()
         self._short = _DecodeQueue()
 
-    async def decode(self, envelope: Envelope, *, kept: bool = True) -> DecodedMessage:
+    async def decode(
+        self, envelope: Envelope, contract: CompiledContract, *, kept: bool = True
+    ) -> DecodedMessage:
         """Decode a message in a thread as `decode_message` does; raises QueueFullError."""
         size = size_of(envelope)
         queue = self._large if size > INLINE_BYTES else self._short
@@ -34,7 +37,7 @@ class MessageDecoder:
         queue.size += size
         try:
             async with queue.turn:
-                return await asyncio.to_thread(decode_message, envelope, kept=kept)
+                return await asyncio.to_thread(decode_message, envelope, contract, kept=kept)
         finally:
             queue.size -= size
 

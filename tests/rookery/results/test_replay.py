@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from rookery.commands.rejects import app
 from rookery.load.fuzz.bodies import Bodies
 from rookery.results.replay import revalidate
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, wrapped
 from rookery.schemas.identity import identity
 from rookery.schemas.rejection import Rejection
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def rejections(envelope: Envelope) -> Iterator[Rejection]:
     """The rejections that a worker writes for a message."""
-    for each in decode_message(envelope).refused:
+    for each in decode_message(envelope, default_compiled()).refused:
         yield Rejection(
             reasons=each.reasons,
             original=each.original,

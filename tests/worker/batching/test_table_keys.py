@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rookery.schemas.codec import MAX_ROWS, encode
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.envelope import Envelope
 from rookery.schemas.testing import ReadingFactory
 from rookery.worker.batching.batcher import Ticket
@@ -30,7 +31,9 @@ def ticket() -> Ticket[None]:
 
 def test_keys_are_the_identities_of_the_rows() -> None:
     """They are what each prediction of the table is known by, whether asked for one by one or together."""
-    work = decode_message(Envelope("m/1", body=encode(ReadingFactory(1).table(200))), kept=True)
+    work = decode_message(
+        Envelope("m/1", body=encode(ReadingFactory(1).table(200))), default_compiled(), kept=True
+    )
     keys = work.keys
     assert isinstance(keys, TableKeys)
     assert len(keys) == 200

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rookery.schemas.codec import DecodedTable, decode
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, unwrapped, wrapped
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.reading import Reading
@@ -89,7 +90,7 @@ def test_whatever_is_accepted_ends_as_predictions_and_rejections(
             for nth, payload in enumerate(payloads)
         ]
         await asyncio.gather(*map(house.pipeline.accept, envelopes))
-        works = [decode_message(each, kept=True) for each in envelopes]
+        works = [decode_message(each, default_compiled(), kept=True) for each in envelopes]
         return house, len({key for work in works for key in work.keys})
 
     house, readings = asyncio.run(accepted())

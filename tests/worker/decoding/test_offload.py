@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from rookery.schemas.codec import encode
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.envelope import Envelope
 from rookery.schemas.testing import ReadingFactory
 from rookery.worker.batching.batcher import QueueLimits
@@ -30,7 +31,7 @@ def large(message_id: str) -> Envelope:
 
 async def test_a_large_table_is_begun_and_answered_once(house: House) -> None:
     """Its sender is answered when all of it is durable, and a second delivery joins the first."""
-    assert decode_inline(large("m1")) is None
+    assert decode_inline(large("m1"), default_compiled()) is None
     outcomes: list[RetryError | None] = []
     house.pipeline.enqueue([(large("m1"), outcomes.append)])
     house.pipeline.enqueue([(large("m1"), outcomes.append)])
@@ -54,13 +55,13 @@ async def test_draining_answers_what_is_being_read(house: House) -> None:
 async def test_only_so_many_bytes_wait_to_be_read() -> None:
     """One message is read however large it is, a second one only within the bound; afterwards the next one is taken."""
     decoder = MessageDecoder(most_bytes=INLINE_BYTES)
-    first = asyncio.ensure_future(decoder.decode(large("m1"), kept=True))
+    first = asyncio.ensure_future(decoder.decode(large("m1"), default_compiled(), kept=True))
     await asyncio.sleep(0)
     with pytest.raises(QueueFullError):
-        await decoder.decode(large("m2"), kept=True)
-    assert (await decoder.decode(Envelope("m3", body=b"{}"), kept=True)).refused
+        await decoder.decode(large("m2"), default_compiled(), kept=True)
+    assert (await decoder.decode(Envelope("m3", body=b"{}"), default_compiled(), kept=True)).refused
     assert (await first).usable == ROWS
-    assert (await decoder.decode(large("m2"), kept=False)).usable == ROWS
+    assert (await decoder.decode(large("m2"), default_compiled(), kept=False)).usable == ROWS
 
 
 async def test_a_table_beyond_the_queue_limit_is_nacked(build: Callable[..., House]) -> None:

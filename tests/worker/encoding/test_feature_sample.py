@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.reading import Reading
 from rookery.schemas.testing import ReadingFactory
@@ -42,7 +43,7 @@ def sampled(
         )
         for work, first in zip(works, starts(works), strict=True)
     ]
-    part = BatchPart(works, feature_matrix(works), result, lines)
+    part = BatchPart(works, feature_matrix(works, default_compiled()), result, lines)
     sample_features(part, most=most, first_ones=first_ones)
     return [[json.loads(line).get("features") for line in each.predictions] for each in lines]
 
@@ -59,8 +60,8 @@ def test_the_first_readings_of_a_batch_are_sampled_and_every_outlier(
     alone = penguins.reading()
     table = penguins.table(5)
     payloads = [alone.model_dump_json(), table.model_dump_json(), json.dumps(EMPEROR)]
-    works = [decode_message(envelope(each.encode()), kept=True) for each in payloads]
-    found = sampled(works, classify(CLASSIFIER, feature_matrix(works)), most=3)
+    works = [decode_message(envelope(each.encode()), default_compiled(), kept=True) for each in payloads]
+    found = sampled(works, classify(CLASSIFIER, feature_matrix(works, default_compiled())), most=3)
     assert [[each is not None for each in work] for work in found] == [
         [True],
         [True, True, False, False, False],
@@ -74,8 +75,10 @@ def test_the_first_readings_of_a_batch_are_sampled_and_every_outlier(
 def test_between_intervals_only_outliers_are_sampled(envelope: Callable[..., Envelope]) -> None:
     """Outliers are shown however many batches there are a second."""
     payloads = [ReadingFactory(1).reading().model_dump_json(), json.dumps(EMPEROR)]
-    works = [decode_message(envelope(each.encode()), kept=True) for each in payloads]
-    found = sampled(works, classify(CLASSIFIER, feature_matrix(works)), most=3, first_ones=False)
+    works = [decode_message(envelope(each.encode()), default_compiled(), kept=True) for each in payloads]
+    found = sampled(
+        works, classify(CLASSIFIER, feature_matrix(works, default_compiled())), most=3, first_ones=False
+    )
     assert [[each is not None for each in work] for work in found] == [[False], [True]]
 
 
@@ -92,8 +95,8 @@ async def test_batches_right_after_each_other_do_not_all_repeat_their_first_ones
 def test_a_failed_row_shifts_no_other_row(envelope: Callable[..., Envelope]) -> None:
     """A failed row has no line: those behind it still carry the features of their own reading."""
     table = ReadingFactory(2).table(4)
-    works = [decode_message(envelope(table.model_dump_json().encode()), kept=True)]
-    rows = feature_matrix(works)
+    works = [decode_message(envelope(table.model_dump_json().encode()), default_compiled(), kept=True)]
+    rows = feature_matrix(works, default_compiled())
     good = classify(CLASSIFIER, rows)
     (_, run) = good.runs[0]
     first, rest = (classify(CLASSIFIER, part).runs[0][1] for part in (rows[:1], rows[2:]))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rookery.schemas.codec import encode
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.envelope import unwrapped, wrapped
 from rookery.schemas.testing import ReadingFactory
 from rookery.worker.batching.batcher import QueueLimits
@@ -100,8 +101,10 @@ def test_attributes_count_as_bytes_of_their_message() -> None:
 def test_only_short_payloads_are_inspected_on_the_event_loop(length: int, envelope: Wrap) -> None:
     """A longer one in which something is wrong is left to a thread; one in which nothing is needs none."""
     wrong = envelope(bad_rows(length // 3))
-    assert (decode_inline(wrong) is None) == (length > INSPECTED_BYTES)
-    assert decode_inline(envelope(encode(ReadingFactory(1).table(length // 20)))) is not None
+    assert (decode_inline(wrong, default_compiled()) is None) == (length > INSPECTED_BYTES)
+    assert (
+        decode_inline(envelope(encode(ReadingFactory(1).table(length // 20))), default_compiled()) is not None
+    )
 
 
 async def test_what_takes_long_to_inspect_is_begun_and_answered(house: House, envelope: Wrap) -> None:
@@ -128,5 +131,7 @@ async def test_a_reading_passes_by_a_refusal_of_megabytes(house: House, envelope
 
 def test_a_key_is_short_whatever_was_refused(envelope: Wrap) -> None:
     """Keys are remembered for minutes: those of ten million bytes must not be."""
-    (key,) = decode_message(envelope(json.dumps({"reading_id": "r" * 200, "x": "y" * 10_000}).encode())).keys
+    (key,) = decode_message(
+        envelope(json.dumps({"reading_id": "r" * 200, "x": "y" * 10_000}).encode()), default_compiled()
+    ).keys
     assert len(key) < 40

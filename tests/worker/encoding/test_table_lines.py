@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rookery.schemas.codec import encode
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.envelope import Envelope
 from rookery.schemas.features import FEATURES
 from rookery.schemas.prediction import Prediction
@@ -47,7 +48,7 @@ def one_by_one(
 ) -> list[EncodedLines]:
     with monkeypatch.context() as patch:
         patch.setattr(rendering, "LEAST_ROWS", 10**9)
-        return encode_lines(works, feature_matrix(works), result, at=AT, revision="r")
+        return encode_lines(works, feature_matrix(works, default_compiled()), result, at=AT, revision="r")
 
 
 def said(lines: Any) -> list[Any]:
@@ -55,14 +56,16 @@ def said(lines: Any) -> list[Any]:
 
 
 def work(table: ReadingTable, message_id: str = "m1", published_at: datetime | None = AT) -> DecodedMessage:
-    return decode_message(Envelope(message_id, body=encode(table), published_at=published_at), kept=True)
+    return decode_message(
+        Envelope(message_id, body=encode(table), published_at=published_at), default_compiled(), kept=True
+    )
 
 
 def same(works: list[DecodedMessage], result: BatchResult) -> list[EncodedLines]:
     """Render works by columns and one by one, and hold the lines against each other."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         slow = one_by_one(works, result, monkeypatch)
-    fast = encode_lines(works, feature_matrix(works), result, at=AT, revision="r")
+    fast = encode_lines(works, feature_matrix(works, default_compiled()), result, at=AT, revision="r")
     for one, other in zip(fast, slow, strict=True):
         assert said(one.predictions) == said(other.predictions)
         assert said(one.rejections) == said(other.rejections)
@@ -129,7 +132,9 @@ def test_several_tables_and_readings_share_a_batch() -> None:
     """Each work gets the answers of its own rows, whether it is written by columns or not."""
     works = [
         decode_message(
-            Envelope("single", body=encode(ReadingFactory(1).reading(reading_id="r1"))), kept=True
+            Envelope("single", body=encode(ReadingFactory(1).reading(reading_id="r1"))),
+            default_compiled(),
+            kept=True,
         ),
         work(ReadingFactory(2).table(ROWS, prefix="b"), "m2"),
         work(ReadingFactory(3).table(3), "m3"),
@@ -178,9 +183,9 @@ def test_sampled_lines_stand_among_the_others() -> None:
     table = ReadingFactory(6).table(ROWS)
     one = work(table)
     result = BatchResult([(0, answers(ROWS, 2))])
-    lines = encode_lines([one], feature_matrix([one]), result, at=AT, revision="r")
+    lines = encode_lines([one], feature_matrix([one], default_compiled()), result, at=AT, revision="r")
     before = said(lines[0].predictions)
-    sample_features(BatchPart([one], feature_matrix([one]), result, lines), most=3)
+    sample_features(BatchPart([one], feature_matrix([one], default_compiled()), result, lines), most=3)
     sampled = lines[0].predictions
     assert isinstance(sampled, FixedWidthLines)
     assert joined(sampled) == b"".join(sampled)
