@@ -135,8 +135,10 @@ class TrainingReport(_Card):
 class Golden(_Card):
     """Readings as the model sees them (None is missing) with the answers that every loaded copy must repeat.
 
-    Margins (sums of leaves, before the softmax) must be equal to the last bit, probabilities to 1e-6, because
-    the exponential may differ in its last bit from one processor to another.
+    Margins (sums of leaves, before softmax or sigmoid) must be equal to the last bit, probabilities to 1e-6, because
+    the exponential may differ in its last bit from one processor to another. A booster of `binary:logistic` has one margin
+    a reading, any other one for each label; probabilities are always one for each label, `[1 - p, p]` for the former.
+    `out_of_distribution` is empty where the card has no outlier rule.
     """
 
     rows: tuple[tuple[float | None, ...], ...]
@@ -157,7 +159,10 @@ class Distribution(_Card):
 
 
 class Cluster(_Card):
-    """The normal distribution of one label's measurements: mean and covariance, in the units of the contract."""
+    """The normal distribution of one label's measurements: mean and covariance, in the units of the contract.
+
+    The covariance is positive definite, so that each of its submatrices has a Cholesky factor.
+    """
 
     mean: tuple[float, ...]
     covariance: tuple[tuple[float, ...], ...]
@@ -166,9 +171,11 @@ class Cluster(_Card):
 class OutlierRule(_Card):
     """When a reading is out of distribution: far from every label by the `features` that it has.
 
-    Far: the smallest squared Mahalanobis distance over the clusters exceeds a limit. `by` says which: `limits[n]` where n
-    of the features are present, or (in files of the former version) `limits[pattern]`, where bit i of the pattern is set
-    when feature i is present. A reading with none of them is always far.
+    Far: the smallest squared Mahalanobis distance over the clusters, by the features that are present, exceeds a limit, or is
+    no finite number. `by` says which limit: `limits[n]` where n of the features are present, or (in files of the former
+    version) `limits[pattern]`, where bit i of the pattern is set when feature i is present. A reading with none of them is
+    always far. `features` are at most 32 of the contract's measurements, and there is a cluster for each label with known
+    readings. The card has no rule where nothing is measured.
     """
 
     features: tuple[str, ...]
