@@ -40,15 +40,15 @@ class CompiledContract:
         self.members = (*self.names, *IDENTITY)
         self.required = frozenset(feature.name for feature in contract.features if feature.required)
         self.groups = contract.at_least_one_of
-        unknown = contract.unknown_categories == "missing"
         self.types: dict[str, Any] = {
-            feature.name: value_type(feature, unknown=unknown) for feature in contract.features
+            feature.name: value_type(feature, unknown=contract.takes_unknown(feature))
+            for feature in contract.features
         } | IDENTITY_TYPES
         self.categories = {
             feature.name: feature.categories for feature in contract.features if feature.categories
         }
         self._codes = {
-            place: _Codes(feature.categories, unknown=unknown)
+            place: _Codes(feature.categories, unknown=contract.takes_unknown(feature))
             for place, feature in enumerate(contract.features)
             if feature.categories
         }
