@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Kind = Literal["number", "integer", "category", "flag"]
-"""What a feature's values are: any finite number, a whole one, one of some words, true or false."""
+"""The values of a feature: any finite number, a whole one, one of some words, true or false."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 """The name of a feature, a label or a category: any text without control characters."""
