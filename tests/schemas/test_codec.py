@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rookery.schemas.codec import DecodedTable, decode, encode, row_of
+from rookery.schemas.codec import DecodedTable, decode, encode
 from rookery.schemas.reading import MEASUREMENTS, Reading
 from rookery.schemas.rejection import Reason, UnusableReadingError
 from rookery.schemas.table import MAX_ROWS
@@ -220,7 +220,7 @@ def test_a_row_taken_from_a_table_is_the_reading_that_it_was() -> None:
     }
     decoded = table(columns)
     assert decoded.table is not None
-    assert [row_of(decoded.table, row) for row in range(4)] == penguins
+    assert [decoded.table.row(row) for row in range(4)] == penguins
 
 
 def test_the_same_seed_spoils_the_same_way() -> None:

@@ -15,7 +15,7 @@ from rookery.publisher.files.csv.profile import MAX_LINE
 from rookery.publisher.files.csv.rows import CsvFile, CsvRow
 from rookery.publisher.files.encoded_message import EncodedMessage
 from rookery.publisher.message import MAX_PAYLOAD
-from rookery.schemas.codec import DecodedTable, decode, row_of
+from rookery.schemas.codec import DecodedTable, decode
 from rookery.schemas.reading import SPECIES, Reading
 
 if TYPE_CHECKING:
@@ -233,4 +233,4 @@ def readings_of(message: EncodedMessage) -> list[Reading]:
     decoded = decode(message.payload)
     assert isinstance(decoded, DecodedTable)
     assert not decoded.refused
-    return [row_of(decoded.table, row) for row in range(decoded.table.rows)]
+    return [decoded.table.row(row) for row in range(decoded.table.rows)]
