@@ -71,7 +71,7 @@ class CompiledContract:
 
     @cached_property
     def bracketed(self) -> bool:
-        """Whether a reading may hold the bracket that tells a table from a reading: in a name, or in a category."""
+        """Whether a reading may hold the bracket that marks a table: in a name, or in a category."""
         words = (*self.members, *chain.from_iterable(self.categories.values()))
         return self.contract.unknown_categories == "missing" or any("[" in word for word in words)
 

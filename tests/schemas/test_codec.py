@@ -113,7 +113,9 @@ def test_one_measurement_of_the_four_is_enough(known: str) -> None:
 def test_no_measurement_at_all_is_refused() -> None:
     """Sex, island and year alone are no observation."""
     reasons = refusal(json.dumps({"sex": "male", "year": 2007, "bill_length_mm": None}).encode())
-    assert [reason.rule for reason in reasons] == ["at least one of the four measurements is needed"]
+    assert [reason.rule for reason in reasons] == [
+        "at least one of bill_length_mm, bill_depth_mm, flipper_length_mm, body_mass_g is needed"
+    ]
 
 
 def test_a_bad_row_of_a_table_is_refused_alone() -> None:
