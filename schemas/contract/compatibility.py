@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rookery.schemas.contract.compiled import needed
 from rookery.schemas.contract.example import example_fields
+from rookery.schemas.contract.reading_classes import needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
