@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rookery.schemas.contract.example import example_fields
+from rookery.schemas.contract.example import example_fields, unknown_word
 from rookery.schemas.contract.reading_classes import needed
 
 if TYPE_CHECKING:
@@ -91,14 +91,7 @@ def _removed(old: Feature, new: Feature, *, any_word: bool) -> Iterator[tuple[st
     if removed := [word for word in old.categories if word not in new.categories]:
         yield f"categories are removed: {', '.join(removed)}", removed[0]
     if any_word:
-        yield "unknown categories no longer count as missing", _unknown(new)
-
-
-def _unknown(feature: Feature) -> str:
-    word = "unknown"
-    while word in feature.categories:
-        word += "_"
-    return word
+        yield "unknown categories no longer count as missing", unknown_word(new)
 
 
 def _presence(old: Contract, new: Contract) -> Iterator[Incompatibility]:

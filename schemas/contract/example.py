@@ -28,3 +28,11 @@ def example_value(feature: Feature) -> float | str | bool:
     else:
         number = (least + most) / 2
     return int(number) if whole else number
+
+
+def unknown_word(feature: Feature) -> str:
+    """A word that is none of a category's."""
+    word = "unknown"
+    while word in feature.categories:
+        word += "_"
+    return word

@@ -22,7 +22,9 @@ class RandomContracts:
     def contract(self) -> Contract:
         """Any contract."""
         names = self.random.sample(NAMES, self.random.randint(1, len(NAMES)))
-        return self._of({name: self._feature() for name in names}, {})
+        features = {name: self._feature() for name in names}
+        said = {"unknown_categories": self.random.choice(("refuse", "missing"))}
+        return self._of(features, said | {"at_least_one_of": self._groups(features)})
 
     def variant(self, contract: Contract) -> Contract:
         """The same contract with one or two changes."""
