@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 
 from rookery.commands.classify import classify
+from rookery.commands.doctor import doctor
 from rookery.commands.load import load
 from rookery.commands.model import app as model
 from rookery.commands.options import (  # noqa: TC001  typer reads the annotations
@@ -28,7 +29,6 @@ from rookery.commands.plan import plan
 from rookery.commands.rejects import app as rejects
 from rookery.commands.results import app as results
 from rookery.commands.simulate import simulate
-from rookery.commands.up import up
 from rookery.commands.watch import watch
 from rookery.installed import require
 from rookery.publisher.commands.outbox import app as outbox
@@ -57,7 +57,6 @@ app.command(cls=RenamedOptions)(load)
 app.command()(plan)
 app.command()(classify)
 app.command()(watch)
-app.command()(up)
 
 
 def command() -> Callable[..., int]:
@@ -228,25 +227,7 @@ def setup(
     run(topic, project=project, push_to=push_to, service_account=service_account, broker=broker)
 
 
-@app.command()
-def doctor(
-    *,
-    topic: Topic = LOCAL_TOPIC,
-    project: Project = None,
-    subscription: Annotated[
-        str | None, typer.Option(help="Whole name of the push subscription; TOPIC-worker where not given.")
-    ] = None,
-    broker: Broker = None,
-) -> None:
-    """Check the configuration in the environment and in Pub/Sub: what is unsafe, and how to fix it.
-
-    Exit code 0: no error. 1: at least one error.
-
-    Example: rookery doctor --topic projects/my-project/topics/readings
-    """
-    from rookery.doctor.examination import run  # noqa: PLC0415  lazy, see above
-
-    raise typer.Exit(run(topic, project=project, subscription_name=subscription, broker=broker))
+app.command()(doctor)
 
 
 def _become(

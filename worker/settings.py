@@ -22,6 +22,8 @@ from rookery.schemas.output.permissions import PATTERN, PRIVATE
 from rookery.worker.setting_names import FORMER, misspelled
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
@@ -216,9 +218,10 @@ class Settings(
 ):
     """All settings of a worker; each is the variable `ROOKERY_<NAME>`, in upper or lower case."""
 
-    def __init__(self, **chosen: Any) -> None:
-        """Read the environment; what is chosen here goes before it. Raises ValidationError."""
-        given = {name.upper(): value for name, value in os.environ.items()}
+    def __init__(self, environment: Mapping[str, str] | None = None, /, **chosen: Any) -> None:
+        """Read the environment, this process's own where none is given; a chosen value wins. Raises ValidationError."""
+        read = os.environ if environment is None else environment
+        given = {name.upper(): value for name, value in read.items()}
         given |= {new: given[old] for old, new in FORMER.items() if old in given and new not in given}
         named = {name: variables(name, field) for name, field in type(self).model_fields.items()}
         found = {

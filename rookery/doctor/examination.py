@@ -24,7 +24,9 @@ from rookery.schemas.output.printable import printable
 from rookery.worker.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
+
+    from google.pubsub_v1 import Subscription
 
 _COLOURS: Final = {Level.OK: "green", Level.UNKNOWN: "dim", Level.WARNING: "yellow", Level.ERROR: "red"}
 _PUBLISH: Final = ("pubsub.topics.publish",)
@@ -56,7 +58,7 @@ def _examined(topic: str, name: str | None, broker: str | None) -> Iterator[Find
         Case(
             settings=settings,
             topic=topic,
-            subscription=name or Route(topic=topic, push_to="").subscription,
+            subscription=name or settings.pull or Route(topic=topic, push_to="").subscription,
             broker=broker,
             on_cloud_run="K_SERVICE" in os.environ,
         )
@@ -78,6 +80,12 @@ def examine(case: Case) -> Iterator[Finding]:
 
 
 def _over_pubsub(case: Case, pubsub: PubSub) -> Iterator[Finding]:
+    yield from delivery(case, pubsub)
+    yield from sinks.topics(case, pubsub)
+
+
+def delivery(case: Case, pubsub: PubSub) -> Generator[Finding, None, Subscription | None]:
+    """Check topic, subscription and dead letters; returns the subscription. Raises OutOfReachError."""
     if not pubsub.has_topic(case.topic):
         yield error(f"the topic {case.topic} does not exist.", f"rookery setup --topic {case.topic} makes it")
     elif pubsub.denied(case.topic, _PUBLISH):
@@ -85,16 +93,17 @@ def _over_pubsub(case: Case, pubsub: PubSub) -> Iterator[Finding]:
     found = pubsub.subscription(case.subscription)
     if found is None:
         yield error(
-            f"the push subscription {case.subscription} does not exist: no worker gets the readings.",
+            f"the {'pull' if case.settings.pull else 'push'} subscription {case.subscription} does not exist:"
+            " no worker gets the readings.",
             f"rookery setup --topic {case.topic} makes it; --subscription names another",
         )
-    else:
-        yield from subscription.route(case, found)
-        yield from subscription.patience(case, found)
-        if found.push_config.push_endpoint:
-            yield from identity.pushes(case, found.push_config)
-        yield from dead_letters.dead_letters(pubsub, found)
-    yield from sinks.topics(case, pubsub)
+        return None
+    yield from subscription.route(case, found)
+    yield from subscription.patience(case, found)
+    if found.push_config.push_endpoint:
+        yield from identity.pushes(case, found.push_config)
+    yield from dead_letters.dead_letters(pubsub, found)
+    return found
 
 
 def render(findings: list[Finding]) -> int:

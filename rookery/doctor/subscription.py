@@ -1,9 +1,10 @@
-"""The check of the push subscription: its topic, its endpoint, its ack deadline, and its options."""
+"""The check of the worker's subscription: its topic, its way of delivery, its ack deadline, and its options."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from rookery.doctor import push_form
 from rookery.doctor.finding import error, ok, warning
 
 if TYPE_CHECKING:
@@ -21,15 +22,27 @@ _PREDICT_SECONDS: Final = 1.0
 
 
 def route(case: Case, subscription: Subscription) -> Iterator[Finding]:
-    """Check topic, endpoint and options."""
+    """Check topic, way of delivery and expiry."""
     if subscription.topic != case.topic:
         yield error(
             f"{subscription.name} listens to {subscription.topic}, not to {case.topic}.",
             "A subscription keeps its topic for life: name the right one with --subscription, or make it anew.",
         )
+    yield from (_pulled if case.settings.pull else _pushed)(subscription)
+    # The library's types call it a protobuf Duration, its values are timedeltas.
+    idle = cast("timedelta | None", subscription.expiration_policy.ttl)
+    if idle:
+        yield warning(
+            f"{subscription.name} is deleted after {idle.days} idle days.",
+            f"gcloud pubsub subscriptions update --expiration-period=never {subscription.name}",
+        )
+
+
+def _pushed(subscription: Subscription) -> Iterator[Finding]:
     endpoint = subscription.push_config.push_endpoint
     if endpoint:
         yield ok(f"{subscription.name} pushes to {endpoint}")
+        yield from push_form.form(subscription)
     else:
         yield error(
             f"{subscription.name} does not push: messages wait for a pull.",
@@ -40,18 +53,24 @@ def route(case: Case, subscription: Subscription) -> Iterator[Finding]:
             f"{subscription.name} asks for exactly-once delivery, which push does not have.",
             "Switch it off: results are idempotent, deduplicated by reading_id.",
         )
-    # The library's types call it a protobuf Duration, its values are timedeltas.
-    idle = cast("timedelta | None", subscription.expiration_policy.ttl)
-    if idle:
-        yield warning(
-            f"{subscription.name} is deleted after {idle.days} idle days.",
-            f"gcloud pubsub subscriptions update --expiration-period=never {subscription.name}",
+
+
+def _pulled(subscription: Subscription) -> Iterator[Finding]:
+    endpoint = subscription.push_config.push_endpoint
+    if endpoint:
+        yield error(
+            f"{subscription.name} pushes to {endpoint}, and a worker with ROOKERY_PULL cannot pull from it.",
+            f"gcloud pubsub subscriptions modify-push-config --push-endpoint= {subscription.name}",
         )
+    else:
+        yield ok(f"{subscription.name} is pulled from")
 
 
 def patience(case: Case, subscription: Subscription) -> Iterator[Finding]:
-    """Compare the ack deadline with the time that a batch may take."""
+    """Compare the ack deadline with the time that a batch may take; a worker that pulls extends it."""
     settings, deadline = case.settings, subscription.ack_deadline_seconds
+    if settings.pull:
+        return
     budget = batch_seconds(settings)
     fix = f"gcloud pubsub subscriptions update --ack-deadline=SECONDS {subscription.name}"
     if deadline < budget:

@@ -35,7 +35,7 @@ def serving(recorder: RecordingServer) -> Iterator[RecordingServer]:
             self.end_headers()
             self.wfile.write(answer)
 
-        do_GET = do_POST = do_PUT = do_PATCH = _answer  # noqa: N815  http.server's names
+        do_GET = do_POST = do_PUT = do_PATCH = do_CONNECT = _answer  # noqa: N815  http.server's names
 
         def log_message(self, *_: object) -> None:
             pass

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.deploy.recording_server import RecordingServer, serving
+from tests.deploy.real_gcloud import assert_accepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parents[2]
-APIS: Final = ["ARTIFACTREGISTRY", "CLOUDBUILD", "IAM", "PUBSUB", "RUN", "SERVICEUSAGE", "STORAGE"]
 PLACEHOLDERS: Final = {
     "ACCOUNT": "rookery-push@my-project.iam.gserviceaccount.com",
     "BUCKET": "my-bucket",
@@ -41,10 +40,13 @@ VALUES: Final = {
     "bucket": "my-bucket",
     "case.subscription": "projects/my-project/subscriptions/readings-worker",
     "endpoint": "https://worker.example/",
+    "kept(push)": " --push-auth-service-account=rookery-push@my-project.iam.gserviceaccount.com",
+    "root": "https://worker.example/",
     "subscription.name": "projects/my-project/subscriptions/readings-worker",
+    "token(push)": " --push-auth-token-audience=https://worker.example",
     "topic": "projects/my-project/topics/readings",
 }
-"""The names that doctor's hints are formatted with."""
+"""The names that doctor's hints are formatted with; tests/deploy/test_deployment_hints.py prints those of deployments."""
 
 
 def filled(command: str) -> str:
@@ -152,28 +154,4 @@ def test_the_commands_are_found() -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: "-".join(command.split()[1:4]))
 def test_gcloud_accepts_the_command(tmp_path: Path, command: str) -> None:
     """Gcloud understands the command: it asks Google for it, or changes its own configuration."""
-    (tmp_path / "token").write_text("a-token")
-    with serving(
-        RecordingServer(lambda *_: (403, b'{"error": {"code": 403, "message": "denied"}}'))
-    ) as google:
-        environment = {
-            **os.environ,
-            "CLOUDSDK_CONFIG": str(tmp_path / "gcloud"),
-            "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(tmp_path / "token"),
-            "CLOUDSDK_CORE_PROJECT": "my-project",
-            "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-            "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",
-            "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
-            "http_proxy": google.url,
-            **{f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{each}": f"http://{each.lower()}.invalid/" for each in APIS},
-        }
-        ran = subprocess.run(
-            shlex.split(command),
-            cwd=ROOT / "deploy" / "terraform",
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert google.asked or ran.returncode == 0, ran.stderr[-2000:]
+    assert_accepted(tmp_path, command)

@@ -1,1 +1,0 @@
-"""Station: broker and worker over one folder, under one supervisor."""
