@@ -20,6 +20,7 @@ from rookery.broker.restore import restore
 from rookery.broker.scheduling.push_window import MOST_PUSHES
 from rookery.broker.scheduling.topic_router import TopicRouter
 from rookery.broker.service.catalogue import Catalogue
+from rookery.broker.service.expiration import expire_for_ever
 from rookery.broker.service.grpc_api import GrpcApi
 from rookery.broker.service.rest_api import RestApi
 from rookery.broker.storage.store import MAX_STORE_BYTES, MessageStore
@@ -101,6 +102,8 @@ class EmbeddedBroker:
         stack.push_async_callback(self._forget)
         if self.store is not None:
             restore(self.catalogue, self.store)
+        expiring = asyncio.create_task(expire_for_ever(self.catalogue), name="expiration")
+        stack.callback(expiring.cancel)
         grpc_port = await self._serve_grpc(stack)
         # A puller that disconnects must not take a message along: cancellation of its handler gives it back.
         rest = web.AppRunner(

@@ -25,7 +25,7 @@ def signals_interrupt() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    with _handling(interrupt):
+    with signals_handled(interrupt):
         yield
 
 
@@ -33,7 +33,7 @@ def signals_interrupt() -> Iterator[None]:
 def signals_deferred() -> Iterator[None]:
     """Hold these signals back while inside, around a step that must not be interrupted, and deliver them after it."""
     received: list[int] = []
-    with _handling(lambda number, _frame: received.append(number)):
+    with signals_handled(lambda number, _frame: received.append(number)):
         yield
     for number in received:
         signal.raise_signal(number)
@@ -53,7 +53,7 @@ def shutdown_event() -> Iterator[asyncio.Event]:
 
 
 @contextmanager
-def _handling(handler: Handler) -> Iterator[None]:
+def signals_handled(handler: Handler) -> Iterator[None]:
     """Install a handler while inside, then restore the former ones; Python delivers signals to the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield

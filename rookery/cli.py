@@ -29,6 +29,7 @@ from rookery.commands.plan import plan
 from rookery.commands.rejects import app as rejects
 from rookery.commands.results import app as results
 from rookery.commands.simulate import simulate
+from rookery.commands.up import up
 from rookery.commands.watch import watch
 from rookery.installed import require
 from rookery.publisher.commands.outbox import app as outbox
@@ -57,6 +58,7 @@ app.command(cls=RenamedOptions)(load)
 app.command()(plan)
 app.command()(classify)
 app.command()(watch)
+app.command()(up)
 
 
 def command() -> Callable[..., int]:

@@ -6,75 +6,98 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from rookery.schemas.contract.default import default_compiled
+from rookery.schemas.contract.reading_classes import MAX_ROWS, AnyTable
 from rookery.schemas.parsing.checks import named
 from rookery.schemas.parsing.decoded import DecodedTable, InvalidPayload, in_base64
 from rookery.schemas.parsing.inspection import inspected, inspected_reading
 from rookery.schemas.parsing.values import MAX_VALUES, parsed
-from rookery.schemas.reading import MEASUREMENTS, Fields, Reading, validate_fields
 from rookery.schemas.rejection import Reason, UnusableReadingError, shortened
-from rookery.schemas.table import MAX_ROWS, ReadingTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+
+    from rookery.schemas.contract.compiled import CompiledContract, Fields
+    from rookery.schemas.contract.reading_classes import AnyReading
 
 SCHEMA_VERSION: Final = "1"
 SCHEMA_ATTRIBUTE: Final = "rookery_schema"
 """The message attribute that names the version its payload was written in; absent means the newest."""
 
 
-def encode(readings: Reading | ReadingTable) -> bytes:
+def encode(readings: AnyReading | AnyTable) -> bytes:
     """Write a reading or a table as compact JSON; what is unknown is left out."""
     return readings.model_dump_json(
-        exclude_none=not isinstance(readings, ReadingTable), exclude_unset=True
+        exclude_none=not isinstance(readings, AnyTable), exclude_unset=True
     ).encode()
 
 
-def decode(payload: bytes, *, version: str | None = None) -> Reading | DecodedTable:
-    """Read one payload; raises UnusableReadingError with every reason where nothing in it can be classified.
+def decode(
+    payload: bytes, contract: CompiledContract | None = None, *, version: str | None = None
+) -> AnyReading | DecodedTable:
+    """Read one payload by a contract; raises UnusableReadingError with every reason where nothing in it can be classified.
 
     A bad row of a table is refused alone. `version` is the message's SCHEMA_ATTRIBUTE.
     """
-    decoded = decode_fields(payload, version=version)
-    return Reading.model_construct(**decoded) if isinstance(decoded, dict) else decoded
+    contract = contract or default_compiled()
+    decoded = decode_fields(payload, contract, version=version)
+    return contract.reading.model_construct(**decoded) if isinstance(decoded, dict) else decoded
 
 
-def decode_reading(payload: bytes, *, version: str | None = None) -> Reading:
+def decode_reading(
+    payload: bytes, contract: CompiledContract | None = None, *, version: str | None = None
+) -> AnyReading:
     """Read what can only be one reading, as a table's refused row: an array in it is a wrong cell, no table."""
     if version is not None and version != SCHEMA_VERSION:
         raise _unknown(version)
-    return Reading.model_construct(**inspected_reading(payload))
+    contract = contract or default_compiled()
+    return contract.reading.model_construct(**inspected_reading(payload, contract))
 
 
 def decode_fields(
-    payload: bytes, *, version: str | None = None, pause: Callable[[], object] = lambda: None
+    payload: bytes,
+    contract: CompiledContract,
+    *,
+    version: str | None = None,
+    pause: Callable[[], object] = lambda: None,
 ) -> Fields | DecodedTable:
     """Read one payload as `decode` does, and leave a reading as its plain fields, for who reads thousands a second.
 
     `pause` is called between two slices of long work.
     """
-    found = decode_valid(payload, version=version)
-    return inspected(payload, pause=pause) if found is None else found
+    found = decode_valid(payload, contract, version=version)
+    return inspected(payload, contract, pause=pause) if found is None else found
 
 
-def decode_valid(payload: bytes, *, version: str | None = None) -> Fields | DecodedTable | None:
+def decode_valid(
+    payload: bytes, contract: CompiledContract, *, version: str | None = None
+) -> Fields | DecodedTable | None:
     """Read a payload in which nothing is wrong, in bounded memory; None where `decode_fields` has to find out what is.
 
     Raises UnusableReadingError where the version is unknown.
     """
     if version is not None and version != SCHEMA_VERSION:
         raise _unknown(version)
+    # A reading holds no array, so that a bracket means a table (or, rarely, an odd name: inspected).
+    table = b"[" in payload
+    if not table or contract.bracketed:
+        fields = _valid_reading(payload, contract)
+        if fields is not None or not table:
+            return fields
     try:
-        # A reading holds no array, so that a bracket means a table (or, rarely, an odd name: inspected).
-        if b"[" in payload:
-            return _valid_table(payload)
-        if len(payload) > _LONGEST_READING:
-            return None
-        fields = validate_fields(payload)
+        return _valid_table(payload, contract)
     except ValidationError:
         return None
-    if fields.get(_FIRST) is None and all(fields.get(name) is None for name in MEASUREMENTS):
+
+
+def _valid_reading(payload: bytes, contract: CompiledContract) -> Fields | None:
+    if len(payload) > _LONGEST_READING:
         return None
-    return fields
+    try:
+        fields = contract.validate_fields(payload)
+    except ValidationError:
+        return None
+    return None if contract.groups and contract.lacking(fields) else fields
 
 
 def _unknown(version: str) -> UnusableReadingError:
@@ -82,23 +105,25 @@ def _unknown(version: str) -> UnusableReadingError:
     return UnusableReadingError(Reason(field=SCHEMA_ATTRIBUTE, rule=rule, value=shortened(version)))
 
 
-_FIRST: Final = MEASUREMENTS[0]
-
 _LONGEST_READING: Final = 64 * 1024
 """Bytes beyond which a reading cannot be valid but for blanks; its errors would be as many objects."""
 
 
-def _valid_table(payload: bytes) -> DecodedTable | None:
+def _valid_table(payload: bytes, contract: CompiledContract) -> DecodedTable | None:
     """Read a table whose rows are all valid; ValidationError where a cell is not."""
     if len(payload) > _LARGE and not _plain(payload):
         return None
-    table = ReadingTable.model_validate_json(payload)
-    columns = [column for name in MEASUREMENTS if (column := getattr(table, name)) is not None]
-    if any(None not in column for column in columns) or all(
-        any(cell is not None for cell in row) for row in zip(*columns, strict=True)
-    ):
-        return DecodedTable(table=table, positions=range(table.rows)) if columns else None
-    return None
+    table = contract.table.model_validate_json(payload)
+    present = table.columns
+    for group in contract.groups:
+        columns = [present[name] for name in group if name in present]
+        if not columns:
+            return None
+        if not any(None not in column for column in columns) and not all(
+            any(cell is not None for cell in row) for row in zip(*columns, strict=True)
+        ):
+            return None
+    return DecodedTable(table=table, positions=range(table.rows))
 
 
 _LARGE: Final = 1024 * 1024
@@ -122,20 +147,6 @@ _MOST_BRACKETS: Final = 10_000
 _COLONS_OF_A_TIME: Final = 3
 
 
-def select(table: ReadingTable, rows: Iterable[int]) -> ReadingTable:
-    """Take some rows of a valid table."""
-    chosen = list(rows)
-    columns = {
-        name: [column[row] for row in chosen] for name, column in table.__dict__.items() if column is not None
-    }
-    return ReadingTable.model_construct(_fields_set=set(columns), **columns)
-
-
-def row_of(table: ReadingTable, row: int) -> Reading:
-    """Take one row of a valid table as a reading of its own."""
-    return Reading(**{name: column[row] for name, column in table.__dict__.items() if column is not None})
-
-
 def peek_identity(payload: bytes) -> tuple[str | None, str | None]:
     """The `reading_id` and `device_id` of a payload that was refused, where it still can be read."""
     try:
@@ -157,6 +168,4 @@ __all__ = [
     "encode",
     "in_base64",
     "peek_identity",
-    "row_of",
-    "select",
 ]

@@ -83,7 +83,8 @@ def rule_of(error: ErrorDetails) -> str:
     if template is None:
         # Some repeat what they do not understand.
         return shortened(error["msg"].removeprefix("Value error, "))
-    return template.format(**error.get("ctx", {}))
+    # A category may have thousands of words.
+    return shortened(template.format(**error.get("ctx", {})))
 
 
 def reasons(error: ValidationError) -> tuple[Reason, ...]:
@@ -146,6 +147,7 @@ _WORDS: Final = {
     "-inf": "-Infinity",
 }
 RULES: Final = {
+    "bool_type": "true or false is needed",
     "extra_forbidden": "unknown field",
     "finite_number": "a finite number is needed",
     "float_type": "a number is needed",
@@ -154,6 +156,7 @@ RULES: Final = {
     "int_type": "a whole number is needed",
     "json_invalid": "JSON is needed: {error}",
     "less_than_equal": "at most {le:g} is possible",
+    "missing": "this field is needed",
     "list_type": "an array is needed in a table",
     "literal_error": "one of {expected} is needed",
     "dict_type": "a JSON object is needed",

@@ -78,7 +78,9 @@ def test_the_wheel_has_one_importable_name(wheel: Path) -> None:
     assert {"rookery/py.typed", "rookery/data/penguins.csv", "rookery/worker/shipped/penguins.ubj"} <= set(
         names
     )
-    assert {"rookery/watch/page/page.js", "rookery/load/locustfile.py"} <= set(names)
+    assert {"rookery/watch/page/page.js", "rookery/load/locustfile.py", "rookery/data/likeness.json"} <= set(
+        names
+    )
     sources = {
         path.relative_to(ROOT).as_posix()
         for folder in (*MAPPED, "rookery")

@@ -138,9 +138,8 @@ class BenchmarkWorker:
             asked = self._reference.probabilities[nth].tolist()
             yield (
                 one is not None
-                and [*one.probabilities].index(one.species) == self._reference.winners[nth]
+                and [*one.shares].index(one.label) == self._reference.winners[nth]
                 and all(
-                    abs(mine - own) < _TOLERANCE
-                    for mine, own in zip(one.probabilities.values(), asked, strict=True)
+                    abs(mine - own) < _TOLERANCE for mine, own in zip(one.shares.values(), asked, strict=True)
                 )
             )

@@ -61,6 +61,8 @@ class Dispatcher:
         self.name = name
         self.subscription = subscription
         self.endpoint = endpoint
+        self.detached = False
+        self._used_at = clock()
         self._pusher = pusher
         self._clock = clock
         self._bell = asyncio.Event()
@@ -85,13 +87,31 @@ class Dispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._senders.clear()
         self.subscription.changed = lambda: None
-        self.subscription.close()
+        self.subscription.clear()
 
     def turn(self, rules: Rules, endpoint: Endpoint | None) -> None:
         """Apply new rules and a new endpoint; when the subscription becomes push, waiting pulls are refused."""
         self.subscription.rules, self.endpoint = rules, endpoint
+        self._used_at = self._clock()
         self._refuse_pulls()
         self._bell.set()
+
+    def detach(self) -> None:
+        """Drop every message, and refuse pulls from now on."""
+        self.detached = True
+        self.clear()
+        self._refuse_pulls()
+        self._bell.set()
+
+    def clear(self) -> None:
+        """Drop every message, whose rows in the store are deleted or others by now."""
+        self.subscription.clear()
+        if self.subscription.journal is not None:
+            self.subscription.journal.forget()
+
+    def idle_seconds(self, now: float) -> float:
+        """Say for how long no client pulled, acknowledged, extended, took a push or changed the subscription."""
+        return 0.0 if self._pulls else now - self._used_at
 
     def offer(self, message: StoredMessage) -> None:
         """Take in a message that was stored now."""
@@ -109,6 +129,8 @@ class Dispatcher:
     def _refusal(self) -> ApiError | None:
         if self._closed:
             return NotFoundError(f"Subscription does not exist (resource={self.name}).")
+        if self.detached:
+            return FailedPreconditionError(f"Subscription is detached from its topic (resource={self.name}).")
         if self.subscription.rules.push:
             return FailedPreconditionError(
                 f"Subscription pushes and cannot be pulled (resource={self.name})."
@@ -126,21 +148,22 @@ class Dispatcher:
 
     def acknowledge(self, ack_ids: Iterable[str]) -> None:
         """End deliveries well; those that ended already are passed over, as Google does."""
-        now = self._clock()
+        now = self._used_at = self._clock()
         for ack_id in ack_ids:
             self.subscription.ack(ack_id, now)
         self._bell.set()
 
     def extend(self, ack_ids: Iterable[str], seconds: float) -> None:
         """Let deliveries last `seconds` from now; 0 fails them."""
-        now = self._clock()
+        now = self._used_at = self._clock()
         for ack_id in ack_ids:
             self.subscription.extend(ack_id, seconds, now)
         self._bell.set()
 
     def pull_now(self, order: PullRequest) -> list[Delivery]:
         """Take what is there, without waiting."""
-        return self._take(order, self._clock())
+        self._used_at = self._clock()
+        return self._take(order, self._used_at)
 
     async def pull(self, order: PullRequest, *, timeout: float | None) -> list[Delivery]:  # noqa: ASYNC109  an answer, not an error
         """Wait for deliveries, at most `timeout` seconds (None: for ever); empty when time is up.
@@ -165,6 +188,7 @@ class Dispatcher:
     def _late(self, waiting: _WaitingPull) -> list[Delivery]:
         """Take back an order; gives what was handed out in the very moment of leaving."""
         answer = waiting.answer
+        self._used_at = self._clock()
         if waiting in self._pulls:
             self._pulls.remove(waiting)
         return answer.result() if answer.done() and not answer.cancelled() and not answer.exception() else []
@@ -240,6 +264,7 @@ class Dispatcher:
         acked = await self._pusher.post(delivery, self.endpoint)
         now = self._clock()
         if acked:
+            self._used_at = now
             self.subscription.ack(delivery.ack_id, now)
         else:
             self.subscription.nack(delivery.ack_id, now)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rookery.broker.filters.expressions import Expression
 
 MOST_BYTES: Final = 256
-_SPACE: Final = re.compile(r"[ \t\r\n]*")
+_SPACE: Final = re.compile(r"[ \t\r\n]+")
 _NAME: Final = re.compile(r"[A-Za-z0-9_]+")
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _JOINED: Final[dict[str, type[AllOf | AnyOf]]] = {"AND": AllOf, "OR": AnyOf}
@@ -142,10 +142,12 @@ class _Parser:
 
     def _skip_space(self) -> None:
         space = _SPACE.match(self._text, self._place)
-        self._place = space.end() if space is not None else self._place
+        if space is not None:
+            self._place = space.end()
 
     def _expected(self, needed: str) -> FilterError:
         self._skip_space()
         rest = self._text[self._place :]
-        found = repr(rest.split(maxsplit=1)[0][:20]) if rest else "the end"
+        # Not split(), which takes more for space than the grammar does.
+        found = repr(_SPACE.split(rest, maxsplit=1)[0][:20]) if rest else "the end"
         return FilterError(self._place, f"needed is {needed}, found {found}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from rookery.broker.errors import InvalidArgumentError, UnimplementedError
@@ -21,7 +22,8 @@ def only(resource: Proto, honoured: frozenset[str]) -> None:
 def within(value: float, name: str, lowest: float, highest: float) -> float:
     """Give a number of seconds back; raises InvalidArgumentError outside the bounds, which are allowed."""
     if not lowest <= value <= highest:
-        raise InvalidArgumentError(f"{name} is {value:g}, needed is {lowest:g} to {highest:g} seconds.")
+        needed = f"{lowest:g} to {highest:g}" if isfinite(highest) else f"at least {lowest:g}"
+        raise InvalidArgumentError(f"{name} is {value:g}, needed is {needed} seconds.")
     return value
 
 

@@ -9,6 +9,7 @@ from rookery.broker.errors import InvalidArgumentError, UnimplementedError
 from rookery.broker.filters.errors import FilterError
 from rookery.broker.filters.parser import parse_filter
 from rookery.broker.resources.admission import check_name
+from rookery.broker.resources.field_mask import copied
 from rookery.broker.resources.fields import only, seconds, within
 from rookery.broker.resources.push_url import PushUrlError, check_push_url
 from rookery.broker.scheduling.backoff import RetryPolicy
@@ -21,25 +22,30 @@ if TYPE_CHECKING:
 DEFAULT_ACK_DEADLINE_SECONDS: Final = 10
 DEFAULT_DELIVERY_ATTEMPTS: Final = 5
 DEFAULT_RETENTION_SECONDS: Final = 7 * 86_400
-_HONOURED: Final = frozenset(
+SHORTEST_TTL_SECONDS: Final = 86_400
+MUTABLE: Final = frozenset(
     {
-        "name",
-        "topic",
-        "push_config",
         "ack_deadline_seconds",
-        "message_retention_duration",
-        "labels",
-        "enable_message_ordering",
-        "filter",
-        "expiration_policy",
         "dead_letter_policy",
+        "expiration_policy",
+        "labels",
+        "message_retention_duration",
+        "push_config",
         "retry_policy",
-        # Written by the server alone; a client may send back what it read.
-        "state",
-        "detached",
-        "topic_message_retention_duration",
     }
 )
+_WRITTEN_BY_THE_SERVER: Final = frozenset({"state", "detached", "topic_message_retention_duration"})
+"""A client may send back what it read of these; nothing of it is taken."""
+_HONOURED: Final = MUTABLE | _WRITTEN_BY_THE_SERVER | {"name", "topic", "enable_message_ordering", "filter"}
+
+
+def created(subscription: Proto) -> Proto:
+    """Copy a new subscription, completed and without what only the server may write."""
+    found = copied(subscription)
+    for field in _WRITTEN_BY_THE_SERVER:
+        found.ClearField(field)
+    complete(found)
+    return found
 
 
 def complete(subscription: Proto) -> None:
@@ -56,7 +62,8 @@ def rules(subscription: Proto) -> Rules:
     _check_kind(subscription)
     only(subscription, _HONOURED)
     if subscription.expiration_policy.HasField("ttl"):
-        raise UnimplementedError("This broker lets no subscription expire: leave expiration_policy.ttl out.")
+        ttl = seconds(subscription.expiration_policy.ttl)
+        within(ttl, "expiration_policy.ttl", SHORTEST_TTL_SECONDS, float("inf"))
     dead = subscription.dead_letter_policy
     return Rules(
         push=bool(subscription.push_config.push_endpoint),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rookery.broker.errors import InvalidArgumentError
 from rookery.broker.resources.admission import check_name
 from rookery.broker.resources.fields import only
 
@@ -11,10 +12,14 @@ if TYPE_CHECKING:
     from rookery.broker.service.proto import Proto
 
 DELETED_TOPIC: Final = "_deleted-topic_"
-_HONOURED: Final = frozenset({"name", "labels", "state"})
+MUTABLE: Final = frozenset({"labels", "message_storage_policy"})
+_HONOURED: Final = MUTABLE | {"name", "state"}
 
 
 def check_topic(topic: Proto) -> None:
     """Raise InvalidArgumentError or UnimplementedError unless this broker can be true to the topic."""
     check_name(topic.name, "topics")
     only(topic, _HONOURED)
+    policy = topic.message_storage_policy
+    if topic.HasField("message_storage_policy") and not policy.allowed_persistence_regions:
+        raise InvalidArgumentError("message_storage_policy allows no region: name one, or leave it out.")

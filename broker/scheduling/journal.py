@@ -29,3 +29,7 @@ class Journal(Protocol):
     def attempted(self, message: StoredMessage, attempts: int) -> None:
         """Record how many times a message was delivered so far."""
         ...
+
+    def forget(self) -> None:
+        """Drop the records of messages that are held no longer, where they did not reach the disk, and what was wanted."""
+        ...

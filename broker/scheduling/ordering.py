@@ -116,3 +116,13 @@ class OrderingQueue:
         """Drop every message; the queue and its messages are a reference cycle, which only the collector would free."""
         self.held.clear()
         self.queued = self.reader = None
+
+
+class OrderingQueues(dict[str, OrderingQueue]):
+    """The queues of a subscription, by key."""
+
+    def clear(self) -> None:
+        """Drop every message of every key."""
+        for queue in self.values():
+            queue.clear()
+        super().clear()

@@ -58,6 +58,13 @@ class Retention:
             self.bytes -= held.message.size
             self._journal.removed(held.message)
 
+    def clear(self) -> list[HeldMessage]:
+        """Let go of everything, unrecorded; gives it."""
+        held = list(self._held.values())
+        self._held.clear()
+        self.since, self.latest, self.bytes = float("inf"), float("-inf"), 0
+        return held
+
     def outdated(self, now: float, seconds: float) -> Iterator[HeldMessage]:
         """Give each message that was kept for `seconds`, oldest first; the caller removes it before the next one."""
         while self._held:

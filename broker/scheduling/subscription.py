@@ -13,7 +13,7 @@ from rookery.broker.scheduling.backoff import PushBackoff
 from rookery.broker.scheduling.counters import Counters, SubscriptionStats
 from rookery.broker.scheduling.leases import Leases
 from rookery.broker.scheduling.messages import Delivery, RestoredMessage, StoredMessage
-from rookery.broker.scheduling.ordering import HeldMessage, Holder, OrderingQueue
+from rookery.broker.scheduling.ordering import HeldMessage, Holder, OrderingQueue, OrderingQueues
 from rookery.broker.scheduling.push_window import PushWindow
 from rookery.broker.scheduling.queue import MessageQueue
 from rookery.broker.scheduling.retention import DiskBacklog, Retention
@@ -57,7 +57,7 @@ class Subscription:
         self._live = 0
         self._queue = MessageQueue()
         self._leases = Leases(serial or count(1))
-        self._key_queues: dict[str, OrderingQueue] = {}
+        self._key_queues = OrderingQueues()
         self._retention = Retention(journal)
 
     @property
@@ -197,15 +197,15 @@ class Subscription:
         """When to tick at the latest, so that messages without a reader are dropped at their retention; None: never."""
         return self._retention.since + self.rules.retention if self._live else None
 
-    def close(self) -> None:
-        """Drop every message at once; later calls find their deliveries ended."""
-        for queue in self._key_queues.values():
-            queue.clear()
+    def clear(self) -> None:
+        """Drop every message at once, unrecorded; later calls find their deliveries ended."""
+        for held in self._retention.clear():
+            self._leases.end(held.ack_id)
+            self._queue.cancel(held)
         self._key_queues.clear()
         self._queue = MessageQueue()
-        self._leases = Leases(count(1))
-        self._retention = Retention()
         self._live = 0
+        self.disk = DiskBacklog(self.journal) if self.journal is not None else None
 
     def standing(self) -> SubscriptionStats:
         """Say how things stand."""

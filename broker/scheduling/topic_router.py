@@ -53,11 +53,11 @@ class TopicRouter:
     ) -> Subscription:
         """Attach a new subscription to a topic; raises KeyError where there is no such topic."""
         subscription = self.detached(name, rules, journal=journal)
-        self._topics[topic][name] = subscription
+        self.attach(name, topic, subscription)
         return subscription
 
     def detached(self, name: str, rules: Rules, *, journal: Journal | None = None) -> Subscription:
-        """Give a subscription whose topic is deleted."""
+        """Give a subscription that has no topic, or is detached from it."""
 
         def dead_letter(message: StoredMessage, attempts: int, now: float) -> bool:
             # The subscription holds this function; a strong reference back would leave it to the garbage collector.
@@ -78,8 +78,12 @@ class TopicRouter:
         itself = ref(subscription)
         return subscription
 
+    def attach(self, name: str, topic: str, subscription: Subscription) -> None:
+        """Give a topic's messages to a subscription from now on; raises KeyError where there is no such topic."""
+        self._topics[topic][name] = subscription
+
     def unsubscribe(self, name: str, topic: str) -> None:
-        """Drop a subscription with all that it holds."""
+        """Give nothing more to a subscription; one that is not attached stays as it is."""
         self._topics.get(topic, {}).pop(name, None)
 
     def subscriptions(self, topic: str) -> list[str]:

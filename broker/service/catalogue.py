@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rookery.broker.delivery.dispatcher import Dispatcher
-from rookery.broker.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
+from rookery.broker.errors import AlreadyExistsError, ApiError, NotFoundError
 from rookery.broker.resources import subscription_settings, topic_settings
 from rookery.broker.resources.admission import check_drafts, check_name
-from rookery.broker.service import proto
+from rookery.broker.resources.field_mask import copied, merged
 from rookery.broker.service.serial_changes import SerialChanges, serial
 from rookery.broker.storage import changes
 
@@ -28,19 +28,6 @@ if TYPE_CHECKING:
     from rookery.broker.storage.journal import SubscriptionJournal
     from rookery.broker.storage.store import MessageStore
     from rookery.broker.storage.write_batch import ConfigChange
-
-_MUTABLE_SUBSCRIPTION: Final = frozenset(
-    {
-        "ack_deadline_seconds",
-        "dead_letter_policy",
-        "expiration_policy",
-        "labels",
-        "message_retention_duration",
-        "push_config",
-        "retry_policy",
-    }
-)
-_MUTABLE_TOPIC: Final = frozenset({"labels"})
 
 
 class Catalogue:
@@ -73,7 +60,8 @@ class Catalogue:
         topic_settings.check_topic(topic)
         if topic.name in self._topics:
             raise AlreadyExistsError(f"Topic already exists (resource={topic.name}).")
-        stored = proto.Topic(name=topic.name, labels=topic.labels, state=proto.Topic.ACTIVE)
+        stored = copied(topic)
+        stored.state = stored.ACTIVE
         await self._save(changes.save_topic(stored.name, stored.SerializeToString()))
         self._topics[topic.name] = stored
         self._router.add_topic(topic.name)
@@ -93,7 +81,7 @@ class Catalogue:
     @serial
     async def update_topic(self, topic: Proto, mask: FieldMask) -> Proto:
         """Change the masked fields of a topic."""
-        changed = _merged(self.topic(topic.name), topic, mask, mutable=_MUTABLE_TOPIC)
+        changed = merged(self.topic(topic.name), topic, mask, mutable=topic_settings.MUTABLE)
         topic_settings.check_topic(changed)
         await self._save(changes.save_topic(changed.name, changed.SerializeToString()))
         self._topics[topic.name] = changed
@@ -103,15 +91,13 @@ class Catalogue:
     async def delete_topic(self, name: str) -> None:
         """Delete a topic; its subscriptions live on without one."""
         self.topic(name)
-        detached = {each: _copy(self._subscriptions[each]) for each in self._router.subscriptions(name)}
-        for each in detached.values():
+        left = {key: copied(each) for key, each in self._subscriptions.items() if each.topic == name}
+        for each in left.values():
             each.topic = topic_settings.DELETED_TOPIC
         if self._store is not None:
-            settings = {
-                self._journals[each].number: new.SerializeToString() for each, new in detached.items()
-            }
+            settings = {self._journals[key].number: each.SerializeToString() for key, each in left.items()}
             await self._save(changes.delete_topic(name, settings))
-        self._subscriptions.update(detached)
+        self._subscriptions.update(left)
         self._router.remove_topic(name)
         del self._topics[name]
 
@@ -146,8 +132,7 @@ class Catalogue:
         if subscription.name in self._subscriptions:
             raise AlreadyExistsError(f"Subscription already exists (resource={subscription.name}).")
         self.topic(subscription.topic)
-        stored = _copy(subscription)
-        subscription_settings.complete(stored)
+        stored = subscription_settings.created(subscription)
         rules, endpoint = subscription_settings.rules(stored), subscription_settings.endpoint(stored)
         if rules.dead_letter:
             self.topic(rules.dead_letter.topic)
@@ -170,7 +155,7 @@ class Catalogue:
         rules = subscription_settings.rules(stored)
         machine = (
             self._router.subscribe(stored.name, stored.topic, rules, journal=journal)
-            if stored.topic in self._topics
+            if stored.topic in self._topics and not stored.detached
             else self._router.detached(stored.name, rules, journal=journal)
         )
         return self._dispatch(stored, machine, subscription_settings.endpoint(stored))
@@ -179,6 +164,7 @@ class Catalogue:
         dispatcher = Dispatcher(
             stored.name, machine, endpoint=endpoint, pusher=self._pusher, clock=self.clock
         )
+        dispatcher.detached = stored.detached
         dispatcher.start()
         self._subscriptions[stored.name], self._dispatchers[stored.name] = stored, dispatcher
         if (journal := self._journals.get(stored.name)) is not None:
@@ -201,14 +187,35 @@ class Catalogue:
     async def update_subscription(self, subscription: Proto, mask: FieldMask) -> Proto:
         """Change the masked fields of a subscription; messages keep their places."""
         stored = self.subscription(subscription.name)
-        return await self._change(_merged(stored, subscription, mask, mutable=_MUTABLE_SUBSCRIPTION))
+        return await self._change(merged(stored, subscription, mask, mutable=subscription_settings.MUTABLE))
 
     @serial
     async def modify_push_config(self, name: str, push_config: Proto) -> None:
         """Turn a subscription to another endpoint, or to pull."""
-        changed = _copy(self.subscription(name))
+        changed = copied(self.subscription(name))
         changed.push_config.CopyFrom(push_config)
         await self._change(changed)
+
+    @serial
+    async def detach_subscription(self, name: str) -> None:
+        """Take a subscription off its topic, with all that it holds dropped; it stays, and nothing more comes to it."""
+        changed = copied(self.subscription(name))
+        if changed.detached:
+            return
+        changed.detached = True
+        dispatcher = self._dispatchers[name]
+        # Before the change is stored: a message that is stored after it would be held for ever.
+        self._router.unsubscribe(name, changed.topic)
+        try:
+            if self._store is not None:
+                number = self._journals[name].number
+                await self._save(changes.clear_subscription(number, changed.SerializeToString()))
+        except ApiError:
+            if changed.topic in self._topics:
+                self._router.attach(name, changed.topic, dispatcher.subscription)
+            raise
+        dispatcher.detach()
+        self._subscriptions[name] = changed
 
     @serial
     async def delete_subscription(self, name: str) -> None:
@@ -235,6 +242,11 @@ class Catalogue:
         return {
             name: dispatcher.subscription.standing() for name, dispatcher in sorted(self._dispatchers.items())
         }
+
+    def expirations(self) -> dict[str, float]:
+        """Give the seconds without use after which each subscription expires, for those that do."""
+        policies = {name: each.expiration_policy for name, each in self._subscriptions.items()}
+        return {name: float(each.ttl.ToSeconds()) for name, each in policies.items() if each.HasField("ttl")}
 
     def unacknowledged(self) -> dict[str, int]:
         """Count the messages that each subscription holds, where it holds any."""
@@ -270,23 +282,3 @@ class Catalogue:
         self._dispatchers[changed.name].turn(rules, endpoint)
         self._subscriptions[changed.name] = changed
         return changed
-
-
-def _copy(resource: Proto) -> Proto:
-    copied = type(resource)()
-    copied.CopyFrom(resource)
-    return copied
-
-
-def _merged(stored: Proto, wanted: Proto, mask: FieldMask, *, mutable: frozenset[str]) -> Proto:
-    if not mask.paths:
-        raise InvalidArgumentError("update_mask needs at least one field.")
-    fixed = [path for path in mask.paths if path.partition(".")[0] not in mutable]
-    if fixed:
-        raise InvalidArgumentError(f"update_mask names what cannot be changed here: {', '.join(fixed)}.")
-    changed = _copy(stored)
-    try:
-        mask.MergeMessage(wanted, changed, replace_message_field=True, replace_repeated_field=True)
-    except ValueError as error:
-        raise InvalidArgumentError(f"update_mask: {error}.") from None
-    return changed

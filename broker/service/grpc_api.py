@@ -32,7 +32,12 @@ class GrpcApi(grpc.GenericRpcHandler):
         self._catalogue = catalogue
         self._routes = {
             f"/google.pubsub.v1.{name}": handler
-            for name, handler in (*self._publisher(), *self._subscriber(), *self._deliveries())
+            for name, handler in (
+                *self._publisher(),
+                *self._subscriber(),
+                *self._deliveries(),
+                *self._empty_lists(),
+            )
         }
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
@@ -58,6 +63,10 @@ class GrpcApi(grpc.GenericRpcHandler):
             (
                 "Publisher/DeleteTopic",
                 _unary(lambda request: catalogue.delete_topic(request.topic), proto.DeleteTopicRequest),
+            ),
+            (
+                "Publisher/DetachSubscription",
+                _unary(self._detach_subscription, proto.DetachSubscriptionRequest),
             ),
             ("Publisher/ListTopics", _unary(self._list_topics, proto.ListTopicsRequest)),
             (
@@ -123,6 +132,31 @@ class GrpcApi(grpc.GenericRpcHandler):
             ),
             ("Subscriber/StreamingPull", self._streaming_pull()),
         ]
+
+    def _empty_lists(self) -> list[tuple[str, grpc.RpcMethodHandler[Any, Any]]]:
+        """There are no snapshots and schemas; clients list them before they delete what is left of a test."""
+        return [
+            (
+                "Publisher/ListTopicSnapshots",
+                _unary(self._list_topic_snapshots, proto.ListTopicSnapshotsRequest),
+            ),
+            (
+                "Subscriber/ListSnapshots",
+                _unary(lambda _: proto.ListSnapshotsResponse(), proto.ListSnapshotsRequest),
+            ),
+            (
+                "SchemaService/ListSchemas",
+                _unary(lambda _: proto.ListSchemasResponse(), proto.ListSchemasRequest),
+            ),
+        ]
+
+    async def _detach_subscription(self, request: Proto) -> Proto:
+        await self._catalogue.detach_subscription(request.subscription)
+        return proto.DetachSubscriptionResponse()
+
+    def _list_topic_snapshots(self, request: Proto) -> Proto:
+        self._catalogue.topic(request.topic)
+        return proto.ListTopicSnapshotsResponse()
 
     async def _publish(self, request: Proto) -> Proto:
         drafts = [

@@ -65,6 +65,7 @@ class RestApi:
             web.patch(_TOPIC, self._update_topic),
             web.delete(_TOPIC, self._delete_topic),
             web.get(f"{_TOPIC}/subscriptions", self._topic_subscriptions),
+            web.get(f"{_TOPIC}/snapshots", self._topic_snapshots),
             web.get(f"{_PROJECT}/topics", self._list_topics),
         ]
 
@@ -78,7 +79,10 @@ class RestApi:
             web.get(_SUBSCRIPTION, self._get_subscription),
             web.patch(_SUBSCRIPTION, self._update_subscription),
             web.delete(_SUBSCRIPTION, self._delete_subscription),
+            web.post(f"{_SUBSCRIPTION}:detach", self._detach_subscription),
             web.get(f"{_PROJECT}/subscriptions", self._list_subscriptions),
+            web.get(f"{_PROJECT}/snapshots", self._empty_list),
+            web.get(f"{_PROJECT}/schemas", self._empty_list),
         ]
 
     async def _alive(self, _request: web.Request) -> web.Response:
@@ -125,6 +129,10 @@ class RestApi:
             request, "subscriptions", self._catalogue.topic_subscriptions(request.match_info["topic"])
         )
 
+    async def _topic_snapshots(self, request: web.Request) -> web.Response:
+        self._catalogue.topic(request.match_info["topic"])
+        return web.json_response({})
+
     async def _list_topics(self, request: web.Request) -> web.Response:
         return _listed(request, "topics", self._catalogue.topics(request.match_info["project"]))
 
@@ -143,6 +151,14 @@ class RestApi:
 
     async def _delete_subscription(self, request: web.Request) -> web.Response:
         await self._catalogue.delete_subscription(request.match_info["subscription"])
+        return web.json_response({})
+
+    async def _detach_subscription(self, request: web.Request) -> web.Response:
+        await self._catalogue.detach_subscription(request.match_info["subscription"])
+        return web.json_response({})
+
+    async def _empty_list(self, _request: web.Request) -> web.Response:
+        """There are no snapshots and schemas; clients list them before they delete what is left of a test."""
         return web.json_response({})
 
     async def _list_subscriptions(self, request: web.Request) -> web.Response:

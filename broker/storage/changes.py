@@ -42,6 +42,12 @@ def update_subscription(number: int, settings: bytes) -> ConfigChange:
     return ConfigChange([(_SAVE_SUBSCRIPTION, (number, settings))])
 
 
+def clear_subscription(number: int, settings: bytes) -> ConfigChange:
+    """Change a subscription and delete its messages."""
+    cleared = f"DELETE FROM {table_of(number)}"  # noqa: S608  a name of ours
+    return ConfigChange([(cleared, ()), (_SAVE_SUBSCRIPTION, (number, settings))])
+
+
 def delete_subscription(number: int) -> ConfigChange:
     """Delete a subscription with its messages."""
     return ConfigChange(

@@ -64,6 +64,13 @@ class SubscriptionJournal:
         later = self._lazy()
         self._waiting = failed.then(later)
 
+    def forget(self) -> None:
+        """Drop what was noted of messages that the subscription holds no longer, and which page is wanted."""
+        self.wanted_after = None
+        if self._waiting is not None:
+            self._waiting.removed.clear()
+            self._waiting.attempts.clear()
+
     def _lazy(self) -> LazyWrites:
         if self._waiting is None:
             self._waiting = LazyWrites()

@@ -175,7 +175,7 @@ def _numbered(name: str, nth: int) -> str:
 
 
 def _answer(line: Prediction | Rejection) -> str:
-    return line.species if isinstance(line, Prediction) else Fate.REJECTED.value
+    return line.label if isinstance(line, Prediction) else Fate.REJECTED.value
 
 
 def _seconds(line: Prediction | Rejection) -> float:

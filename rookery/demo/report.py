@@ -69,7 +69,7 @@ class DemoReport:
     def confusion(self) -> Counter[tuple[str, str]]:
         """Counts by observed and predicted species, over the single and the table reading of each row."""
         return Counter(
-            (reading.species, prediction.species)
+            (reading.species, prediction.label)
             for reading in self.readings
             for prefix in (SINGLE, TABLE)
             if (prediction := self.predicted.get(reading.reading_id(prefix))) is not None

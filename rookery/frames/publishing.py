@@ -20,7 +20,7 @@ from rookery.publisher.files.csv.messages import TABLE_BYTES, TABLE_ROWS
 from rookery.publisher.files.encoded_message import EncodedMessage
 from rookery.publisher.settings import BULK
 from rookery.publisher.topics import topic_path
-from rookery.schemas.codec import encode, select
+from rookery.schemas.codec import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -147,7 +147,7 @@ def _publish(publisher: ReadingPublisher, state: _Answers, first: int, cells: di
     kept = [nth for nth, row in enumerate(positions) if not state.repeated(row)]
     for start in range(0, len(kept), TABLE_ROWS):
         chosen = kept[start : start + TABLE_ROWS]
-        for table, rows in _tables(select(found.table, chosen), [positions[nth] for nth in chosen]):
+        for table, rows in _tables(found.table.select(chosen), [positions[nth] for nth in chosen]):
             _send(publisher, state, table, rows)
 
 
@@ -158,8 +158,8 @@ def _tables(table: ReadingTable, rows: Sequence[int]) -> Iterator[tuple[EncodedM
         yield EncodedMessage(payload=payload, rows=len(rows)), rows
         return
     half = len(rows) // 2
-    yield from _tables(select(table, range(half)), rows[:half])
-    yield from _tables(select(table, range(half, len(rows))), rows[half:])
+    yield from _tables(table.select(range(half)), rows[:half])
+    yield from _tables(table.select(range(half, len(rows))), rows[half:])
 
 
 def _send(publisher: ReadingPublisher, state: _Answers, table: EncodedMessage, rows: Sequence[int]) -> None:

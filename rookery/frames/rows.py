@@ -14,6 +14,7 @@ from rookery.publisher.errors import BadFileError
 from rookery.publisher.files.csv.header import DATE, columns
 from rookery.publisher.files.csv.rows import FIELDS
 from rookery.schemas.codec import DecodedTable, decode_fields
+from rookery.schemas.contract.default import default_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +55,7 @@ class FrameRows:
 
 def decoded(cells: Mapping[str, Sequence[Any]]) -> DecodedTable:
     """Validate columns of cells as a worker does a message: usable rows, and the others with every reason."""
-    found = decode_fields(to_json(cells, inf_nan_mode="constants"))
+    found = decode_fields(to_json(cells, inf_nan_mode="constants"), default_compiled())
     if not isinstance(found, DecodedTable):
         raise TypeError("columns are a table")
     return found

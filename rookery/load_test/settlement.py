@@ -82,4 +82,4 @@ class Settlement:
             self._ledger.find([line])
             if isinstance(line, Prediction) and (name := known_as(line)) not in self._seen:
                 self._seen.add(name)
-                self.species[line.species] += 1
+                self.species[line.label] += 1

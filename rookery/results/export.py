@@ -24,7 +24,7 @@ _GROUP: Final = 50_000
 
 
 def _share_of(species: str) -> Callable[[Prediction], Any]:
-    return lambda one: one.probabilities.get(species)
+    return lambda one: one.shares.get(species)
 
 
 FIELDS: Final[dict[str, Callable[[Prediction], Any]]] = {
@@ -33,7 +33,7 @@ FIELDS: Final[dict[str, Callable[[Prediction], Any]]] = {
     "row": lambda one: one.row,
     "device_id": lambda one: one.device_id,
     "observed_at": lambda one: one.observed_at,
-    "species": lambda one: one.species,
+    "species": lambda one: one.label,
     "probability": lambda one: one.probability,
     **{f"probability_{each.lower()}": _share_of(each) for each in SPECIES},
     "out_of_distribution": lambda one: one.out_of_distribution,

@@ -34,7 +34,7 @@ class PredictionQuery:
         return (
             (self.since is None or day >= self.since)
             and (self.until is None or day <= self.until)
-            and self.species in (None, one.species)
+            and self.species in (None, one.label)
             and self.device in (None, one.device_id)
         )
 

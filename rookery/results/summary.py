@@ -36,14 +36,14 @@ class PredictionSummary:
         """Count predictions."""
         for one in predictions:
             self.readings += 1
-            self.outliers += one.out_of_distribution
+            self.outliers += bool(one.out_of_distribution)
             self.days[one.predicted_at.date().isoformat()] += 1
-            self.species[one.species] += 1
+            self.species[one.label] += 1
             self.devices[one.device_id or "-"] += 1
             self.models[one.model] += 1
             known = self._labels[one.reading_id]
             if known is not None:
-                self.confusion[known, one.species] += 1
+                self.confusion[known, one.label] += 1
 
     @property
     def scored(self) -> int:

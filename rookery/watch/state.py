@@ -127,11 +127,11 @@ class PageState:
         if not self._new(line, at):
             return
         self._predicted += 1
-        self._outliers += line.out_of_distribution
-        self._species[line.species] += 1
+        self._outliers += bool(line.out_of_distribution)
+        self._species[line.label] += 1
         self._model = line.model
         self._day(
-            (line.observed_at or line.published_at or at).astimezone(UTC).date().isoformat(), line.species
+            (line.observed_at or line.published_at or at).astimezone(UTC).date().isoformat(), line.label
         )
         self._seconds.predicted(at, line.published_at)
         self._batched(at)
@@ -140,9 +140,9 @@ class PageState:
 
     def _take_features(self, line: Prediction, features: dict[str, Any]) -> None:
         length, depth = features.get("bill_length_mm"), features.get("bill_depth_mm")
-        if line.species not in SPECIES:
+        if line.label not in SPECIES:
             return
-        place, outlier = SPECIES.index(line.species), line.out_of_distribution
+        place, outlier = SPECIES.index(line.label), bool(line.out_of_distribution)
         if length is not None and depth is not None:
             row = [length, depth, place, int(outlier), round(line.probability, 3)]
             self._bills.add(row, out_of_distribution=outlier)
@@ -155,7 +155,7 @@ class PageState:
     def _over_sampled(self, line: Prediction) -> bool:
         """Whether drift has its share of outliers: the worker samples more of these than of other readings."""
         return (
-            line.out_of_distribution
+            bool(line.out_of_distribution)
             and self._sampled_outliers * self._predicted > self._sampled * self._outliers
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NotRequired, Required
 
@@ -10,6 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from rookery.schemas.contract.feature import IDENTITY
+from rookery.schemas.contract.reading_classes import AnyReading, AnyTable, reading_class, table_class
 from rookery.schemas.contract.types import IDENTITY_TYPES, value_type
 
 if TYPE_CHECKING:
@@ -40,15 +42,15 @@ class CompiledContract:
         self.members = (*self.names, *IDENTITY)
         self.required = frozenset(feature.name for feature in contract.features if feature.required)
         self.groups = contract.at_least_one_of
-        unknown = contract.unknown_categories == "missing"
         self.types: dict[str, Any] = {
-            feature.name: value_type(feature, unknown=unknown) for feature in contract.features
+            feature.name: value_type(feature, unknown=contract.takes_unknown(feature))
+            for feature in contract.features
         } | IDENTITY_TYPES
         self.categories = {
             feature.name: feature.categories for feature in contract.features if feature.categories
         }
         self._codes = {
-            place: _Codes(feature.categories, unknown=unknown)
+            place: _Codes(feature.categories, unknown=contract.takes_unknown(feature))
             for place, feature in enumerate(contract.features)
             if feature.categories
         }
@@ -56,6 +58,22 @@ class CompiledContract:
         self._every: Callable[[Fields], tuple[Any, ...]] = (
             every if len(self.names) > 1 else lambda fields: (every(fields),)
         )
+
+    @cached_property
+    def reading(self) -> type[AnyReading]:
+        """The class of this contract's readings."""
+        return reading_class(self.types, self.required, self.lacking)
+
+    @cached_property
+    def table(self) -> type[AnyTable]:
+        """The class of this contract's tables."""
+        return table_class(self.types, self.required, self.reading)
+
+    @cached_property
+    def bracketed(self) -> bool:
+        """Whether a reading may hold the bracket that marks a table: in a name, or in a category."""
+        words = (*self.members, *chain.from_iterable(self.categories.values()))
+        return self.contract.unknown_categories == "missing" or any("[" in word for word in words)
 
     @cached_property
     def validate_fields(self) -> Callable[[bytes], Fields]:
@@ -76,6 +94,10 @@ class CompiledContract:
                 for name, kind in self.types.items()
             }
         )
+
+    def table_of(self, columns: Mapping[str, list[Any]]) -> AnyTable:
+        """Make a table of columns that are known to be valid."""
+        return self.table.model_construct(**columns)
 
     def lacking(self, fields: Mapping[str, Any]) -> tuple[str, ...] | None:
         """The first group of features of which a reading has none; None where it has one of each."""
@@ -138,8 +160,3 @@ def _validator(members: dict[str, Any]) -> Callable[[bytes], Any]:
     strict: Any = with_config(ConfigDict(strict=True, extra="forbid"))(kind)
     validate: Callable[[bytes], Any] = TypeAdapter(strict).validator.validate_json
     return validate
-
-
-def needed(group: Sequence[str]) -> str:
-    """Say which features a reading needs one of."""
-    return f"at least one of {', '.join(group)} is needed" if len(group) > 1 else f"{group[0]} is needed"

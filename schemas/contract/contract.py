@@ -65,11 +65,12 @@ class Chart(BaseModel):
 
 
 class Contract(BaseModel):
-    """What a model takes and what it answers.
+    """The readings that a model takes and the answers that it gives.
 
     `target` is the name of the answer in a result line, and `labels` are the answers in the order of the model's columns.
     `features` stand in the order of the model's matrix. Of each group in `at_least_one_of` a reading must have a feature.
-    A category that the contract does not know is refused, or counts as missing, by `unknown_categories`. `threshold` is the
+    A category that the contract does not know is refused, or (where the feature is not required) counts as missing, by
+    `unknown_categories`. `threshold` is the
     probability of the second of two labels from which it is the answer (None: the likelier label).
     """
 
@@ -98,6 +99,10 @@ class Contract(BaseModel):
             if each.name == name:
                 return each
         raise KeyError(name)
+
+    def takes_unknown(self, feature: Feature) -> bool:
+        """Whether an unknown category of a feature counts as missing; one that is required cannot be missing."""
+        return self.unknown_categories == "missing" and not feature.required
 
     @property
     def measurements(self) -> tuple[Feature, ...]:

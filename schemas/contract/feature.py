@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Kind = Literal["number", "integer", "category", "flag"]
-"""What a feature's values are: any finite number, a whole one, one of some words, true or false."""
+"""The values of a feature: any finite number, a whole one, one of some words, true or false."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 """The name of a feature, a label or a category: any text without control characters."""
@@ -36,7 +36,8 @@ class Feature(BaseModel):
     a category, in the order of the model's codes. `aliases` are other names of the column in files, and `hints` are words of
     a column's name that may mean this feature, so that a person is asked. `spellings` maps other spellings of a category
     to it. A feature is `required` where a reading without it is refused, and `monitored` where a shift of its distribution
-    is drift. `date_part` says what of a column of dates the feature is, where a file has such a column instead.
+    is drift. `date_part` says what of a column of dates the feature is, where a file has such a column instead. `example` is
+    a likely value, for documents.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
@@ -53,6 +54,7 @@ class Feature(BaseModel):
     required: bool = False
     monitored: bool = True
     date_part: Literal["year"] | None = None
+    example: float | int | str | bool | None = None
     description: str = ""
 
     @property
@@ -68,6 +70,15 @@ class Feature(BaseModel):
         least = -largest if self.least is None else self.least
         most = largest if self.most is None else self.most
         return ValueRange(least, most, whole)
+
+    def possible(self, value: float | str | bool) -> bool:  # noqa: FBT001  a flag's value
+        """Whether a value is one of this feature's."""
+        if self.kind == "category":
+            return value in self.categories
+        if self.kind == "flag" or isinstance(value, bool | str):
+            return self.kind == "flag" and isinstance(value, bool)
+        least, most, whole = self.range
+        return least <= value <= most and not (whole and isinstance(value, float))
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -95,6 +106,8 @@ def _contradictions(feature: Feature) -> list[str]:
         found.append("its categories differ from each other")
     if unknown := [word for word in feature.spellings.values() if word not in feature.categories]:
         found.append(f"spellings lead to categories, and {unknown[0]} is none")
+    if feature.example is not None and not feature.possible(feature.example):
+        found.append(f"its example {feature.example!r} is none of its values")
     if feature.name in IDENTITY:
         found.append(f"{', '.join(IDENTITY)} are fields of every reading")
     return found

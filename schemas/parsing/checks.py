@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from rookery.schemas.reading import MAX_IDENTITY, Fields, Reading
+from rookery.schemas.contract.types import MAX_IDENTITY
 from rookery.schemas.rejection import MAX_REASONS, RULES, Reason, rule_of, shortened, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pydantic_core import ErrorDetails
+
+    from rookery.schemas.contract.compiled import CompiledContract, Fields
 
 
 def checked(validate: Callable[[bytes], Fields], cells: object) -> tuple[Fields, list[ErrorDetails]]:
@@ -36,16 +38,17 @@ def stand_in(cell: Any) -> Any:
 
 def reason_of(error: ErrorDetails, field: str, value: object) -> Reason:
     """Say an error of a field, or of a cell, and what stood there."""
-    return Reason(field=field, rule=rule_of(error), value=shown(value))
+    absent = error["type"] == "missing"
+    return Reason(field=field, rule=rule_of(error), value=None if absent else shown(value))
 
 
-def unknown_fields(raw: Mapping[str, Any]) -> list[Reason]:
+def unknown_fields(raw: Mapping[str, Any], contract: CompiledContract) -> list[Reason]:
     """The first fields that no reading has."""
     found: list[Reason] = []
     for name, value in raw.items():
         if len(found) == MAX_REASONS:
             break
-        if name not in Reading.model_fields:
+        if name not in contract.types:
             found.append(
                 Reason(field=shortened(name) or "reading", rule=RULES["extra_forbidden"], value=shown(value))
             )

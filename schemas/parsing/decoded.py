@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rookery.schemas.contract.reading_classes import AnyTable
     from rookery.schemas.rejection import Reason
-    from rookery.schemas.table import ReadingTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class DecodedTable:
     `table` holds the usable rows only and is None where there is none; `positions[i]` is where its row i stood.
     """
 
-    table: ReadingTable | None
+    table: AnyTable | None
     positions: range | list[int]
     refused: tuple[InvalidPayload, ...] = ()
 

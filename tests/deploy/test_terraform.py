@@ -13,6 +13,7 @@ from google.cloud.run_v2 import Service
 from google.pubsub_v1 import Subscription, Topic
 
 from rookery.environment.provision import Route
+from rookery.schemas.contract.default import default_contract
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.reading import ISLANDS, SEXES, SPECIES, Reading
 from rookery.worker.observability.metrics import Metrics
@@ -251,9 +252,10 @@ def test_the_schema_is_the_reading() -> None:
 def test_the_table_is_the_prediction() -> None:
     """BigQuery's columns are the fields of a prediction line, one share a species."""
     columns = {each["name"]: each for each in json.loads((FOLDER / "predictions.json").read_text())}
-    assert columns.keys() == Prediction.model_fields.keys()
+    answer = default_contract().target
+    assert columns.keys() == {*Prediction.model_fields, answer}
     assert [each["name"] for each in columns["probabilities"]["fields"]] == list(SPECIES)
-    needed = {name for name, each in Prediction.model_fields.items() if each.is_required()}
+    needed = {answer, *(name for name, each in Prediction.model_fields.items() if each.is_required())}
     assert {name for name, each in columns.items() if each.get("mode") == "REQUIRED"} == needed
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from rookery.schemas.codec import row_of
 from rookery.schemas.features import FEATURES, columns_matrix, matrix, missing
 from rookery.schemas.reading import Reading
 from rookery.schemas.testing import ReadingFactory
@@ -41,7 +40,7 @@ def test_what_is_missing_is_nan_and_can_be_named() -> None:
 def test_columns_and_rows_encode_to_the_same_matrix() -> None:
     """A penguin is the same to the model however it travelled."""
     table = ReadingFactory(4).table(30)
-    rows = matrix(row_of(table, row) for row in range(table.rows))
+    rows = matrix(table.row(row) for row in range(table.rows))
     columns = columns_matrix(table.__dict__, table.rows)
     assert columns.dtype == np.float32
     np.testing.assert_array_equal(rows, columns)

@@ -16,7 +16,6 @@ from rookery.schemas.codec import (
     decode_fields,
     decode_valid,
     peek_identity,
-    select,
 )
 from rookery.schemas.identity import identity
 from rookery.schemas.rejection import Reason, UnusableReadingError, shortened
@@ -102,7 +101,7 @@ class DecodedMessage:
             readings, positions = None, NOTHING
         elif readings is not None and not isinstance(readings, dict):
             table = readings.table() if isinstance(readings, DecodedColumns) else readings
-            readings, positions = select(table, usable), [positions[nth] for nth in usable]
+            readings, positions = table.select(usable), [positions[nth] for nth in usable]
         return replace(
             self,
             readings=readings,
@@ -151,8 +150,8 @@ def _decode(
         if len(payload) >= WORTH_BYTES and (table := columns(payload, version=version)) is not None:
             return _whole_table(envelope, contract, table, size, kept=kept)
         if longest is None or len(payload) <= longest:
-            decoded = decode_fields(payload, version=version, pause=step_aside)
-        elif (valid := decode_valid(payload, version=version)) is not None:
+            decoded = decode_fields(payload, contract, version=version, pause=step_aside)
+        elif (valid := decode_valid(payload, contract, version=version)) is not None:
             decoded = valid
         else:
             return None

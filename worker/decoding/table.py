@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from rookery.schemas.codec import SCHEMA_VERSION, decode_fields
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.features import CATEGORIES, FEATURES
 from rookery.schemas.parsing.values import MAX_VALUES
 from rookery.schemas.reading import BOUNDS, MEASUREMENTS
@@ -56,7 +57,7 @@ class DecodedColumns:
 
     def table(self) -> ReadingTable:
         """The same table as the codec reads it, for what is seldom asked."""
-        decoded = decode_fields(self.payload)
+        decoded = decode_fields(self.payload, default_compiled())
         if isinstance(decoded, dict) or decoded.table is None or decoded.refused:
             raise RuntimeError("a table that was plainly right is none")
         return decoded.table

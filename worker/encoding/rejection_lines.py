@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from rookery.schemas.codec import InvalidPayload, encode, in_base64, row_of
+from rookery.schemas.codec import InvalidPayload, encode, in_base64
 from rookery.schemas.identity import identity
 from rookery.schemas.reading import Reading
 from rookery.schemas.rejection import MORE, Reason, shortened
@@ -77,7 +77,7 @@ def failed(work: DecodedMessage, why: Mapping[int, str]) -> Iterator[InvalidPayl
         if readings is None:
             raise IndexError(nth)
         single = isinstance(readings, dict)
-        alone = Reading.model_construct(**readings) if isinstance(readings, dict) else row_of(readings, nth)
+        alone = Reading.model_construct(**readings) if isinstance(readings, dict) else readings.row(nth)
         yield InvalidPayload(
             reasons=(Reason(field="model", rule=f"the model fails on this reading: {shortened(said)}"),),
             original=in_base64(encode(alone)),

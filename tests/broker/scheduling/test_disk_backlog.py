@@ -60,6 +60,10 @@ class StoredSubscription:
         """Note an attempt."""
         self.held[int(message.message_id)] = RestoredMessage(message, attempts)
 
+    def forget(self) -> None:
+        """Nothing is cleared here."""
+        raise AssertionError
+
     def publish(self, key: str) -> None:
         """Store a message, then offer it."""
         self._now += 1

@@ -79,7 +79,7 @@ def test_an_unreferenced_subscription_is_gone_at_once(ends: str) -> None:
     if ends != "left":
         assert _alive(watched[1:]) == []
     router.unsubscribe(SUBSCRIPTION, TOPIC)
-    subscription.close()
+    subscription.clear()
     del subscription
     assert _alive(watched) == []
 

@@ -14,6 +14,7 @@ from google.protobuf import duration_pb2, field_mask_pb2
 from google.pubsub_v1 import types
 from google.pubsub_v1.services.publisher import PublisherAsyncClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
+from google.pubsub_v1.services.schema_service.transports import SchemaServiceGrpcTransport
 
 from rookery.broker.service import proto
 
@@ -296,8 +297,8 @@ PUSH = {"push_endpoint": "http://127.0.0.1:9/"}
         ({"cloud_storage_config": {"bucket": "b"}}, exceptions.MethodNotImplemented),
         ({"retain_acked_messages": True}, exceptions.MethodNotImplemented),
         (
-            {"expiration_policy": {"ttl": duration_pb2.Duration(seconds=86_400)}},
-            exceptions.MethodNotImplemented,
+            {"expiration_policy": {"ttl": duration_pb2.Duration(seconds=86_399)}},
+            exceptions.InvalidArgument,
         ),
         ({"message_transforms": [{"disabled": True}]}, exceptions.MethodNotImplemented),
         ({"ack_deadline_seconds": 9}, exceptions.InvalidArgument),
@@ -334,10 +335,28 @@ async def test_honours_or_refuses(
     await asyncio.to_thread(story)
 
 
+async def test_lists_of_what_is_not_offered_are_empty(
+    publisher: pubsub_v1.PublisherClient, subscriber: pubsub_v1.SubscriberClient, broker: EmbeddedBroker
+) -> None:
+    """A client that lists snapshots and schemas before it cleans up finds none."""
+
+    def story() -> None:
+        make(publisher, subscriber)
+        assert list(subscriber.list_snapshots(project="projects/p")) == []
+        assert list(publisher.list_topic_snapshots(topic=TOPIC)) == []
+        schemas = pubsub_v1.SchemaServiceClient(
+            transport=SchemaServiceGrpcTransport(channel=grpc.insecure_channel(broker.address))
+        )
+        assert list(schemas.list_schemas(parent="projects/p")) == []
+        schemas.transport.close()
+
+    await asyncio.to_thread(story)
+
+
 async def test_what_is_not_offered_says_so(
     publisher: pubsub_v1.PublisherClient, subscriber: pubsub_v1.SubscriberClient
 ) -> None:
-    """Seek, snapshots, detach and IAM answer UNIMPLEMENTED with their name."""
+    """Seek, snapshots and IAM answer UNIMPLEMENTED with their name."""
 
     def story() -> None:
         make(publisher, subscriber)
@@ -347,8 +366,6 @@ async def test_what_is_not_offered_says_so(
             subscriber.seek({"subscription": SUBSCRIPTION})
         with pytest.raises(exceptions.MethodNotImplemented, match="CreateSnapshot"):
             subscriber.create_snapshot(name="projects/p/snapshots/s", subscription=SUBSCRIPTION)
-        with pytest.raises(exceptions.MethodNotImplemented, match="DetachSubscription"):
-            publisher.detach_subscription({"subscription": SUBSCRIPTION})
         with pytest.raises(exceptions.MethodNotImplemented, match="GetIamPolicy"):
             publisher.get_iam_policy({"resource": TOPIC})
 

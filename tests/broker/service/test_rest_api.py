@@ -111,6 +111,31 @@ async def test_resources(rest: aiohttp.ClientSession) -> None:
     assert await ask(rest, "GET", "/v1/projects/p/topics") == (200, {})
 
 
+async def test_a_topics_settings_are_kept_and_changed(rest: aiohttp.ClientSession) -> None:
+    """Labels and the storage policy of a topic are shown as they were given; a policy without a region is refused."""
+    regions = {"allowedPersistenceRegions": ["europe-west1"]}
+    fields = {"labels": {"a": "b"}, "messageStoragePolicy": regions}
+    assert (await ask(rest, "PUT", TOPIC, fields))[1] == {
+        "name": "projects/p/topics/work",
+        "state": "ACTIVE",
+        **fields,
+    }
+    other = {"allowedPersistenceRegions": ["europe-west1", "us-east1"], "enforceInTransit": True}
+    patch = {"topic": {"messageStoragePolicy": other}, "updateMask": "messageStoragePolicy"}
+    assert (await ask(rest, "PATCH", TOPIC, patch))[1]["messageStoragePolicy"] == other
+    assert (await ask(rest, "GET", TOPIC))[1]["labels"] == {"a": "b"}
+    status, _ = await ask(rest, "PUT", "/v1/projects/p/topics/other", {"messageStoragePolicy": {}})
+    assert status == 400
+
+
+async def test_snapshots_and_schemas_are_empty_lists(rest: aiohttp.ClientSession) -> None:
+    """The lists of what this broker does not offer are empty pages; those of a topic that is not there are 404."""
+    await make(rest)
+    for path in ("/v1/projects/p/snapshots", "/v1/projects/p/schemas", f"{TOPIC}/snapshots"):
+        assert await ask(rest, "GET", path) == (200, {})
+    assert (await ask(rest, "GET", "/v1/projects/p/topics/none/snapshots"))[0] == 404
+
+
 async def test_reset_forgets_everything(rest: aiohttp.ClientSession) -> None:
     """`POST /reset` wipes topics and subscriptions, as with the emulator."""
     await make(rest)
@@ -136,7 +161,9 @@ async def test_reset_forgets_everything(rest: aiohttp.ClientSession) -> None:
         (f"POST {TOPIC}:publish", [1], 400, "INVALID_ARGUMENT"),
         (f"POST {SUBSCRIPTION}:pull", {"maxMessages": 0}, 400, "INVALID_ARGUMENT"),
         (f"POST {SUBSCRIPTION}:seek", {}, 501, "UNIMPLEMENTED"),
-        ("GET /v1/projects/p/snapshots", None, 501, "UNIMPLEMENTED"),
+        ("PUT /v1/projects/p/snapshots/work", {}, 501, "UNIMPLEMENTED"),
+        ("GET /v1/projects/p/schemas/work", None, 501, "UNIMPLEMENTED"),
+        (f"GET {TOPIC}:getIamPolicy", None, 501, "UNIMPLEMENTED"),
         ("GET /nothing/here", None, 404, "NOT_FOUND"),
     ],
 )

@@ -13,7 +13,7 @@ from rookery.publisher.errors import BadFileError
 from rookery.publisher.files.bad_row import BadRow
 from rookery.publisher.files.csv.messages import CsvMessages
 from rookery.publisher.files.csv.rows import CsvFile, CsvRow
-from rookery.schemas.codec import DecodedTable, decode, row_of
+from rookery.schemas.codec import DecodedTable, decode
 from rookery.schemas.parsing.moment import RULE
 from rookery.schemas.reading import Reading
 
@@ -101,7 +101,7 @@ def agree(content: str, most_rows: int) -> None:
         decoded = decode(each.payload)
         assert isinstance(decoded, DecodedTable)
         assert not decoded.refused
-        decoded_rows += [row_of(decoded.table, row) for row in range(each.rows)]
+        decoded_rows += [decoded.table.row(row) for row in range(each.rows)]
     assert decoded_rows == [each.reading for each in strict if isinstance(each, CsvRow)]
 
 

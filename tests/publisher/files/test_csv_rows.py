@@ -15,7 +15,7 @@ from rookery.publisher.files.csv.profile import MAX_LINE
 from rookery.publisher.files.csv.rows import CsvFile, CsvRow
 from rookery.publisher.files.encoded_message import EncodedMessage
 from rookery.publisher.message import MAX_PAYLOAD
-from rookery.schemas.codec import DecodedTable, decode, row_of
+from rookery.schemas.codec import DecodedTable, decode
 from rookery.schemas.reading import SPECIES, Reading
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ def test_every_penguin_is_read_or_explained() -> None:
     assert {each.label for each in rows} == set(SPECIES)
     assert [each.row for each in rows[:4]] == [0, 1, 2, 4]
     assert bad[0].text == "Adelie,Torgersen,NA,NA,NA,NA,NA,2007"
-    assert str(bad[0]) == "line 5: reading: at least one of the four measurements is needed"
+    assert (
+        str(bad[0])
+        == "line 5: reading: at least one of bill_length_mm, bill_depth_mm, flipper_length_mm, body_mass_g is needed"
+    )
 
 
 def test_the_identity_of_a_row_comes_from_the_content_alone(written: Callable[..., CsvFile]) -> None:
@@ -233,4 +236,4 @@ def readings_of(message: EncodedMessage) -> list[Reading]:
     decoded = decode(message.payload)
     assert isinstance(decoded, DecodedTable)
     assert not decoded.refused
-    return [row_of(decoded.table, row) for row in range(decoded.table.rows)]
+    return [decoded.table.row(row) for row in range(decoded.table.rows)]

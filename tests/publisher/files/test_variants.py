@@ -12,7 +12,7 @@ from rookery.publisher.errors import BadFileError
 from rookery.publisher.files.bad_row import BadRow
 from rookery.publisher.files.csv.messages import CsvMessages
 from rookery.publisher.files.csv.rows import CsvFile, CsvRow
-from rookery.schemas.codec import DecodedTable, decode, row_of
+from rookery.schemas.codec import DecodedTable, decode
 from rookery.schemas.features import matrix
 from rookery.worker.models.loader import SHIPPED, load
 from tests.publisher.files.variants import PENGUINS, VARIANTS
@@ -48,7 +48,7 @@ def test_every_variant_is_the_same_penguins(name: str, tmp_path: Path) -> None:
     tables = [each for each in CsvMessages(file).tables() if not isinstance(each, BadRow) and each.rows]
     decoded = [decode(each.payload) for each in tables]
     readings = [
-        row_of(each.table, row)
+        each.table.row(row)
         for each in decoded
         if isinstance(each, DecodedTable)
         for row in range(each.table.rows)

@@ -45,7 +45,7 @@ def test_a_row_alone_and_in_a_table_is_the_same_reading() -> None:
 def test_an_unmeasured_row_is_unusable() -> None:
     """A row without measurements can be published, and cannot be classified."""
     unmeasured = next(each for each in shipped_readings() if not each.measured)
-    with pytest.raises(UnusableReadingError, match="at least one of the four measurements"):
+    with pytest.raises(UnusableReadingError, match="at least one of bill_length_mm"):
         decode(unmeasured.payload("x"))
 
 

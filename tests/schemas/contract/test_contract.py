@@ -51,6 +51,7 @@ def contract(**changes: Any) -> Contract:
         ({"features": [{"name": "a", "kind": "flag", "least": 0}]}, "least and most are of numbers"),
         ({"features": [{"name": "a", "kind": "category"}]}, "categories are needed"),
         ({"features": [{"name": "a", "categories": ["b"]}]}, "a number has no categories"),
+        ({"features": [{"name": "a", "most": 2, "example": 3}]}, "its example 3 is none of its values"),
         ({"features": [{"name": "a\n"}]}, "features.0.name"),
         ({"features": [{"name": "device_id"}]}, "fields of every reading"),
         ({"target": "probability"}, "another field of a result line"),
@@ -73,7 +74,7 @@ def test_a_contract_that_contradicts_itself_is_refused_with_the_reason(
 
 def test_a_target_is_no_other_field_of_a_line() -> None:
     """Every field of a result line is reserved, so that no answer takes the place of another field."""
-    assert ({*Prediction.model_fields} | {*Rejection.model_fields}) - {default_contract().target} == RESERVED
+    assert {*Prediction.model_fields} | {*Rejection.model_fields} == RESERVED
 
 
 def test_the_shipped_contract_survives_its_own_json() -> None:
@@ -140,6 +141,14 @@ def test_an_unknown_category_counts_as_missing_where_the_contract_says_so() -> N
     assert lenient.missing(lenient.fields_matrix([fields])[0].tolist()) == ("pH value", "soil", "fenced")
     with pytest.raises(ValidationError):
         CompiledContract(contract()).validate_fields(b'{"depth": 1, "soil": "loam"}')
+
+
+def test_an_unknown_category_of_a_required_feature_is_refused() -> None:
+    """A feature that is required is never missing, so that its unknown words are refused in any case."""
+    soil = {"name": "soil", "kind": "category", "categories": ["clay"], "required": True}
+    said = contract(features=[soil], at_least_one_of=[], unknown_categories="missing")
+    with pytest.raises(ValidationError):
+        CompiledContract(said).validate_fields(b'{"soil": "loam"}')
 
 
 def test_a_contract_of_one_feature_is_encoded() -> None:

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rookery.schemas.codec import DecodedTable, decode, decode_reading, peek_identity
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.parsing import table_inspection
 from rookery.schemas.parsing.inspection import inspected
-from rookery.schemas.parsing.table_inspection import EVERY_REASON_ROWS, ROWS_AT_ONCE
+from rookery.schemas.parsing.table_inspection import CELLS_AT_ONCE, EVERY_REASON_ROWS
 from rookery.schemas.parsing.values import MAX_NESTED, MAX_VALUES, parsed
 from rookery.schemas.reading import MAX_IDENTITY, Reading
 from rookery.schemas.rejection import MAX_REASONS, MORE, VALUE_LENGTH, Reason, UnusableReadingError
@@ -139,9 +140,9 @@ CELLS = st.one_of(
 @given(st.dictionaries(st.sampled_from([*Reading.model_fields]), st.tuples(CELLS, CELLS, CELLS), min_size=1))
 def test_every_row_of_a_slice_is_validated_as_it_would_be_alone(columns: dict[str, tuple[Any, ...]]) -> None:
     """A row is usable or refused for the same reasons as the reading that it is, wherever slices begin."""
-    rows = ROWS_AT_ONCE + 3
+    rows = CELLS_AT_ONCE // len(default_compiled().members) + 3
     whole = {name: [cells[row % 3] for row in range(rows)] for name, cells in columns.items()}
-    decoded = inspected(json.dumps(whole).encode())
+    decoded = inspected(json.dumps(whole).encode(), default_compiled())
     assert isinstance(decoded, DecodedTable)
     assert sorted([*decoded.positions, *(each.row or 0 for each in decoded.refused)]) == [*range(rows)]
     for refused in decoded.refused:
@@ -154,9 +155,11 @@ def test_every_row_of_a_slice_is_validated_as_it_would_be_alone(columns: dict[st
 
 def test_it_pauses_between_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that other threads get the interpreter, in a sound table as in one that is wrong as a whole."""
-    monkeypatch.setattr(table_inspection, "ROWS_AT_ONCE", 2)
-    assert pauses(lambda pause: inspected(b'{"year":[1,1,1,1,1]}', pause=pause)) == 3
-    assert pauses(lambda pause: inspected(b'{"year":[1,1,1,1,1],"a":1}', pause=pause)) == 3
+    monkeypatch.setattr(table_inspection, "CELLS_AT_ONCE", 2 * len(default_compiled().members))
+    assert pauses(lambda pause: inspected(b'{"year":[1,1,1,1,1]}', default_compiled(), pause=pause)) == 3
+    assert (
+        pauses(lambda pause: inspected(b'{"year":[1,1,1,1,1],"a":1}', default_compiled(), pause=pause)) == 3
+    )
 
 
 def pauses(call: Callable[[Callable[[], object]], object]) -> int:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rookery.schemas.codec import DecodedTable, decode_fields, encode
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.features import CATEGORIES, FEATURES, columns_matrix
 from rookery.schemas.reading import BOUNDS, Reading
 from rookery.schemas.rejection import UnusableReadingError
@@ -131,7 +132,7 @@ def plain(rows: int = ROWS, seed: int = 1) -> dict[str, list[str]]:
 def slowly(payload: bytes) -> DecodedTable | None:
     """The codec's result for a payload; None where it is no table, or a row is refused."""
     try:
-        decoded = decode_fields(payload)
+        decoded = decode_fields(payload, default_compiled())
     except UnusableReadingError:
         return None
     return decoded if isinstance(decoded, DecodedTable) and decoded.table and not decoded.refused else None

@@ -1,0 +1,1 @@
+"""Station: broker and worker over one folder, under one supervisor."""

@@ -1,0 +1,156 @@
+"""Supervisor: starts the programs of a station, starts again those that end, and ends them in order."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from signal import Signals
+from typing import TYPE_CHECKING
+
+from rookery.errors import EXIT_USAGE, UserError
+from rookery.station.log import STATION
+from rookery.station.restart_delay import RestartDelay
+from rookery.station.supervised_process import ProcessEnded, ProcessReady
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rookery.station.log import StationLog
+    from rookery.station.supervised_process import SupervisedProcess
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """A signal asked the station to end."""
+
+    signal: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationPrograms:
+    """The two programs that run for ever, and the one that makes topics and subscription and ends."""
+
+    broker: SupervisedProcess
+    worker: SupervisedProcess
+    setup: SupervisedProcess
+
+
+class Supervisor:
+    """Runs the programs of a station until `stop`; used from the main thread.
+
+    A program that ends is started again, after a delay that grows. One that cannot start ends the station in place of
+    that: it ended with exit code 2, or with any error before it was ready for the first time. `ready` is called once
+    both programs run and topics and subscription are there.
+    """
+
+    def __init__(self, programs: StationPrograms, log: StationLog, *, ready: Callable[[], None]) -> None:
+        self._programs = programs
+        self._services = (programs.broker, programs.worker)
+        self._log = log
+        self._ready = ready
+        self._events: SimpleQueue[ProcessReady | ProcessEnded | StopRequested] = SimpleQueue()
+        self._delays = {each: RestartDelay() for each in (*self._services, programs.setup)}
+        self._due: dict[SupervisedProcess, float] = {}
+        self._once_ready: set[SupervisedProcess] = set()
+        self._set_up = False
+        self._asked_broker = 0
+
+    def stop(self, number: int) -> None:
+        """Ask for the end; may be called from a signal handler, and again."""
+        self._events.put(StopRequested(Signals(number).name))
+
+    def run(self) -> None:
+        """Return once `stop` was called; raises UserError where a program cannot start."""
+        for each in self._services:
+            self._start(each)
+        while not isinstance(event := self._next_event(), StopRequested):
+            if isinstance(event, ProcessReady):
+                self._process_ready(event.process)
+            elif event is not None and event.process is self._programs.setup:
+                self._setup_ended(event.code)
+            elif event is not None:
+                self._service_ended(event.process, event.code)
+            self._start_due()
+        self._say(f"{event.signal}: draining")
+
+    def drain(self) -> list[str]:
+        """End the programs in order; gives the names of those that did not end in order.
+
+        The worker goes first, while the broker still takes its acknowledgements and publishers' messages.
+        """
+        disordered = []
+        for each in (self._programs.setup, self._programs.worker, self._programs.broker):
+            if not each.running:
+                continue
+            code = each.stop()
+            if code and (each in self._once_ready or code > 0):
+                disordered.append(each.name)
+            self._say(f"{each.name} {_ended(code)}")
+        return disordered
+
+    def _next_event(self) -> ProcessReady | ProcessEnded | StopRequested | None:
+        """Wait for an event; None when a start is due first."""
+        wait_s = min(self._due.values()) - time.monotonic() if self._due else None
+        try:
+            return self._events.get(timeout=None if wait_s is None else max(0.0, wait_s))
+        except Empty:
+            return None
+
+    def _start(self, process: SupervisedProcess) -> None:
+        try:
+            process.launch(self._events)
+        except OSError as error:
+            self._say(f"{process.name} cannot be started: {error.strerror}")
+            self._start_in(process, self._delays[process].after(0.0))
+
+    def _start_in(self, process: SupervisedProcess, seconds: float) -> None:
+        self._due[process] = time.monotonic() + seconds
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for each in [process for process, at in self._due.items() if at <= now]:
+            del self._due[each]
+            if each is self._programs.setup:
+                self._begin_setup()
+            else:
+                self._start(each)
+
+    def _process_ready(self, process: SupervisedProcess) -> None:
+        self._once_ready.add(process)
+        self._say(f"{process.name} is ready (process {process.pid})")
+        self._begin_setup()
+
+    def _begin_setup(self) -> None:
+        """Make topics and subscription, unless that is done, in progress, or a program is not ready."""
+        ready = all(each.running and each.ready_since is not None for each in self._services)
+        if ready and not self._set_up and not self._programs.setup.running:
+            self._asked_broker = self._programs.broker.pid
+            self._start(self._programs.setup)
+
+    def _setup_ended(self, code: int) -> None:
+        broker = self._programs.broker
+        if code == 0:
+            self._set_up = True
+            self._ready()
+        elif code > 0 and broker.running and broker.pid == self._asked_broker:
+            raise UserError(f"Topics and subscription cannot be made: {self._programs.setup.reason()}")
+        else:
+            self._start_in(self._programs.setup, self._delays[self._programs.setup].after(0.0))
+
+    def _service_ended(self, process: SupervisedProcess, code: int) -> None:
+        if code == EXIT_USAGE or (code > 0 and process not in self._once_ready):
+            raise UserError(f"The {process.name} cannot run: {process.reason()}")
+        ready_s = 0.0 if process.ready_since is None else time.monotonic() - process.ready_since
+        seconds = self._delays[process].after(ready_s)
+        self._say(f"{process.name} {_ended(code)}; it starts again in {seconds:g} s")
+        self._start_in(process, seconds)
+
+    def _say(self, text: str) -> None:
+        self._log.write(STATION, text)
+
+
+def _ended(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"was ended by {Signals(-code).name}"
+    return f"ended with exit code {code}"
