@@ -15,6 +15,7 @@ from rookery.worker.batching.deduplication import DeduplicationWindow
 from rookery.worker.batching.table_keys import TableKeys
 from rookery.worker.decoding.message import INLINE_BYTES, DecodedMessage, decode_inline, ignore
 from rookery.worker.decoding.offload import MessageDecoder
+from rookery.worker.decoding.reading_reader import DecodedReading
 from rookery.worker.encoding.lines import EncodedLines
 from rookery.worker.errors import DefectError, RetryError
 
@@ -80,7 +81,7 @@ class Pipeline:
                 self._start(self._decode_and_store(envelope), on_done, "decoding a message in a thread")
                 continue
             message.on_done = on_done
-            (singles if type(message.readings) is dict else others).append(message)
+            (singles if isinstance(message.readings, DecodedReading) else others).append(message)
         if singles and not self._enqueue_singles(singles):
             others += singles
         for message in others:

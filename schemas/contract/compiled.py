@@ -32,7 +32,8 @@ class CompiledContract:
     """A contract with its validators and its encoder of readings into the model's matrix; immutable.
 
     `names` are the features in the matrix's order, `members` all fields of a reading, identity fields last; `optional` are
-    those that may be absent. `types` maps each member to the type of its values, null left aside.
+    those that may be absent. `types` maps each member to the type of its values, null left aside, and `codes` the place of
+    each category in the matrix to what its words are there.
     """
 
     def __init__(self, contract: Contract) -> None:
@@ -49,7 +50,7 @@ class CompiledContract:
         self.categories = {
             feature.name: feature.categories for feature in contract.features if feature.categories
         }
-        self._codes = {
+        self.codes = {
             place: _Codes(feature.categories, unknown=contract.takes_unknown(feature))
             for place, feature in enumerate(contract.features)
             if feature.categories
@@ -118,7 +119,7 @@ class CompiledContract:
                 flat += self._every(fields)
             except KeyError:
                 flat += [fields.get(name) for name in self.names]
-        for place, codes in self._codes.items():
+        for place, codes in self.codes.items():
             flat[place::width] = [codes[word] for word in flat[place::width]]
         return np.array(flat, dtype=np.float32).reshape(-1, width)
 
@@ -132,7 +133,7 @@ class CompiledContract:
         for place, name in enumerate(self.names):
             column = columns.get(name)
             if column is not None:
-                codes = self._codes.get(place)
+                codes = self.codes.get(place)
                 encoded[:, place] = column if codes is None else [codes[word] for word in column]  # type: ignore[index]
         return encoded
 

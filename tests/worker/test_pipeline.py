@@ -158,7 +158,7 @@ async def test_a_payload_that_breaks_the_decoder_is_rejected_not_tried_for_ever(
     def breaks(*_: object, **__: object) -> None:
         raise OverflowError("beyond all bounds")
 
-    monkeypatch.setattr("rookery.worker.decoding.message.decode_fields", breaks)
+    monkeypatch.setattr("rookery.worker.decoding.payload.decode_fields", breaks)
     await house.pipeline.accept(envelope(b"{}"))
     assert (
         house.rejections[0]["reasons"][0]["rule"] == "it cannot be decoded: OverflowError: beyond all bounds"

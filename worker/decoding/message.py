@@ -11,17 +11,17 @@ import numpy as np
 
 from rookery.schemas.codec import (
     SCHEMA_ATTRIBUTE,
+    SCHEMA_VERSION,
     DecodedTable,
     InvalidPayload,
-    decode_fields,
-    decode_valid,
     peek_identity,
 )
 from rookery.schemas.identity import identity
 from rookery.schemas.rejection import Reason, UnusableReadingError, shortened
 from rookery.worker.batching.table_keys import TableKeys
-from rookery.worker.decoding.table import WORTH_BYTES, DecodedColumns, columns
-from rookery.worker.runtime.thread_priority import step_aside
+from rookery.worker.decoding.payload import decode_payload
+from rookery.worker.decoding.reading_reader import DecodedReading, reading_reader
+from rookery.worker.decoding.table import DecodedColumns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rookery.schemas.contract.compiled import CompiledContract
+    from rookery.schemas.contract.reading_classes import AnyTable
     from rookery.schemas.envelope import Envelope
-    from rookery.schemas.reading import Fields
-    from rookery.schemas.table import ReadingTable
+    from rookery.worker.decoding.payload import Decoded
     from rookery.worker.errors import RetryError
 
 log: Final = logging.getLogger(__name__)
@@ -47,6 +47,8 @@ INLINE_BYTES: Final = 128 * 1024
 _LINE_BYTES: Final = 512
 _REASON_BYTES: Final = 128
 """About what the line of a rejection takes beside its original, and what each of its reasons does."""
+
+_READ_VERSIONS: Final = (None, SCHEMA_VERSION)
 
 
 def ignore(_: RetryError | None) -> None:
@@ -65,7 +67,7 @@ class DecodedMessage:
     contract: CompiledContract
     """The contract that it was decoded by."""
 
-    readings: Fields | ReadingTable | DecodedColumns | None
+    readings: DecodedReading | AnyTable | DecodedColumns | None
     positions: Sequence[int]
     refused: tuple[InvalidPayload, ...]
     kept: bool
@@ -99,7 +101,7 @@ class DecodedMessage:
         readings, positions = self.readings, self.positions
         if not usable:
             readings, positions = None, NOTHING
-        elif readings is not None and not isinstance(readings, dict):
+        elif readings is not None and not isinstance(readings, DecodedReading):
             table = readings.table() if isinstance(readings, DecodedColumns) else readings
             readings, positions = table.select(usable), [positions[nth] for nth in usable]
         return replace(
@@ -145,16 +147,12 @@ def _decode(
     envelope: Envelope, contract: CompiledContract, size: int, *, kept: bool, longest: int | None
 ) -> DecodedMessage | None:
     version = envelope.attributes.get(SCHEMA_ATTRIBUTE)
+    decoded: Decoded | None
     try:
         payload = envelope.payload
-        if len(payload) >= WORTH_BYTES and (table := columns(payload, version=version)) is not None:
-            return _whole_table(envelope, contract, table, size, kept=kept)
-        if longest is None or len(payload) <= longest:
-            decoded = decode_fields(payload, contract, version=version, pause=step_aside)
-        elif (valid := decode_valid(payload, contract, version=version)) is not None:
-            decoded = valid
-        else:
-            return None
+        decoded = reading_reader(contract).read(payload) if version in _READ_VERSIONS else None
+        if decoded is None:
+            decoded = decode_payload(payload, contract, version=version, longest=longest)
     except UnusableReadingError as unusable:
         return _unusable(envelope, contract, size, unusable, kept=kept)
     except Exception as error:
@@ -164,10 +162,12 @@ def _decode(
             Reason(field="reading", rule=shortened(f"it cannot be decoded: {type(error).__name__}: {error}"))
         )
         return _unusable(envelope, contract, size, broken, kept=kept)
-    if isinstance(decoded, dict):
-        keys = (decoded.get("reading_id") or envelope.identity,) if kept else NOTHING
+    if isinstance(decoded, DecodedReading):
+        keys = (decoded.reading_id or envelope.identity,) if kept else NOTHING
         return DecodedMessage(envelope, contract, decoded, NOTHING, (), kept, 1, size, keys)
-    return _checked_table(envelope, contract, size, decoded, kept=kept)
+    if isinstance(decoded, DecodedColumns):
+        return _whole_table(envelope, contract, decoded, size, kept=kept)
+    return None if decoded is None else _checked_table(envelope, contract, size, decoded, kept=kept)
 
 
 def _whole_table(
@@ -247,25 +247,29 @@ def feature_matrix(messages: Sequence[DecodedMessage], contract: CompiledContrac
     `contract` is that of the model which answers, and accepts what the messages' own contracts do.
     """
     blocks: list[NDArray[np.float32]] = []
-    singles: list[Fields] = []
+    singles: list[DecodedReading] = []
+    reader = reading_reader(contract)
     for message in messages:
-        if isinstance(message.readings, dict):
-            singles.append(message.readings)
-        elif message.readings is not None:
+        readings = message.readings
+        if isinstance(readings, DecodedReading):
+            # The model may have changed since it was decoded.
+            same = message.contract is contract
+            singles.append(readings if same else reader.of(readings.fields()))
+        elif readings is not None:
             if singles:
-                blocks.append(contract.fields_matrix(singles))
+                blocks.append(reader.matrix(singles))
                 singles = []
-            blocks.append(_block(message, message.readings, contract))
+            blocks.append(_block(message, readings, contract))
     if singles or not blocks:
-        blocks.append(contract.fields_matrix(singles))
+        blocks.append(reader.matrix(singles))
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
 def _block(
-    message: DecodedMessage, readings: ReadingTable | DecodedColumns, contract: CompiledContract
+    message: DecodedMessage, readings: AnyTable | DecodedColumns, contract: CompiledContract
 ) -> NDArray[np.float32]:
     if isinstance(readings, DecodedColumns):
         if message.contract is contract:
             return readings.matrix
         readings = readings.table()
-    return contract.columns_matrix(readings.__dict__, message.usable)
+    return contract.columns_matrix(readings.columns, message.usable)

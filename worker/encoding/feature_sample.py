@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from rookery.schemas.features import FEATURES
+from rookery.worker.decoding.reading_reader import DecodedReading
 from rookery.worker.decoding.table import DecodedColumns
 from rookery.worker.encoding.fixed_width import FixedWidthLines
 from rookery.worker.errors import RetryError
@@ -95,8 +96,8 @@ def _with(line: bytes, features: Mapping[str, object]) -> bytes:
 
 def _features(message: DecodedMessage, nth: int) -> Mapping[str, object]:
     readings = message.readings
-    if isinstance(readings, dict):
-        return {name: readings.get(name) for name in FEATURES}
+    if isinstance(readings, DecodedReading):
+        return readings.features()
     if isinstance(readings, DecodedColumns):
         return readings.features(nth)
     columns = {name: getattr(readings, name) for name in FEATURES}

@@ -12,6 +12,7 @@ import orjson
 
 from rookery.schemas.features import FEATURES
 from rookery.schemas.identity import identity
+from rookery.worker.decoding.reading_reader import DecodedReading
 from rookery.worker.encoding.rejection_lines import failed, rejections
 from rookery.worker.encoding.table_lines import (
     LEAST_ROWS,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rookery.schemas.envelope import Envelope
-    from rookery.schemas.reading import Fields
     from rookery.worker.decoding.message import DecodedMessage
     from rookery.worker.encoding.rejection_lines import Reasons
     from rookery.worker.inference.bisection import BatchResult
@@ -69,7 +69,7 @@ def encode_lines(
     first = 0
     for nth, work in enumerate(works):
         readings = work.readings
-        if type(readings) is dict and plain and not work.refused:
+        if plain and isinstance(readings, DecodedReading) and not work.refused:
             rendered.append(EncodedLines((_single(work.envelope, readings, middles[first], stamp),)))
             first += 1
             continue
@@ -115,7 +115,7 @@ def _table(
     work: DecodedMessage, rows: NDArray[np.float32], run: Predictions, stamp: _Stamp
 ) -> EncodedLines | None:
     readings = work.readings
-    if readings is None or isinstance(readings, dict):
+    if readings is None or isinstance(readings, DecodedReading):
         return None
     envelope = work.envelope
     end = f',"published_at":{_json(envelope.published_at)}{stamp.end}'.encode()
@@ -211,10 +211,10 @@ def _missing(pattern: int) -> list[str]:
     return [name for nth, name in enumerate(FEATURES) if pattern >> nth & 1]
 
 
-def _single(envelope: Envelope, reading: Fields, middle: str, stamp: _Stamp) -> bytes:
+def _single(envelope: Envelope, reading: DecodedReading, middle: str, stamp: _Stamp) -> bytes:
     """Write the line of a reading that came alone."""
     message = _text(envelope.message_id)
-    own, device, observed = reading.get("reading_id"), reading.get("device_id"), reading.get("observed_at")
+    own, device, observed = reading.reading_id, reading.device_id, reading.observed_at
     # The identity adds only letters and digits to the message's id.
     named = _json(own) if own else f'{message[:-1]}{envelope.identity[len(envelope.message_id) :]}"'
     return (
@@ -232,8 +232,8 @@ def _identity_fields(work: DecodedMessage, chosen: Sequence[int]) -> list[str]:
     identified = work.envelope.identity
     message = _json(work.envelope.message_id)
     rows: Sequence[int | None] = [None]
-    if isinstance(readings, dict):
-        columns = [[readings.get(name)] for name in _WHO]
+    if isinstance(readings, DecodedReading):
+        columns = [[getattr(readings, name)] for name in _WHO]
     else:
         rows = [work.positions[nth] for nth in chosen]
         columns = [_chosen(getattr(readings, name), chosen) for name in _WHO]

@@ -11,6 +11,7 @@ from rookery.schemas.codec import InvalidPayload, encode, in_base64
 from rookery.schemas.identity import identity
 from rookery.schemas.reading import Reading
 from rookery.schemas.rejection import MORE, Reason, shortened
+from rookery.worker.decoding.reading_reader import DecodedReading
 from rookery.worker.decoding.table import DecodedColumns
 from rookery.worker.runtime.thread_priority import step_aside
 
@@ -76,8 +77,12 @@ def failed(work: DecodedMessage, why: Mapping[int, str]) -> Iterator[InvalidPayl
     for nth, said in why.items():
         if readings is None:
             raise IndexError(nth)
-        single = isinstance(readings, dict)
-        alone = Reading.model_construct(**readings) if isinstance(readings, dict) else readings.row(nth)
+        single = isinstance(readings, DecodedReading)
+        alone = (
+            work.contract.reading.model_construct(**readings.fields())
+            if isinstance(readings, DecodedReading)
+            else readings.row(nth)
+        )
         yield InvalidPayload(
             reasons=(Reason(field="model", rule=f"the model fails on this reading: {shortened(said)}"),),
             original=in_base64(encode(alone)),

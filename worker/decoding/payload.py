@@ -1,0 +1,34 @@
+"""Payload: the readings in one payload, where it is not plainly one reading: a table, or anything that is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rookery.schemas.codec import DecodedTable, decode_fields, decode_valid
+from rookery.worker.decoding.reading_reader import DecodedReading, reading_reader
+from rookery.worker.decoding.table import WORTH_BYTES, DecodedColumns, columns
+from rookery.worker.runtime.thread_priority import step_aside
+
+if TYPE_CHECKING:
+    from rookery.schemas.contract.compiled import CompiledContract
+
+    Decoded = DecodedReading | DecodedColumns | DecodedTable
+
+
+def decode_payload(
+    payload: bytes, contract: CompiledContract, *, version: str | None, longest: int | None
+) -> Decoded | None:
+    """Read a payload by a contract; raises UnusableReadingError with every reason where nothing in it can be classified.
+
+    None where it is longer than `longest` (None: whatever its length), and so long an inspection is needed.
+    """
+    if len(payload) >= WORTH_BYTES and (table := columns(payload, version=version)) is not None:
+        return table
+    if longest is None or len(payload) <= longest:
+        decoded = decode_fields(payload, contract, version=version, pause=step_aside)
+    else:
+        valid = decode_valid(payload, contract, version=version)
+        if valid is None:
+            return None
+        decoded = valid
+    return reading_reader(contract).of(decoded) if isinstance(decoded, dict) else decoded
