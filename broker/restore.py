@@ -25,6 +25,7 @@ def restore(catalogue: Catalogue, store: MessageStore) -> None:
     for number, settings in sorted(store.config.subscriptions.items()):
         stored = _parsed(proto.Subscription(), settings, store)
         dispatcher = catalogue.restore_subscription(stored, store.journal(number))
+        dispatcher.retains_since = store.config.retains_since[number]
         if (disk := dispatcher.subscription.disk) is not None:
             disk.count = store.count(number)
             dispatcher.load(store.first_page(number))

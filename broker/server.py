@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -18,12 +19,14 @@ from rookery.broker.log_lines import OneLine
 from rookery.broker.protocol_mux import ProtocolMux
 from rookery.broker.restore import restore
 from rookery.broker.scheduling.push_window import MOST_PUSHES
-from rookery.broker.scheduling.topic_router import TopicRouter
 from rookery.broker.service.catalogue import Catalogue
 from rookery.broker.service.expiration import expire_for_ever
 from rookery.broker.service.grpc_api import GrpcApi
 from rookery.broker.service.rest_api import RestApi
 from rookery.broker.storage.store import MAX_STORE_BYTES, MessageStore
+from rookery.broker.storage.stored_log import StoredLog
+from rookery.broker.topics.topic_log import MemoryLog
+from rookery.broker.topics.topic_router import TopicRouter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +100,7 @@ class EmbeddedBroker:
             most_pushes=self._most_pushes,
             epoch=now - time.monotonic(),
             first_id=first_id,
+            log=partial(StoredLog, store=self.store) if self.store is not None else MemoryLog,
         )
         self.catalogue = Catalogue(router, pusher=pusher, clock=time.monotonic, store=self.store)
         stack.push_async_callback(self._forget)
@@ -148,6 +152,8 @@ class EmbeddedBroker:
         stack.callback(close)
 
     async def _forget(self) -> None:
-        self.unacknowledged = self.catalogue.unacknowledged()
+        standings = self.catalogue.standings().items()
+        held = {name: each.outstanding + each.backlog for name, each in standings}
+        self.unacknowledged = {name: count for name, count in held.items() if count}
         # After the changes in progress: one that ends later would start what nothing closes.
         await self.catalogue.changes.run(self.catalogue.close())

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rookery.broker.errors import ApiError, FailedPreconditionError, NotFoundError
+from rookery.broker.scheduling.messages import RestoredMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from rookery.broker.delivery.push import Endpoint, Pusher
-    from rookery.broker.scheduling.messages import Delivery, RestoredMessage, StoredMessage
+    from rookery.broker.scheduling.messages import Delivery, StoredMessage
     from rookery.broker.scheduling.ordering import Holder
     from rookery.broker.scheduling.rules import Rules
     from rookery.broker.scheduling.subscription import Subscription
@@ -46,6 +47,8 @@ class _WaitingPull:
 class Dispatcher:
     """Drive one subscription's state machine; `endpoint` is None for pull and may change at any time.
 
+    `retains_since` is when the subscription began to retain acknowledged messages, in seconds since 1970.
+
     A defect costs the push or the moment that it happens in, and a line in the log; the dispatcher goes on.
     """
 
@@ -62,6 +65,7 @@ class Dispatcher:
         self.subscription = subscription
         self.endpoint = endpoint
         self.detached = False
+        self.retains_since = 0.0
         self._used_at = clock()
         self._pusher = pusher
         self._clock = clock
@@ -101,6 +105,21 @@ class Dispatcher:
         self.detached = True
         self.clear()
         self._refuse_pulls()
+        self._bell.set()
+
+    def replay(self, kept: Sequence[StoredMessage], since: float) -> None:
+        """Hold what was published at `since` (in seconds since 1970) or later: what is held now, and acknowledged messages."""
+        held = {each.message.message_id: each for each in self.subscription.unacknowledged(since)}
+        for message in kept:
+            held.setdefault(message.message_id, RestoredMessage(message, 0))
+        self.clear()
+        self.load(sorted(held.values(), key=lambda each: int(each.message.message_id)))
+
+    def begin_anew(self, count: int) -> None:
+        """Read all messages from the store, which holds so many."""
+        self.clear()
+        if self.subscription.disk is not None:
+            self.subscription.disk.count = count
         self._bell.set()
 
     def clear(self) -> None:

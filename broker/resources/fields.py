@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rookery.broker.errors import InvalidArgumentError, UnimplementedError
 
 if TYPE_CHECKING:
     from rookery.broker.service.proto import Proto
+
+RETENTION_SECONDS: Final = (600.0, 31 * 86_400.0)
+"""The shortest and the longest time for which messages can be kept."""
 
 
 def only(resource: Proto, honoured: frozenset[str]) -> None:

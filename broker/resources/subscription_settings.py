@@ -10,8 +10,9 @@ from rookery.broker.filters.errors import FilterError
 from rookery.broker.filters.parser import parse_filter
 from rookery.broker.resources.admission import check_name
 from rookery.broker.resources.field_mask import copied
-from rookery.broker.resources.fields import only, seconds, within
+from rookery.broker.resources.fields import RETENTION_SECONDS, only, seconds, within
 from rookery.broker.resources.push_url import PushUrlError, check_push_url
+from rookery.broker.resources.topic_settings import DELETED_TOPIC
 from rookery.broker.scheduling.backoff import RetryPolicy
 from rookery.broker.scheduling.rules import DeadLetterRule, Rules
 
@@ -31,6 +32,7 @@ MUTABLE: Final = frozenset(
         "labels",
         "message_retention_duration",
         "push_config",
+        "retain_acked_messages",
         "retry_policy",
     }
 )
@@ -39,12 +41,28 @@ _WRITTEN_BY_THE_SERVER: Final = frozenset({"state", "detached", "topic_message_r
 _HONOURED: Final = MUTABLE | _WRITTEN_BY_THE_SERVER | {"name", "topic", "enable_message_ordering", "filter"}
 
 
-def created(subscription: Proto) -> Proto:
+def created(subscription: Proto, topic: Proto) -> Proto:
     """Copy a new subscription, completed and without what only the server may write."""
-    found = copied(subscription)
-    for field in _WRITTEN_BY_THE_SERVER:
-        found.ClearField(field)
+    found = of_topic(subscription, topic)
+    found.ClearField("detached")
     complete(found)
+    return found
+
+
+def of_topic(subscription: Proto, topic: Proto) -> Proto:
+    """Copy a subscription with what it has from its topic."""
+    found = copied(subscription)
+    found.ClearField("topic_message_retention_duration")
+    if topic.HasField("message_retention_duration"):
+        found.topic_message_retention_duration.CopyFrom(topic.message_retention_duration)
+    return found
+
+
+def without_topic(subscription: Proto) -> Proto:
+    """Copy a subscription whose topic is deleted."""
+    found = copied(subscription)
+    found.topic = DELETED_TOPIC
+    found.ClearField("topic_message_retention_duration")
     return found
 
 
@@ -65,13 +83,17 @@ def rules(subscription: Proto) -> Rules:
         ttl = seconds(subscription.expiration_policy.ttl)
         within(ttl, "expiration_policy.ttl", SHORTEST_TTL_SECONDS, float("inf"))
     dead = subscription.dead_letter_policy
+    retention = within(
+        seconds(subscription.message_retention_duration), "message_retention_duration", *RETENTION_SECONDS
+    )
+    by_topic = seconds(subscription.topic_message_retention_duration)
     return Rules(
         push=bool(subscription.push_config.push_endpoint),
         ack_deadline=within(subscription.ack_deadline_seconds, "ack_deadline_seconds", 10, 600),
         ordered=subscription.enable_message_ordering,
-        retention=within(
-            seconds(subscription.message_retention_duration), "message_retention_duration", 600, 31 * 86_400
-        ),
+        retention=max(retention, by_topic),
+        acked_retention=retention if subscription.retain_acked_messages else 0.0,
+        topic_retention=by_topic,
         retry=_retry(subscription.retry_policy) if subscription.HasField("retry_policy") else None,
         dead_letter=_dead_letter(dead) if subscription.HasField("dead_letter_policy") else None,
         filter=_filter(subscription.filter) if subscription.filter else None,

@@ -6,11 +6,13 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rookery.broker.scheduling.messages import RestoredMessage
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rookery.broker.scheduling.journal import Journal
-    from rookery.broker.scheduling.messages import RestoredMessage, StoredMessage
+    from rookery.broker.scheduling.messages import StoredMessage
     from rookery.broker.scheduling.ordering import HeldMessage
 
 MOST_MESSAGES: Final = 100_000
@@ -57,6 +59,11 @@ class Retention:
         if self._held.pop(held.rank, None) is not None and self._journal is not None:
             self.bytes -= held.message.size
             self._journal.removed(held.message)
+
+    def unacknowledged(self, since: float) -> list[RestoredMessage]:
+        """Give each message that was published at `since`, in seconds since 1970, or later and is not acknowledged."""
+        later = (held for held in self._held.values() if held.message.published_at >= since)
+        return [RestoredMessage(held.message, held.attempts) for held in later if not held.acked]
 
     def clear(self) -> list[HeldMessage]:
         """Let go of everything, unrecorded; gives it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from rookery.broker.scheduling.backoff import RetryPolicy  # noqa: TC001  part of a public dataclass
@@ -37,6 +38,16 @@ class Rules:
     retry: RetryPolicy | None = None
     dead_letter: DeadLetterRule | None = None
     filter: Expression | None = None
+    acked_retention: float = 0.0
+    """How long acknowledged messages can be sought back (0: not at all)."""
+    topic_retention: float = 0.0
+    """How long the topic keeps every message, whatever becomes of it (0: not at all)."""
+
+    def kept_since(self, wall: float, retains_since: float) -> float:
+        """The time from which acknowledged messages can be sought back, all in seconds since 1970; infinite: none can."""
+        by_topic = wall - self.topic_retention if self.topic_retention else inf
+        own = max(wall - self.acked_retention, retains_since) if self.acked_retention else inf
+        return min(by_topic, own)
 
     def wanted(self, messages: Sequence[StoredMessage]) -> Sequence[StoredMessage]:
         """Give the messages that match the filter; all of them where there is none."""

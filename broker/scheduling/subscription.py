@@ -133,8 +133,7 @@ class Subscription:
 
     def ack(self, ack_id: str, now: float) -> bool:
         """End a delivery well; False where it had ended already."""
-        held = self._leases.end(ack_id)
-        if held is None:
+        if (held := self._leases.end(ack_id)) is None:
             return False
         self._counters.acked += 1
         self._counters.latency.add(now - held.sent_at)
@@ -151,8 +150,7 @@ class Subscription:
 
     def nack(self, ack_id: str, now: float) -> bool:
         """End a delivery badly; False where it had ended already."""
-        held = self._leases.end(ack_id)
-        if held is None:
+        if (held := self._leases.end(ack_id)) is None:
             return False
         self._counters.nacked += 1
         self._fail(held, now)
@@ -164,8 +162,7 @@ class Subscription:
 
     def give_back(self, ack_id: str, now: float) -> None:
         """Undo a delivery that never left the broker: no attempt, no failure."""
-        held = self._leases.end(ack_id)
-        if held is not None:
+        if (held := self._leases.end(ack_id)) is not None:
             self._count_attempt(held, -1)
             self._requeue(held, now, now)
 
@@ -196,6 +193,10 @@ class Subscription:
     def outdated_at(self) -> float | None:
         """When to tick at the latest, so that messages without a reader are dropped at their retention; None: never."""
         return self._retention.since + self.rules.retention if self._live else None
+
+    def unacknowledged(self, since: float) -> list[RestoredMessage]:
+        """Give what is held in memory of the messages published at `since`, in seconds since 1970, or later."""
+        return self._retention.unacknowledged(since)
 
     def clear(self) -> None:
         """Drop every message at once, unrecorded; later calls find their deliveries ended."""

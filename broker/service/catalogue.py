@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
+import time
 from typing import TYPE_CHECKING
 
 from rookery.broker.delivery.dispatcher import Dispatcher
@@ -11,6 +11,8 @@ from rookery.broker.errors import AlreadyExistsError, ApiError, NotFoundError
 from rookery.broker.resources import subscription_settings, topic_settings
 from rookery.broker.resources.admission import check_drafts, check_name
 from rookery.broker.resources.field_mask import copied, merged
+from rookery.broker.service.publishing import TopicPublishing
+from rookery.broker.service.seeking import seek
 from rookery.broker.service.serial_changes import SerialChanges, serial
 from rookery.broker.storage import changes
 
@@ -21,13 +23,13 @@ if TYPE_CHECKING:
 
     from rookery.broker.delivery.push import Endpoint, Pusher
     from rookery.broker.scheduling.counters import SubscriptionStats
-    from rookery.broker.scheduling.messages import MessageDraft, StoredMessage
+    from rookery.broker.scheduling.messages import MessageDraft
     from rookery.broker.scheduling.subscription import Subscription
-    from rookery.broker.scheduling.topic_router import TopicRouter
     from rookery.broker.service.proto import Proto
     from rookery.broker.storage.journal import SubscriptionJournal
     from rookery.broker.storage.store import MessageStore
     from rookery.broker.storage.write_batch import ConfigChange
+    from rookery.broker.topics.topic_router import TopicRouter
 
 
 class Catalogue:
@@ -50,6 +52,7 @@ class Catalogue:
         self._journals: dict[str, SubscriptionJournal] = {}
         self._router = router
         self._pusher = pusher
+        self._publishing = TopicPublishing(router, clock, store=store, journals=self._journals)
         self._topics: dict[str, Proto] = {}
         self._subscriptions: dict[str, Proto] = {}
         self._dispatchers: dict[str, Dispatcher] = {}
@@ -63,8 +66,7 @@ class Catalogue:
         stored = copied(topic)
         stored.state = stored.ACTIVE
         await self._save(changes.save_topic(stored.name, stored.SerializeToString()))
-        self._topics[topic.name] = stored
-        self._router.add_topic(topic.name)
+        self.restore_topic(stored)
         return stored
 
     def topic(self, name: str) -> Proto:
@@ -83,23 +85,44 @@ class Catalogue:
         """Change the masked fields of a topic."""
         changed = merged(self.topic(topic.name), topic, mask, mutable=topic_settings.MUTABLE)
         topic_settings.check_topic(changed)
-        await self._save(changes.save_topic(changed.name, changed.SerializeToString()))
-        self._topics[topic.name] = changed
+        attached = {
+            name: subscription_settings.of_topic(self._subscriptions[name], changed)
+            for name in self._router.subscriptions(changed.name)
+        }
+        written = {
+            self._journals[name].number: each.SerializeToString()
+            for name, each in attached.items()
+            if name in self._journals
+        }
+        await self._save(changes.save_topic(changed.name, changed.SerializeToString(), written))
+        self.restore_topic(changed)
+        self._turn(attached)
         return changed
 
     @serial
     async def delete_topic(self, name: str) -> None:
         """Delete a topic; its subscriptions live on without one."""
         self.topic(name)
-        left = {key: copied(each) for key, each in self._subscriptions.items() if each.topic == name}
-        for each in left.values():
-            each.topic = topic_settings.DELETED_TOPIC
+        left = {
+            key: subscription_settings.without_topic(each)
+            for key, each in self._subscriptions.items()
+            if each.topic == name
+        }
         if self._store is not None:
             settings = {self._journals[key].number: each.SerializeToString() for key, each in left.items()}
             await self._save(changes.delete_topic(name, settings))
-        self._subscriptions.update(left)
         self._router.remove_topic(name)
         del self._topics[name]
+        self._turn(left)
+
+    def _turn(self, changed: dict[str, Proto]) -> None:
+        """Apply subscriptions that are stored already."""
+        for name, each in changed.items():
+            self._dispatchers[name].turn(
+                subscription_settings.rules(each), subscription_settings.endpoint(each)
+            )
+            self._router.settle_log(each.topic)
+            self._subscriptions[name] = each
 
     def topic_subscriptions(self, topic: str) -> list[str]:
         """Name the subscriptions of a topic."""
@@ -109,21 +132,7 @@ class Catalogue:
         """Publish within production's limits; gives the message ids, once they are synced where there is a store."""
         check_drafts(drafts)
         name = self.topic(topic).name
-        if self._store is None:
-            return self._router.publish(name, drafts, self.clock())
-        attached = self._router.attached(name)
-        messages = self._router.accept(drafts, self.clock())
-        wanted = {each: machine.rules.wanted(messages) for each, machine in attached.items()}
-        offers = [(machine, wanted[each]) for each, machine in attached.items()]
-        numbered = {self._journals[each].number: found for each, found in wanted.items()}
-        await self._store.publish(messages, numbered, partial(self._offer, offers))
-        return [message.message_id for message in messages]
-
-    def _offer(self, offers: list[tuple[Subscription, Sequence[StoredMessage]]]) -> None:
-        now = self.clock()
-        for subscription, messages in offers:
-            for message in messages:
-                subscription.offer(message, now)
+        return await self._publishing.publish(name, drafts)
 
     @serial
     async def create_subscription(self, subscription: Proto) -> Proto:
@@ -131,23 +140,23 @@ class Catalogue:
         check_name(subscription.name, "subscriptions")
         if subscription.name in self._subscriptions:
             raise AlreadyExistsError(f"Subscription already exists (resource={subscription.name}).")
-        self.topic(subscription.topic)
-        stored = subscription_settings.created(subscription)
+        stored = subscription_settings.created(subscription, self.topic(subscription.topic))
         rules, endpoint = subscription_settings.rules(stored), subscription_settings.endpoint(stored)
         if rules.dead_letter:
             self.topic(rules.dead_letter.topic)
         journal = self._store.journal() if self._store is not None else None
+        since = time.time()
         if journal is not None:
-            await self._save(changes.create_subscription(journal.number, stored.SerializeToString()))
+            await self._save(changes.create_subscription(journal.number, stored.SerializeToString(), since))
             self._journals[stored.name] = journal
         machine = self._router.subscribe(stored.name, stored.topic, rules, journal=journal)
-        self._dispatch(stored, machine, endpoint)
+        self._dispatch(stored, machine, endpoint).retains_since = since
         return stored
 
     def restore_topic(self, stored: Proto) -> None:
         """Take in a topic that the store has."""
         self._topics[stored.name] = stored
-        self._router.add_topic(stored.name)
+        self._router.add_topic(stored.name, retention=topic_settings.retention(stored))
 
     def restore_subscription(self, stored: Proto, journal: SubscriptionJournal) -> Dispatcher:
         """Take in a subscription that the store has; gives it without its messages."""
@@ -195,6 +204,13 @@ class Catalogue:
         changed = copied(self.subscription(name))
         changed.push_config.CopyFrom(push_config)
         await self._change(changed)
+
+    @serial
+    async def seek(self, name: str, since: float) -> None:
+        """Have a subscription go to a time, in seconds since 1970; raises FailedPreconditionError where it is detached."""
+        topic = self.subscription(name).topic
+        stored = (self._store, self._journals[name]) if self._store is not None else None
+        await seek(self._dispatchers[name], topic, since, router=self._router, stored=stored)
 
     @serial
     async def detach_subscription(self, name: str) -> None:
@@ -248,11 +264,6 @@ class Catalogue:
         policies = {name: each.expiration_policy for name, each in self._subscriptions.items()}
         return {name: float(each.ttl.ToSeconds()) for name, each in policies.items() if each.HasField("ttl")}
 
-    def unacknowledged(self) -> dict[str, int]:
-        """Count the messages that each subscription holds, where it holds any."""
-        held = {name: each.outstanding + each.backlog for name, each in self.standings().items()}
-        return {name: count for name, count in held.items() if count}
-
     @serial
     async def reset(self) -> None:
         """Forget everything."""
@@ -261,10 +272,11 @@ class Catalogue:
 
     async def close(self) -> None:
         """Let go of everything in memory; the store keeps what it has."""
-        dispatchers = [self._remove(subscription) for subscription in list(self._subscriptions.values())]
+        # Topics first: without subscriptions they would drop what they keep for them, in the store too.
         for name in list(self._topics):
             self._router.remove_topic(name)
         self._topics.clear()
+        dispatchers = [self._remove(subscription) for subscription in list(self._subscriptions.values())]
         await asyncio.gather(*(dispatcher.close() for dispatcher in dispatchers))
 
     async def _save(self, change: ConfigChange) -> None:
@@ -273,12 +285,16 @@ class Catalogue:
 
     async def _change(self, changed: Proto) -> Proto:
         subscription_settings.complete(changed)
-        rules, endpoint = subscription_settings.rules(changed), subscription_settings.endpoint(changed)
+        rules = subscription_settings.rules(changed)
+        subscription_settings.endpoint(changed)
         if rules.dead_letter:
             self.topic(rules.dead_letter.topic)
+        dispatcher = self._dispatchers[changed.name]
+        begins = rules.acked_retention and not dispatcher.subscription.rules.acked_retention
+        since = time.time() if begins else dispatcher.retains_since
         if self._store is not None:
             number = self._journals[changed.name].number
-            await self._save(changes.update_subscription(number, changed.SerializeToString()))
-        self._dispatchers[changed.name].turn(rules, endpoint)
-        self._subscriptions[changed.name] = changed
+            await self._save(changes.update_subscription(number, changed.SerializeToString(), since))
+        dispatcher.retains_since = since
+        self._turn({changed.name: changed})
         return changed

@@ -14,6 +14,7 @@ from rookery.broker.errors import ApiError, InvalidArgumentError, UnimplementedE
 from rookery.broker.scheduling.messages import MessageDraft
 from rookery.broker.service import proto, pulling
 from rookery.broker.service.paging import page
+from rookery.broker.service.seeking import asked_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -130,6 +131,7 @@ class GrpcApi(grpc.GenericRpcHandler):
                     proto.ModifyAckDeadlineRequest,
                 ),
             ),
+            ("Subscriber/Seek", _unary(self._seek, proto.SeekRequest)),
             ("Subscriber/StreamingPull", self._streaming_pull()),
         ]
 
@@ -149,6 +151,10 @@ class GrpcApi(grpc.GenericRpcHandler):
                 _unary(lambda _: proto.ListSchemasResponse(), proto.ListSchemasRequest),
             ),
         ]
+
+    async def _seek(self, request: Proto) -> Proto:
+        await self._catalogue.seek(request.subscription, asked_time(request))
+        return proto.SeekResponse()
 
     async def _detach_subscription(self, request: Proto) -> Proto:
         await self._catalogue.detach_subscription(request.subscription)

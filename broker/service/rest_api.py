@@ -15,6 +15,7 @@ from rookery.broker.service import proto, pulling
 from rookery.broker.service.browsers import no_browsers
 from rookery.broker.service.paging import page
 from rookery.broker.service.rest_json import drafts, error, parse, read, written
+from rookery.broker.service.seeking import asked_time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -79,6 +80,7 @@ class RestApi:
             web.get(_SUBSCRIPTION, self._get_subscription),
             web.patch(_SUBSCRIPTION, self._update_subscription),
             web.delete(_SUBSCRIPTION, self._delete_subscription),
+            web.post(f"{_SUBSCRIPTION}:seek", self._seek),
             web.post(f"{_SUBSCRIPTION}:detach", self._detach_subscription),
             web.get(f"{_PROJECT}/subscriptions", self._list_subscriptions),
             web.get(f"{_PROJECT}/snapshots", self._empty_list),
@@ -151,6 +153,11 @@ class RestApi:
 
     async def _delete_subscription(self, request: web.Request) -> web.Response:
         await self._catalogue.delete_subscription(request.match_info["subscription"])
+        return web.json_response({})
+
+    async def _seek(self, request: web.Request) -> web.Response:
+        asked = await _subscription_request(request, proto.SeekRequest())
+        await self._catalogue.seek(asked.subscription, asked_time(asked))
         return web.json_response({})
 
     async def _detach_subscription(self, request: web.Request) -> web.Response:

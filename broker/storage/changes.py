@@ -17,29 +17,45 @@ SCHEMA: Final = (
     "INSERT INTO ids VALUES(0)",
 )
 """Format 1. Each subscription has a table `messages_<number>` of its own."""
-_SAVE_SUBSCRIPTION: Final = "INSERT OR REPLACE INTO subscriptions VALUES(?, ?)"
+UPGRADES: Final = (
+    (
+        f"CREATE TABLE topic_logs(topic TEXT NOT NULL, {COLUMNS})",
+        "CREATE INDEX topic_logs_of ON topic_logs(topic)",
+        "ALTER TABLE subscriptions ADD COLUMN retains_since REAL NOT NULL DEFAULT 0",
+    ),
+)
+"""The statements that make each later format of the one before it. Format 2 has what topics keep for replays."""
+_SAVE_SUBSCRIPTION: Final = (
+    "INSERT INTO subscriptions(number, settings) VALUES(?, ?)"
+    " ON CONFLICT(number) DO UPDATE SET settings = excluded.settings"
+)
+_OF_A_TOPIC: Final = (("topics", "name"), ("topic_logs", "topic"))
 
 
-def save_topic(name: str, settings: bytes) -> ConfigChange:
-    """Create or change a topic."""
-    return ConfigChange([("INSERT OR REPLACE INTO topics VALUES(?, ?)", (name, settings))])
+def save_topic(name: str, settings: bytes, subscriptions: Mapping[int, bytes] | None = None) -> ConfigChange:
+    """Create or change a topic, and its subscriptions, by number, that change with it."""
+    saved = [(_SAVE_SUBSCRIPTION, each) for each in (subscriptions or {}).items()]
+    return ConfigChange([("INSERT OR REPLACE INTO topics VALUES(?, ?)", (name, settings)), *saved])
 
 
 def delete_topic(name: str, detached: Mapping[int, bytes]) -> ConfigChange:
     """Delete a topic; its subscriptions, by number, stay with the settings given."""
     saved = [(_SAVE_SUBSCRIPTION, (number, settings)) for number, settings in detached.items()]
-    return ConfigChange([("DELETE FROM topics WHERE name = ?", (name,)), *saved])
+    gone = [(f"DELETE FROM {table} WHERE {column} = ?", (name,)) for table, column in _OF_A_TOPIC]  # noqa: S608  names of ours
+    return ConfigChange([*gone, *saved])
 
 
-def create_subscription(number: int, settings: bytes) -> ConfigChange:
+def create_subscription(number: int, settings: bytes, retains_since: float = 0.0) -> ConfigChange:
     """Create a subscription without messages."""
     table = f"CREATE TABLE {table_of(number)}({COLUMNS})"
-    return ConfigChange([(table, ()), (_SAVE_SUBSCRIPTION, (number, settings))], created=frozenset({number}))
+    saved = update_subscription(number, settings, retains_since).statements
+    return ConfigChange([(table, ()), *saved], created=frozenset({number}))
 
 
-def update_subscription(number: int, settings: bytes) -> ConfigChange:
-    """Change a subscription."""
-    return ConfigChange([(_SAVE_SUBSCRIPTION, (number, settings))])
+def update_subscription(number: int, settings: bytes, retains_since: float) -> ConfigChange:
+    """Change a subscription; `retains_since` is when it began to retain acknowledged messages, in seconds since 1970."""
+    since = "UPDATE subscriptions SET retains_since = ? WHERE number = ?"
+    return ConfigChange([(_SAVE_SUBSCRIPTION, (number, settings)), (since, (retains_since, number))])
 
 
 def clear_subscription(number: int, settings: bytes) -> ConfigChange:
@@ -66,7 +82,13 @@ def delete_everything(numbers: Iterable[int]) -> ConfigChange:
         (f"DROP TABLE {table_of(number)}", ()) for number in sorted(dropped)
     ]
     return ConfigChange(
-        [*tables, ("DELETE FROM subscriptions", ()), ("DELETE FROM topics", ())], dropped=dropped
+        [
+            *tables,
+            ("DELETE FROM subscriptions", ()),
+            ("DELETE FROM topics", ()),
+            ("DELETE FROM topic_logs", ()),
+        ],
+        dropped=dropped,
     )
 
 

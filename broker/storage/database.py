@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rookery.broker.storage import rows
-from rookery.broker.storage.changes import SCHEMA, table_of
+from rookery.broker.storage import rows, topic_logs
+from rookery.broker.storage.changes import SCHEMA, UPGRADES, table_of
 from rookery.broker.storage.errors import (
     StoreDamagedError,
     StoreInUseError,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rookery.broker.storage.write_batch import LazyWrites, WriteBatch
 
 FILE_NAME: Final = "broker.sqlite3"
-FORMAT: Final = 1
+FORMAT: Final = 1 + len(UPGRADES)
 _APPLICATION: Final = 0x524F4F4B
 """SQLite's application id of this file: ROOK."""
 _CHECKPOINT_PAGES: Final = 8_000
@@ -50,6 +50,7 @@ class StoredConfig:
 
     topics: list[bytes]
     subscriptions: dict[int, bytes]
+    retains_since: dict[int, float]
     highest_id: int
 
     def first_id(self, microseconds: int) -> int:
@@ -96,9 +97,10 @@ class Database:
         with _as_store_errors(self.path):
             topics = [settings for (settings,) in self._connection.execute("SELECT settings FROM topics")]
             subscriptions = dict(self._connection.execute("SELECT number, settings FROM subscriptions"))
+            since = dict(self._connection.execute("SELECT number, retains_since FROM subscriptions"))
             (highest,) = self._connection.execute("SELECT highest FROM ids").fetchone()
         self._numbers = set(subscriptions)
-        return StoredConfig(topics, subscriptions, highest)
+        return StoredConfig(topics, subscriptions, since, highest)
 
     def count(self, number: int) -> int:
         """Count what a subscription holds; raises StoreDamagedError."""
@@ -147,9 +149,13 @@ class Database:
         for number, lazy in batch.lazy.items():
             if number in self._numbers:
                 self._write_lazy(number, lazy)
+        for topic, log in batch.logs.items():
+            topic_logs.write_log(self._connection, topic, log)
         for change in batch.changes:
             for statement, values in change.statements:
                 self._connection.execute(statement, values)
+        for replay in batch.replays:
+            topic_logs.replay(self._connection, replay)
         self._connection.execute("UPDATE ids SET highest = max(highest, ?)", (batch.highest_id,))
 
     def _write_lazy(self, number: int, lazy: LazyWrites) -> None:
@@ -176,15 +182,19 @@ def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None
         for statement in SCHEMA:
             execute(statement)
         execute(f"PRAGMA application_id = {_APPLICATION}")
-        execute(f"PRAGMA user_version = {FORMAT}")
+        version = 1
     elif application != _APPLICATION:
         raise StoreUnavailableError(path, "it is a file of another program")
-    elif version != FORMAT:
+    elif not 1 <= version <= FORMAT:
         raise StoreVersionError(path, version, FORMAT)
-    execute("COMMIT")
     (found,) = execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         raise StoreDamagedError(path, found)
+    for upgrade in UPGRADES[version - 1 :]:
+        for statement in upgrade:
+            execute(statement)
+        execute(f"PRAGMA user_version = {FORMAT}")
+    execute("COMMIT")
     execute("PRAGMA journal_mode = WAL")
     execute("PRAGMA synchronous = FULL")
     execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")

@@ -21,19 +21,25 @@ _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).enc
 
 def written(message: StoredMessage) -> Row:
     """Write a message as a row."""
-    attributes = _encode(dict(message.attributes)) if message.attributes else None
+    text = _encode(dict(message.attributes)) if message.attributes else None
     ident, key = int(message.message_id), message.ordering_key
-    checksum = _checksum(ident, message.published_at, key, attributes, message.data)
-    return ident, message.published_at, key, attributes, message.data, checksum
+    checksum = _checksum(ident, message.published_at, key, text, message.data)
+    return ident, message.published_at, key, text, message.data, checksum
 
 
 def read(row: tuple[Any, ...]) -> RestoredMessage:
     """Read a row of NAMES and the attempts; raises ValueError where its checksum is wrong."""
-    ident, published_at, key, attributes, data, checksum, attempts = row
-    if checksum != _checksum(ident, published_at, key, attributes, data):
+    ident, published_at, key, written_attributes, data, checksum, attempts = row
+    if checksum != _checksum(ident, published_at, key, written_attributes, data):
         raise ValueError(f"message {ident} is not as it was stored")
-    fields = json.loads(attributes) if attributes else None
-    return RestoredMessage(StoredMessage(str(ident), data, fields, key, published_at), attempts)
+    message = StoredMessage(str(ident), data, attributes(written_attributes), key, published_at)
+    return RestoredMessage(message, attempts)
+
+
+def attributes(text: str | None) -> dict[str, str] | None:
+    """Read the column of the attributes."""
+    found: dict[str, str] | None = json.loads(text) if text else None
+    return found
 
 
 def _checksum(ident: int, published_at: float, key: str, attributes: str | None, data: bytes) -> int:

@@ -16,7 +16,7 @@ from rookery.broker.errors import ApiError, ResourceExhaustedError, StoreFailedE
 from rookery.broker.storage.database import DAMAGED, FILE_NAME, Database, primary_code
 from rookery.broker.storage.errors import BrokerStoreError, StoreDamagedError, StoreUnavailableError
 from rookery.broker.storage.journal import SubscriptionJournal
-from rookery.broker.storage.write_batch import LazyWrites, WriteBatch
+from rookery.broker.storage.write_batch import LazyWrites, LogWrites, WriteBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rookery.broker.scheduling.messages import RestoredMessage, StoredMessage
-    from rookery.broker.storage.write_batch import ConfigChange
+    from rookery.broker.storage.write_batch import ConfigChange, SeekWrite
 
 log: Final = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class _Waiting:
     batch: WriteBatch = field(default_factory=WriteBatch)
     publishes: list[tuple[asyncio.Future[None], int, Callable[[], None]]] = field(default_factory=list)
     changes: list[asyncio.Future[None]] = field(default_factory=list)
+    replays: list[tuple[asyncio.Future[None], int, Callable[[int], None]]] = field(default_factory=list)
 
 
 class MessageStore:
@@ -134,6 +135,30 @@ class MessageStore:
         self._wanted.set()
         await synced
 
+    async def replay(self, replay: SeekWrite, then: Callable[[int], None]) -> None:
+        """Return once a seek is synced; `then` is called before, with the number of messages that are held now.
+
+        Raises like `publish`.
+        """
+        self._waiting.batch.replays.append(replay)
+        synced = asyncio.get_running_loop().create_future()
+        self._waiting.replays.append((synced, replay.number, then))
+        self._wanted.set()
+        await synced
+
+    def keep(self, topic: str, messages: Sequence[StoredMessage], *, oldest: float) -> None:
+        """Write messages to a topic's log with the next batch, and delete some that are older than `oldest`."""
+        log = self._waiting.batch.logs.setdefault(topic, LogWrites())
+        log.messages += messages
+        log.oldest = oldest
+        log.trims += 2 * len(messages)
+        self._wake_in(LAZY_SECONDS)
+
+    def drop_log(self, topic: str) -> None:
+        """Delete a topic's log with the next batch."""
+        self._waiting.batch.logs[topic] = LogWrites(dropped=True)
+        self._wake_in(LAZY_SECONDS)
+
     def _note(self, journal: SubscriptionJournal) -> None:
         self._dirty.add(journal)
         if journal.wanted_after is not None and not self._stalled:
@@ -165,25 +190,37 @@ class MessageStore:
     async def _write_once(self) -> None:
         waiting, self._waiting = self._waiting, _Waiting()
         journals, self._dirty = self._dirty, set()
-        if not (waiting.publishes or waiting.changes or journals):
-            return
         batch = waiting.batch
+        if not (waiting.publishes or waiting.changes or journals or batch):
+            return
         batch.lazy = {journal.number: lazy for journal in journals if (lazy := journal.take())}
         error = await self._apply(batch)
         if error is not None and waiting.publishes:
             # Acknowledgements free the space that the messages lack, and must not fail with them.
             self._refuse([synced for synced, _, _ in waiting.publishes], error)
-            waiting.publishes, batch.published = [], {}
+            waiting.publishes = []
+            batch.drop_messages()
             error = await self._apply(batch)
         self._stalled = error is not None
         if error is not None:
-            self._refuse(waiting.changes, error)
+            self._refuse([*waiting.changes, *(synced for synced, _, _ in waiting.replays)], error)
             for journal in journals:
                 journal.put_back(batch.lazy.get(journal.number, LazyWrites()))
             self._wake_in(RETRY_SECONDS)
             return
         self._confirm(waiting, journals)
+        await self._confirm_replays(waiting)
         await self._load_pages(journals)
+
+    async def _confirm_replays(self, waiting: _Waiting) -> None:
+        """Have each subscription that sought begin anew: after the offers of the batch, which the store has too."""
+        for synced, number, then in waiting.replays:
+            loop = asyncio.get_running_loop()
+            try:
+                then(await loop.run_in_executor(self._thread, self._database.count, number))
+            except BrokerStoreError as error:
+                self._end(error)
+            _answer(synced, None)
 
     async def _load_pages(self, journals: set[SubscriptionJournal]) -> None:
         """Read for each subscription that wants more: after the batch, so that it finds what was confirmed with it."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rookery.broker.filters.expressions import Expression
     from rookery.broker.scheduling.messages import StoredMessage
 
 
@@ -45,14 +46,45 @@ class ConfigChange:
 
 
 @dataclass(slots=True)
+class LogWrites:
+    """Changes of one topic's log: new messages, and at most `trims` of its first ones that are deleted if older than `oldest`."""
+
+    messages: list[StoredMessage] = field(default_factory=list)
+    oldest: float = 0.0
+    trims: int = 0
+    dropped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeekWrite:
+    """A subscription's seek to `since`: what its topic kept since `kept_since` is held again; in seconds since 1970."""
+
+    number: int
+    topic: str
+    since: float
+    kept_since: float
+    filter: Expression | None
+
+
+@dataclass(slots=True)
 class WriteBatch:
-    """One transaction; messages and lazy writes by number of the subscription."""
+    """One transaction; messages and lazy writes by number of the subscription, logs by topic."""
 
     published: dict[int, list[StoredMessage]] = field(default_factory=dict)
     lazy: dict[int, LazyWrites] = field(default_factory=dict)
     changes: list[ConfigChange] = field(default_factory=list)
+    logs: dict[str, LogWrites] = field(default_factory=dict)
+    replays: list[SeekWrite] = field(default_factory=list)
     highest_id: int = 0
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
-        return bool(self.published or self.lazy or self.changes or self.highest_id)
+        return bool(
+            self.published or self.lazy or self.changes or self.logs or self.replays or self.highest_id
+        )
+
+    def drop_messages(self) -> None:
+        """Leave out what was published: there may be space for the rest, which frees some."""
+        self.published = {}
+        for log in self.logs.values():
+            log.messages = []

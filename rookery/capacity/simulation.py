@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from rookery.broker.scheduling.backoff import RetryPolicy
 from rookery.broker.scheduling.messages import MessageDraft
 from rookery.broker.scheduling.rules import Rules
-from rookery.broker.scheduling.topic_router import TopicRouter
+from rookery.broker.topics.topic_router import TopicRouter
 from rookery.load.percentile import percentile
 from rookery.load.simulation.fleet import Fleet, Platform
 

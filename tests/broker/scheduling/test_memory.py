@@ -17,8 +17,8 @@ from rookery.broker.delivery.token_signer import TokenSigner
 from rookery.broker.scheduling.messages import Delivery, MessageDraft, StoredMessage
 from rookery.broker.scheduling.ordering import Holder
 from rookery.broker.scheduling.rules import DeadLetterRule, Rules
-from rookery.broker.scheduling.topic_router import TopicRouter
 from rookery.broker.testing import RecordingEndpoint
+from rookery.broker.topics.topic_router import TopicRouter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

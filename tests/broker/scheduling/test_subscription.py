@@ -10,7 +10,7 @@ from rookery.broker.scheduling.messages import Delivery, MessageDraft, StoredMes
 from rookery.broker.scheduling.ordering import Holder
 from rookery.broker.scheduling.rules import DeadLetterRule, Rules
 from rookery.broker.scheduling.subscription import Subscription
-from rookery.broker.scheduling.topic_router import TopicRouter
+from rookery.broker.topics.topic_router import TopicRouter
 
 
 def offered(subscription: Subscription, count: int, *, key: str = "", now: float = 0.0) -> None:

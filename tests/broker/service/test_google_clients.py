@@ -295,7 +295,6 @@ PUSH = {"push_endpoint": "http://127.0.0.1:9/"}
         ({"enable_exactly_once_delivery": True, "push_config": PUSH}, exceptions.InvalidArgument),
         ({"bigquery_config": {"table": "p.d.t"}}, exceptions.MethodNotImplemented),
         ({"cloud_storage_config": {"bucket": "b"}}, exceptions.MethodNotImplemented),
-        ({"retain_acked_messages": True}, exceptions.MethodNotImplemented),
         (
             {"expiration_policy": {"ttl": duration_pb2.Duration(seconds=86_399)}},
             exceptions.InvalidArgument,
@@ -356,15 +355,16 @@ async def test_lists_of_what_is_not_offered_are_empty(
 async def test_what_is_not_offered_says_so(
     publisher: pubsub_v1.PublisherClient, subscriber: pubsub_v1.SubscriberClient
 ) -> None:
-    """Seek, snapshots and IAM answer UNIMPLEMENTED with their name."""
+    """Snapshots, seeks to one, and IAM answer UNIMPLEMENTED with their name."""
 
     def story() -> None:
         make(publisher, subscriber)
+        with pytest.raises(exceptions.MethodNotImplemented, match="has no snapshots: seek to a time"):
+            subscriber.seek({"subscription": SUBSCRIPTION, "snapshot": "projects/p/snapshots/s"})
         with pytest.raises(
-            exceptions.MethodNotImplemented, match=r"does not offer google\.pubsub\.v1\.Subscriber/Seek"
+            exceptions.MethodNotImplemented,
+            match=r"does not offer google\.pubsub\.v1\.Subscriber/CreateSnapshot",
         ):
-            subscriber.seek({"subscription": SUBSCRIPTION})
-        with pytest.raises(exceptions.MethodNotImplemented, match="CreateSnapshot"):
             subscriber.create_snapshot(name="projects/p/snapshots/s", subscription=SUBSCRIPTION)
         with pytest.raises(exceptions.MethodNotImplemented, match="GetIamPolicy"):
             publisher.get_iam_policy({"resource": TOPIC})

@@ -160,7 +160,7 @@ async def test_reset_forgets_everything(rest: aiohttp.ClientSession) -> None:
         (f"POST {TOPIC}:publish", {"messages": [{"attributes": {"googx": "1"}}]}, 400, "INVALID_ARGUMENT"),
         (f"POST {TOPIC}:publish", [1], 400, "INVALID_ARGUMENT"),
         (f"POST {SUBSCRIPTION}:pull", {"maxMessages": 0}, 400, "INVALID_ARGUMENT"),
-        (f"POST {SUBSCRIPTION}:seek", {}, 501, "UNIMPLEMENTED"),
+        (f"POST {SUBSCRIPTION}:seek", {}, 400, "INVALID_ARGUMENT"),
         ("PUT /v1/projects/p/snapshots/work", {}, 501, "UNIMPLEMENTED"),
         ("GET /v1/projects/p/schemas/work", None, 501, "UNIMPLEMENTED"),
         (f"GET {TOPIC}:getIamPolicy", None, 501, "UNIMPLEMENTED"),

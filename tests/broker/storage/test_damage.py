@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rookery.broker.storage import errors
-from rookery.broker.storage.database import FILE_NAME, Database
+from rookery.broker.storage.database import FILE_NAME, FORMAT, Database
 from tests.broker.storage.child import broker_process, refusal
 from tests.broker.storage.client import RestClient, connected, text
 
@@ -65,12 +65,12 @@ async def test_a_later_format_is_refused(stored: Stored, tmp_path: Path) -> None
     async with stored() as client:
         await client.create()
     with sqlite3.connect(tmp_path / "data" / FILE_NAME) as connection:
-        connection.execute("PRAGMA user_version = 7")
+        connection.execute(f"PRAGMA user_version = {FORMAT + 1}")
     connection.close()
     code, lines = await refusal(tmp_path / "data")
     assert code == 2
     (line,) = lines
-    assert "has format 7, this version reads format 1" in line
+    assert f"has format {FORMAT + 1}, this version reads format {FORMAT}" in line
 
 
 def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:

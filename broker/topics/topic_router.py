@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 from weakref import ref
@@ -10,19 +11,28 @@ from rookery.broker.faults import DeliveryFaults, FaultShares
 from rookery.broker.scheduling.messages import MessageDraft, StoredMessage
 from rookery.broker.scheduling.subscription import Subscription
 from rookery.broker.times import rfc3339
+from rookery.broker.topics.topic_log import MemoryLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from rookery.broker.scheduling.journal import Journal
     from rookery.broker.scheduling.rules import Rules
+    from rookery.broker.topics.topic_log import TopicLog
+
+
+@dataclass(slots=True)
+class _Topic:
+    log: TopicLog
+    retention: float = 0.0
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
 
 
 class TopicRouter:
     """Fan messages out to subscriptions, and dead ones to their topics.
 
     `epoch` is what to add to the caller's clock for seconds since 1970; `first_id` begins the message ids,
-    which a restarted broker must not use again. `most_pushes` bounds each push window (None: production's rules).
+    which a restarted broker must not use again. `log` makes the log of a topic. `most_pushes` bounds each push window (None: production's rules).
     """
 
     def __init__(
@@ -32,21 +42,36 @@ class TopicRouter:
         most_pushes: int | None = None,
         epoch: float = 0.0,
         first_id: int = 1,
+        log: Callable[[str], TopicLog] = MemoryLog,
     ) -> None:
         self._faults = faults or FaultShares()
         self._most_pushes = most_pushes
         self._epoch = epoch
         self._ids = count(first_id)
         self._ack_ids = count(first_id)
-        self._topics: dict[str, dict[str, Subscription]] = {}
+        self._new_log = log
+        self._topics: dict[str, _Topic] = {}
 
-    def add_topic(self, topic: str) -> None:
-        """Open a topic; one that is there stays as it is."""
-        self._topics.setdefault(topic, {})
+    def add_topic(self, topic: str, *, retention: float = 0.0) -> None:
+        """Open a topic that keeps each message for `retention` seconds; one that is there keeps what it has."""
+        self._topics.setdefault(topic, _Topic(self._new_log(topic))).retention = retention
+        self.settle_log(topic)
 
     def remove_topic(self, topic: str) -> None:
         """Close a topic; its subscriptions keep what they hold and get nothing new."""
         del self._topics[topic]
+
+    def settle_log(self, topic: str) -> None:
+        """Keep the topic's messages as long as it, or a subscription that retains acknowledged ones, needs them."""
+        found = self._topics.get(topic)
+        if found is not None:
+            retained = (each.rules.acked_retention for each in found.subscriptions.values())
+            found.log.turn(max(found.retention, *retained, 0.0))
+
+    def log(self, topic: str) -> TopicLog:
+        """Give a topic's log; an empty one where there is no such topic."""
+        found = self._topics.get(topic)
+        return found.log if found is not None else MemoryLog()
 
     def subscribe(
         self, name: str, topic: str, rules: Rules, *, journal: Journal | None = None
@@ -80,21 +105,25 @@ class TopicRouter:
 
     def attach(self, name: str, topic: str, subscription: Subscription) -> None:
         """Give a topic's messages to a subscription from now on; raises KeyError where there is no such topic."""
-        self._topics[topic][name] = subscription
+        self._topics[topic].subscriptions[name] = subscription
+        self.settle_log(topic)
 
     def unsubscribe(self, name: str, topic: str) -> None:
         """Give nothing more to a subscription; one that is not attached stays as it is."""
-        self._topics.get(topic, {}).pop(name, None)
+        if topic in self._topics:
+            self._topics[topic].subscriptions.pop(name, None)
+            self.settle_log(topic)
 
     def subscriptions(self, topic: str) -> list[str]:
         """Name a topic's subscriptions; raises KeyError where there is no such topic."""
-        return sorted(self._topics[topic])
+        return sorted(self._topics[topic].subscriptions)
 
     def publish(self, topic: str, drafts: Iterable[MessageDraft], now: float) -> list[str]:
         """Give every draft an id and to every subscription; raises KeyError where there is no such topic."""
-        subscriptions = self._topics[topic].values()
+        found = self._topics[topic]
         messages = self.accept(drafts, now)
-        for subscription in subscriptions:
+        found.log.keep(messages)
+        for subscription in found.subscriptions.values():
             for message in subscription.rules.wanted(messages):
                 subscription.offer(message, now)
         return [message.message_id for message in messages]
@@ -111,7 +140,7 @@ class TopicRouter:
 
     def attached(self, topic: str) -> dict[str, Subscription]:
         """Give a topic's subscriptions by name; raises KeyError where there is no such topic."""
-        return dict(self._topics[topic])
+        return dict(self._topics[topic].subscriptions)
 
     def _dead_letter(
         self, source: str, topic: str, message: StoredMessage, *, attempts: int, now: float
@@ -128,7 +157,8 @@ class TopicRouter:
             "CloudPubSubDeadLetterSourceTopicPublishTime": rfc3339(message.published_at),
         }
         (dead,) = self.accept([MessageDraft(message.data, attributes, message.ordering_key)], now)
-        for each in self._topics[topic].values():
+        self._topics[topic].log.keep([dead])
+        for each in self._topics[topic].subscriptions.values():
             if not each.rules.wanted([dead]):
                 continue
             if each.journal is not None:
