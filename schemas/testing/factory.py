@@ -6,14 +6,13 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from rookery.schemas.contract.default import default_compiled
-from rookery.schemas.reading import Reading
-from rookery.schemas.table import ReadingTable
 from rookery.schemas.testing.likeness import Likeness, contract_likeness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rookery.schemas.contract.compiled import CompiledContract
+    from rookery.schemas.contract.reading_classes import AnyReading, AnyTable
 
 
 class ReadingFactory:
@@ -28,10 +27,10 @@ class ReadingFactory:
     ) -> None:
         """Store the seed's random stream."""
         self._random = random.Random(seed)  # noqa: S311  believable, not secret
-        self._contract = (contract or default_compiled()).contract
+        self._compiled = contract or default_compiled()
+        self._contract = self._compiled.contract
         self._likeness = likeness or contract_likeness(self._contract)
         self._by_label: dict[str, dict[str, Callable[[random.Random], Any]]] = {}
-        self._given: Any = contract
 
     def fields(self, label: str | None = None) -> dict[str, Any]:
         """One reading as plain fields with every feature, numbers within three standard deviations of its label."""
@@ -45,22 +44,20 @@ class ReadingFactory:
             }
         return self._by_label[label]
 
-    def reading(self, **overrides: Any) -> Reading:
+    def reading(self, **overrides: Any) -> AnyReading:
         """One reading; `overrides` replace its fields."""
-        kind: type[Reading] = Reading if self._given is None else self._given.reading
-        return kind(**{**self.fields(), **overrides})
+        return self._compiled.reading(**{**self.fields(), **overrides})
 
-    def readings(self, count: int, *, prefix: str = "") -> list[Reading]:
+    def readings(self, count: int, *, prefix: str = "") -> list[AnyReading]:
         """Many readings; with a prefix they are known as `<prefix>-<position>`."""
         if not prefix:
             return [self.reading() for _ in range(count)]
         return [self.reading(reading_id=f"{prefix}-{position}") for position in range(count)]
 
-    def table(self, rows: int, *, prefix: str = "") -> ReadingTable:
+    def table(self, rows: int, *, prefix: str = "") -> AnyTable:
         """A table of that many rows; with a prefix its readings are known as `<prefix>-<row>`."""
         readings = [self.fields() for _ in range(rows)]
         columns: dict[str, list[Any]] = {name: [each[name] for each in readings] for name in readings[0]}
         if prefix:
             columns["reading_id"] = [f"{prefix}-{row}" for row in range(rows)]
-        kind: type[ReadingTable] = ReadingTable if self._given is None else self._given.table
-        return kind(**columns)
+        return self._compiled.table(**columns)

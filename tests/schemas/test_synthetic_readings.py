@@ -8,12 +8,13 @@ from statistics import fmean
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from rookery.schemas.artifact import Cluster, Golden, ModelCard, OutlierRule
+from rookery.schemas.codec import DecodedTable, decode, encode
 from rookery.schemas.contract.compiled import CompiledContract
 from rookery.schemas.contract.contract import Contract
 from rookery.schemas.contract.default import default_contract
+from rookery.schemas.rejection import UnusableReadingError
 from rookery.schemas.testing import KINDS, ReadingFactory, card_likeness, invalid_examples, invalid_kinds
 from tests.schemas.contract.random_contracts import RandomContracts
 
@@ -30,9 +31,10 @@ def wells(**changes: Any) -> Contract:
 
 def is_valid(compiled: CompiledContract, payload: bytes) -> bool:
     try:
-        return compiled.lacking(compiled.validate_fields(payload)) is None
-    except ValidationError:
+        decoded = decode(payload, compiled)
+    except UnusableReadingError:
         return False
+    return not isinstance(decoded, DecodedTable) or decoded.table is not None
 
 
 def test_synthetic_readings_of_any_contract_are_valid() -> None:
@@ -57,6 +59,21 @@ def test_invalid_examples_of_any_contract_are_refused() -> None:
             assert not is_valid(compiled, one.payload), (one, compiled.contract)
             met.add(one.kind)
     assert met == {*KINDS, "required feature missing"}
+
+
+def test_readings_and_tables_of_any_contract_survive_the_codec() -> None:
+    """Built readings and tables are of their contract's classes, under its names, and are decoded as they were built."""
+    source = RandomContracts(7)
+    for seed in range(50):
+        compiled = CompiledContract(source.contract())
+        factory = ReadingFactory(seed, compiled)
+        reading = factory.reading(reading_id="one")
+        assert decode(encode(reading), compiled) == reading
+        table = factory.table(3, prefix="t")
+        decoded = decode(encode(table), compiled)
+        assert isinstance(decoded, DecodedTable)
+        assert decoded.table == table
+        assert [table.row(nth).reading_id for nth in range(3)] == ["t-0", "t-1", "t-2"]
 
 
 def test_a_kind_that_a_contract_cannot_break_is_skipped() -> None:
