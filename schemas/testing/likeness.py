@@ -60,7 +60,7 @@ def _numbers(feature: Feature, normal: Normal) -> Callable[[Random], float]:
     """Draws numbers within three standard deviations and the bounds, rounded to a tenth of the deviation or finer."""
     mean, deviation = normal
     least, most, whole = feature.range
-    digits = max(1, 1 - math.floor(math.log10(deviation))) if deviation > 0 else 1
+    digits = max(1, 1 + math.ceil(-math.log10(deviation))) if deviation > 0 else 1
 
     def draw(dice: Random) -> float:
         value = mean + deviation * max(-_REACH, min(_REACH, dice.gauss(0, 1)))
@@ -70,7 +70,7 @@ def _numbers(feature: Feature, normal: Normal) -> Callable[[Random], float]:
 
 
 def contract_likeness(contract: Contract) -> Likeness:
-    """What is known of a contract's data set: for the shipped one its own, else nothing."""
+    """The likely values in a contract's data set, as far as they are known: the shipped one's."""
     return _shipped() if contract.name == data.SHIPPED else Likeness({})
 
 
