@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: dist docs reference kills forests worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak help demo train test check format readme lock clean
+.PHONY: dist docs reference kills forests worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak help demo train test check format install lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ $(VENV)/dev: $(VENV)/runtime requirements/dev.txt
 	@printf '%s\n' "Adding the tools of requirements/dev.txt..."
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
+
+install: $(VENV)/runtime ## Make .venv from the locks, with the command rookery in it
+	@printf '%s\n' "Rookery is in $(VENV). Next: $(BIN)/rookery demo    (or: source $(BIN)/activate; rookery --help)"
 
 demo: $(VENV)/runtime ## The penguins data set, end to end, on this machine (ARGS="--use-emulator HOST:PORT")
 	@$(BIN)/rookery demo $(ARGS)
@@ -92,9 +95,6 @@ reference: $(VENV)/runtime ## Write docs/reference anew from the code
 docs: reference $(VENV)/dev ## Write docs/reference anew, and build the documentation site in build/site (no network)
 	@$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/site
 	@echo "The site: build/site/index.html"
-
-readme: reference ## Write the table of settings in README.md anew, and the reference too
-	@$(BIN)/python -m tools.settings_table README.md
 
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header --custom-compile-command "make lock" pyproject.toml

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.generators.wrk import NoGeneratorError, find_wrk
 from benchmarks.progress import say
+from benchmarks.report import comparison
 from benchmarks.report.document import render
 from benchmarks.report.picture import draw
 from benchmarks.report.promise import promises
@@ -69,6 +70,8 @@ def main() -> int:
         return INTERRUPTED
     draw(figures, folder / "performance.png")
     (folder / "performance.md").write_text(render(figures))
+    if folder == DOCUMENTS:
+        (folder / "explanation" / "comparison.md").write_text(comparison.render(figures))
     for each in promises(figures):
         say(str(each))
     say(f"written: {folder}/performance.md, .json, .png")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer.main
 
+from rookery import errors
 from rookery.cli import app
 from rookery.schemas.output import spreadsheet
 from rookery.schemas.prediction import Prediction
@@ -102,7 +103,8 @@ def _families() -> Iterator[tuple[str, str, str]]:
 
 
 def _command_line() -> str:
-    parts = [f"# The command line\n\n{_WRITTEN}"]
+    codes = (errors.__doc__ or "").partition("\n\n")[2]
+    parts = [f"# The command line\n\n{_WRITTEN}## Exit codes\n\n{codes}"]
     for words, command in _commands(typer.main.get_command(app), ["rookery"]):
         help_ = inspect.cleandoc(command.help or "").replace("\f", "")
         parts.append(f"## {' '.join(words)}\n\n{_example(help_)}\n\n{_options(command)}")

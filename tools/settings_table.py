@@ -1,10 +1,9 @@
-"""The settings as a table of Markdown, written into README.md by `make readme`."""
+"""The settings as a table of Markdown, which `make reference` writes."""
 
 from __future__ import annotations
 
 import ast
 import re
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,8 +14,6 @@ from rookery.worker.settings import Settings, variables
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-BEGIN: Final = "<!-- settings: written by `make readme` from worker/settings.py -->\n"
-END: Final = "<!-- end of settings -->\n"
 _ROOT: Final = Path(__file__).parents[1]
 
 
@@ -28,16 +25,6 @@ def table() -> str:
         for name, field in Settings.model_fields.items()
     ]
     return "\n".join(["| variable | default | |", "|---|---|---|", *rows]) + "\n"
-
-
-def renewed(text: str) -> str:
-    """Put the table between its marks; raises ValueError where they are missing."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        message = f"the marks of the settings table are missing: {BEGIN.strip()} and {END.strip()}"
-        raise ValueError(message)
-    return f"{before}{begin}\n{table()}\n{end}{after}"
 
 
 def _words() -> dict[str, str]:
@@ -58,8 +45,3 @@ def _default(field: FieldInfo) -> str:
     if field.default in {None, ""}:
         return "none"
     return f"`{re.sub(f'^{re.escape(str(_ROOT))}/', '', str(field.default))}`"
-
-
-if __name__ == "__main__":
-    readme = Path(sys.argv[1])
-    readme.write_text(renewed(readme.read_text()))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks.__main__ import DOCUMENTS
+from benchmarks.report import comparison
 from benchmarks.report.document import render, table
 from benchmarks.report.figures import Figures
 from benchmarks.report.picture import draw
@@ -129,6 +132,24 @@ def test_the_document_says_who_was_absent_and_where_figures_come_from(figures: d
         assert part in said
     assert "| **NOT HELD** |" in said
     assert "| Rookery | 22.0 (20.0 to 60.0) |" in said
+
+
+def test_the_comparison_names_the_bounds_that_do_not_hold_before_any_figure(figures: dict[str, Any]) -> None:
+    """A reader sees first where Rookery is worse than it promised, then each peer beside it, never a bound on what is possible."""
+    said = comparison.render(figures)
+    failed = said.index(
+        "| CPU a reading, aiohttp path alone, against aiohttp's own no-op, at 64 connections | at most 1.35 |"
+    )
+    assert said.index("## Bounds that are NOT HELD") < failed < said.index("## Single readings")
+    assert "| mosec, batch 64 | 44.0 (40.0 to 120) | 2.00 (2.00 to 2.00) |" in said
+    assert "no-op |" not in said.partition("## Single readings")[2]
+
+
+def test_the_pages_of_figures_are_those_of_the_data() -> None:
+    """Both documents are what `make bench` writes from the kept figures (`python -m benchmarks --render` writes them anew)."""
+    kept = json.loads((DOCUMENTS / "performance.json").read_text())
+    assert (DOCUMENTS / "performance.md").read_text() == render(kept)
+    assert (DOCUMENTS / "explanation" / "comparison.md").read_text() == comparison.render(kept)
 
 
 def test_a_document_of_nothing_promises_nothing() -> None:

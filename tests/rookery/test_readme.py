@@ -1,4 +1,4 @@
-"""The README, taken literally: its examples decode, its table is the code's, its commands exist."""
+"""The README, taken literally: it is short, its commands and links exist; and the examples of messages decode."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import pytest
 import typer.main
 
 from rookery.cli import app
@@ -15,26 +14,31 @@ from rookery.schemas.codec import DecodedTable, decode
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.reading import Reading
 from rookery.schemas.rejection import Rejection
-from tools.settings_table import renewed
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+MESSAGES = (ROOT / "docs" / "reference" / "messages.md").read_text()
 
 
 def example(kind: str) -> bytes:
-    (found,) = re.findall(rf"^```json {kind}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    (found,) = re.findall(rf"^```json {kind}\n(.*?)^```$", MESSAGES, flags=re.MULTILINE | re.DOTALL)
     return str(found).encode()
 
 
-def test_the_settings_table_is_the_codes() -> None:
-    """Every setting stands in the README with its default and its words; `make readme` writes it anew."""
-    assert renewed(README) == README, "`make readme` writes it anew"
-
-
-def test_a_readme_without_marks_is_refused() -> None:
-    """Where the table would go nowhere, that is said."""
-    with pytest.raises(ValueError, match="marks of the settings table"):
-        renewed("# Another")
+def test_the_readme_is_short() -> None:
+    """The README has at most 150 lines; the first 50 have the installation, the demo, Python and its own picture."""
+    lines = README.splitlines()
+    assert len(lines) <= 150
+    first = "\n".join(lines[:60])
+    for needed in (
+        "make install",
+        "pip install '.[all]'",
+        "make demo",
+        "import pandas as pd, rookery",
+        "<picture>",
+    ):
+        assert needed in first
+    assert re.findall(r"(?:src|srcset)=\"(?!docs/)|!\[[^]]*\]\((?!docs/)", README) == []
 
 
 def test_the_examples_decode() -> None:

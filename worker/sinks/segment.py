@@ -89,7 +89,7 @@ class Segment:
             # Not with its first lines: a segment that gets no more needs no space ahead.
             if self.size and end > self._prepared and len(content) < _PREPARED_FOR:
                 self._prepare(end, len(content))
-            os.fdatasync(self._descriptor)
+            _sync_data(self._descriptor)
         except OSError:
             # These lines were not acknowledged; where they cannot be cut off, their readings are duplicated, never lost.
             with contextlib.suppress(OSError):
@@ -152,7 +152,7 @@ class Segment:
             place += len(view)
 
     def _sync_piece(self) -> None:
-        os.fdatasync(self._descriptor)
+        _sync_data(self._descriptor)
         step_aside()
 
     def _write(self, content: bytes | memoryview, place: int) -> None:
@@ -172,6 +172,11 @@ class Segment:
         """Cut off the lines that were not acknowledged."""
         os.ftruncate(self._descriptor, self.size)
         self._prepared = 0
+
+
+def _sync_data(descriptor: int) -> None:
+    """Sync the lines and the length; macOS has no call for these alone."""
+    (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(descriptor)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

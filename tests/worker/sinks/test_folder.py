@@ -116,6 +116,25 @@ async def test_folders_names_and_lines_are_synced_before_write_returns(
     await sink.close()
 
 
+async def test_lines_are_synced_where_a_system_has_no_fdatasync(
+    tmp_path: Path, quick: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On macOS, which has fsync alone, the lines are on the disk as well when write returns."""
+    synced: list[str] = []
+    real = os.fsync
+
+    def noting(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real(descriptor)
+
+    monkeypatch.delattr(os, "fdatasync")
+    monkeypatch.setattr(os, "fsync", noting)
+    sink = FolderSink(tmp_path, roll=NEVER, quick_seconds=quick)
+    await sink.write(block("a"))
+    assert synced[-1].startswith(OPEN)
+    await sink.close()
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
 async def test_a_full_or_broken_disk_leaves_no_line_of_a_failed_block(
     tmp_path: Path, quick: float, monkeypatch: pytest.MonkeyPatch, code: int
