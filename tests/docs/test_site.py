@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.timeout(180)  # a build takes seven seconds of a core that has nothing else to do
+
 LOADED = {"script": "src", "img": "src", "source": "srcset", "iframe": "src", "link": "href"}
 """The elements for which a browser fetches something by itself, with the attribute that names it."""
 
