@@ -1,3 +1,11 @@
+locals {
+  # Derived from the model's contract: `rookery contract bigquery MODEL --out predictions.json`.
+  prediction_columns = jsondecode(file("${path.module}/predictions.json"))
+
+  # The answer has the name of the contract's target, and stands before its probability.
+  answer = local.prediction_columns[index(local.prediction_columns[*].name, "probability") - 1].name
+}
+
 resource "google_bigquery_dataset" "predictions" {
   count      = var.bigquery ? 1 : 0
   dataset_id = replace(var.name, "-", "_")
@@ -11,7 +19,7 @@ resource "google_bigquery_table" "predictions" {
   dataset_id          = google_bigquery_dataset.predictions[0].dataset_id
   table_id            = "predictions"
   deletion_protection = var.deletion_protection
-  clustering          = ["species", "device_id"]
+  clustering          = [local.answer, "device_id"]
 
   time_partitioning {
     type  = "DAY"

@@ -8,7 +8,7 @@ resource "google_pubsub_schema" "reading" {
 }
 
 resource "google_pubsub_topic" "readings" {
-  #checkov:skip=CKV_GCP_83:penguin measurements are public; Google's own keys encrypt them, and a key of one's own is one more thing to lose them by
+  #checkov:skip=CKV_GCP_83:Google's own keys encrypt readings, and a key of one's own is one more thing to lose them by
   name = var.topic
 
   # A subscription can be sought back a week, even to messages that it has acknowledged.
@@ -30,7 +30,7 @@ resource "google_pubsub_topic" "readings" {
 }
 
 resource "google_pubsub_topic" "dead_letters" {
-  #checkov:skip=CKV_GCP_83:penguin measurements are public; Google's own keys encrypt them, and a key of one's own is one more thing to lose them by
+  #checkov:skip=CKV_GCP_83:Google's own keys encrypt readings, and a key of one's own is one more thing to lose them by
   name = "${var.topic}-dead-letter"
 
   message_storage_policy {
@@ -53,7 +53,7 @@ resource "google_pubsub_subscription" "dead_letters_kept" {
 }
 
 resource "google_pubsub_topic" "results" {
-  #checkov:skip=CKV_GCP_83:penguin measurements are public; Google's own keys encrypt them, and a key of one's own is one more thing to lose them by
+  #checkov:skip=CKV_GCP_83:Google's own keys encrypt readings, and a key of one's own is one more thing to lose them by
   count = var.results_topic ? 1 : 0
   name  = "${var.topic}-results"
 

@@ -14,6 +14,8 @@ from google.pubsub_v1 import Subscription, Topic
 
 from rookery.environment.provision import Route
 from rookery.schemas.contract.default import default_contract
+from rookery.schemas.contract.derived.avro import avro_schema
+from rookery.schemas.contract.derived.bigquery import bigquery_schema
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.reading import ISLANDS, SEXES, SPECIES, Reading
 from rookery.worker.observability.metrics import Metrics
@@ -249,13 +251,29 @@ def test_the_schema_is_the_reading() -> None:
     assert VARIABLES["enforce_schema"]["default"] is False
 
 
+def test_the_schemas_are_derived_from_the_contract() -> None:
+    """Both files are written by `rookery contract bigquery` and `rookery contract avro` from the shipped contract."""
+    contract = default_contract()
+    assert json.loads((FOLDER / "predictions.json").read_text()) == bigquery_schema(contract)
+    assert json.loads((FOLDER / "reading.avsc").read_text()) == avro_schema(contract)
+
+
+def test_the_table_is_clustered_by_the_answer() -> None:
+    """The answer is found before its probability, so that another contract's table is clustered by its own target."""
+    names = [each["name"] for each in json.loads((FOLDER / "predictions.json").read_text())]
+    assert names[names.index("probability") - 1] == default_contract().target
+    assert 'index(local.prediction_columns[*].name, "probability") - 1].name' in LOCALS["answer"]
+    assert RESOURCES["google_bigquery_table.predictions"]["clustering"] == ["${local.answer}", "device_id"]
+
+
 def test_the_table_is_the_prediction() -> None:
-    """BigQuery's columns are the fields of a prediction line, one share a species."""
+    """BigQuery's columns are the fields of a prediction line, one share a label; what a line may leave null, so may a row."""
     columns = {each["name"]: each for each in json.loads((FOLDER / "predictions.json").read_text())}
     answer = default_contract().target
     assert columns.keys() == {*Prediction.model_fields, answer}
     assert [each["name"] for each in columns["probabilities"]["fields"]] == list(SPECIES)
     needed = {answer, *(name for name, each in Prediction.model_fields.items() if each.is_required())}
+    needed -= {"out_of_distribution"}
     assert {name for name, each in columns.items() if each.get("mode") == "REQUIRED"} == needed
 
 
