@@ -39,7 +39,7 @@ test: $(VENV)/dev ## Run the tests (ARGS="-k broker")
 image: $(VENV)/dev ## Build the worker's image without a daemon and try it (root, Debian's buildah, podman, runc, mmdebstrap)
 	@ROOKERY_TEST_IMAGE=1 $(BIN)/python -m pytest -q -s tests/deploy/test_image_runs.py $(ARGS)
 
-chaos: $(VENV)/dev ## Kill workers and break disks for 3 minutes; every reading must be accounted for (SEED=7 MINUTES=3)
+chaos: $(VENV)/dev ## Kill workers and break disks for 3 minutes; every reading must be accounted for (SEED=7 MINUTES=3 ARGS="--broker")
 	@$(BIN)/python -m rookery.load.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 load: $(VENV)/dev ## Load-test a target and reconcile every reading (SHAPE=spike TARGET=broker|emulator|production)

@@ -8,11 +8,12 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
+from rookery.load.chaos.kills import run as kills
 from rookery.load.chaos.plan import ChaosPlan
 from rookery.load.chaos.run import run
 from rookery.load.child_process import ProcessFailedError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = 5
 _LEAST_KILLS: Final = 20
 _KILLS_A_MINUTE: Final = 14
+_WITH_BROKER: Final[dict[str, Any]] = {"publishers": 4, "messages_per_second": 1_600}
 
 
 def main() -> int:
@@ -36,11 +38,12 @@ def main() -> int:
         folder=folder,
         sink=options.sink,
         least_kills=min(_LEAST_KILLS, int(_KILLS_A_MINUTE * options.minutes)),
+        **(_WITH_BROKER if options.broker else {}),
     )
     out = Console(highlight=False)
     out.print(f"Chaos with seed {plan.seed} for {plan.seconds:g} s; files in {folder}")
     try:
-        outcome = run(plan)
+        outcome = kills.run(plan) if options.broker else run(plan)
     except ProcessFailedError as error:
         out.print(f"Broken (seed {plan.seed}): {error}")
         return 2
@@ -61,6 +64,11 @@ def _options() -> argparse.Namespace:
         choices=("folder", "store"),
         default="folder",
         help="where the workers write (default: folder)",
+    )
+    parser.add_argument(
+        "--broker",
+        action="store_true",
+        help="kill -9 broker, workers and publishers instead, over a broker with a store",
     )
     parser.add_argument("--folder", type=Path, help="keep results and logs here")
     return parser.parse_args()

@@ -106,12 +106,13 @@ class FaultInjector:
 
     def _limited(self) -> None:
         """Let the system refuse one worker every byte that it would write to a file."""
-        with _no_bytes(self._dice.choice(self._workers).pid):
+        with file_size_limited(self._dice.choice(self._workers).pid):
             time.sleep(self._dice.uniform(*_FAULT_SECONDS))
 
 
 @contextmanager
-def _no_bytes(pid: int) -> Iterator[None]:
+def file_size_limited(pid: int) -> Iterator[None]:
+    """Let the system refuse a process every byte that it would write to a file, while inside."""
     soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
     try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rookery.schemas.testing import ReadingFactory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from random import Random
 
 _COUNT: Final = 1000
@@ -29,6 +30,9 @@ class LabelledReadings:
 
     def __init__(self, readings: list[LabelledReading]) -> None:
         self._readings = readings
+
+    def __iter__(self) -> Iterator[LabelledReading]:
+        return iter(self._readings)
 
     def draw(self, dice: Random) -> LabelledReading:
         """Any one of them."""

@@ -65,7 +65,7 @@ def run(plan: ChaosPlan) -> ChaosOutcome:
             faults.inject()
         workload.check()
         settled_s = settle(plan, ledger, where)
-        _end(workers)
+        end_workers(workers)
         models = enter(ledger, where)
         tracebacks = [each for process in (embedded, *workers) for each in process.tracebacks]
     return ChaosOutcome(
@@ -86,7 +86,8 @@ def _where(stack: ExitStack, plan: ChaosPlan) -> ResultsStores:
     return places.bucket(stack.enter_context(places.store(plan)))
 
 
-def _end(workers: list[RestartableProcess]) -> None:
+def end_workers(workers: list[RestartableProcess]) -> None:
+    """Let all workers drain and end, and seal what was left; raises ProcessFailedError."""
     codes = [worker.end(signal.SIGTERM) for worker in workers]
     # The next start seals the segments that could not be sealed while the disk failed.
     workers[0].start()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rookery.load.chaos.results_location import ResultsStores
 
 TOPIC: Final = "projects/rookery-local/topics/chaos"
-_SUBSCRIPTION: Final = "projects/rookery-local/subscriptions/chaos"
+SUBSCRIPTION: Final = "projects/rookery-local/subscriptions/chaos"
 _ACK_DEADLINE_S: Final = 20
 _ANSWERS_WITHIN_S: Final = 10.0
 
@@ -75,7 +75,7 @@ def subscribe(address: str, push_to: str) -> None:
         "ackDeadlineSeconds": _ACK_DEADLINE_S,
         "retryPolicy": {"minimumBackoff": "0.1s", "maximumBackoff": "1s"},
     }
-    _put(f"http://{address}/v1/{_SUBSCRIPTION}", subscription)
+    _put(f"http://{address}/v1/{SUBSCRIPTION}", subscription)
 
 
 def _put(url: str, body: dict[str, Any]) -> None:

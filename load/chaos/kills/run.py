@@ -1,0 +1,162 @@
+"""One run: a broker with its store, workers and publishers, all of them killed; then reconciliation."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+import urllib.request
+from collections import Counter
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Final
+
+from rookery.load.accounting.ledger import Ledger
+from rookery.load.accounting.published_log import PublishedEntry, PublishedLog, enter
+from rookery.load.chaos import results_location as places
+from rookery.load.chaos.kills.killer import Killer
+from rookery.load.chaos.kills.numbered_readings import NumberedReadings, reading_id
+from rookery.load.chaos.kills.publish_journal import PublishJournal, PublishState
+from rookery.load.chaos.labelled_readings import labelled_readings
+from rookery.load.chaos.models import ModelFile
+from rookery.load.chaos.process import RestartableProcess
+from rookery.load.chaos.run import ChaosOutcome, end_workers, settle
+from rookery.load.chaos.stage import SUBSCRIPTION, TOPIC, subscribe, worker, workers_on_one_port
+from rookery.load.child_process import ProcessFailedError
+from rookery.schemas.prediction import Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rookery.load.accounting.published_log import Unconfirmed
+    from rookery.load.chaos.plan import ChaosPlan
+    from rookery.load.chaos.results_location import ResultsStores
+
+_LOOK_EVERY_S: Final = 0.1
+_FAULTS: Final = {"duplicate": "0.05", "reorder": "0.1", "delay": "0.05"}
+"""Faults of delivery; kills lose acknowledgements by themselves."""
+_ANSWERS_WITHIN_S: Final = 10.0
+
+
+def run(plan: ChaosPlan) -> ChaosOutcome:
+    """Run the plan to its end; raises ProcessFailedError where a program fails without being killed."""
+    ledger = Ledger()
+    where = places.folder(plan.folder)
+    with ExitStack() as stack:
+        address = f"127.0.0.1:{_free_port()}"
+        broker = stack.enter_context(_broker(plan, address))
+        with worker("reference", plan, places.folder(plan.folder / "reference")) as reference:
+            labelled = labelled_readings(reference.address(), plan.seed)
+        readings = NumberedReadings.write(plan.folder / "readings.json", labelled)
+        workers = workers_on_one_port(stack, plan, where, ModelFile(plan.folder / "model.ubj").path)
+        subscribe(address, workers[0].address())
+        publishers = [stack.enter_context(_publisher(plan, nth, address)) for nth in range(plan.publishers)]
+        killer = Killer(
+            plan,
+            {broker: "broker", **dict.fromkeys(workers, "worker"), **dict.fromkeys(publishers, "publisher")},
+        )
+        killer.kill_all()
+        _end_publishers(publishers)
+        log, refused = published_log(plan.folder, [each.name for each in publishers], readings)
+        unconfirmed = enter(log, ledger)
+        settled_s = settle(plan, ledger, where)
+        _await_empty(address, plan.settles_within_s)
+        end_workers(workers)
+        if code := broker.end(signal.SIGTERM):
+            raise ProcessFailedError(f"the broker ended with {code} after SIGTERM")
+        sent = {"taken": len(ledger.missing), "refused": refused, "unconfirmed": len(unconfirmed)}
+        models = _enter_results(ledger, where, unconfirmed)
+        tracebacks = [each for process in (broker, *workers, *publishers) for each in process.tracebacks]
+    return ChaosOutcome(
+        account=ledger.close(),
+        sent=Counter(sent),
+        survived=killer.survived,
+        kills=killer.kills,
+        models=models,
+        unsealed=where.unsealed(),
+        tracebacks=tuple(tracebacks),
+        settled_s=settled_s,
+    )
+
+
+def _broker(plan: ChaosPlan, address: str) -> RestartableProcess:
+    """The broker with a store, on an address that outlives it, with some of the faults that delivery allows."""
+    options = [f"--{name}={share}" for name, share in _FAULTS.items()]
+    options += ["--data", str(plan.folder / "broker"), "--port", address.rpartition(":")[2]]
+    options += ["--seed", str(plan.seed), "--ready-file", str(plan.folder / "broker.ready")]
+    return RestartableProcess("broker", ["rookery.broker", *options], folder=plan.folder)
+
+
+def _publisher(plan: ChaosPlan, nth: int, address: str) -> RestartableProcess:
+    """A publisher: every second one with an outbox."""
+    name = f"publisher-{nth}"
+    options = {
+        "name": name,
+        "broker": address,
+        "topic": TOPIC,
+        "seed": plan.seed,
+        "rate": plan.messages_per_second / plan.publishers,
+        "readings": plan.folder / "readings.json",
+        "journal": plan.folder / f"{name}.journal",
+        "ready-file": plan.folder / f"{name}.ready",
+        **({"outbox": plan.folder / f"{name}.outbox"} if nth % 2 else {}),
+    }
+    arguments = [f"--{option}={value}" for option, value in options.items()]
+    return RestartableProcess(name, ["rookery.load.chaos.kills.device", *arguments], folder=plan.folder)
+
+
+def _end_publishers(publishers: list[RestartableProcess]) -> None:
+    """Let all publishers empty their outboxes and end; raises ProcessFailedError."""
+    codes = {each.name: each.end(signal.SIGTERM) for each in publishers}
+    if any(codes.values()):
+        raise ProcessFailedError(f"publishers ended with {codes} after SIGTERM")
+
+
+def published_log(folder: Path, names: Sequence[str], readings: NumberedReadings) -> tuple[Path, int]:
+    """Write what the publishers know into one log; gives it, and how many readings were refused."""
+    path, refused = folder / "published.log", 0
+    with PublishedLog(path) as log:
+        for name in names:
+            states = PublishJournal(folder / f"{name}.journal").states()
+            for number, state in states.items():
+                entry = PublishedEntry(reading_id(name, number), readings.result(number))
+                if state is PublishState.TAKEN:
+                    log.take([entry], [])
+                elif state is PublishState.SENT:
+                    log.enter_unconfirmed([entry])
+                else:
+                    refused += 1
+    return path, refused
+
+
+def _await_empty(address: str, within_s: float) -> None:
+    """Wait until the subscription holds nothing: what was refused would be delivered by then."""
+    until = time.monotonic() + within_s
+    while _held(address):
+        if time.monotonic() > until:
+            raise ProcessFailedError(f"the broker still holds messages after {within_s:g} s")
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _held(address: str) -> int:
+    with urllib.request.urlopen(f"http://{address}/stats", timeout=_ANSWERS_WITHIN_S) as answer:
+        stats: dict[str, Any] = json.load(answer)["subscriptions"][SUBSCRIPTION]
+    return int(stats["backlog"]) + int(stats["outstanding"])
+
+
+def _enter_results(ledger: Ledger, where: ResultsStores, unconfirmed: Unconfirmed) -> int:
+    """Enter every line in the ledger; returns how many models answered."""
+    models = set()
+    for line in where.lines():
+        if isinstance(line, Prediction):
+            models.add(line.model)
+        unconfirmed.settle(line)
+        ledger.find([line])
+    return len(models)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
