@@ -1,0 +1,162 @@
+"""The words of one data set: no package names a feature, a category or a label, for all of these are a contract's."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[1]
+
+FOLDERS: Final = (
+    "benchmarks",
+    "broker",
+    "data",
+    "deploy",
+    "load",
+    "publisher",
+    "rookery",
+    "schemas",
+    "storage_emulator",
+    "tools",
+    "training",
+    "worker",
+)
+WORDS: Final = re.compile("penguin|species|bill_|flipper|adelie|torgersen", re.IGNORECASE)
+
+ALLOWED: Final = {
+    "data/README.md": "the shipped data set",
+    "data/__init__.py": "the shipped data set's name, which its contract and its model have too",
+    "data/likeness.json": "likely values of the shipped data set",
+    "data/penguins.csv": "the shipped data set",
+    "deploy/terraform/predictions.json": "derived from the shipped contract",
+    "deploy/terraform/reading.avsc": "derived from the shipped contract",
+    "schemas/penguins.json": "the shipped contract",
+}
+"""Files of the shipped data set, and files that are derived from its contract."""
+
+STILL: Final = frozenset(
+    {
+        "benchmarks/peers/bentoml_service.py",
+        "benchmarks/peers/fastapi_inplace.py",
+        "benchmarks/peers/litserve_server.py",
+        "benchmarks/peers/model.py",
+        "benchmarks/peers/mosec_server.py",
+        "benchmarks/peers/original_design.py",
+        "benchmarks/peers/push_body.py",
+        "benchmarks/servers/reference.py",
+        "benchmarks/servers/reference_answers.py",
+        "benchmarks/servers/server.py",
+        "benchmarks/servers/server_spec.py",
+        "deploy/bluegreen/__main__.py",
+        "deploy/bluegreen/penguins.json",
+        "deploy/bluegreen/smoke.py",
+        "deploy/terraform/README.md",
+        "load/accounting/ledger.py",
+        "load/accounting/published_log.py",
+        "load/amplification/cases.py",
+        "load/amplification/run.py",
+        "load/chaos/kills/numbered_readings.py",
+        "load/chaos/labelled_readings.py",
+        "load/chaos/models.py",
+        "load/chaos/workload.py",
+        "load/fuzz/bodies.py",
+        "load/fuzz/connections.py",
+        "load/hostile/sorts.py",
+        "load/mixed/account.py",
+        "load/mixed/traffic.py",
+        "load/report/plots.py",
+        "load/report/run_folder.py",
+        "load/swarm/dataset.py",
+        "publisher/async_client.py",
+        "publisher/client.py",
+        "publisher/commands/publish.py",
+        "publisher/files/csv/cells.py",
+        "publisher/files/csv/header.py",
+        "publisher/files/csv/rows.py",
+        "rookery/cli.py",
+        "rookery/commands/classify.py",
+        "rookery/commands/model.py",
+        "rookery/commands/options.py",
+        "rookery/commands/results.py",
+        "rookery/dataset/expected_answers.py",
+        "rookery/dataset/readings.py",
+        "rookery/dataset/season.py",
+        "rookery/demo/__init__.py",
+        "rookery/demo/report.py",
+        "rookery/demo/run.py",
+        "rookery/demo/traffic.py",
+        "rookery/frames/classification.py",
+        "rookery/frames/prediction.py",
+        "rookery/frames/results.py",
+        "rookery/load_test/run.py",
+        "rookery/load_test/settlement.py",
+        "rookery/results/export.py",
+        "rookery/results/id_set.py",
+        "rookery/results/query.py",
+        "rookery/results/summary.py",
+        "rookery/watch/page/charts.js",
+        "rookery/watch/page/index.html",
+        "rookery/watch/page/page.css",
+        "rookery/watch/page/page.js",
+        "rookery/watch/state.py",
+        "schemas/reading.py",
+        "tools/bulk_trial.py",
+        "tools/walk.py",
+        "training/__init__.py",
+        "training/__main__.py",
+        "training/distribution.py",
+        "training/golden.py",
+        "training/masking.py",
+        "training/outliers.py",
+        "training/penguins.py",
+        "training/recipe.py",
+        "training/report.py",
+        "training/scores.py",
+        "training/selection.py",
+        "training/trees.py",
+        "training/validation.py",
+        "worker/encoding/lines.py",
+        "worker/encoding/table_lines.py",
+        "worker/models/loader.py",
+        "worker/models/refresher.py",
+        "worker/observability/drift.py",
+        "worker/settings.py",
+        "worker/sinks/pubsub.py",
+        "worker/testing.py",
+    }
+)
+"""Files that are not clean yet: the list only becomes shorter."""
+
+
+@cache
+def mentions() -> dict[str, list[str]]:
+    """The lines of tracked text files that have such a word, by file."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    found: dict[str, list[str]] = {}
+    for name in filter(None, listed):
+        content = (ROOT / name).read_bytes() if (ROOT / name).is_file() else b""
+        if b"\0" in content:
+            continue
+        for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
+            if WORDS.search(line):
+                found.setdefault(name, []).append(f"{name}:{number}: {line.strip()[:120]}")
+    return found
+
+
+def test_no_package_names_a_feature_or_a_label_of_one_data_set() -> None:
+    """Whatever a reading or an answer is called stands in a contract, not in code, comments, docstrings and help."""
+    new = mentions().keys() - ALLOWED.keys() - STILL
+    assert [line for name in sorted(new) for line in mentions()[name]] == []
+
+
+@pytest.mark.parametrize("name", sorted({*ALLOWED, *STILL}))
+def test_an_exception_is_needed(name: str) -> None:
+    """A file that is clean by now is taken off the list."""
+    assert name in mentions()
