@@ -56,6 +56,11 @@ def summary(  # noqa: PLR0913  each option is a parameter
     selected = SelectedPredictions(uri, query)
     counts.enter(selected)
     counts.render(duplicates=selected.duplicates)
+    if counts.scored:
+        from rookery.results.training_data import training_remark  # noqa: PLC0415  the same
+
+        if remark := training_remark(labels or [], counts.models):
+            typer.echo(remark)
 
 
 @app.command()

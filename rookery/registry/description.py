@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def show(address: str) -> None:
     """Print the card and the history of a model, the shipped one where no address is given; raises UserError."""
     uri = address or str(SHIPPED)
-    classifier, version, size = _loaded(uri)
+    classifier, version, size = loaded(uri)
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row(
         "model", Text.assemble((printable(classifier.model), "bold"), f" {printable(classifier.digest[12:])}")
@@ -44,7 +44,7 @@ def show(address: str) -> None:
 def verify(address: str) -> None:
     """Validate a model and print the result; raises UserError with every reason where it is refused."""
     uri = address or str(SHIPPED)
-    classifier, version, size = _loaded(uri)
+    classifier, version, size = loaded(uri)
     golden = len(classifier.card.golden.rows)
     Console(highlight=False, soft_wrap=True).print(
         f"{uri} is good: model {classifier.model}, version {version}, {size:,} bytes, checksum and contract hold,"
@@ -63,7 +63,8 @@ def explained() -> Iterator[None]:
         raise UserError(f"{error}.") from None
 
 
-def _loaded(uri: str) -> tuple[XGBoostClassifier, str, int]:
+def loaded(uri: str) -> tuple[XGBoostClassifier, str, int]:
+    """Load a model as a worker would, with its version and its size in bytes; raises UserError."""
     with explained():
         fetched = source_of(uri).fetch()
     try:

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import shutil
 import stat
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -30,10 +31,12 @@ from rookery.results.id_set import IdSet, Labels
 from rookery.results.query import PredictionQuery, SelectedPredictions, labels_of
 from rookery.results.replay import ReplayFilter, rejected
 from rookery.results.summary import PredictionSummary
+from rookery.results.training_data import training_remark
 from rookery.schemas.codec import in_base64
 from rookery.schemas.output.spreadsheet import unguarded
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Reason, Rejection
+from rookery.worker.models.loader import SHIPPED, load
 from storage_emulator.faults import StorageFault
 from storage_emulator.server import StorageServer
 
@@ -129,6 +132,23 @@ def test_each_reading_counts_once_and_is_scored(tmp_path: Path) -> None:
     assert ran.exit_code == 0
     assert "accuracy 99.71%: 1 of 342 labelled readings misclassified" in ran.output
     assert "342 readings (100 duplicate lines skipped)" in ran.output
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_score_on_training_data_says_so(tmp_path: Path, *, trained: bool) -> None:
+    """Where the model that answered was trained on the labelled file, its accuracy is not taken for that on new readings."""
+    model = load(SHIPPED).model if trained else "another"
+    rows = [each for each in CsvFile(PENGUINS).rows() if isinstance(each, CsvRow)]
+    lines = [prediction(each.reading.reading_id, each.label or "", model=model) for each in rows]
+    root = written(tmp_path / "results", lines)
+    said = "The model was trained on these readings; its cross-validated accuracy is 9"
+    for labels in (PENGUINS, Path(shutil.copy(PENGUINS, tmp_path / "renamed.csv"))):
+        ran = CliRunner().invoke(results, ["summary", str(root), "--labels", str(labels)])
+        assert ran.exit_code == 0
+        assert (said in ran.output) == trained
+    changed = tmp_path / "season.csv"
+    changed.write_text(PENGUINS.read_text().replace("39.1", "39.2", 1))
+    assert training_remark([str(changed), "-"], {model}) == ""
 
 
 @pytest.mark.parametrize(
