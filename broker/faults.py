@@ -44,11 +44,11 @@ class DeliveryFaults:
         self._dice = Random(f"{shares.seed}/{name}")  # noqa: S311  faults need repeatability, not secrecy
         self._late = bool(shares.duplicate or shares.delay or shares.reorder)
 
-    def delays(self, *, ordered: bool) -> tuple[float, ...]:
-        """Seconds to hold back each copy of the next message; the order of a key is never broken."""
+    def delays(self, *, ordered: bool, once: bool = False) -> tuple[float, ...]:
+        """Seconds to hold back each copy of the next message (`once`: one alone); the order of a key is never broken."""
         if not self._late:
             return _ON_TIME
-        copies = 2 if self._dice.random() < self._shares.duplicate else 1
+        copies = 2 if self._dice.random() < self._shares.duplicate and not once else 1
         return tuple(self._delay(ordered=ordered) for _ in range(copies))
 
     def _delay(self, *, ordered: bool) -> float:

@@ -165,6 +165,11 @@ class Dispatcher:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(refusal)
 
+    def outstanding(self, ack_ids: Iterable[str]) -> list[str]:
+        """Give those of some deliveries, each once, that are neither acknowledged nor failed by now."""
+        self.subscription.tick(self._clock())
+        return [ack_id for ack_id in dict.fromkeys(ack_ids) if ack_id in self.subscription.leases]
+
     def acknowledge(self, ack_ids: Iterable[str]) -> None:
         """End deliveries well; those that ended already are passed over, as Google does."""
         now = self._used_at = self._clock()

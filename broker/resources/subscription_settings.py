@@ -28,6 +28,7 @@ MUTABLE: Final = frozenset(
     {
         "ack_deadline_seconds",
         "dead_letter_policy",
+        "enable_exactly_once_delivery",
         "expiration_policy",
         "labels",
         "message_retention_duration",
@@ -91,6 +92,7 @@ def rules(subscription: Proto) -> Rules:
         push=bool(subscription.push_config.push_endpoint),
         ack_deadline=within(subscription.ack_deadline_seconds, "ack_deadline_seconds", 10, 600),
         ordered=subscription.enable_message_ordering,
+        exactly_once=subscription.enable_exactly_once_delivery,
         retention=max(retention, by_topic),
         acked_retention=retention if subscription.retain_acked_messages else 0.0,
         topic_retention=by_topic,

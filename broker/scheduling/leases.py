@@ -29,6 +29,9 @@ class Leases:
     def __len__(self) -> int:
         return len(self._open)
 
+    def __contains__(self, ack_id: str) -> bool:
+        return ack_id in self._open
+
     def open(self, held: HeldMessage, expires_at: float, holder: Holder | None) -> str:
         """Begin a delivery; gives its ack id."""
         ack_id = held.ack_id = str(next(self._serial))

@@ -34,6 +34,7 @@ class Rules:
     push: bool = False
     ack_deadline: float = 10.0
     ordered: bool = False
+    exactly_once: bool = False
     retention: float = 7 * 86_400.0
     retry: RetryPolicy | None = None
     dead_letter: DeadLetterRule | None = None

@@ -56,19 +56,19 @@ class Subscription:
         self._ranks = count(1)
         self._live = 0
         self._queue = MessageQueue()
-        self._leases = Leases(serial or count(1))
+        self.leases = Leases(serial or count(1))
         self._key_queues = OrderingQueues()
         self._retention = Retention(journal)
 
     @property
     def outstanding(self) -> int:
         """How many deliveries are neither acked nor failed yet."""
-        return len(self._leases)
+        return len(self.leases)
 
     @property
     def backlog(self) -> int:
         """How many messages are held and not outstanding."""
-        return self._live - len(self._leases) + (self.disk.count if self.disk is not None else 0)
+        return self._live - len(self.leases) + (self.disk.count if self.disk is not None else 0)
 
     def offer(self, message: StoredMessage, now: float) -> None:
         """Take a newly published message in."""
@@ -89,7 +89,7 @@ class Subscription:
     def _hold(self, message: StoredMessage, now: float, offered_at: float, attempts: int = 0) -> None:
         key = message.ordering_key if self.rules.ordered else ""
         queue = self._key_queues.setdefault(key, OrderingQueue(key)) if key else None
-        for delay in self._faults.delays(ordered=queue is not None):
+        for delay in self._faults.delays(ordered=queue is not None, once=self.rules.exactly_once):
             held = HeldMessage(message, next(self._ranks), offered_at, now + delay, queue, attempts)
             self._live += 1
             self._retention.add(held)
@@ -133,14 +133,14 @@ class Subscription:
 
     def ack(self, ack_id: str, now: float) -> bool:
         """End a delivery well; False where it had ended already."""
-        if (held := self._leases.end(ack_id)) is None:
+        if (held := self.leases.end(ack_id)) is None:
             return False
         self._counters.acked += 1
         self._counters.latency.add(now - held.sent_at)
         if self.rules.push:
-            self.window.acked(held.sent_at, now, outstanding=len(self._leases) + 1)
+            self.window.acked(held.sent_at, now, outstanding=len(self.leases) + 1)
             self.backoff.acked(held.sent_at)
-        if self._faults.loses_ack():
+        if not self.rules.exactly_once and self._faults.loses_ack():
             self._counters.lost_acks += 1
             self._requeue(held, held.expires_at, now)
         else:
@@ -150,7 +150,7 @@ class Subscription:
 
     def nack(self, ack_id: str, now: float) -> bool:
         """End a delivery badly; False where it had ended already."""
-        if (held := self._leases.end(ack_id)) is None:
+        if (held := self.leases.end(ack_id)) is None:
             return False
         self._counters.nacked += 1
         self._fail(held, now)
@@ -158,11 +158,11 @@ class Subscription:
 
     def extend(self, ack_id: str, seconds: float, now: float) -> bool:
         """Let a delivery last `seconds` from now (0: nack); False where it had ended already."""
-        return self._leases.extend(ack_id, now + seconds) if seconds > 0 else self.nack(ack_id, now)
+        return self.leases.extend(ack_id, now + seconds) if seconds > 0 else self.nack(ack_id, now)
 
     def give_back(self, ack_id: str, now: float) -> None:
         """Undo a delivery that never left the broker: no attempt, no failure."""
-        if (held := self._leases.end(ack_id)) is not None:
+        if (held := self.leases.end(ack_id)) is not None:
             self._count_attempt(held, -1)
             self._requeue(held, now, now)
 
@@ -171,13 +171,13 @@ class Subscription:
         if now >= self._retention.since + self.rules.retention:
             for outdated in self._retention.outdated(now, self.rules.retention):
                 self._counters.dropped += 1
-                self._leases.end(outdated.ack_id)
+                self.leases.end(outdated.ack_id)
                 self._queue.cancel(outdated)
                 # Its queue entry goes as well: no later call may ever check that heap.
                 self._queue.peek()
                 self._remove(outdated, now)
         self._queue.promote(now)
-        while (held := self._leases.expire(now)) is not None:
+        while (held := self.leases.expire(now)) is not None:
             self._counters.expired += 1
             self._fail(held, now)
         if self.disk is not None:
@@ -185,7 +185,7 @@ class Subscription:
 
     def wake_at(self, now: float) -> float | None:
         """When to tick or take next, if nothing else happens before; None: never (but see `outdated_at`)."""
-        times = [self._queue.next_at, self._leases.next_at]
+        times = [self._queue.next_at, self.leases.next_at]
         if self.rules.push and now < self.backoff.until and self._queue.peek():
             times.append(self.backoff.until)
         return min((time for time in times if time is not None), default=None)
@@ -201,7 +201,7 @@ class Subscription:
     def clear(self) -> None:
         """Drop every message at once, unrecorded; later calls find their deliveries ended."""
         for held in self._retention.clear():
-            self._leases.end(held.ack_id)
+            self.leases.end(held.ack_id)
             self._queue.cancel(held)
         self._key_queues.clear()
         self._queue = MessageQueue()
@@ -216,7 +216,7 @@ class Subscription:
 
     def _capacity(self, now: float) -> int:
         if self.rules.push:
-            return 0 if now < self.backoff.until else self.window.size - len(self._leases)
+            return 0 if now < self.backoff.until else self.window.size - len(self.leases)
         return self._live
 
     def _put(self, held: HeldMessage, now: float) -> None:
@@ -234,7 +234,7 @@ class Subscription:
         self._queue.cancel(held)
         self._count_attempt(held, 1)
         held.sent_at = now
-        ack_id = self._leases.open(held, expires_at, holder)
+        ack_id = self.leases.open(held, expires_at, holder)
         if held.key_queue is not None:
             held.key_queue.sent += 1
             held.key_queue.in_flight += 1
@@ -266,7 +266,7 @@ class Subscription:
             self._put(held, now)
             return
         for later in queue.rewind(held):
-            self._leases.end(later.ack_id)
+            self.leases.end(later.ack_id)
             self._live += later.acked
             later.acked = False
         if queue.queued is not None:

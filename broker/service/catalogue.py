@@ -65,7 +65,7 @@ class Catalogue:
             raise AlreadyExistsError(f"Topic already exists (resource={topic.name}).")
         stored = copied(topic)
         stored.state = stored.ACTIVE
-        await self._save(changes.save_topic(stored.name, stored.SerializeToString()))
+        await self.save(changes.save_topic(stored.name, stored.SerializeToString()))
         self.restore_topic(stored)
         return stored
 
@@ -89,12 +89,8 @@ class Catalogue:
             name: subscription_settings.of_topic(self._subscriptions[name], changed)
             for name in self._router.subscriptions(changed.name)
         }
-        written = {
-            self._journals[name].number: each.SerializeToString()
-            for name, each in attached.items()
-            if name in self._journals
-        }
-        await self._save(changes.save_topic(changed.name, changed.SerializeToString(), written))
+        saved = changes.save_topic(changed.name, changed.SerializeToString(), self._written(attached))
+        await self.save(saved)
         self.restore_topic(changed)
         self._turn(attached)
         return changed
@@ -108,12 +104,19 @@ class Catalogue:
             for key, each in self._subscriptions.items()
             if each.topic == name
         }
-        if self._store is not None:
-            settings = {self._journals[key].number: each.SerializeToString() for key, each in left.items()}
-            await self._save(changes.delete_topic(name, settings))
+        await self.save(changes.delete_topic(name, self._written(left)))
         self._router.remove_topic(name)
         del self._topics[name]
         self._turn(left)
+
+    def _written(self, changed: dict[str, Proto]) -> dict[int, bytes]:
+        """Write subscriptions for the store, by number."""
+        numbers = self._journals
+        return {
+            numbers[name].number: each.SerializeToString()
+            for name, each in changed.items()
+            if name in numbers
+        }
 
     def _turn(self, changed: dict[str, Proto]) -> None:
         """Apply subscriptions that are stored already."""
@@ -147,7 +150,7 @@ class Catalogue:
         journal = self._store.journal() if self._store is not None else None
         since = time.time()
         if journal is not None:
-            await self._save(changes.create_subscription(journal.number, stored.SerializeToString(), since))
+            await self.save(changes.create_subscription(journal.number, stored.SerializeToString(), since))
             self._journals[stored.name] = journal
         machine = self._router.subscribe(stored.name, stored.topic, rules, journal=journal)
         self._dispatch(stored, machine, endpoint).retains_since = since
@@ -225,7 +228,7 @@ class Catalogue:
         try:
             if self._store is not None:
                 number = self._journals[name].number
-                await self._save(changes.clear_subscription(number, changed.SerializeToString()))
+                await self.save(changes.clear_subscription(number, changed.SerializeToString()))
         except ApiError:
             if changed.topic in self._topics:
                 self._router.attach(name, changed.topic, dispatcher.subscription)
@@ -238,7 +241,7 @@ class Catalogue:
         """Delete a subscription with all that it holds."""
         subscription = self.subscription(name)
         if self._store is not None:
-            await self._save(changes.delete_subscription(self._journals[name].number))
+            await self.save(changes.delete_subscription(self._journals[name].number))
         await self._remove(subscription).close()
 
     def _remove(self, subscription: Proto) -> Dispatcher:
@@ -259,15 +262,10 @@ class Catalogue:
             name: dispatcher.subscription.standing() for name, dispatcher in sorted(self._dispatchers.items())
         }
 
-    def expirations(self) -> dict[str, float]:
-        """Give the seconds without use after which each subscription expires, for those that do."""
-        policies = {name: each.expiration_policy for name, each in self._subscriptions.items()}
-        return {name: float(each.ttl.ToSeconds()) for name, each in policies.items() if each.HasField("ttl")}
-
     @serial
     async def reset(self) -> None:
         """Forget everything."""
-        await self._save(changes.delete_everything(each.number for each in self._journals.values()))
+        await self.save(changes.delete_everything(each.number for each in self._journals.values()))
         await self.close()
 
     async def close(self) -> None:
@@ -279,7 +277,8 @@ class Catalogue:
         dispatchers = [self._remove(subscription) for subscription in list(self._subscriptions.values())]
         await asyncio.gather(*(dispatcher.close() for dispatcher in dispatchers))
 
-    async def _save(self, change: ConfigChange) -> None:
+    async def save(self, change: ConfigChange) -> None:
+        """Return once a change is synced, where there is a store."""
         if self._store is not None:
             await self._store.change(change)
 
@@ -294,7 +293,7 @@ class Catalogue:
         since = time.time() if begins else dispatcher.retains_since
         if self._store is not None:
             number = self._journals[changed.name].number
-            await self._save(changes.update_subscription(number, changed.SerializeToString(), since))
+            await self.save(changes.update_subscription(number, changed.SerializeToString(), since))
         dispatcher.retains_since = since
         self._turn({changed.name: changed})
         return changed

@@ -26,8 +26,10 @@ async def expire_for_ever(catalogue: Catalogue) -> None:
 
 async def delete_expired(catalogue: Catalogue, now: float) -> None:
     """Delete each subscription that is expired at `now`, by the catalogue's clock; a failure leaves it for the next check."""
-    for name, seconds in catalogue.expirations().items():
-        if catalogue.dispatcher(name).idle_seconds(now) < seconds:
+    for name in catalogue.standings():
+        policy = catalogue.subscription(name).expiration_policy
+        seconds = policy.ttl.ToSeconds()
+        if not policy.HasField("ttl") or catalogue.dispatcher(name).idle_seconds(now) < seconds:
             continue
         try:
             await catalogue.delete_subscription(name)

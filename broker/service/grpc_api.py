@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import grpc
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
 
-from rookery.broker.errors import ApiError, InvalidArgumentError, UnimplementedError, forget_frames
+from rookery.broker.errors import (
+    ACK_ID_FAILURE,
+    ApiError,
+    InvalidArgumentError,
+    UnimplementedError,
+    forget_frames,
+)
+from rookery.broker.pulls import pulling
 from rookery.broker.scheduling.messages import MessageDraft
-from rookery.broker.service import proto, pulling
+from rookery.broker.service import proto
 from rookery.broker.service.paging import page
 from rookery.broker.service.seeking import asked_time
 
@@ -119,10 +128,7 @@ class GrpcApi(grpc.GenericRpcHandler):
             ("Subscriber/Pull", _unary(lambda request: pulling.pull(catalogue, request), proto.PullRequest)),
             (
                 "Subscriber/Acknowledge",
-                _unary(
-                    lambda request: catalogue.dispatcher(request.subscription).acknowledge(request.ack_ids),
-                    proto.AcknowledgeRequest,
-                ),
+                _unary(lambda request: pulling.acknowledge(catalogue, request), proto.AcknowledgeRequest),
             ),
             (
                 "Subscriber/ModifyAckDeadline",
@@ -219,9 +225,18 @@ async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: Exception, 
     """Answer what went wrong; a defect is logged and ends this call alone."""
     if isinstance(error, ApiError):
         forget_frames(error)
-        await context.abort(error.status, str(error))
+        await context.abort(error.status, str(error), _details(error))
     log.error("%s failed", call, exc_info=error)
     await context.abort(grpc.StatusCode.INTERNAL, "The broker failed at this request; its log says how.")
+
+
+def _details(error: ApiError) -> tuple[tuple[str, bytes], ...]:
+    """Write what an error says of single ack ids as Google's clients read it: a google.rpc.Status in the trailers."""
+    if not error.failures:
+        return ()
+    status = Status(code=error.status.value[0], message=str(error))
+    status.details.add().Pack(ErrorInfo(**ACK_ID_FAILURE, metadata=error.failures))
+    return (("grpc-status-details-bin", status.SerializeToString()),)
 
 
 def _reader(request: Any) -> Callable[[bytes], Proto | None]:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
 from rookery.broker.errors import ApiError, InvalidArgumentError, UnimplementedError, forget_frames
+from rookery.broker.pulls import pulling
 from rookery.broker.resources.admission import MAX_PUBLISH_BYTES
-from rookery.broker.service import proto, pulling
+from rookery.broker.service import proto
 from rookery.broker.service.browsers import no_browsers
 from rookery.broker.service.paging import page
 from rookery.broker.service.rest_json import drafts, error, parse, read, written
 from rookery.broker.service.seeking import asked_time
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from rookery.broker.delivery.token_signer import TokenSigner
     from rookery.broker.service.catalogue import Catalogue
@@ -177,7 +179,7 @@ class RestApi:
 
     async def _acknowledge(self, request: web.Request) -> web.Response:
         asked = await _subscription_request(request, proto.AcknowledgeRequest())
-        self._catalogue.dispatcher(asked.subscription).acknowledge(asked.ack_ids)
+        await pulling.acknowledge(self._catalogue, asked)
         return web.json_response({})
 
     async def _modify_ack_deadline(self, request: web.Request) -> web.Response:
@@ -200,7 +202,7 @@ async def _refusals(
         return await handler(request)
     except ApiError as refusal:
         forget_frames(refusal)
-        return _error(refusal.http, refusal.status.name, str(refusal))
+        return _error(refusal.http, refusal.status.name, str(refusal), refusal.failures)
     except web.HTTPException as reply:
         return _error(reply.status, _STATUS.get(reply.status, "UNKNOWN"), reply.reason)
     except web.RequestPayloadError:
@@ -216,8 +218,10 @@ async def _refusals(
         return _error(500, "INTERNAL", "The broker failed at this request; its log says how.")
 
 
-def _error(code: int, status: str, message: str) -> web.Response:
-    return web.json_response(error(code, status, message), status=code)
+def _error(
+    code: int, status: str, message: str, failures: Mapping[str, str] = MappingProxyType({})
+) -> web.Response:
+    return web.json_response(error(code, status, message, failures), status=code)
 
 
 async def _not_offered(request: web.Request) -> web.Response:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from google.protobuf import json_format
 
-from rookery.broker.errors import InvalidArgumentError
+from rookery.broker.errors import ACK_ID_FAILURE, InvalidArgumentError
 from rookery.broker.scheduling.messages import MessageDraft
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rookery.broker.service.proto import Proto
 
 _MESSAGE_FIELDS: Final = frozenset(
@@ -114,6 +117,12 @@ def _decoded(position: int, data: str) -> bytes:
         ) from None
 
 
-def error(code: int, status: str, message: str) -> dict[str, Any]:
-    """Write an error in Google's shape."""
-    return {"error": {"code": code, "message": message, "status": status}}
+def error(
+    code: int, status: str, message: str, failures: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Write an error in Google's shape, with what it says of single ack ids."""
+    body: dict[str, Any] = {"code": code, "message": message, "status": status}
+    if failures:
+        kind = "type.googleapis.com/google.rpc.ErrorInfo"
+        body["details"] = [{"@type": kind, **ACK_ID_FAILURE, "metadata": dict(failures)}]
+    return {"error": body}

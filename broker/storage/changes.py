@@ -32,6 +32,11 @@ _SAVE_SUBSCRIPTION: Final = (
 _OF_A_TOPIC: Final = (("topics", "name"), ("topic_logs", "topic"))
 
 
+def nothing() -> ConfigChange:
+    """Change nothing: it is synced once everything before it is."""
+    return ConfigChange([])
+
+
 def save_topic(name: str, settings: bytes, subscriptions: Mapping[int, bytes] | None = None) -> ConfigChange:
     """Create or change a topic, and its subscriptions, by number, that change with it."""
     saved = [(_SAVE_SUBSCRIPTION, each) for each in (subscriptions or {}).items()]

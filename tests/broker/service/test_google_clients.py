@@ -291,7 +291,6 @@ PUSH = {"push_endpoint": "http://127.0.0.1:9/"}
     ("fields", "error"),
     [
         ({"filter": "attributes.a = b"}, exceptions.InvalidArgument),
-        ({"enable_exactly_once_delivery": True}, exceptions.MethodNotImplemented),
         ({"enable_exactly_once_delivery": True, "push_config": PUSH}, exceptions.InvalidArgument),
         ({"bigquery_config": {"table": "p.d.t"}}, exceptions.MethodNotImplemented),
         ({"cloud_storage_config": {"bucket": "b"}}, exceptions.MethodNotImplemented),

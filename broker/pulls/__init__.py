@@ -1,0 +1,1 @@
+"""Pulls: Pull and StreamingPull, acknowledgements and deadlines, in Google's messages."""
