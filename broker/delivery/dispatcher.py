@@ -166,7 +166,7 @@ class Dispatcher:
                     waiting.answer.set_exception(refusal)
 
     def outstanding(self, ack_ids: Iterable[str]) -> list[str]:
-        """Give those of some deliveries, each once, that are neither acknowledged nor failed by now."""
+        """Give the ids, without repetitions, of the deliveries that are neither acknowledged nor failed by now."""
         self.subscription.tick(self._clock())
         return [ack_id for ack_id in dict.fromkeys(ack_ids) if ack_id in self.subscription.leases]
 
