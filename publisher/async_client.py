@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rookery.publisher.client import ReadingPublisher
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rookery.publisher.outbox.store import Outbox
     from rookery.publisher.receipt import Receipt
     from rookery.publisher.settings import PublisherSettings
-    from rookery.schemas.reading import Reading
-    from rookery.schemas.table import ReadingTable
+    from rookery.schemas.contract.contract import Contract
+    from rookery.schemas.contract.reading_classes import AnyReading, AnyTable
 
 
 class AsyncReadingPublisher:
@@ -35,15 +36,18 @@ class AsyncReadingPublisher:
         *,
         settings: PublisherSettings | None = None,
         outbox: Outbox | Path | str | None = None,
+        contract: Contract | Path | str | None = None,
     ) -> None:
-        self._publisher = ReadingPublisher(topic, settings=settings, outbox=outbox)
+        self._publisher = ReadingPublisher(topic, settings=settings, outbox=outbox, contract=contract)
 
     async def open(self) -> Self:
         """Open as `ReadingPublisher.open` does; the loop waits for no disk."""
         await asyncio.to_thread(self._publisher.open)
         return self
 
-    async def publish(self, readings: Reading | ReadingTable, **attributes: str) -> Receipt:
+    async def publish(
+        self, readings: AnyReading | AnyTable | Mapping[str, Any], **attributes: str
+    ) -> Receipt:
         """Send, or with an outbox store, a reading or a table; raises as `ReadingPublisher.publish` does."""
         return await asyncio.to_thread(self._publisher.publish, readings, **attributes)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import atexit
 import threading
 import uuid
-from typing import TYPE_CHECKING, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
+from rookery.publisher.contracts import compiled_of, valid_readings
 from rookery.publisher.errors import ClosedError
 from rookery.publisher.failure import NotPublishedError
 from rookery.publisher.message import OutgoingMessage
@@ -16,7 +18,7 @@ from rookery.publisher.topics import topic_path
 from rookery.publisher.transports.choose import transport_to
 from rookery.publisher.transports.forks import ForkAware
 from rookery.schemas.codec import SCHEMA_ATTRIBUTE, SCHEMA_VERSION, encode
-from rookery.schemas.reading import Reading
+from rookery.schemas.contract.reading_classes import AnyReading, AnyTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from rookery.publisher.outbox.sender import OutboxSender
     from rookery.publisher.outbox.store import Outbox
     from rookery.publisher.transports.protocol import Transport
-    from rookery.schemas.table import ReadingTable
+    from rookery.schemas.contract.compiled import CompiledContract
+    from rookery.schemas.contract.contract import Contract
 
 
 def new_reading_id() -> str:
@@ -37,9 +40,9 @@ def new_reading_id() -> str:
     return str(uuid.uuid4())
 
 
-def identified(readings: Reading | ReadingTable) -> Reading | ReadingTable:
+def identified(readings: AnyReading | AnyTable) -> AnyReading | AnyTable:
     """Give an identity to every reading that has none."""
-    if isinstance(readings, Reading):
+    if isinstance(readings, AnyReading):
         return (
             readings if readings.reading_id else readings.model_copy(update={"reading_id": new_reading_id()})
         )
@@ -60,6 +63,12 @@ class ReadingPublisher(ForkAware):
     `topic` is a full name; the address comes from the settings, PUBSUB_EMULATOR_HOST, or is Google's. Raises
     BadTopicError. The constructor only stores: the first use opens the outbox and connects.
 
+    `contract` is one, or the file of a contract or of a model, and validates what is given as a mapping. Readings by
+    another contract than the default one are made so, without xgboost::
+
+        publisher = ReadingPublisher(topic, contract="iris.json")
+        publisher.publish({"sepal length (cm)": 5.1, "reading_id": new_reading_id()})
+
     With an `outbox` (a path, or an Outbox with a bound and a policy) every reading is on the disk before
     `publish` returns, gets a reading_id where it has none, and is sent whenever there is a link, by this program
     or a later one. Readings that an earlier program left are sent from `open` on, or the first use.
@@ -75,7 +84,9 @@ class ReadingPublisher(ForkAware):
         settings: PublisherSettings | None = None,
         transport: Transport | None = None,
         outbox: Outbox | Path | str | None = None,
+        contract: Contract | Path | str | None = None,
     ) -> None:
+        self._contract = contract
         self.topic = topic_path(topic)
         self._settings = settings or PublisherSettings()
         self._transport = transport
@@ -93,6 +104,10 @@ class ReadingPublisher(ForkAware):
         self._in_flight.forked = True
         self._in_flight = InFlight(self._settings.answered_within_s)
 
+    @cached_property
+    def _by(self) -> CompiledContract:
+        return compiled_of(self._contract)
+
     def open(self) -> Self:
         """Open the outbox and send what an earlier program left; opening again does nothing.
 
@@ -102,14 +117,18 @@ class ReadingPublisher(ForkAware):
             self._opened()
         return self
 
-    def publish(self, readings: Reading | ReadingTable, **attributes: str) -> Receipt:
+    def publish(self, readings: AnyReading | AnyTable | Mapping[str, Any], **attributes: str) -> Receipt:
         """Send a reading or a table; blocks while too much is in flight.
 
-        Raises BadMessageError (too large, or attributes that Pub/Sub refuses), ClosedError, and at the first
+        A mapping of values by the features' names, or of columns of values, is validated by the publisher's contract;
+        raises InvalidReadingError with every reason. Raises BadMessageError (too large, or attributes that Pub/Sub refuses), ClosedError, and at the first
         use NotAllowedError (Google's credentials are missing) or BadOutboxError at once; every
         later failure is the receipt's, and `flush`'s and `close`'s unless the receipt was asked.
         """
-        source = readings if self._outbox is None else identified(readings)
+        valid = (
+            readings if isinstance(readings, AnyReading | AnyTable) else valid_readings(readings, self._by)
+        )
+        source = valid if self._outbox is None else identified(valid)
         message = OutgoingMessage(encode(source), {**attributes, SCHEMA_ATTRIBUTE: SCHEMA_VERSION})
         return self._send(message, source)
 
@@ -125,7 +144,7 @@ class ReadingPublisher(ForkAware):
         )
 
     def _send(
-        self, message: OutgoingMessage, source: Reading | ReadingTable | EncodedMessage | bytes
+        self, message: OutgoingMessage, source: AnyReading | AnyTable | EncodedMessage | bytes
     ) -> Receipt:
         message.check()
         with self._lock:

@@ -9,15 +9,14 @@ from rookery.publisher.errors import PublishError
 
 if TYPE_CHECKING:
     from rookery.publisher.files.encoded_message import EncodedMessage
-    from rookery.schemas.reading import Reading
-    from rookery.schemas.table import ReadingTable
+    from rookery.schemas.contract.reading_classes import AnyReading, AnyTable
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A message without a message id, and the cause; a raw payload stays bytes. `size` is the bytes that were handed over."""
 
-    source: Reading | ReadingTable | EncodedMessage | bytes
+    source: AnyReading | AnyTable | EncodedMessage | bytes
     error: PublishError
     size: int
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from rookery.publisher.errors import ForkedError, PublishError, UnansweredError
 from rookery.publisher.failure import Failure
 from rookery.publisher.files.encoded_message import EncodedMessage
-from rookery.schemas.table import ReadingTable
+from rookery.schemas.contract.reading_classes import AnyTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from concurrent.futures import Future
 
-    from rookery.schemas.reading import Reading
+    from rookery.schemas.contract.reading_classes import AnyReading
 
 
-def rows_of(source: Reading | ReadingTable | EncodedMessage | bytes) -> int:
+def rows_of(source: AnyReading | AnyTable | EncodedMessage | bytes) -> int:
     """The number of readings in what was published; a raw payload counts as one."""
-    return source.rows if isinstance(source, ReadingTable | EncodedMessage) else 1
+    return source.rows if isinstance(source, AnyTable | EncodedMessage) else 1
 
 
 class Receipt:
@@ -33,7 +33,7 @@ class Receipt:
 
     def __init__(
         self,
-        source: Reading | ReadingTable | EncodedMessage | bytes,
+        source: AnyReading | AnyTable | EncodedMessage | bytes,
         answer: Future[str],
         *,
         size: int,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rookery.publisher.commands.terminal import Destination, Terminal
     from rookery.publisher.files.file_run import FileOutcome
     from rookery.publisher.files.resume.checkpoint import Checkpoint
+    from rookery.schemas.contract.compiled import CompiledContract
 
 BAD_ROWS_SHOWN: Final = 20
 NO_ROW: Final = "There is no row below the header."
@@ -39,6 +40,7 @@ class CsvCommand:
     mapping: Mapping[str, str]
     id_prefix: str
     device_id: str | None
+    contract: CompiledContract
     work_dir: Path | None
 
     def check(self, terminal: Terminal) -> int:
@@ -125,7 +127,13 @@ class CsvCommand:
     def _opened(self) -> Iterator[list[CsvFile]]:
         with sources(self.files, self.work_dir) as found:
             opened = [
-                CsvFile(each, id_prefix=self.id_prefix, device_id=self.device_id, mapping=self.mapping)
+                CsvFile(
+                    each,
+                    id_prefix=self.id_prefix,
+                    device_id=self.device_id,
+                    mapping=self.mapping,
+                    contract=self.contract,
+                )
                 for each in found
             ]
             for file in opened:

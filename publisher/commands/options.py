@@ -17,4 +17,14 @@ Timeout = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what is wrong; publish nothing.")]
 DeviceId = Annotated[str | None, typer.Option(help="The device that the readings are from.")]
 
+ContractSource = Annotated[
+    str | None,
+    typer.Option(
+        "--contract",
+        envvar="ROOKERY_CONTRACT",
+        metavar="FILE",
+        help="What readings are: a contract's or a model's file, or gs://bucket/object; the shipped one without it.",
+    ),
+]
+
 DEFAULT_TIMEOUT_S: Final = 15.0

@@ -7,9 +7,11 @@ from typing import Annotated, Final
 
 import typer
 
+from rookery.publisher.commands.feature_options import GIVEN, FeatureOptions
 from rookery.publisher.commands.options import (
     DEFAULT_TIMEOUT_S,
     Broker,
+    ContractSource,
     DeviceId,
     DryRun,
     Project,
@@ -55,6 +57,7 @@ def csv_files(  # noqa: PLR0913  each option is a parameter
     ] = None,
     id_prefix: Annotated[str, typer.Option(help="Put before each reading_id, to send a file twice.")] = "",
     device_id: DeviceId = None,
+    contract: ContractSource = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run was ended.")] = False,
     work_dir: Annotated[
         Path | None,
@@ -78,6 +81,7 @@ def csv_files(  # noqa: PLR0913  each option is a parameter
     Example: rookery publish csv 'season/*.csv.gz' --map 'Weight=body_mass_g' --resume
     """
     from rookery.publisher.commands.csv import CsvCommand, column_map  # noqa: PLC0415  lazy, see above
+    from rookery.publisher.commands.feature_options import explained_contract  # noqa: PLC0415  lazy, see above
     from rookery.publisher.commands.terminal import Destination, Terminal  # noqa: PLC0415  lazy, see above
 
     command = CsvCommand(
@@ -88,6 +92,7 @@ def csv_files(  # noqa: PLR0913  each option is a parameter
         mapping=column_map(mapping or []),
         id_prefix=id_prefix,
         device_id=device_id,
+        contract=explained_contract(contract),
         work_dir=work_dir,
     )
     terminal = Terminal()
@@ -97,54 +102,44 @@ def csv_files(  # noqa: PLR0913  each option is a parameter
     raise typer.Exit(command.publish(terminal, destination, resume=resume))
 
 
-@app.command(cls=RenamedOptions)
+@app.command(cls=FeatureOptions)
 def reading(  # noqa: PLR0913  each option is a parameter
+    context: typer.Context,
     *,
-    bill_length_mm: Annotated[float | None, typer.Option(help="Millimetres.")] = None,
-    bill_depth_mm: Annotated[float | None, typer.Option(help="Millimetres.")] = None,
-    flipper_length_mm: Annotated[float | None, typer.Option(help="Millimetres.")] = None,
-    body_mass_g: Annotated[float | None, typer.Option(help="Grams.")] = None,
-    year: Annotated[int | None, typer.Option(help="Of the observation.")] = None,
-    sex: Annotated[str | None, typer.Option(help="female or male.")] = None,
-    island: Annotated[str | None, typer.Option(help="Biscoe, Dream or Torgersen.")] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A feature's value, by any name; may be repeated."),
+    ] = None,
     reading_id: Annotated[
         str | None, typer.Option(help="Identity of the observation, which makes a retry harmless.")
     ] = None,
     device_id: DeviceId = None,
+    contract: ContractSource = None,
     topic: Topic = LOCAL_TOPIC,
     project: Project = None,
     broker: Broker = None,
     dry_run: DryRun = False,
     timeout_s: Timeout = DEFAULT_TIMEOUT_S,
 ) -> None:
-    """Publish one reading; at least one of the four measurements is needed.
+    """Publish one reading. Each feature of the contract is an option too: --help with --contract lists them.
 
-    Example: rookery publish reading --bill-length-mm 39.1 --bill-depth-mm 18.7 --body-mass-g 3750
+    Example: rookery publish reading --set 'body_mass_g=3750' --set sex=male
+
+    Example: rookery publish reading --contract iris.json --set 'petal width (cm)=0.2'
     """
-    from pydantic import ValidationError  # noqa: PLC0415  lazy, see above
-
     from rookery.publisher.commands.exit_codes import NONE  # noqa: PLC0415  lazy, see above
+    from rookery.publisher.commands.feature_options import explained_contract, reading_values  # noqa: PLC0415  lazy, see above
     from rookery.publisher.commands.terminal import Destination, Terminal  # noqa: PLC0415  lazy, see above
-    from rookery.schemas.reading import Reading  # noqa: PLC0415  lazy, see above
-    from rookery.schemas.rejection import reasons  # noqa: PLC0415  lazy, see above
+    from rookery.publisher.contracts import InvalidReadingError, valid_readings  # noqa: PLC0415  lazy, see above
 
     terminal = Terminal()
-    given = {
-        "bill_length_mm": bill_length_mm,
-        "bill_depth_mm": bill_depth_mm,
-        "flipper_length_mm": flipper_length_mm,
-        "body_mass_g": body_mass_g,
-        "year": year,
-        "sex": sex,
-        "island": island,
-        "reading_id": reading_id,
-        "device_id": device_id,
-    }
-    known = {name: value for name, value in given.items() if value is not None}
+    by = explained_contract(contract)
+    known = reading_values(by, context.meta[GIVEN], values or [])
+    known |= {name: each for name, each in (("reading_id", reading_id), ("device_id", device_id)) if each}
     try:
-        one = Reading.model_validate(known)
-    except ValidationError as error:
-        terminal.refuse(reasons(error))
+        one = valid_readings(known, by)
+    except InvalidReadingError as error:
+        terminal.refuse(error.reasons)
         raise typer.Exit(NONE) from None
     if dry_run:
         raise typer.Exit(terminal.check([one]))
@@ -164,6 +159,7 @@ def stream(  # noqa: PLR0913  each option is a parameter
     topic: Topic = LOCAL_TOPIC,
     project: Project = None,
     broker: Broker = None,
+    contract: ContractSource = None,
     dry_run: DryRun = False,
     timeout_s: Timeout = DEFAULT_TIMEOUT_S,
 ) -> None:
@@ -171,10 +167,11 @@ def stream(  # noqa: PLR0913  each option is a parameter
 
     Example: my-sensor | rookery publish stream -
     """
+    from rookery.publisher.commands.feature_options import explained_contract  # noqa: PLC0415  lazy, see above
     from rookery.publisher.commands.terminal import Destination, Terminal  # noqa: PLC0415  lazy, see above
     from rookery.publisher.files.ndjson import ndjson_readings  # noqa: PLC0415  lazy, see above
 
-    terminal, items = Terminal(), ndjson_readings(source)
+    terminal, items = Terminal(), ndjson_readings(source, explained_contract(contract))
     if dry_run:
         raise typer.Exit(terminal.check(items))
     destination = Destination(topic=topic, project=project, broker=broker, give_up_s=timeout_s)

@@ -20,6 +20,7 @@ RENAMED: Final = {
     "--keep": "--keep-logs",
     "--peak": "--max-users",
     "--singles": "--one-per-message",
+    "--species": "--predicted",
 }
 """Former names of options, of all commands; they go in 0.2."""
 

@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 
     from rookery.publisher.failure import Failure
     from rookery.publisher.files.bulk import Progress as Counted
-    from rookery.schemas.reading import Reading
+    from rookery.schemas.contract.reading_classes import AnyReading, AnyTable
     from rookery.schemas.rejection import Reason
-    from rookery.schemas.table import ReadingTable
 
 REACH_S: Final = 10.0
 NOTHING: Final = "rookery: there was nothing to publish: no line holds a reading"
@@ -86,7 +85,7 @@ class Terminal:
     def send(
         self,
         destination: Destination,
-        items: Iterable[Reading | ReadingTable | EncodedMessage | BadRow],
+        items: Iterable[AnyReading | AnyTable | EncodedMessage | BadRow],
     ) -> int:
         """Publish all and report; returns the exit code."""
         with self.explaining(), destination.publisher() as publisher:
@@ -103,7 +102,7 @@ class Terminal:
             )
         return code_of(summary)
 
-    def send_one(self, destination: Destination, reading: Reading) -> int:
+    def send_one(self, destination: Destination, reading: AnyReading | AnyTable) -> int:
         """Publish one reading and print its message id."""
         with self.explaining(), destination.publisher() as publisher:
             publisher.reach(REACH_S)
@@ -111,7 +110,7 @@ class Terminal:
         self.say(f"Published to {publisher.topic} as message {message_id}")
         return ALL
 
-    def check(self, items: Iterable[Reading | ReadingTable | EncodedMessage | BadRow]) -> int:
+    def check(self, items: Iterable[AnyReading | AnyTable | EncodedMessage | BadRow]) -> int:
         """Read all and publish nothing; returns the exit code."""
         good = bad = 0
         with self.explaining():

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from rookery.publisher.files.csv.chunks import FilePosition
     from rookery.publisher.files.resume.watermark import AckedStep
     from rookery.publisher.receipt import Receipt
-    from rookery.schemas.reading import Reading
-    from rookery.schemas.table import ReadingTable
+    from rookery.schemas.contract.reading_classes import AnyReading, AnyTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class PublishSummary:
 
 def publish_all(
     publisher: ReadingPublisher,
-    items: Iterable[Reading | ReadingTable | EncodedMessage | BadRow],
+    items: Iterable[AnyReading | AnyTable | EncodedMessage | BadRow],
     *,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_bad_row: Callable[[BadRow], None] = lambda _: None,
@@ -107,7 +106,7 @@ def publish_all(
     return tally.summary(seconds=clock() - began, interrupted=interruption.asked)
 
 
-def _send(publisher: ReadingPublisher, item: Reading | ReadingTable | EncodedMessage, tally: _Tally) -> None:
+def _send(publisher: ReadingPublisher, item: AnyReading | AnyTable | EncodedMessage, tally: _Tally) -> None:
     tally.messages_sent += 1
     tally.rows_sent += rows_of(item)
     step = tally.watermark.sent()

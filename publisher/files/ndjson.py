@@ -11,13 +11,14 @@ from rookery.publisher.files.json_array import BrokenArrayError, JsonArray, is_l
 from rookery.publisher.files.lines import Line, begin, lines
 from rookery.publisher.message import MAX_PAYLOAD
 from rookery.schemas.codec import InvalidPayload, decode
-from rookery.schemas.reading import Reading
+from rookery.schemas.contract.reading_classes import AnyReading
 from rookery.schemas.rejection import Reason, UnusableReadingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rookery.schemas.table import ReadingTable
+    from rookery.schemas.contract.compiled import CompiledContract
+    from rookery.schemas.contract.reading_classes import AnyTable
 
 _LONGEST: Final = MAX_PAYLOAD
 _UTF_16: Final = ("\udcff", "\udcfe")
@@ -27,8 +28,10 @@ _SHOWN: Final = 1_000
 """Characters of a bad line that are kept: a table's line may have millions."""
 
 
-def ndjson_readings(stream: TextIO) -> Iterator[Reading | ReadingTable | BadRow]:
-    """Read line by line, or element by element where all is one JSON array.
+def ndjson_readings(
+    stream: TextIO, contract: CompiledContract | None = None
+) -> Iterator[AnyReading | AnyTable | BadRow]:
+    """Read line by line by a contract (the default one where none is given), or element by element where all is one JSON array.
 
     A table's bad rows come alone, before the table of the good ones. Raises BadFileError for UTF-16.
     """
@@ -41,26 +44,26 @@ def ndjson_readings(stream: TextIO) -> Iterator[Reading | ReadingTable | BadRow]
         first = Line(number=first.number, text="[" + stream.readline(_SHOWN))
     if not first.text.startswith("[") or is_line(first.text):
         for line in lines(stream, _LONGEST, first):
-            yield from _read(line)
+            yield from _read(line, contract)
         return
     try:
         for element in JsonArray(stream, after=first, limit=_LONGEST).elements():
-            yield from _read(element)
+            yield from _read(element, contract)
     except BrokenArrayError as error:
         reason = Reason(field="array", rule=f"{error}; the rest was not read")
         yield BadRow(line=error.line, reasons=(reason,), text="")
 
 
-def _read(line: Line) -> Iterator[Reading | ReadingTable | BadRow]:
+def _read(line: Line, contract: CompiledContract | None) -> Iterator[AnyReading | AnyTable | BadRow]:
     if not line.whole:
         yield _bad(line, Reason(field="line", rule=f"at most {_LONGEST} characters are needed"))
         return
     try:
-        decoded = decode(_bytes(line.text))
+        decoded = decode(_bytes(line.text), contract)
     except UnusableReadingError as error:
         yield _bad(line, *error.reasons)
         return
-    if isinstance(decoded, Reading):
+    if isinstance(decoded, AnyReading):
         yield decoded
         return
     yield from (_bad_cell(line, each) for each in decoded.refused)

@@ -21,10 +21,10 @@ __all__ = [
     "OptionalHost",
     "OptionalPort",
     "Port",
+    "PredictedLabel",
     "Project",
     "ReadyFile",
     "Since",
-    "Species",
     "Topic",
     "Until",
 ]
@@ -41,12 +41,16 @@ OpenPage = Annotated[bool, typer.Option("--open", help="Open the live page in th
 
 Since = Annotated[date | None, typer.Option(parser=day, metavar="2026-11-23", help="First day, UTC.")]
 Until = Annotated[date | None, typer.Option(parser=day, metavar="2026-11-23", help="Last day, UTC.")]
-Species = Annotated[str | None, typer.Option(help="Only readings that were predicted as this species.")]
+PredictedLabel = Annotated[
+    str | None, typer.Option("--predicted", metavar="LABEL", help="Only readings with this predicted label.")
+]
 Device = Annotated[str | None, typer.Option(help="Only this device's readings.")]
 LabelFiles = Annotated[
     list[str] | None,
     typer.Option(
-        "--labels", metavar="FILE", help="A published CSV file with a column of species, to score against."
+        "--labels",
+        metavar="FILE",
+        help="A published CSV file with a column of known labels, to score against.",
     ),
 ]
 IdPrefix = Annotated[str, typer.Option(help="The --id-prefix that the files were published with.")]

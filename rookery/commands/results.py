@@ -11,10 +11,11 @@ from rookery.commands.options import (  # noqa: TC001  typer reads the annotatio
     Device,
     IdPrefix,
     LabelFiles,
+    PredictedLabel,
     Since,
-    Species,
     Until,
 )
+from rookery.publisher.commands.renamed_options import RenamedOptions
 
 app: Final = typer.Typer(
     help="Count, export or compact predictions, in a folder or a bucket.\n\n"
@@ -28,18 +29,18 @@ Uri = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=RenamedOptions)
 def summary(  # noqa: PLR0913  each option is a parameter
     uri: Uri,
     *,
     since: Since = None,
     until: Until = None,
-    species: Species = None,
+    predicted: PredictedLabel = None,
     device: Device = None,
     labels: LabelFiles = None,
     id_prefix: IdPrefix = "",
 ) -> None:
-    """Count predictions by day, species, device and model without duplicates; with --labels, print the accuracy.
+    """Count predictions by day, label, device and model without duplicates; with --labels, print the accuracy.
 
     Example: rookery results summary results/predictions --labels data/penguins.csv
     """
@@ -50,7 +51,7 @@ def summary(  # noqa: PLR0913  each option is a parameter
     query = PredictionQuery(
         since=since,
         until=until,
-        species=species,
+        label=predicted,
         device=device,
     )
     selected = SelectedPredictions(uri, query)
@@ -63,14 +64,14 @@ def summary(  # noqa: PLR0913  each option is a parameter
             typer.echo(remark)
 
 
-@app.command()
+@app.command(cls=RenamedOptions)
 def export(  # noqa: PLR0913  each option is a parameter
     uri: Uri,
     *,
     out: Annotated[Path, typer.Option(help="File to write: .csv, .xlsx or .parquet.")],
     since: Since = None,
     until: Until = None,
-    species: Species = None,
+    predicted: PredictedLabel = None,
     device: Device = None,
     labels: LabelFiles = None,
     id_prefix: IdPrefix = "",
@@ -85,7 +86,7 @@ def export(  # noqa: PLR0913  each option is a parameter
     query = PredictionQuery(
         since=since,
         until=until,
-        species=species,
+        label=predicted,
         device=device,
     )
     count = write(SelectedPredictions(uri, query), out, labels=labels_of(labels or [], id_prefix=id_prefix))

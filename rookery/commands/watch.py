@@ -101,7 +101,7 @@ async def _serve(plan: WatchOptions) -> None:
     from rookery.worker.observability.drift import Drift  # noqa: PLC0415  the same
 
     try:
-        card = load(plan.model or SHIPPED).card
+        model = load(plan.model or SHIPPED)
     except ModelRefusedError as error:
         raise UserError(f"{error}.") from None
     with (
@@ -109,7 +109,9 @@ async def _serve(plan: WatchOptions) -> None:
         opened(plan.where, plan.rejects, broker=plan.broker) as source,
     ):
         watched = WatchedResults(
-            source, PageState(Drift(1000, lambda: card)), StatsSources(plan.worker, plan.broker)
+            source,
+            PageState(Drift(1000, lambda: model.card), model.contract),
+            StatsSources(plan.worker, plan.broker),
         )
         server = WatchServer(watched, allowed_hosts=plan.allowed_hosts.split(","))
         async with server.serving(plan.host, plan.port) as address:

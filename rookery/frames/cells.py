@@ -14,14 +14,14 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.frames.libraries import library
-from rookery.publisher.files.csv.cells import value
-from rookery.publisher.files.csv.header import IDENTITY
-from rookery.schemas.features import CATEGORIES
-from rookery.schemas.reading import MEASUREMENTS
+from rookery.publisher.files.csv.cells import CellReader
+from rookery.schemas.contract.feature import IDENTITY
 from rookery.schemas.rejection import VALUE_LENGTH
 
 if TYPE_CHECKING:
     from pandas import Series
+
+    from rookery.schemas.contract.compiled import CompiledContract
 
 _NUMERIC: Final = "iuf"
 _WORDS: Final = 1_000
@@ -30,45 +30,57 @@ _EXACT: Final = 2**53
 """Whole numbers below it are exact as a float, which pandas makes of a column of ids with a gap."""
 
 
-def column_cells(name: str, column: Series) -> list[Any]:
-    """Return the values of one field, None where a cell is missing (None, NaN, NaT, NA, or a text such as `NA`)."""
-    if name not in CATEGORIES and name not in IDENTITY and getattr(column.dtype, "kind", "O") in _NUMERIC:
-        return _numbers(name, column)
-    known = column.notna().tolist()
-    # A column of categories has few different words: each is read once.
-    read = lru_cache(maxsize=_WORDS)(_word) if name in CATEGORIES else _word
-    return [
-        (read(name, cell) if isinstance(cell, str) else _other(name, cell)) if there else None
-        for cell, there in zip(column.astype(object).tolist(), known, strict=True)
-    ]
+class ColumnCells:
+    """Reads the columns of a frame by a contract."""
+
+    def __init__(self, contract: CompiledContract) -> None:
+        """Store the contract's kinds of features."""
+        self._reader = CellReader(contract)
+        self._kinds = {each.name: each.kind for each in contract.contract.features}
+        self._dated = frozenset(each.name for each in contract.contract.features if each.date_part)
+
+    def values(self, name: str, column: Series) -> list[Any]:
+        """Return the values of one field, None where a cell is missing (None, NaN, NaT, NA, or a text such as `NA`)."""
+        kind = self._kinds.get(name)
+        if kind in {"number", "integer"} and getattr(column.dtype, "kind", "O") in _NUMERIC:
+            return _numbers(column, whole=kind == "integer")
+        known = column.notna().tolist()
+        # A column of categories has few different words: each is read once.
+        read = lru_cache(maxsize=_WORDS)(self._word) if kind == "category" else self._word
+        return [
+            (read(name, cell) if isinstance(cell, str) else self._other(name, cell)) if there else None
+            for cell, there in zip(column.astype(object).tolist(), known, strict=True)
+        ]
+
+    def _word(self, name: str, cell: str) -> float | str | bool | None:
+        return self._reader.value(name, _encodable(cell).strip())
+
+    def _other(self, name: str, cell: Any) -> Any:
+        if isinstance(cell, date):
+            return cell.year if name in self._dated else cell.isoformat()
+        plain = float(cell) if isinstance(cell, Decimal) else cell.item() if hasattr(cell, "dtype") else cell
+        if isinstance(plain, Real):
+            return self._number(name, plain)
+        return _encodable(str(plain)[:VALUE_LENGTH])
+
+    def _number(self, name: str, cell: Any) -> Any:
+        kind = self._kinds.get(name)
+        if isinstance(cell, bool):
+            return cell
+        if kind == "flag" and cell in (0, 1):
+            return bool(cell)
+        if name in IDENTITY or kind == "category":
+            return self._word(name, str(_whole(cell)))
+        return int(cell) if isinstance(cell, Integral) else _whole(cell) if kind == "integer" else float(cell)
 
 
-def _numbers(name: str, column: Series) -> list[float | None]:
+def _numbers(column: Series, *, whole: bool) -> list[float | None]:
     numpy = library("numpy")
     values = column.to_numpy(dtype="float64", na_value=numpy.nan)
     cells: list[float | None] = values.tolist()
     if numpy.isnan(values).any():
         cells = [None if cell != cell else cell for cell in cells]  # noqa: PLR0124  only NaN differs from itself
-    return cells if name in MEASUREMENTS else [_whole(cell) for cell in cells]
-
-
-def _word(name: str, cell: str) -> float | str | None:
-    return value(name, _encodable(cell).strip())
-
-
-def _other(name: str, cell: Any) -> Any:
-    if isinstance(cell, date):
-        return cell.year if name == "year" else cell.isoformat()
-    plain = float(cell) if isinstance(cell, Decimal) else cell.item() if hasattr(cell, "dtype") else cell
-    if isinstance(plain, bool):
-        return plain
-    if name in IDENTITY and isinstance(plain, Real):
-        return str(_whole(plain))
-    if isinstance(plain, Integral):
-        return int(plain)
-    if isinstance(plain, float):
-        return _whole(plain) if name == "year" else plain
-    return _encodable(str(plain)[:VALUE_LENGTH])
+    return [_whole(cell) for cell in cells] if whole else cells
 
 
 def _whole(cell: Any) -> Any:

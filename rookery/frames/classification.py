@@ -13,27 +13,28 @@ from rookery.frames.rows import FrameRows
 from rookery.frames.tables import csv_file, parquet_file, xlsx_file
 from rookery.frames.tables.table import typed
 from rookery.publisher.errors import BadFileError
-from rookery.publisher.files.csv.header import IDENTITY
-from rookery.publisher.files.csv.header import columns as header_of
+from rookery.publisher.files.csv.header import column_names
 from rookery.schemas.atomic_file import replacing
+from rookery.schemas.contract.feature import IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rookery.frames.tables.table import Table
+    from rookery.schemas.contract.compiled import CompiledContract
 
 CSV: Final = ".csv"
 XLSX: Final = ".xlsx"
 PARQUET: Final = ".parquet"
 ENDINGS: Final = (CSV, XLSX, PARQUET)
-ADDED: Final = ("species", "probability", "out_of_distribution", "reason")
-"""The columns behind the table's own; where it has one of the name, this one is `predicted_...`."""
+ADDED: Final = ("probability", "out_of_distribution", "reason")
+"""The columns behind the table's own and the target; where it has one of the name, this one is `predicted_...`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifiedFile:
-    """How it went: rows, those with a reason in place of a species, those out of distribution, and the added columns.
+    """How it went: rows, those with a reason in place of a label, those out of distribution, and the added columns.
 
     `left_out` counts the sheets of the spreadsheet that were not read.
     """
@@ -66,9 +67,11 @@ def classify_file(
     written = ending(out)
     if out.exists() and out.samefile(source):
         raise BadTableError(f"{out} is the file that is read: another name is needed")
-    table = _read(source, mapping)
-    answered = predictions(_features(source, table, mapping), classifier(model))
-    added = list(zip(_free_names(table.names), _cells(answered), strict=True))
+    loaded = classifier(model)
+    table = _read(source, loaded.contract, mapping)
+    answered = predictions(_features(source, table, loaded.contract, mapping), loaded)
+    names = (loaded.contract.contract.target, *ADDED)
+    added = list(zip(_free_names(names, table.names), _cells(answered, names), strict=True))
     try:
         with replacing(out) as unfinished:
             _write(unfinished, written, table, added)
@@ -77,44 +80,47 @@ def classify_file(
     return ClassifiedFile(
         rows=table.rows,
         rejected=int(answered["reason"].notna().sum()),
-        outliers=int(answered["out_of_distribution"].sum()),
+        outliers=int(answered["out_of_distribution"].fillna(value=False).sum()),
         added=tuple(name for name, _ in added),
         left_out=table.left_out,
     )
 
 
-def _read(path: Path, mapping: Mapping[str, str] | None) -> Table:
+def _read(path: Path, contract: CompiledContract, mapping: Mapping[str, str] | None) -> Table:
     found = ending(path)
     if found == CSV:
-        return csv_file.read(path, mapping)
+        return csv_file.read(path, contract, mapping)
     return xlsx_file.read(path) if found == XLSX else parquet_file.read(path)
 
 
-def _features(path: Path, table: Table, mapping: Mapping[str, str] | None) -> FrameRows:
+def _features(
+    path: Path, table: Table, contract: CompiledContract, mapping: Mapping[str, str] | None
+) -> FrameRows:
     try:
-        places = header_of(path.name, table.names, mapping).places
+        places = column_names(contract).columns(path.name, table.names, mapping).places
     except BadFileError as error:
         raise BadTableError(str(error)) from None
     pandas = library("pandas")
     frame = pandas.DataFrame(
         {nth: pandas.Series(cells, dtype=object) for nth, cells in enumerate(table.columns)}
     )
-    return FrameRows(frame, {name: nth for name, nth in places.items() if name not in IDENTITY})
+    places = {name: nth for name, nth in places.items() if name not in IDENTITY}
+    return FrameRows(frame, places, contract)
 
 
-def _free_names(taken: Sequence[str]) -> list[str]:
+def _free_names(added: Sequence[str], taken: Sequence[str]) -> list[str]:
     names = set(taken)
     free = []
-    for name in ADDED:
+    for name in added:
         others = (f"predicted_{name}" if nth == 1 else f"predicted_{name}_{nth}" for nth in count(1))
         free.append(name if name not in names else next(each for each in others if each not in names))
     return free
 
 
-def _cells(answered: Any) -> list[list[Any]]:
+def _cells(answered: Any, names: Sequence[str]) -> list[list[Any]]:
     """The added columns as plain values, None where a row has none."""
-    plain = answered[list(ADDED)].astype(object)
-    return [plain[name].where(plain[name].notna(), None).tolist() for name in ADDED]
+    plain = answered[list(names)].astype(object)
+    return [plain[name].where(plain[name].notna(), None).tolist() for name in names]
 
 
 def _write(path: Path, kind: str, table: Table, added: Sequence[tuple[str, list[Any]]]) -> None:

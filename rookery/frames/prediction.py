@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from rookery.frames.libraries import library
 from rookery.frames.rows import FrameRows, decoded
 from rookery.publisher.files.bad_row import why
-from rookery.schemas.features import FEATURES, columns_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,10 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
+    from rookery.schemas.contract.compiled import CompiledContract
     from rookery.worker.inference.xgboost_classifier import XGBoostClassifier
-
-PREDICTED: Final = ("species", "probability", "out_of_distribution", "missing", "reason")
-"""The columns of a prediction's frame."""
 
 _DIGITS: Final = 6
 """Digits of a probability, as in a line of results."""
@@ -32,14 +29,16 @@ def predict(
 ) -> DataFrame:
     """Classify every row of a frame as a worker would; the result has the frame's index.
 
-    Columns have the contract's names or those that the CSV reader knows (`mapping` gives others: `{"beak": "bill_length_mm"}`).
-    `model` is a path or `gs://bucket/object`; None is the model that Rookery ships. Columns of the result: `species`
-    (category), `probability` of that species, `out_of_distribution` (boolean), `missing` (names of missing features,
-    `|` between), and `reason`: every reason why a row is rejected, the other columns being NaN then.
+    Columns have the names of the model's contract or its aliases (`mapping` gives others: `{"column": "feature"}`).
+    `model` is a path or `gs://bucket/object`; None is the model that Rookery ships. Columns of the result: the contract's
+    target (category), `probability` of that label, `out_of_distribution` (boolean, NA where the model has no rule),
+    `missing` (names of missing features, `|` between), and `reason`: every reason why a row is rejected, the other
+    columns being NaN then.
 
     Raises BadFrameError, ModelAddressError, ModelUnreachableError, ModelRefusedError.
     """
-    return predictions(FrameRows.of(df, mapping), classifier(model))
+    loaded = classifier(model)
+    return predictions(FrameRows.of(df, loaded.contract, mapping), loaded)
 
 
 def classifier(model: str | Path | None) -> XGBoostClassifier:
@@ -61,23 +60,25 @@ def predictions(rows: FrameRows, model: XGBoostClassifier) -> DataFrame:
     """Classify the rows of a frame whose columns are known."""
     numpy, pandas = library("numpy"), library("pandas")
     count = len(rows.frame)
-    matrix = numpy.full((count, len(FEATURES)), numpy.nan, dtype=numpy.float32)
+    matrix = numpy.full((count, len(rows.contract.names)), numpy.nan, dtype=numpy.float32)
     usable = numpy.zeros(count, dtype=bool)
     reasons: list[str | None] = [None] * count
     for first, cells in rows.chunks():
-        found = decoded(cells)
+        found = decoded(cells, rows.contract)
         if found.table is not None:
             places = numpy.asarray(found.positions) + first
-            matrix[places] = columns_matrix(found.table.__dict__, found.table.rows)
+            matrix[places] = rows.contract.columns_matrix(found.table.columns, found.table.rows)
             usable[places] = True
         for refused in found.refused:
             reasons[first + (refused.row or 0)] = why(refused.reasons)
     codes, probabilities, outliers = _answers(model, matrix, usable)
     made = {
-        "species": pandas.Categorical.from_codes(codes, categories=list(model.card.labels)),
+        rows.contract.contract.target: pandas.Categorical.from_codes(
+            codes, categories=list(model.card.labels)
+        ),
         "probability": probabilities,
-        "out_of_distribution": pandas.arrays.BooleanArray(outliers, ~usable),
-        "missing": pandas.array(_missing(matrix, usable), dtype="string"),
+        "out_of_distribution": pandas.array(outliers, dtype="boolean"),
+        "missing": pandas.array(_missing(rows.contract, matrix, usable), dtype="string"),
         "reason": pandas.array(reasons, dtype="string"),
     }
     return pandas.DataFrame(made, index=rows.frame.index)
@@ -90,24 +91,26 @@ def _answers(
     numpy = library("numpy")
     codes = numpy.full(len(matrix), -1)
     probabilities = numpy.full(len(matrix), numpy.nan)
-    outliers = numpy.zeros(len(matrix), dtype=bool)
+    outliers = numpy.full(len(matrix), None, dtype=object)
     if usable.any():
         run = model.classify(matrix[usable])
         best = run.probabilities[numpy.arange(len(run.label_indices)), run.label_indices]
         codes[usable] = run.label_indices
         probabilities[usable] = best.astype(numpy.float64).round(_DIGITS)
-        outliers[usable] = run.out_of_distribution
+        if run.out_of_distribution is not None:
+            outliers[usable] = run.out_of_distribution
     return codes, probabilities, outliers
 
 
-def _missing(matrix: NDArray[np.float32], usable: NDArray[np.bool_]) -> list[str | None]:
-    numpy = library("numpy")
-    bits = numpy.isnan(matrix) @ (1 << numpy.arange(len(FEATURES)))
-    texts = {
-        pattern: "|".join(name for nth, name in enumerate(FEATURES) if pattern >> nth & 1)
-        for pattern in numpy.unique(bits).tolist()
-    }
-    return [
-        texts[pattern] if known else None
-        for pattern, known in zip(bits.tolist(), usable.tolist(), strict=True)
-    ]
+def _missing(
+    contract: CompiledContract, matrix: NDArray[np.float32], usable: NDArray[np.bool_]
+) -> list[str | None]:
+    # Rows of one pattern of missing features are many, and patterns few.
+    texts: dict[bytes, str] = {}
+    found: list[str | None] = []
+    for row, nan, known in zip(matrix, library("numpy").isnan(matrix), usable.tolist(), strict=True):
+        pattern = nan.tobytes()
+        if pattern not in texts:
+            texts[pattern] = "|".join(contract.missing(row.tolist()))
+        found.append(texts[pattern] if known else None)
+    return found

@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from rookery.frames.libraries import library
 from rookery.frames.rows import VALIDATED_ROWS, FrameRows, decoded
 from rookery.publisher.client import ReadingPublisher
+from rookery.publisher.contracts import compiled_of
 from rookery.publisher.errors import PublishError
 from rookery.publisher.failure import NotPublishedError
 from rookery.publisher.files.bad_row import why
@@ -24,42 +25,47 @@ from rookery.schemas.codec import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from pandas import DataFrame
 
     from rookery.publisher.receipt import Receipt
     from rookery.publisher.settings import PublisherSettings
-    from rookery.schemas.table import ReadingTable
+    from rookery.schemas.contract.compiled import CompiledContract
+    from rookery.schemas.contract.contract import Contract
+    from rookery.schemas.contract.reading_classes import AnyTable
 
 REACH_S: Final = 10.0
 _UNANSWERED: Final = "not published: no answer came in time; the same call sends the same readings again"
 _ID: Final = "reading_id"
 
 
-def publish_frame(
+def publish_frame(  # noqa: PLR0913  each is a choice of the caller's
     df: DataFrame,
     topic: str,
     *,
     mapping: Mapping[str, str] | None = None,
     id_prefix: str = "",
+    contract: Contract | Path | str | None = None,
     settings: PublisherSettings | None = None,
 ) -> DataFrame:
     """Publish every valid row of a frame in tables, wait for the answers, and return each row's under its index.
 
     Columns of the result: `reading_id`, `message_id`, and `reason`: every reason why the row was not published, NA where
     it was. A row without a `reading_id` of its own gets one made of the frame's content, so that the same call sends
-    the same readings again, and duplicates count once; `id_prefix` separates equal frames. A progress bar is shown
+    the same readings again, and duplicates count once; `id_prefix` separates equal frames. `contract` is one, or a contract's or a model's file
+    (the shipped contract without it). A progress bar is shown
     on a terminal only.
 
     Raises BadFrameError, BadTopicError, UnreachableError, NotAllowedError; later failures are the rows' reasons.
     """
-    rows = FrameRows.of(df, mapping)
+    rows = FrameRows.of(df, compiled_of(contract), mapping)
     state = _Answers(_identities(rows, id_prefix))
     with ReadingPublisher(topic_path(topic), settings=settings or replace(BULK, give_up_s=15.0)) as publisher:
         publisher.reach(REACH_S)
         with _progress(len(df)) as show:
             for first, cells in rows.chunks():
-                _publish(publisher, state, first, cells)
+                _publish(publisher, state, first, cells, rows.contract)
                 show(first + VALIDATED_ROWS)
                 if state.hopeless:
                     break
@@ -135,10 +141,16 @@ class _Answers:
         return pandas.DataFrame(columns, index=like.index)
 
 
-def _publish(publisher: ReadingPublisher, state: _Answers, first: int, cells: dict[str, list[Any]]) -> None:
+def _publish(
+    publisher: ReadingPublisher,
+    state: _Answers,
+    first: int,
+    cells: dict[str, list[Any]],
+    contract: CompiledContract,
+) -> None:
     """Send the valid rows of a chunk in tables of the publisher's own size."""
     size = len(next(iter(cells.values())))
-    found = decoded({**cells, _ID: state.names[first : first + size]})
+    found = decoded({**cells, _ID: state.names[first : first + size]}, contract)
     for refused in found.refused:
         state.reasons[first + (refused.row or 0)] = why(refused.reasons)
     if found.table is None:
@@ -151,7 +163,7 @@ def _publish(publisher: ReadingPublisher, state: _Answers, first: int, cells: di
             _send(publisher, state, table, rows)
 
 
-def _tables(table: ReadingTable, rows: Sequence[int]) -> Iterator[tuple[EncodedMessage, Sequence[int]]]:
+def _tables(table: AnyTable, rows: Sequence[int]) -> Iterator[tuple[EncodedMessage, Sequence[int]]]:
     """Halve a table until it is about as small as the tables of files."""
     payload = encode(table)
     if len(payload) <= 2 * TABLE_BYTES or len(rows) == 1:

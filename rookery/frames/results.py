@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from rookery.frames.libraries import library
 from rookery.publisher.files.bad_row import BadRow, why
 from rookery.publisher.files.csv.rows import CsvFile
-from rookery.results.export import FIELDS
+from rookery.results.export import with_columns
 from rookery.results.id_set import IdSet
 from rookery.results.location import lines
 from rookery.results.replay import original
 from rookery.schemas.identity import known_as
 from rookery.schemas.parsing.moment import parse
 from rookery.schemas.prediction import Prediction
-from rookery.schemas.reading import SPECIES
 from rookery.schemas.rejection import Rejection
 
 if TYPE_CHECKING:
@@ -48,10 +47,10 @@ _REJECTED: Final[Mapping[str, Callable[[Rejection], Any]]] = {
 _DTYPES: Final = {
     "row": "Int64",
     "delivery_attempt": "Int64",
-    "out_of_distribution": "bool",
+    "out_of_distribution": "boolean",
     **dict.fromkeys(("observed_at", "published_at", "predicted_at", "rejected_at"), _UTC),
 }
-"""The dtype of each column that is neither a text, a probability nor the species."""
+"""The dtype of each column that is neither a text, a probability nor the target."""
 
 
 def read_predictions(
@@ -60,13 +59,22 @@ def read_predictions(
     """Read the predictions of a path, `file:///dir` or `gs://bucket/prefix`, each reading's first line.
 
     `since` and `until` bound `predicted_at`: a moment with its offset, or a day in UTC, which counts whole. `file` is a
-    published CSV file whose readings are wanted. Dtypes: `species` category, times datetime64[us, UTC], `row` Int64,
-    probabilities float64, `out_of_distribution` bool, other columns string.
+    published CSV file whose readings are wanted. Dtypes: the target (`label` of a
+    prediction) category, times datetime64[us, UTC], `row` Int64, probabilities float64, `out_of_distribution` bool
+    (boolean where the model says null), other columns string.
 
     Raises UserError for a location that cannot be read, ValueError for a bound that is no time.
     """
     chosen = _selected(lines(str(where), Prediction), lambda one: one.predicted_at, (since, until), file)
-    return _frame(chosen, FIELDS)
+    every, columns = with_columns(chosen)
+    frame = _frame(every, columns.readers)
+    answers = frame[columns.target]
+    known = [*columns.labels, *sorted({*answers}.difference(columns.labels))]
+    frame[columns.target] = library("pandas").Categorical(answers, categories=known)
+    # A model without a rule for outliers says null.
+    if frame["out_of_distribution"].notna().all():
+        frame["out_of_distribution"] = frame["out_of_distribution"].astype(bool)
+    return frame
 
 
 def read_rejections(
@@ -127,16 +135,13 @@ def _end(bound: When) -> datetime | None:
     return begin + (timedelta(days=1) if whole_day else timedelta(microseconds=1))
 
 
-def _frame(found: Iterator[Any], fields: Mapping[str, Callable[[Any], Any]]) -> DataFrame:
+def _frame(found: Iterable[Any], fields: Mapping[str, Callable[[Any], Any]]) -> DataFrame:
     pandas = library("pandas")
     frames = [_part(pandas, [], fields)]
-    while group := list(islice(found, _GROUP)):
+    waiting = iter(found)
+    while group := list(islice(waiting, _GROUP)):
         frames.append(_part(pandas, group, fields))
-    frame = frames[0] if len(frames) == 1 else pandas.concat(frames[1:], ignore_index=True)
-    if "species" in frame:
-        known = [*SPECIES, *sorted(set(frame["species"]) - {*SPECIES})]
-        frame["species"] = pandas.Categorical(frame["species"], categories=known)
-    return frame
+    return frames[0] if len(frames) == 1 else pandas.concat(frames[1:], ignore_index=True)
 
 
 def _part(pandas: Any, group: list[Any], fields: Mapping[str, Callable[[Any], Any]]) -> DataFrame:

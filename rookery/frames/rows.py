@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
 
-from rookery.frames.cells import column_cells
+from rookery.frames.cells import ColumnCells
 from rookery.frames.errors import BadFrameError
 from rookery.frames.libraries import library
 from rookery.publisher.errors import BadFileError
-from rookery.publisher.files.csv.header import DATE, columns
-from rookery.publisher.files.csv.rows import FIELDS
+from rookery.publisher.files.csv.header import DATE, column_names
 from rookery.schemas.codec import DecodedTable, decode_fields
-from rookery.schemas.contract.default import default_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pandas import DataFrame
+
+    from rookery.schemas.contract.compiled import CompiledContract
 
 VALIDATED_ROWS: Final = 1_000
 """Rows that are validated at once: of so many refused rows each names every reason."""
@@ -27,35 +27,40 @@ VALIDATED_ROWS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class FrameRows:
-    """A frame and the column of each field; `places` maps a field to its position in the frame."""
+    """A frame, its contract, and the column of each field; `places` maps a field to its position in the frame."""
 
     frame: DataFrame
     places: Mapping[str, int]
+    contract: CompiledContract
 
     @classmethod
-    def of(cls, frame: Any, mapping: Mapping[str, str] | None = None) -> FrameRows:
+    def of(
+        cls, frame: Any, contract: CompiledContract, mapping: Mapping[str, str] | None = None
+    ) -> FrameRows:
         """Read the names of the columns as the CSV reader does; raises BadFrameError, and TypeError for no frame."""
         if not isinstance(frame, library("pandas").DataFrame):
             raise TypeError(f"a pandas DataFrame is needed, not {type(frame).__name__}")
         try:
-            header = columns("frame", [str(name) for name in frame.columns], mapping)
+            header = column_names(contract).columns("frame", [str(name) for name in frame.columns], mapping)
         except BadFileError as error:
             raise BadFrameError(error.reasons) from None
-        return cls(frame, header.places)
+        return cls(frame, header.places, contract)
 
     def chunks(self, size: int = VALIDATED_ROWS) -> Iterator[tuple[int, dict[str, list[Any]]]]:
         """Yield the position of the first row, and the columns, of so many rows after the other."""
-        taken = {name: self.places[name] for name in FIELDS if name in self.places}
-        if DATE in self.places:
-            taken["year"] = self.places[DATE]
+        taken = {name: self.places[name] for name in self.contract.members if name in self.places}
+        dated = column_names(self.contract).dated
+        if DATE in self.places and dated is not None:
+            taken[dated] = self.places[DATE]
+        cells = ColumnCells(self.contract)
         for first in range(0, len(self.frame), size):
             part = self.frame.iloc[first : first + size]
-            yield first, {name: column_cells(name, part.iloc[:, place]) for name, place in taken.items()}
+            yield first, {name: cells.values(name, part.iloc[:, place]) for name, place in taken.items()}
 
 
-def decoded(cells: Mapping[str, Sequence[Any]]) -> DecodedTable:
+def decoded(cells: Mapping[str, Sequence[Any]], contract: CompiledContract) -> DecodedTable:
     """Validate columns of cells as a worker does a message: usable rows, and the others with every reason."""
-    found = decode_fields(to_json(cells, inf_nan_mode="constants"), default_compiled())
+    found = decode_fields(to_json(cells, inf_nan_mode="constants"), contract)
     if not isinstance(found, DecodedTable):
         raise TypeError("columns are a table")
     return found

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rookery.schemas.reading import SPECIES
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PAGE: Final = 1_024
 _DIGITS: Final = 12
+_MOST_CODES: Final = 255
+"""Labels that a byte can stand for; others are kept as texts."""
 
 
 def _split(name: str) -> tuple[str, int] | None:
@@ -60,8 +60,10 @@ class Labels:
     def __init__(self, known: Iterable[tuple[str, str]] = ()) -> None:
         self._pages: dict[tuple[str, int], bytearray] = {}
         self._others: dict[str, str] = {}
-        for name, species in known:
-            self._add(name, species)
+        self._labels: list[str] = []
+        self._codes: dict[str, int] = {}
+        for name, label in known:
+            self._add(name, label)
 
     def __getitem__(self, name: str) -> str | None:
         found = _split(name)
@@ -69,17 +71,21 @@ class Labels:
             stem, row = found
             page = self._pages.get((stem, row // _PAGE))
             if page is not None and page[row % _PAGE]:
-                return SPECIES[page[row % _PAGE] - 1]
+                return self._labels[page[row % _PAGE] - 1]
         return self._others.get(name)
 
     def __bool__(self) -> bool:
         return bool(self._pages or self._others)
 
-    def _add(self, name: str, species: str) -> None:
+    def _add(self, name: str, label: str) -> None:
         found = _split(name)
-        if found is None or species not in SPECIES:
-            self._others[name] = species
+        code = self._codes.get(label)
+        if code is None and len(self._labels) < _MOST_CODES:
+            self._labels.append(label)
+            code = self._codes[label] = len(self._labels)
+        if found is None or code is None:
+            self._others[name] = label
             return
         stem, row = found
         page = self._pages.setdefault((stem, row // _PAGE), bytearray(_PAGE))
-        page[row % _PAGE] = SPECIES.index(species) + 1
+        page[row % _PAGE] = code

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import date
 
+    from rookery.schemas.contract.compiled import CompiledContract
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionQuery:
@@ -25,7 +27,7 @@ class PredictionQuery:
 
     since: date | None = None
     until: date | None = None
-    species: str | None = None
+    label: str | None = None
     device: str | None = None
 
     def takes(self, one: Prediction) -> bool:
@@ -34,7 +36,7 @@ class PredictionQuery:
         return (
             (self.since is None or day >= self.since)
             and (self.until is None or day <= self.until)
-            and self.species in (None, one.label)
+            and self.label in (None, one.label)
             and self.device in (None, one.device_id)
         )
 
@@ -56,14 +58,16 @@ class SelectedPredictions:
                 yield line
 
 
-def labels_of(files: Iterable[str], *, id_prefix: str = "") -> Labels:
+def labels_of(
+    files: Iterable[str], *, id_prefix: str = "", contract: CompiledContract | None = None
+) -> Labels:
     """Read the labels of published files by reading id; raises UserError."""
 
     def known() -> Iterator[tuple[str, str]]:
         with sources(list(files)) as found:
             for source in found:
-                for label in CsvFile(source, id_prefix=id_prefix).labels():
-                    yield label.reading_id, label.species
+                for label in CsvFile(source, id_prefix=id_prefix, contract=contract).labels():
+                    yield label.reading_id, label.label
 
     try:
         return Labels(known())

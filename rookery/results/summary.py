@@ -1,4 +1,4 @@
-"""PredictionSummary: predictions counted by day, species and device, with their accuracy where labels are known."""
+"""PredictionSummary: predictions counted by day, label and device, with their accuracy where labels are known."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from rookery.schemas.output.printable import printable
-from rookery.schemas.reading import SPECIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +26,8 @@ class PredictionSummary:
         self.readings = 0
         self.outliers = 0
         self.days: Counter[str] = Counter()
-        self.species: Counter[str] = Counter()
+        self.target = "label"
+        self.answers: Counter[str] = Counter()
         self.devices: Counter[str] = Counter()
         self.models: Counter[str] = Counter()
         self.confusion: Counter[tuple[str, str]] = Counter()
@@ -38,7 +38,8 @@ class PredictionSummary:
             self.readings += 1
             self.outliers += bool(one.out_of_distribution)
             self.days[one.predicted_at.date().isoformat()] += 1
-            self.species[one.label] += 1
+            self.target = one.target
+            self.answers[one.label] += 1
             self.devices[one.device_id or "-"] += 1
             self.models[one.model] += 1
             known = self._labels[one.reading_id]
@@ -63,7 +64,7 @@ class PredictionSummary:
             return
         console.print(f"{self.outliers} out of distribution ({self.outliers / self.readings:.2%})")
         console.print(_counted("day", dict(sorted(self.days.items())), self.readings))
-        console.print(_counted("species", self.species, self.readings))
+        console.print(_counted(self.target, self.answers, self.readings))
         console.print(_counted("device", dict(self.devices.most_common(devices)), self.readings))
         if len(self.devices) > devices:
             console.print(f"... and {len(self.devices) - devices} more devices")
@@ -76,10 +77,11 @@ class PredictionSummary:
             console.print(self._confused())
 
     def _confused(self) -> Table:
-        table = Table("label", *(f"predicted {each}" for each in SPECIES))
+        every = sorted({predicted for _, predicted in self.confusion})
+        table = Table("label", *(Column(Text(printable(f"predicted {each}"))) for each in every))
         for known in sorted({known for known, _ in self.confusion}):
             table.add_row(
-                Text(printable(known)), *(str(self.confusion[known, predicted]) for predicted in SPECIES)
+                Text(printable(known)), *(str(self.confusion[known, predicted]) for predicted in every)
             )
         return table
 

@@ -23,6 +23,7 @@ from rookery.errors import UserError
 from rookery.load.accounting.folder_results import BrokenResultsError
 from rookery.schemas.output.extras import install_hint
 from rookery.watch.availability import Availabilities
+from rookery.watch.page_contract import script
 from rookery.worker.auth.host_policy import HostPolicy
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class WatchServer:
             [
                 web.get("/events", self._events),
                 web.get("/state", self._state),
+                web.get("/contract.js", self._contract),
                 web.get(r"/rejections/{number:\d+}", self._original),
             ]
         )
@@ -116,6 +118,14 @@ class WatchServer:
                             raise outcome
         finally:
             await runner.cleanup()
+
+    async def _contract(self, _: web.Request) -> web.Response:
+        return web.Response(
+            body=script(self._watched.state.contract.contract),
+            content_type="text/javascript",
+            charset="utf-8",
+            headers={"Cache-Control": "no-cache"},
+        )
 
     async def _read_results(self) -> None:
         """Read new results, and wake the pages."""

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from rookery.schemas.features import FEATURES, fields_matrix
 from rookery.schemas.identity import known_as
-from rookery.schemas.reading import SPECIES
-from rookery.watch.bill_sample import BillSample
 from rookery.watch.known_lines import REMEMBERED, KnownLines
 from rookery.watch.per_second import PerSecondCounts
+from rookery.watch.point_sample import PointSample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from rookery.schemas.contract.compiled import CompiledContract
     from rookery.schemas.prediction import Prediction
     from rookery.schemas.rejection import Rejection
     from rookery.worker.observability.drift import Drift
@@ -51,16 +50,19 @@ class PageState:
     open for weeks takes no more memory than after an hour.
     """
 
-    def __init__(self, drift: Drift, *, remembered: int = REMEMBERED) -> None:
-        """Start without results."""
+    def __init__(self, drift: Drift, contract: CompiledContract, *, remembered: int = REMEMBERED) -> None:
+        """Start without results of a model's contract."""
         self._drift = drift
+        self.contract = contract
+        self._places = {label: place for place, label in enumerate(contract.contract.labels)}
+        self._axes = contract.contract.axes
         self._remembered = remembered
         self._known = KnownLines(remembered)
         self._predicted = self._rejected = self._duplicates = self._outliers = 0
         self._sampled = self._sampled_outliers = 0
-        self._species: Counter[str] = Counter()
+        self._labels: Counter[str] = Counter()
         self._days: dict[str, Counter[str]] = {}
-        self._bills = BillSample()
+        self._points = PointSample()
         self._seconds = PerSecondCounts()
         self._batches: Counter[int] = Counter()
         self._batch: tuple[datetime | None, int] = (None, 0)
@@ -97,10 +99,10 @@ class PageState:
             },
             "latest": None if self._latest is None else self._latest.timestamp(),
             "model": self._model,
-            "species": {name: self._species[name] for name in SPECIES},
+            "labels": {name: self._labels[name] for name in self._places},
             "days": {day: dict(self._days[day]) for day in sorted(self._days)[-_SHOWN_DAYS:]},
-            "readings": self._bills.rows(share),
-            "readings_with_features": self._bills.offered,
+            "readings": self._points.rows(share),
+            "readings_with_features": self._points.offered,
             "remembered": self._remembered,
             "seconds": self._seconds.rows(),
             "window": self._seconds.window(time.time() if now is None else now),
@@ -128,7 +130,7 @@ class PageState:
             return
         self._predicted += 1
         self._outliers += bool(line.out_of_distribution)
-        self._species[line.label] += 1
+        self._labels[line.label] += 1
         self._model = line.model
         self._day(
             (line.observed_at or line.published_at or at).astimezone(UTC).date().isoformat(), line.label
@@ -139,17 +141,20 @@ class PageState:
             self._take_features(line, line.features)
 
     def _take_features(self, line: Prediction, features: dict[str, Any]) -> None:
-        length, depth = features.get("bill_length_mm"), features.get("bill_depth_mm")
-        if line.label not in SPECIES:
+        place, outlier = self._places.get(line.label), bool(line.out_of_distribution)
+        if place is None:
             return
-        place, outlier = SPECIES.index(line.label), bool(line.out_of_distribution)
-        if length is not None and depth is not None:
-            row = [length, depth, place, int(outlier), round(line.probability, 3)]
-            self._bills.add(row, out_of_distribution=outlier)
+        if self._axes is not None:
+            x, y = features.get(self._axes.x), features.get(self._axes.y)
+            if x is not None and y is not None:
+                row = [x, y, place, int(outlier), round(line.probability, 3)]
+                self._points.add(row, out_of_distribution=outlier)
         if not self._over_sampled(line):
             self._sampled += 1
             self._sampled_outliers += outlier
-            encoded = fields_matrix([{name: features.get(name) for name in FEATURES}])
+            encoded = self.contract.fields_matrix(
+                [{name: features.get(name) for name in self.contract.names}]
+            )
             self._drift.keep(encoded, np.array([place]))
 
     def _over_sampled(self, line: Prediction) -> bool:
@@ -170,8 +175,8 @@ class PageState:
             known = reason in self._reasons or len(self._reasons) < _KINDS_OF_REASONS
             self._reasons[reason if known else _OTHER_REASONS] += 1
 
-    def _day(self, day: str, species: str) -> None:
-        self._days.setdefault(day, Counter())[species] += 1
+    def _day(self, day: str, label: str) -> None:
+        self._days.setdefault(day, Counter())[label] += 1
         if len(self._days) > _DAYS:
             del self._days[min(self._days)]
 

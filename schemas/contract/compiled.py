@@ -98,7 +98,7 @@ class CompiledContract:
 
     def table_of(self, columns: Mapping[str, list[Any]]) -> AnyTable:
         """Make a table of columns that are known to be valid."""
-        return self.table.model_construct(**columns)
+        return self.table.model_construct(None, **columns)
 
     def lacking(self, fields: Mapping[str, Any]) -> tuple[str, ...] | None:
         """The first group of features of which a reading has none; None where it has one of each."""

@@ -36,8 +36,8 @@ class Feature(BaseModel):
     a category, in the order of the model's codes. `aliases` are other names of the column in files, and `hints` are words of
     a column's name that may mean this feature, so that a person is asked. `spellings` maps other spellings of a category
     to it. A feature is `required` where a reading without it is refused, and `monitored` where a shift of its distribution
-    is drift. `date_part` says what of a column of dates the feature is, where a file has such a column instead. `example` is
-    a likely value, for documents.
+    is drift. `date_part` says what of a date the feature is, where a file has a column of dates instead (by one of
+    `date_aliases`). `example` is a likely value, for documents.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
@@ -54,6 +54,7 @@ class Feature(BaseModel):
     required: bool = False
     monitored: bool = True
     date_part: Literal["year"] | None = None
+    date_aliases: tuple[Name, ...] = ()
     example: float | int | str | bool | None = None
     description: str = ""
 

@@ -14,21 +14,20 @@ from typing import TYPE_CHECKING, Final
 from pydantic_core import to_json
 
 from rookery.publisher.files.bad_row import BadRow
-from rookery.publisher.files.csv.cells import NULL, ColumnReader, UnfitError
+from rookery.publisher.files.csv.cells import NULL, UnfitError
 from rookery.publisher.files.csv.header import DATE, REJECTED
-from rookery.publisher.files.csv.rows import BLOCK, FIELDS, CsvFile
+from rookery.publisher.files.csv.rows import BLOCK, CsvFile
 from rookery.publisher.files.encoded_message import EncodedMessage
 from rookery.publisher.files.splitting import NOT_PLAIN, cells_of
 from rookery.publisher.message import MAX_PAYLOAD
 from rookery.schemas.codec import encode
-from rookery.schemas.reading import MEASUREMENTS
-from rookery.schemas.table import MAX_ROWS, ReadingTable
+from rookery.schemas.contract.reading_classes import MAX_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rookery.publisher.files.csv.chunks import FilePosition, LineChunk
-    from rookery.schemas.reading import Reading
+    from rookery.schemas.contract.reading_classes import AnyReading
 
 TABLE_BYTES: Final = 20_000
 """About how much a table is, some 300 rows. Larger ones save next to nothing, and a push window of a few dozen of them
@@ -47,7 +46,8 @@ class CsvMessages:
 
     def __init__(self, file: CsvFile) -> None:
         self._file = file
-        self._reader = ColumnReader()
+        self._contract = file.contract
+        self._reader = file.cells
 
     def singles(self, begin: FilePosition | None = None) -> Iterator[EncodedMessage | BadRow]:
         """One reading a message; the position follows each block, as a message of no rows."""
@@ -134,12 +134,16 @@ class CsvMessages:
             raise UnfitError
         cells = cells_of(block, self._file.profile)
         taken = self._taken()
-        measured = {
-            name: self._reader.json(name, cells[taken[name]]) for name in taken if name in MEASUREMENTS
-        }
-        _check_measured(list(measured.values()))
+        read: dict[str, str] = {}
+        for group in self._contract.groups:
+            read |= {
+                name: self._reader.json(name, cells[taken[name]])
+                for name in group
+                if name in taken and name not in read
+            }
+            _check_measured([read[name] for name in group if name in read])
         read = {
-            name: measured.get(name) or self._reader.json(name, cells[place]) for name, place in taken.items()
+            name: read.get(name) or self._reader.json(name, cells[place]) for name, place in taken.items()
         }
         names = self._names(block, cells)
         read["reading_id"] = to_json(names).decode()[1:-1]
@@ -148,14 +152,17 @@ class CsvMessages:
         piece = _Piece(columns=read, rows=len(names), first=names[0])
         if piece.size > MAX_PAYLOAD // 2:
             raise UnfitError
-        ReadingTable.model_validate_json(piece.payload())
+        self._contract.table.model_validate_json(piece.payload())
         return piece
 
     def _taken(self) -> dict[str, int]:
         """The column of each field that is taken as it is."""
         places = self._file.places
-        taken = {name: places[name] for name in FIELDS if name in places and name != "reading_id"}
-        return taken | ({"year": places[DATE]} if DATE in places else {})
+        taken = {
+            name: places[name] for name in self._contract.members if name in places and name != "reading_id"
+        }
+        dated = self._file.names.dated
+        return taken if dated is None or DATE not in places else taken | {dated: places[DATE]}
 
     @property
     def _adds_device(self) -> bool:
@@ -168,8 +175,8 @@ class CsvMessages:
         stem = self._file.stem
         return [f"{stem}-{row}" for row in block.rows]
 
-    def _piece_of(self, reading: Reading) -> _Piece:
-        fields = reading.model_dump(mode="json")
+    def _piece_of(self, reading: AnyReading) -> _Piece:
+        fields = reading.fields
         names = [*self._taken(), "reading_id", *(("device_id",) if self._adds_device else ())]
         columns = {name: to_json(fields[name]).decode() for name in names}
         return _Piece(columns=columns, rows=1, first=str(reading.reading_id))
@@ -189,7 +196,9 @@ class _Piece:
 
     def payload(self) -> bytes:
         """The JSON of a table; a column of nothing but null is left out."""
-        columns = (f'"{name}":[{text}]' for name, text in self.columns.items() if text.strip("nul,"))
+        columns = (
+            f"{to_json(name).decode()}:[{text}]" for name, text in self.columns.items() if text.strip("nul,")
+        )
         return ("{" + ",".join(columns) + "}").encode()
 
 

@@ -10,12 +10,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from rookery.publisher.errors import BadFileError
-from rookery.publisher.files.csv.header import CsvHeader, columns, understood
 from rookery.schemas.rejection import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rookery.publisher.files.csv.header import ColumnNames, CsvHeader
     from rookery.publisher.files.source import FileSource
 
 DELIMITERS: Final = (",", ";", "\t", "|")
@@ -48,15 +48,17 @@ class CsvProfile:
     header_line: int
 
 
-def profile_of(source: FileSource, mapping: Mapping[str, str] | None = None) -> CsvProfile:
-    """Read a whole file once; raises BadFileError with every reason, and OSError."""
+def profile_of(
+    source: FileSource, names: ColumnNames, mapping: Mapping[str, str] | None = None
+) -> CsvProfile:
+    """Read a whole file once; its columns are understood by `names`. Raises BadFileError with every reason, and OSError."""
     with source.open() as file:
         seen = _SampledLines()
         while piece := file.read(_PIECE):
             seen.look(piece)
     if seen.head.startswith(_OTHER_ALPHABETS):
         raise BadFileError(source.name, Reason(field="file", rule="UTF-8 or Latin-1 is needed, not UTF-16"))
-    return seen.profile(source.name, mapping)
+    return seen.profile(source.name, names, mapping)
 
 
 class _SampledLines:
@@ -85,20 +87,20 @@ class _SampledLines:
             except UnicodeDecodeError:
                 self._decoder = None
 
-    def profile(self, name: str, mapping: Mapping[str, str] | None) -> CsvProfile:
+    def profile(self, name: str, known: ColumnNames, mapping: Mapping[str, str] | None) -> CsvProfile:
         self._try(b"", final=True)
         # A file that is not UTF-8 as a whole is Latin-1: every byte means a letter there.
         encoding = "latin-1" if self._decoder is None else "utf-8"
         end = b"\n" if self._ends[b"\n"] else b"\r"
         header, start, line = _header_line(self.head, end)
         text = header.removeprefix(codecs.BOM_UTF8).decode(encoding, errors="replace").strip("\r\n")
-        delimiter = _delimiter(text)
+        delimiter = _delimiter(text, known)
         names = _cells(name, text, delimiter)
         rows = self.head[start:].decode(encoding, errors="replace").split(end.decode())
         if _has_row_names(rows, delimiter, columns=len(names)):
             names = ["", *names]
         return CsvProfile(
-            columns=columns(name, names, mapping),
+            columns=known.columns(name, names, mapping),
             digest12=self._digest.hexdigest()[:12],
             size=self._size,
             lines=self._ends[end],
@@ -124,12 +126,12 @@ def _header_line(head: bytes, end: bytes) -> tuple[bytes, int, int]:
     return b"", len(head), number
 
 
-def _delimiter(header: str) -> str:
+def _delimiter(header: str, names: ColumnNames) -> str:
     """The delimiter of cells: the one by which most names are understood; in doubt, by which there are most."""
 
     def merit(delimiter: str) -> tuple[int, int]:
         cells = [cell.strip(' "') for cell in header.split(delimiter)]
-        return sum(understood(cell) is not None for cell in cells), len(cells)
+        return sum(names.understood(cell) is not None for cell in cells), len(cells)
 
     return max(DELIMITERS, key=merit)
 

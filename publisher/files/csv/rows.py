@@ -13,26 +13,25 @@ from pydantic_core import to_json
 
 from rookery.publisher.errors import BadFileError
 from rookery.publisher.files.bad_row import BadRow
-from rookery.publisher.files.csv.cells import label, stated, value
+from rookery.publisher.files.csv.cells import CellReader, stated
 from rookery.publisher.files.csv.chunks import FilePosition, LineChunk, blocks
-from rookery.publisher.files.csv.header import DATE, IDENTITY, LABEL, REJECTED
+from rookery.publisher.files.csv.header import DATE, REJECTED, column_names
 from rookery.publisher.files.csv.profile import MAX_LINE, CsvProfile, profile_of
 from rookery.publisher.files.repeated_ids import MOST, repeated
 from rookery.publisher.files.source import FileSource
 from rookery.publisher.files.splitting import NOT_PLAIN, cells_of
-from rookery.schemas.features import FEATURES
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.output.spreadsheet import unguarded
-from rookery.schemas.reading import Reading
 from rookery.schemas.rejection import Reason, reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from rookery.schemas.contract.compiled import CompiledContract
+    from rookery.schemas.contract.reading_classes import AnyReading
+
 BLOCK: Final = 131_072
 """Bytes of a file that are read at a time."""
-
-FIELDS: Final = (*FEATURES, *IDENTITY)
-"""Columns of a row that a reading carries."""
 
 _IDENTITIES: Final = ("reading_id", REJECTED[0])
 """Columns that give a row its identity, in order of precedence."""
@@ -42,7 +41,7 @@ _IDENTITIES: Final = ("reading_id", REJECTED[0])
 class CsvRow:
     """One usable row: its line in the file (from 1), its position below the header (from 0), its label."""
 
-    reading: Reading
+    reading: AnyReading
     line: int
     row: int
     label: str | None = None
@@ -50,14 +49,14 @@ class CsvRow:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The known species of a reading, which the file has and the reading has not."""
+    """The known answer to a reading, which the file has and the reading has not."""
 
     reading_id: str
-    species: str
+    label: str
 
 
 class CsvFile:
-    """A file with columns of the penguins data, under any of the names that it was published with.
+    """A file with columns of a contract's features (the default one's where none is given), under any of their names.
 
     The reading_id of a row is what the file says, else `<digest12>-<row>`, with `id_prefix`
     `<id_prefix>-<digest12>-<row>`: sending the same file again sends the same readings. `mapping` says what a
@@ -71,7 +70,11 @@ class CsvFile:
         id_prefix: str = "",
         device_id: str | None = None,
         mapping: Mapping[str, str] | None = None,
+        contract: CompiledContract | None = None,
     ) -> None:
+        self.contract = contract or default_compiled()
+        self.cells = CellReader(self.contract)
+        self.names = column_names(self.contract)
         self.source = source if isinstance(source, FileSource) else FileSource.of(Path(source))
         self.device_id = device_id
         self._id_prefix = id_prefix
@@ -80,7 +83,7 @@ class CsvFile:
     @cached_property
     def profile(self) -> CsvProfile:
         """Read the file once before its rows; raises BadFileError with every reason, and OSError."""
-        return profile_of(self.source, self._mapping)
+        return profile_of(self.source, self.names, self._mapping)
 
     @property
     def places(self) -> Mapping[str, int]:
@@ -155,15 +158,15 @@ class CsvFile:
             yield from self.by_row(block)
 
     def labels(self) -> Iterator[Label]:
-        """Yield what the column of species says, of readings that may be sent or not; raises as `profile` does."""
-        if LABEL not in self.places:
+        """Yield what the column of labels says, of readings that may be sent or not; raises as `profile` does."""
+        if self.names.target not in self.places:
             return
         for block in map(LineChunk.filled, self.blocks(self.start)):
             for line, row in zip(block.lines if block.rows else (), block.rows, strict=True):
                 cells = self._try_cells(line)
                 known = self._label(cells) if cells else None
                 if known is not None:
-                    yield Label(reading_id=self.identity(row, cells), species=known)
+                    yield Label(reading_id=self.identity(row, cells), label=known)
 
     def by_row(self, block: LineChunk) -> Iterator[CsvRow | BadRow]:
         """Read each line of a block by itself, blank ones left out."""
@@ -187,15 +190,17 @@ class CsvFile:
         cells = self._cells(line)
         fields: dict[str, Any] = {"device_id": self.device_id}
         fields |= {
-            name: value(name, cells[place].strip()) for name, place in self.places.items() if name in FIELDS
+            name: self.cells.value(name, cells[place].strip())
+            for name, place in self.places.items()
+            if name in self.contract.types
         }
-        if DATE in self.places:
-            fields["year"] = value("year", cells[self.places[DATE]].strip())
+        if DATE in self.places and (dated := self.names.dated) is not None:
+            fields[dated] = self.cells.value(dated, cells[self.places[DATE]].strip())
         fields["reading_id"] = self.identity(row, cells)
         known = {name: each for name, each in fields.items() if each is not None}
         try:
             # As JSON, where strict means what it says there: a time is a text.
-            reading = Reading.model_validate_json(to_json(known, inf_nan_mode="constants"))
+            reading = self.contract.reading.model_validate_json(to_json(known, inf_nan_mode="constants"))
         except ValidationError as error:
             raise _UnusableRowError(*reasons(error), *self._repetition(row)) from None
         if because := self._repetition(row):
@@ -213,7 +218,8 @@ class CsvFile:
         )
 
     def _label(self, cells: Sequence[str]) -> str | None:
-        return label(cells[self.places[LABEL]].strip()) if LABEL in self.places else None
+        place = self.places.get(self.names.target)
+        return None if place is None else self.cells.label(cells[place].strip())
 
     def _cells(self, line: str) -> list[str]:
         """Split one line; taken alone, an open quote cannot swallow the lines below it."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rookery.frames.errors import BadTableError
 from rookery.frames.tables.table import Table, text
 from rookery.publisher.errors import BadFileError
+from rookery.publisher.files.csv.header import column_names
 from rookery.publisher.files.csv.profile import profile_of
 from rookery.publisher.files.source import FileSource
 from rookery.schemas.output import spreadsheet
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from rookery.schemas.contract.compiled import CompiledContract
 
-def read(path: Path, mapping: Mapping[str, str] | None = None) -> Table:
+
+def read(path: Path, contract: CompiledContract, mapping: Mapping[str, str] | None = None) -> Table:
     """Read a file; raises BadTableError with every reason, and OSError."""
     source = FileSource.of(path)
     try:
-        profile = profile_of(source, mapping)
+        profile = profile_of(source, column_names(contract), mapping)
         with source.open() as file:
             mark = file.read(profile.start).startswith(codecs.BOM_UTF8)
             lines = io.TextIOWrapper(file, encoding=profile.encoding, newline="")

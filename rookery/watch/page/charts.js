@@ -1,11 +1,12 @@
 "use strict";
 // The charts: each draws a part of the state with Plotly, in the page's own colours.
 
-const SPECIES = ["Adelie", "Chinstrap", "Gentoo"];
-const SYMBOLS = ["circle", "diamond", "square"];
+const SYMBOLS = ["circle", "diamond", "square", "triangle-up", "pentagon", "star", "hexagram", "cross"];
+const LABELS = contract.labels;
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+const shade = (place) => colour(`label-${place % SYMBOLS.length}`);
 const mobile = () => matchMedia("(max-width: 700px)").matches;
 
 function layout(more) {
@@ -43,35 +44,35 @@ function robustRange(values) {
 let zoom = null;
 
 function followZoom(redraw) {
-  el("bills").on("plotly_relayout", (change) => {
-    const { xaxis, yaxis } = el("bills").layout;
+  el("scatter").on("plotly_relayout", (change) => {
+    const { xaxis, yaxis } = el("scatter").layout;
     zoom = Object.keys(change).some((name) => name.includes("range")) ? [[...xaxis.range], [...yaxis.range]] : null;
     if (!zoom) redraw();
   });
 }
 
-// readings: rows of length, depth, species, out of distribution, probability. Gives the ranges of both axes.
-function drawBills(readings) {
-  const traces = [0, 1].flatMap((outlier) => SPECIES.map((name, place) => {
+// readings: rows of x, y, label, out of distribution, probability. Gives the ranges of both axes.
+function drawScatter(readings) {
+  const traces = [0, 1].flatMap((outlier) => LABELS.map((name, place) => {
     const own = readings.filter((reading) => reading[2] === place && reading[3] === outlier);
     return {
       type: "scatter", mode: "markers", name, showlegend: !outlier, x: own.map((reading) => reading[0]), y: own.map((reading) => reading[1]), customdata: own.map((reading) => reading[4]),
       marker: outlier
-        ? { color: colour(name.toLowerCase()), symbol: "x-thin", size: mobile() ? 8 : 10, line: { color: colour(name.toLowerCase()), width: 2.2 } }
-        : { color: colour(name.toLowerCase()), symbol: SYMBOLS[place], size: mobile() ? 6 : 7, opacity: 0.62, line: { width: 0 } },
-      hovertemplate: `${name}${outlier ? ", out of distribution" : ""}, probability %{customdata:.0%}<br>bill %{x} × %{y} mm<extra></extra>`,
+        ? { color: shade(place), symbol: "x-thin", size: mobile() ? 8 : 10, line: { color: shade(place), width: 2.2 } }
+        : { color: shade(place), symbol: SYMBOLS[place % SYMBOLS.length], size: mobile() ? 6 : 7, opacity: 0.62, line: { width: 0 } },
+      hovertemplate: `${name}${outlier ? ", out of distribution" : ""}, probability %{customdata:.0%}<br>%{x} × %{y}<extra></extra>`,
     };
   }));
-  // The legend names the symbol once, in no species' colour.
+  // The legend names the symbol once, in no label's colour.
   traces.push({ type: "scatter", mode: "markers", name: "out of distribution", x: [null], y: [null], hoverinfo: "skip", marker: { symbol: "x-thin", size: 10, line: { color: colour("ink"), width: 2.2 } } });
-  const ranges = readings.length ? [0, 1].map((place) => robustRange(readings.map((reading) => reading[place]))) : [[30, 60], [13, 22]];
+  const ranges = readings.length ? [0, 1].map((place) => robustRange(readings.map((reading) => reading[place]))) : [[0, 1], [0, 1]];
   // A finger on a phone scrolls the page.
   const fixedrange = mobile();
   const [across, up] = zoom || ranges;
-  draw("bills", traces, {
+  draw("scatter", traces, {
     showlegend: true, margin: { l: 44, r: 10, t: 36, b: 44 }, dragmode: fixedrange ? false : "zoom",
-    xaxis: { ...titled("bill length, mm"), showgrid: true, range: across, fixedrange },
-    yaxis: { ...titled("bill depth, mm"), range: up, fixedrange },
+    xaxis: { ...titled(contract.x), showgrid: true, range: across, fixedrange },
+    yaxis: { ...titled(contract.y), range: up, fixedrange },
   });
   return ranges;
 }
@@ -94,7 +95,7 @@ const clockAxis = (rows) => ({ ...titled("time, UTC"), type: "date", tickformat:
 function drawRates(rows) {
   const times = rows.map((row) => row[0]);
   draw("rates", [
-    { type: "bar", name: "predicted", x: times, y: rows.map((row) => row[1]), marker: { color: colour("gentoo") }, hovertemplate: "%{y} predicted<extra></extra>" },
+    { type: "bar", name: "predicted", x: times, y: rows.map((row) => row[1]), marker: { color: colour("label-2") }, hovertemplate: "%{y} predicted<extra></extra>" },
     { type: "bar", name: "rejected", x: times, y: rows.map((row) => row[2]), marker: { color: colour("alarm") }, hovertemplate: "%{y} rejected<extra></extra>" },
   ], {
     barmode: "stack", bargap: 0.12, hovermode: "x", showlegend: true, margin: { l: 44, r: 10, t: 34, b: 44 },
@@ -107,7 +108,7 @@ function drawLatencies(rows) {
     type: "scatter", mode: "lines+markers", name, x: rows.map((row) => row[0]), y: rows.map((row) => row[place]), connectgaps: false,
     line: { color: shade, width: 2, dash, shape: "linear" }, marker: { size: 4, color: shade }, hovertemplate: `${name} %{y} ms<extra></extra>`,
   });
-  draw("latencies", [line("p50", 3, colour("gentoo"), "solid"), line("p99", 4, colour("adelie"), "dot")], {
+  draw("latencies", [line("p50", 3, colour("label-2"), "solid"), line("p99", 4, colour("label-0"), "dot")], {
     showlegend: true, hovermode: "x", margin: { l: 44, r: 10, t: 34, b: 44 },
     xaxis: clockAxis(rows), yaxis: { ...titled("latency, ms"), rangemode: "tozero", nticks: 5 },
   });
@@ -120,7 +121,7 @@ function drawBatches(batches) {
   for (let size = 1; size <= most; size *= 2) bounds.push(size);
   const rows = bounds.map((size) => [size <= 2 ? `${size}` : `${size / 2 + 1}–${size}`, batches[size] || 0]);
   draw("batches", [{
-    type: "bar", x: rows.map((row) => row[0]), y: rows.map((row) => row[1]), marker: { color: colour("chinstrap") },
+    type: "bar", x: rows.map((row) => row[0]), y: rows.map((row) => row[1]), marker: { color: colour("label-1") },
     hovertemplate: "%{y} batches of %{x} readings<extra></extra>",
   }], {
     bargap: 0.25, xaxis: { ...titled("readings in a batch"), type: "category", tickangle: bounds.length > 5 ? -40 : 0 },
@@ -132,9 +133,9 @@ function drawBatches(batches) {
 function drawDays(days) {
   const names = Object.keys(days);
   const words = names.map((day) => new Date(`${day}T12:00Z`).toLocaleDateString("en-GB", { timeZone: "UTC", day: "numeric", month: "short", year: "2-digit" }));
-  draw("days", SPECIES.map((species) => ({
-    type: "bar", name: species, x: words, y: names.map((day) => days[day][species] || 0), marker: { color: colour(species.toLowerCase()) },
-    hovertemplate: `%{y} ${species}<extra></extra>`,
+  draw("days", LABELS.map((label, place) => ({
+    type: "bar", name: label, x: words, y: names.map((day) => days[day][label] || 0), marker: { color: shade(place) },
+    hovertemplate: `%{y} ${label}<extra></extra>`,
   })), {
     barmode: "stack", showlegend: true, bargap: names.length < 4 ? 0.7 : 0.25, hovermode: "x", margin: { l: 44, r: 10, t: 34, b: 44 },
     xaxis: { ...titled("day, UTC"), type: "category", nticks: mobile() ? 3 : 4, tickangle: 0 }, yaxis: { ...titled("readings"), rangemode: "tozero", nticks: 5 },

@@ -17,7 +17,7 @@ function showTiles(state) {
   const { predicted, rejected, out_of_distribution: outliers, duplicates } = state.totals;
   const { timed, p50_ms: p50, p99_ms: p99 } = state.window;
   say("predicted", number.format(predicted));
-  say("predicted-note", duplicates ? `${many(duplicates, "duplicate line")} skipped` : "readings with a species");
+  say("predicted-note", duplicates ? `${many(duplicates, "duplicate line")} skipped` : "readings with a prediction");
   say("rejected", number.format(rejected));
   say("rejected-note", rejected ? `${share(rejected, predicted + rejected)} of all` : "each with its reasons");
   say("ood", number.format(outliers));
@@ -50,20 +50,22 @@ function showBacklog(state) {
     : worker ? "readings in the worker's queue" : "needs --broker");
 }
 
-function showBills(state) {
+function showScatter(state) {
+  el("scatter").closest("section").hidden = !contract.x;
+  if (!contract.x) return;
   const { readings, totals } = state;
-  const [across, up] = drawBills(readings);
+  const [across, up] = drawScatter(readings);
   const outliers = readings.filter((reading) => reading[3]).length;
   const outside = readings.filter(([x, y]) => x < across[0] || x > across[1] || y < up[0] || y > up[1]).length;
-  const words = SPECIES.map((name) => `${name} ${number.format(state.species[name])}`).join(", ");
+  const words = LABELS.map((name) => `${name} ${number.format(state.labels[name])}`).join(", ");
   const sampled = readings.length === state.readings_with_features ? `All ${many(readings.length, "reading")}`
     : `A random sample: ${number.format(readings.length)} (${share(readings.length, state.readings_with_features)}) of the ${many(state.readings_with_features, "reading")}`;
-  say("say-bills", !totals.predicted ? "Bill length against bill depth of a random sample of the predictions."
+  say("say-scatter", !totals.predicted ? `${contract.x} against ${contract.y}, of a random sample of the predictions.`
     : readings.length
       ? `${sampled} whose features are in the results, ${share(outliers, readings.length)} of the points out of distribution (of all predictions ${share(totals.out_of_distribution, totals.predicted)})${outside ? `; ${number.format(outside)} outside the axes` : ""}. In all: ${words}.`
       : `No result holds its features; a worker with ROOKERY_FEATURE_SAMPLE_ROWS=4 writes those of a sample. In all: ${words}.`);
-  table("table-bills", ["Bill length, mm", "Bill depth, mm", "Species", "OOD", "Probability"],
-    readings.map(([x, y, place, outlier, probability]) => [x, y, SPECIES[place], outlier ? "yes" : "no", probability.toFixed(3)]));
+  table("table-scatter", [contract.x, contract.y, contract.title, "OOD", "Probability"],
+    readings.map(([x, y, place, outlier, probability]) => [x, y, LABELS[place], outlier ? "yes" : "no", probability.toFixed(3)]));
 }
 
 function showDrift(state) {
@@ -86,7 +88,7 @@ function showDrift(state) {
   }));
 }
 
-const plain = (feature) => ({ bill_length_mm: "Bill length", bill_depth_mm: "Bill depth", flipper_length_mm: "Flipper length", body_mass_g: "Body mass", year: "Year", sex: "Sex", island: "Island", species: "Species (predicted)" })[feature] || feature;
+const plain = (feature) => feature === contract.target ? `${contract.title} (predicted)` : contract.features[feature] || feature;
 
 function showSeconds(state) {
   const rows = secondsOf(state);
@@ -112,7 +114,7 @@ function showDays(days) {
   const names = Object.keys(days);
   say("say-days", `By day of observation, of publication where that is unknown${names.length > 1 ? `; ${names.length} days, ${names[0]} to ${names[names.length - 1]}` : names.length ? `; all on ${names[0]}` : ""}.`);
   drawDays(days);
-  table("table-days", ["Day, UTC", ...SPECIES], names.map((day) => [day, ...SPECIES.map((species) => days[day][species] || 0)]));
+  table("table-days", ["Day, UTC", ...LABELS], names.map((day) => [day, ...LABELS.map((label) => days[day][label] || 0)]));
 }
 
 function showReasons(state) {
@@ -214,7 +216,7 @@ function show() {
   showEmpty(state);
   showTiles(state);
   showBacklog(state);
-  showBills(state);
+  showScatter(state);
   showDrift(state);
   showSeconds(state);
   showBatches(state.batches);
@@ -223,7 +225,7 @@ function show() {
   showModel(state);
   showRejections(state);
   say("remembered", number.format(state.remembered));
-  if (!changed) followZoom(() => drawBills(latest.readings));
+  if (!changed) followZoom(() => drawScatter(latest.readings));
   document.body.dataset.shown = String((changed += 1));
 }
 

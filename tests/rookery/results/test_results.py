@@ -26,7 +26,7 @@ from rookery.errors import UserError
 from rookery.load.accounting.folder_results import predictions
 from rookery.publisher.files.csv.rows import CsvFile, CsvRow
 from rookery.results.compaction import BucketTarget, FolderTarget, compact
-from rookery.results.export import COLUMNS, export
+from rookery.results.export import PredictionColumns, export
 from rookery.results.id_set import IdSet, Labels
 from rookery.results.query import PredictionQuery, SelectedPredictions, labels_of
 from rookery.results.replay import ReplayFilter, rejected
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 PENGUINS = Path(__file__).parents[3] / "data" / "penguins.csv"
 NOON = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
+
+COLUMNS = (*PredictionColumns("species", ("Adelie", "Chinstrap", "Gentoo")).readers, "known_species")
 
 
 def prediction(name: str, species: str = "Adelie", **more: object) -> Prediction:
@@ -154,7 +156,7 @@ def test_a_score_on_training_data_says_so(tmp_path: Path, *, trained: bool) -> N
 @pytest.mark.parametrize(
     ("choice", "names"),
     [
-        (PredictionQuery(species="Gentoo"), ["b"]),
+        (PredictionQuery(label="Gentoo"), ["b"]),
         (PredictionQuery(device="d1"), ["a"]),
         (PredictionQuery(since=date(2026, 11, 23)), ["c"]),
         (PredictionQuery(until=date(2026, 11, 22)), ["a", "b"]),

@@ -87,14 +87,14 @@ def test_the_page_shows_the_results(browser: Browser, address: str) -> None:
         expect(page.locator("#predicted")).to_have_text("300")
         expect(page.locator("#rejected")).to_have_text("1")
         expect(page.locator("#ood")).to_have_text("1")
-        expect(page.locator("#say-bills")).to_contain_text("Adelie 150, Chinstrap 0, Gentoo 150")
+        expect(page.locator("#say-scatter")).to_contain_text("Adelie 150, Chinstrap 0, Gentoo 150")
         expect(page.locator("#say-drift")).to_contain_text("Drifted from the training data: ")
         expect(page.locator("#drift li")).to_have_count(8)
         expect(page.locator("#facts")).to_contain_text("e93ac8fb8e7e")
         # Every chart has drawn something: in the first each species, its outliers, and the legend's name of these.
-        for chart in ("bills", "rates", "latencies", "batches", "days"):
+        for chart in ("scatter", "rates", "latencies", "batches", "days"):
             expect(page.locator(f"#{chart} .main-svg").first).to_be_visible()
-        assert page.evaluate("document.getElementById('bills').data.map((trace) => trace.x.length)") == [
+        assert page.evaluate("document.getElementById('scatter').data.map((trace) => trace.x.length)") == [
             150,
             0,
             149,
@@ -103,7 +103,7 @@ def test_the_page_shows_the_results(browser: Browser, address: str) -> None:
             1,
             1,
         ]
-        colours = page.evaluate("document.getElementById('bills').data.map((trace) => trace.marker.color)")
+        colours = page.evaluate("document.getElementById('scatter').data.map((trace) => trace.marker.color)")
         assert colours[:3] == colours[3:6]
 
 
@@ -114,24 +114,24 @@ def test_far_values_do_not_squeeze_the_others(browser: Browser, tmp_path: Path) 
         line["features"]["bill_length_mm"] = length
     write(tmp_path, "predictions", "a", lines)
     with served(tmp_path, tmp_path) as address, visited(browser, address) as page:
-        expect(page.locator("#say-bills")).to_contain_text("; 2 outside the axes.")
-        low, high = page.evaluate("document.getElementById('bills').layout.xaxis.range")
+        expect(page.locator("#say-scatter")).to_contain_text("; 2 outside the axes.")
+        low, high = page.evaluate("document.getElementById('scatter').layout.xaxis.range")
         assert 25 < low < high < 70
-        summary = page.locator("#table-bills summary")
+        summary = page.locator("#table-scatter summary")
         summary.focus()
         page.keyboard.press("Enter")
-        expect(page.locator("#table-bills tbody tr")).to_have_count(100)
-        expect(page.locator("#table-bills tbody")).to_contain_text("4,500")
+        expect(page.locator("#table-scatter tbody tr")).to_have_count(100)
+        expect(page.locator("#table-scatter tbody")).to_contain_text("4,500")
 
 
 def test_a_zoom_stays_while_results_come(browser: Browser, tmp_path: Path) -> None:
     """Dragging zooms into the bills, new results leave the view where it is, and a double click resets it."""
-    ranges = "() => JSON.stringify(document.getElementById('bills').layout.xaxis.range)"
+    ranges = "() => JSON.stringify(document.getElementById('scatter').layout.xaxis.range)"
     write(tmp_path, "predictions", "a", [prediction(nth) for nth in range(100)])
     desktop = {"viewport": {"width": 1360, "height": 900}}
     with served(tmp_path, tmp_path) as address, visited(browser, address, **desktop) as page:
         whole = page.evaluate(ranges)
-        ground = page.locator("#bills .nsewdrag").first
+        ground = page.locator("#scatter .nsewdrag").first
         box = ground.bounding_box()
         assert box is not None
         page.mouse.move(box["x"] + 100, box["y"] + 80)

@@ -171,7 +171,7 @@ def tiles_and_sentences(page: Page, lines: list[dict[str, Any]], rejected: list[
         text(page, "say-batches") == f"{len(batches):,} batches; the largest held up to {largest} readings."
     )
     with_features = sum("features" in line for line in lines)
-    sentence = text(page, "say-bills")
+    sentence = text(page, "say-scatter")
     assert sentence.startswith(
         f"A random sample: 1,000 ({100_000 / with_features:.0f} %) of the {with_features:,} readings"
     )
@@ -198,7 +198,7 @@ def charts(page: Page, state: dict[str, Any], lines: list[dict[str, Any]]) -> No
     assert state["batches"] == batch_sizes(lines)
     days = Counter((line["published_at"][:10], line["species"]) for line in lines)
     assert {(day, name): count for day, each in state["days"].items() for name, count in each.items()} == days
-    points = [len(trace) for trace in drawn(page, "bills", "x")]
+    points = [len(trace) for trace in drawn(page, "scatter", "x")]
     outliers = round(1000 * state["totals"]["out_of_distribution"] / ROWS)
     assert (sum(points[:3]), sum(points[3:6])) == (1000 - outliers, outliers)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.envelope import Envelope
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Reason, Rejection
@@ -24,7 +25,7 @@ CARD = load(SHIPPED).card
 
 @pytest.fixture
 def state() -> PageState:
-    return PageState(Drift(1000, lambda: CARD))
+    return PageState(Drift(1000, lambda: CARD), default_compiled())
 
 
 def prediction(reading_id: str, **fields: Any) -> Prediction:
@@ -57,7 +58,7 @@ def test_a_reading_that_was_written_twice_counts_once(state: PageState) -> None:
     state.take([prediction("a"), prediction("b"), prediction("a")], [rejection("c"), rejection("c")])
     shown = state.snapshot()
     assert shown["totals"] == {"predicted": 2, "rejected": 1, "out_of_distribution": 0, "duplicates": 2}
-    assert shown["species"]["Adelie"] == 2
+    assert shown["labels"]["Adelie"] == 2
     assert sum(row[1] for row in shown["seconds"]) == 2
 
 
@@ -125,7 +126,7 @@ def test_throughput_is_zero_when_nothing_comes(state: PageState) -> None:
 
 def test_memory_is_bounded_for_weeks() -> None:
     """Duplicates are found among the newest readings, and the names of unknown fields are counted up to a bound."""
-    state = PageState(Drift(1000, lambda: CARD), remembered=100)
+    state = PageState(Drift(1000, lambda: CARD), default_compiled(), remembered=100)
     state.take([prediction(f"{nth}") for nth in range(1_000)], [])
     assert len(state._known) <= 200
     state.take([prediction(f"{nth}") for nth in range(900, 1_000)], [])

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from rookery.watch.bill_sample import BillSample
+from rookery.watch.point_sample import PointSample
 
 
 def test_each_row_has_the_same_chance() -> None:
     """Of 10,000 rows in order, each tenth of them has about a tenth of the sample, in the whole list and in its first half."""
-    sample = BillSample(1_000)
+    sample = PointSample(1_000)
     for nth in range(10_000):
         sample.add([nth], out_of_distribution=False)
     kept = [row[0] for row in sample.rows(0.0)]
@@ -39,7 +39,7 @@ def test_the_share_of_outliers_is_that_of_all(
     usual: int, outliers: int, share: float, expected: tuple[int, int]
 ) -> None:
     """The points have the share of all predictions as far as there are rows, whatever the worker wrote of each kind."""
-    sample = BillSample(1_000)
+    sample = PointSample(1_000)
     for kind, count in ((False, usual), (True, outliers)):
         for nth in range(count):
             sample.add([kind, nth], out_of_distribution=kind)

@@ -1,4 +1,4 @@
-"""BillSample: a random sample of the bills whose measures are in the results, for the scatter chart."""
+"""PointSample: a random sample of the readings whose features are in the results, for the scatter chart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 SIZE: Final = 1_000
 
 
-class BillSample:
+class PointSample:
     """Keeps a uniform random sample (reservoir) of the readings out of distribution, and one of the others.
 
     Workers write the features of more readings out of distribution than of others. The sample is drawn from both
