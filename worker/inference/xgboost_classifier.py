@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from rookery.schemas.contract.compiled import CompiledContract
 from rookery.worker.inference.classifier import Predictions
 from rookery.worker.inference.xgboost_c_api import PredictFromDense
 from rookery.worker.models.booster_check import MalformedBoosterError, check_booster
@@ -66,6 +67,7 @@ class XGBoostClassifier:
         self, booster: xgboost.Booster, card: ModelCard, *, outliers: OutlierDetector, digest: str
     ) -> None:
         self.card = card
+        self.contract = CompiledContract(card.contract)
         self.digest = digest
         self.model = digest[:12]
         self.booster = booster
