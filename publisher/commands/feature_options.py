@@ -30,7 +30,7 @@ class FeatureOptions(RenamedOptions):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the options of features first, and leave the others to the command."""
         contract = explained_contract(_named(args) or os.environ.get(_VARIABLE))
-        options = {_option(each.name): each for each in contract.contract.features}
+        options = {option_of(each.name): each for each in contract.contract.features}
         self.epilog = _described(contract)
         ctx.meta[GIVEN] = given = dict[str, str]()
         rest: list[str] = []
@@ -90,7 +90,8 @@ def _named(args: Iterable[str]) -> str | None:
     return None
 
 
-def _option(name: str) -> str:
+def option_of(name: str) -> str:
+    """The option of a feature."""
     words = "".join(each if each.isalnum() else " " for each in name).split()
     return f"--{'-'.join(words).lower()}"
 
@@ -98,7 +99,7 @@ def _option(name: str) -> str:
 def _described(contract: CompiledContract) -> str:
     """The options of the features, for the end of the help."""
     features = contract.contract.features
-    shown = "; ".join(f"{_option(each.name)} {_values(each)}" for each in features[:_SHOWN])
+    shown = "; ".join(f"{option_of(each.name)} {_values(each)}" for each in features[:_SHOWN])
     more = f"; and {len(features) - _SHOWN} more" if len(features) > _SHOWN else ""
     return f"Features of {contract.contract.name}: {shown}{more}."
 

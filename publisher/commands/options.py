@@ -23,7 +23,7 @@ ContractSource = Annotated[
         "--contract",
         envvar="ROOKERY_CONTRACT",
         metavar="FILE",
-        help="What readings are: a contract's or a model's file, or gs://bucket/object; the shipped one without it.",
+        help="The contract of readings: its file, a model's, or gs://bucket/object; the shipped one without it.",
     ),
 ]
 

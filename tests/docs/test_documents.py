@@ -21,7 +21,9 @@ import typer.main
 from rookery.cli import app
 from rookery.environment import process as child
 from rookery.environment.provision import clients
+from rookery.publisher.commands.feature_options import FeatureOptions, option_of
 from rookery.publisher.topics import LOCAL_TOPIC
+from rookery.schemas.contract.default import default_contract
 from tools.reference import documents as reference
 
 if TYPE_CHECKING:
@@ -146,6 +148,8 @@ def test_every_command_line_is_one_that_exists(path: str, line: str) -> None:
         "--help",
         "-h",
     }
+    if isinstance(command, FeatureOptions):
+        known |= {option_of(feature.name) for feature in default_contract().features}
     given = {word.split("=")[0] for word in words if word.startswith("--")}
     assert getattr(command, "ignore_unknown_options", False) or given <= known, (
         f"{path}: {line}: {given - known}"
