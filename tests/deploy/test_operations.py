@@ -72,7 +72,7 @@ def code() -> list[str]:
 def test_every_file_exists() -> None:
     """Paths in backquotes and in links are there."""
     named = {each for each in code() if re.fullmatch(r"(?!roles/)(?:[\w.-]+/)+[\w.-]+|Dockerfile", each)}
-    assert len(named) > 15
+    assert len(named) > 5
     assert [path for path in named if not (ROOT / path).exists()] == []
     linked = re.findall(r"\]\(([^)#]+)\)", RUNBOOK)
     assert [path for path in linked if not (ROOT / "docs" / path).exists()] == []
@@ -107,15 +107,6 @@ def test_every_check_of_the_deployment_is_a_test() -> None:
     assert len(named) > 20
     tests = ROOT / "tests" / "deploy"
     assert [name for file, name in named if f"def {name}(" not in (tests / file).read_text()] == []
-
-
-def test_all_thirteen_questions_are_answered_with_something_to_look_at() -> None:
-    """Each answer names the command or file that shows it."""
-    section = RUNBOOK.partition("## Thirteen questions\n")[2].split("\n## ")[0]
-    answers = re.split(r"^\d+\. ", section, flags=re.MULTILINE)[1:]
-    assert len(answers) == 13
-    for answer in answers:
-        assert re.search(r"`(make|rookery|[\w./-]+/|Dockerfile)", answer), answer
 
 
 def test_the_capacity_is_terraforms() -> None:
