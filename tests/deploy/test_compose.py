@@ -63,7 +63,9 @@ def test_the_other_programs_take_their_words(root: Path) -> None:
     """Broker and storage emulator know their options, and Locust's file is there."""
     program, *words = SERVICES["broker"]["command"]
     assert importlib.util.find_spec(f"{program}.__main__")
-    assert broker_options().parse_args(words).host == "0.0.0.0"  # noqa: S104  inside a container
+    options = broker_options().parse_args(words)
+    assert options.host == "0.0.0.0"  # noqa: S104  inside a container
+    assert not options.memory
     program, *words = SERVICES["storage"]["command"]
     assert importlib.util.find_spec(f"{program}.__main__")
     assert storage_options().parse_args(words).port == 9023
@@ -92,6 +94,28 @@ def test_nothing_is_written_to_a_read_only_root() -> None:
         assert SERVICES[name]["tmpfs"] == [], "it would lie over the volume"
         assert f"{name}:{folder}/penguins.csv{REJECTED} ." in FILE.read_text() or name == "embedded-publisher"
     assert "bad-rows" in yaml.safe_load(FILE.read_text())["volumes"]
+
+
+def test_broker_and_results_are_kept_on_volumes() -> None:
+    """The broker's store and a folder of results lie on volumes of their own, which any user may write to, and no tmpfs does."""
+    worker = SERVICES["worker"]["environment"]
+    folders = {
+        "broker": [broker_options().parse_args(SERVICES["broker"]["command"][1:]).data],
+        "results": [
+            Path(urlsplit(each).path)
+            for name in ("ROOKERY_RESULTS", "ROOKERY_REJECTS")
+            for each in worker[name].split(",")
+            if each.startswith("file:///")
+        ],
+    }
+    assert len(folders["results"]) == 2
+    for volume, service in (("broker", "broker"), ("results", "worker")):
+        (mounted,) = SERVICES[service]["volumes"]
+        name, _, place = mounted.partition(":")
+        assert (name, place) == (volume, "/var/tmp")  # noqa: S108  the image's folder of this mode
+        assert place not in SERVICES[service]["tmpfs"]
+        assert all(Path(place) in each.parents for each in folders[volume])
+    assert yaml.safe_load(FILE.read_text())["volumes"].keys() == {"bad-rows", "broker", "results"}
 
 
 def test_addresses_agree() -> None:
@@ -178,10 +202,10 @@ def test_every_process_ends_at_once_when_it_is_stopped() -> None:
     assert without == ["worker"]
 
 
-def test_a_killed_worker_starts_again() -> None:
-    """The worker restarts after a failure; stores in memory do not, as they would be empty."""
+def test_a_killed_worker_or_broker_starts_again() -> None:
+    """Worker and broker restart after a failure; stores in memory do not, as they would be empty."""
     restarted = {name: each["restart"] for name, each in SERVICES.items() if "restart" in each}
-    assert restarted == {"worker": "on-failure"}
+    assert restarted == {"worker": "on-failure", "broker": "on-failure"}
 
 
 def test_everything_can_be_removed() -> None:
