@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import psutil
 
 from rookery.load.accounting.folder_results import predictions, rejections
-from rookery.load.child_process import ChildProcess, module_command
 from rookery.publisher.client import ReadingPublisher
 from rookery.publisher.settings import PublisherSettings
 from rookery.publisher.topics import LOCAL_TOPIC
+from tools.station_trial import StationProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,30 +24,17 @@ READY_S: Final = 100.0
 """Seconds for a start or a restart on a machine that much else wants to run on."""
 
 
-class RunningStation(ChildProcess):
-    """`rookery up` on free ports, with its log beside its data."""
-
-    ends_within_s = 40.0
+class RunningStation(StationProcess):
+    """A station with what tests ask of it."""
 
     def __init__(self, root: Path, *options: str) -> None:
-        self.data = root / "data"
-        command = module_command("rookery", "up", "--data", str(self.data), "--port", "0")
-        command += ["--worker-port", "0", "--ready-file", str(root / "station.ready"), *options]
+        super().__init__(root, *options)
         # A compiled forest gives the same answers, and costs each start seconds of CPU.
-        super().__init__("station", command, folder=root, environment={"ROOKERY_COMPILED_FOREST": "off"})
-
-    def lines(self) -> list[str]:
-        """Everything that it has logged so far."""
-        return self.log.read_text().splitlines() if self.log.exists() else []
+        self._environment["ROOKERY_COMPILED_FOREST"] = "off"
 
     def wait_for(self, text: str, *, times: int = 1) -> None:
         """Wait until so many lines hold a text."""
         self.wait_until(lambda: sum(text in line for line in self.lines()) >= times, within_s=READY_S)
-
-    def pids(self, name: str) -> list[int]:
-        """The processes that a program has had, as often as it was ready."""
-        found = re.compile(rf"station: {name} is ready \(process (\d+)\)")
-        return [int(match[1]) for line in self.lines() if (match := found.search(line))]
 
     def results(self) -> list[str]:
         """The ids of all readings with a result so far, duplicates included."""
