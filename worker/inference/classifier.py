@@ -10,34 +10,45 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rookery.schemas.contract.compiled import CompiledContract
+
 
 @dataclass(frozen=True)
 class Predictions:
     """A model's answers to n readings.
 
-    `labels` names the columns of `probabilities` (n, labels) float32; `label_indices` (n,) intp is each reading's
-    most probable column; `out_of_distribution` (n,) bool; `model` names the artifact that answered.
+    The labels of `contract`, that of the model, name the columns of `probabilities` (n, labels) float32; `label_indices`
+    (n,) intp is each reading's answer among them; `out_of_distribution` (n,) bool, None where the model cannot say;
+    `model` names the artifact that answered.
     """
 
-    labels: tuple[str, ...]
+    contract: CompiledContract
     probabilities: NDArray[np.float32]
     label_indices: NDArray[np.intp]
-    out_of_distribution: NDArray[np.bool_]
+    out_of_distribution: NDArray[np.bool_] | None
     model: str
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels in the order of the columns."""
+        return self.contract.contract.labels
 
     @cached_property
     def ood_rows(self) -> list[int]:
         """The rows that are out of distribution; nearly always none."""
+        if self.out_of_distribution is None:
+            return []
         found: list[int] = self.out_of_distribution.nonzero()[0].tolist()
         return found
 
     def subset(self, which: slice) -> Predictions:
         """The answers to some of the readings, sharing these arrays."""
+        far = self.out_of_distribution
         return replace(
             self,
             probabilities=self.probabilities[which],
             label_indices=self.label_indices[which],
-            out_of_distribution=self.out_of_distribution[which],
+            out_of_distribution=None if far is None else far[which],
         )
 
 
@@ -47,6 +58,10 @@ class Classifier(Protocol):
     @property
     def model(self) -> str:
         """The name of the artifact, as predictions carry it."""
+
+    @property
+    def contract(self) -> CompiledContract:
+        """What the model takes and answers; readings are decoded and encoded by it."""
 
     def classify(self, rows: NDArray[np.float32]) -> Predictions:
         """Classify rows of shape (n, features), NaN where a feature is missing; n is at least 1."""

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_CONFIG: Final = b'{"training":false,"type":%d,"iteration_begin":0,"iteration_end":0,"missing":NaN,"strict_shape":false,"cache_id":0}'
+_CONFIG: Final = b'{"training":false,"type":%d,"iteration_begin":0,"iteration_end":0,"missing":NaN,"strict_shape":true,"cache_id":0}'
 _DTYPE: Final = np.dtype("<f4")
 _BYTES: Final = 4
 
@@ -45,16 +45,16 @@ _per_thread: Final = threading.local()
 class PredictFromDense:
     """Predicts with `XGBoosterPredictFromDense`; safe for concurrent calls, for each thread has its own result."""
 
-    def __init__(self, library: ctypes.CDLL, booster: Any, *, classes: int, margin: bool = False) -> None:
+    def __init__(self, library: ctypes.CDLL, booster: Any, *, outputs: int, margin: bool = False) -> None:
         """Store XGBoost's library and the booster whose handle it takes; `margin` asks for raw scores."""
         self._library = library
         self._call = library.XGBoosterPredictFromDense
         self._booster = booster
-        self._classes = classes
+        self._outputs = outputs
         self._config = _CONFIG % margin
 
     def __call__(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Answer rows (n, features) with (n, classes), not to be written to; raises RuntimeError with what XGBoost said."""
+        """Answer rows (n, features) with (n, outputs), not to be written to; raises RuntimeError with what XGBoost said."""
         if rows.dtype != _DTYPE or not rows.flags.c_contiguous:
             rows = np.ascontiguousarray(rows, dtype=_DTYPE)
         count, width = rows.shape
@@ -63,11 +63,11 @@ class PredictFromDense:
         buffers = self._buffers()
         if self._call(self._booster.handle, described, self._config, buffers.proxy, *buffers.outputs):
             raise RuntimeError(_error(self._library))
-        if (buffers.dimensions.value, *buffers.shape[:2]) != (2, count, self._classes):
-            raise RuntimeError(f"{count} readings of {self._classes} classes got an answer of another shape")
+        if (buffers.dimensions.value, *buffers.shape[:2]) != (2, count, self._outputs):
+            raise RuntimeError(f"{count} readings of {self._outputs} outputs got an answer of another shape")
         # XGBoost keeps the result only until this thread asks again.
-        kept = ctypes.string_at(buffers.found, count * self._classes * _BYTES)
-        return np.frombuffer(kept, dtype=_DTYPE).reshape(count, self._classes)
+        kept = ctypes.string_at(buffers.found, count * self._outputs * _BYTES)
+        return np.frombuffer(kept, dtype=_DTYPE).reshape(count, self._outputs)
 
     def _buffers(self) -> _ThreadBuffers:
         """The buffers of the thread that asks."""

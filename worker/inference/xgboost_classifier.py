@@ -58,13 +58,20 @@ def parse(raw: bytes) -> xgboost.Booster:
 
 
 class XGBoostClassifier:
-    """Answers readings with a checked booster, its outlier rule and its card; safe for concurrent calls.
+    """Answers readings with a checked booster, its outlier rule (if any) and its card; safe for concurrent calls.
 
-    `engine` says what computes: the `booster`, or its `compiled` forest.
+    The booster has `outputs`: a probability for each label, or the second one's of two. `engine` says what computes: the
+    `booster`, or its `compiled` forest.
     """
 
     def __init__(
-        self, booster: xgboost.Booster, card: ModelCard, *, outliers: OutlierDetector, digest: str
+        self,
+        booster: xgboost.Booster,
+        card: ModelCard,
+        *,
+        outputs: int,
+        outliers: OutlierDetector | None,
+        digest: str,
     ) -> None:
         self.card = card
         self.contract = CompiledContract(card.contract)
@@ -72,9 +79,11 @@ class XGBoostClassifier:
         self.model = digest[:12]
         self.booster = booster
         self.engine = "booster"
-        self._probabilities: _Call = PredictFromDense(_LIBRARY, booster, classes=len(card.labels))
-        self._margins: _Call = PredictFromDense(_LIBRARY, booster, classes=len(card.labels), margin=True)
+        self._probabilities: _Call = PredictFromDense(_LIBRARY, booster, outputs=outputs)
+        self._margins: _Call = PredictFromDense(_LIBRARY, booster, outputs=outputs, margin=True)
         self._outliers = outliers
+        self._one_output = outputs == 1
+        self._threshold = card.contract.threshold
 
     def take_over(self, forest: CompiledForest) -> None:
         """Let a forest that was verified against the booster answer from the next batch on; may be called from any thread."""
@@ -82,13 +91,20 @@ class XGBoostClassifier:
         self.engine = "compiled"
 
     def classify(self, rows: NDArray[np.float32]) -> Predictions:
-        """Answer rows of shape (n, 7), NaN where a feature is missing; raises ValueError on another width."""
+        """Answer rows (n, features), NaN where a feature is missing; raises ValueError on another width."""
         probabilities = self._predict(rows)
+        if self._one_output:
+            # As scikit-learn's wrapper makes them, to the last bit.
+            probabilities = np.hstack((1 - probabilities, probabilities))
+        if self._threshold is None:
+            label_indices = probabilities.argmax(axis=1)
+        else:
+            label_indices = (probabilities[:, 1] >= self._threshold).astype(np.intp)
         return Predictions(
-            labels=self.card.labels,
+            contract=self.contract,
             probabilities=probabilities,
-            label_indices=probabilities.argmax(axis=1),
-            out_of_distribution=self._outliers.far(rows),
+            label_indices=label_indices,
+            out_of_distribution=None if self._outliers is None else self._outliers.far(rows),
             model=self.model,
         )
 
@@ -109,7 +125,8 @@ class XGBoostClassifier:
         answers = self.classify(rows)
         if not np.allclose(answers.probabilities, known.probabilities, rtol=0, atol=PROBABILITY_TOLERANCE):
             wrong.append("golden readings: the probabilities differ")
-        if tuple(answers.out_of_distribution.tolist()) != known.out_of_distribution:
+        far = answers.out_of_distribution
+        if far is not None and tuple(far.tolist()) != known.out_of_distribution:
             wrong.append("golden readings: other ones are out of distribution")
         return wrong
 

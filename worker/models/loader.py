@@ -14,11 +14,9 @@ from rookery.schemas.artifact import (
     MAX_BYTES,
     InvalidArtifactError,
     ModelCard,
-    OutlierRule,
     read_card,
     unseal,
 )
-from rookery.schemas.contract.default import default_contract
 from rookery.worker.inference.outliers import OutlierDetector
 from rookery.worker.inference.xgboost_classifier import (
     XGBOOST_VERSION,
@@ -27,6 +25,8 @@ from rookery.worker.inference.xgboost_classifier import (
     golden_rows,
     parse,
 )
+from rookery.worker.models.agreement import disagreements
+from rookery.worker.models.booster_facts import read_facts
 from rookery.worker.models.regular_file import read_regular
 
 if TYPE_CHECKING:
@@ -54,10 +54,14 @@ def load(source: Path | bytes) -> XGBoostClassifier:
     digest = hashlib.sha256(artifact).hexdigest()
     name = digest[:12] if isinstance(source, bytes) else str(source)
     try:
-        booster = parse(unseal(artifact))
+        raw = unseal(artifact)
+        booster = parse(raw)
+        facts = read_facts(raw)
         card = _card(booster)
-        _hold(_against_contract(card, booster))
-        classifier = XGBoostClassifier(booster, card, outliers=_outliers(card), digest=digest)
+        _hold(disagreements(card, facts, rounds=booster.num_boosted_rounds()))
+        classifier = XGBoostClassifier(
+            booster, card, outputs=facts.outputs, outliers=_outliers(card), digest=digest
+        )
         _hold(classifier.deviations())
     except (InvalidArtifactError, UnreadableModelError) as error:
         raise ModelRefusedError(name, str(error)) from None
@@ -99,48 +103,11 @@ def _card(booster: Booster) -> ModelCard:
         ) from None
 
 
-def _against_contract(card: ModelCard, booster: Booster) -> list[str]:
-    """Name all in which the model differs from what readings and predictions are here."""
-    golden = card.golden
-    questions = len(golden.rows)
-    rules: list[tuple[str, object, object]] = [
-        ("contract", card.contract, default_contract()),
-        ("features of the booster", tuple(booster.feature_names or ()), card.features),
-        ("rounds of the booster", booster.num_boosted_rounds(), card.rounds),
-        ("xgboost's major version", _major(card.xgboost_version), _major(XGBOOST_VERSION)),
-        ("width of the golden readings", {len(row) for row in golden.rows}, {len(card.features)}),
-        ("golden margins", [len(row) for row in golden.margins], [len(card.labels)] * questions),
-        ("golden probabilities", [len(row) for row in golden.probabilities], [len(card.labels)] * questions),
-        ("golden outliers", len(golden.out_of_distribution), questions),
-        *_outlier_rules(card.outliers, len(card.labels)),
-    ]
-    return [
-        f"{what}: {_shown(has)} where {_shown(needed)} is needed"
-        for what, has, needed in rules
-        if has != needed
-    ]
-
-
-def _outlier_rules(rule: OutlierRule | None, labels: int) -> list[tuple[str, object, object]]:
-    if rule is None:
-        return []
-    limits = 2 ** len(rule.features) if rule.by == "pattern" else len(rule.features) + 1
-    return [("outlier limits", len(rule.limits), limits), ("outlier clusters", len(rule.clusters), labels)]
-
-
-def _major(version: str) -> str:
-    return version.split(".", maxsplit=1)[0]
-
-
-def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _outliers(card: ModelCard) -> OutlierDetector:
+def _outliers(card: ModelCard) -> OutlierDetector | None:
     if card.outliers is None:
-        raise _MismatchError("the card has no outlier rule")
+        return None
     try:
-        return OutlierDetector(card.outliers)
+        return OutlierDetector(card.outliers, card.contract.names)
     except (ValueError, IndexError, np.linalg.LinAlgError) as error:
         raise _MismatchError(f"outlier rule: {error}") from None
 
