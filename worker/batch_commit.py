@@ -8,7 +8,6 @@ import time
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from rookery.schemas.contract.default import default_compiled
 from rookery.worker.decoding.message import DecodedMessage, feature_matrix
 from rookery.worker.encoding.blocks import line_blocks
 from rookery.worker.encoding.feature_sample import FeatureSample
@@ -102,13 +101,15 @@ class BatchCommit:
             log.exception("failed to answer %d messages", len(messages))
         if len(messages) == 1:
             unanswered = DefectError("failed to answer this message")
-            return [BatchPart(messages, feature_matrix((), default_compiled()), BatchResult(), [unanswered])]
+            nothing = feature_matrix((), messages[0].contract)
+            return [BatchPart(messages, nothing, BatchResult(), [unanswered])]
         half = len(messages) // 2
         return self._answers(messages[:half], at) + self._answers(messages[half:], at)
 
     def _answer(self, messages: Sequence[DecodedMessage], at: datetime) -> BatchPart:
-        rows = feature_matrix(messages, default_compiled())
-        result = classify(self._parts.models.classifier, rows)
+        classifier = self._parts.models.classifier
+        rows = feature_matrix(messages, classifier.contract)
+        result = classify(classifier, rows)
         lines = encode_lines(messages, rows, result, at=at, revision=self._parts.revision)
         return BatchPart(messages, rows, result, lines)
 

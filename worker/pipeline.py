@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from rookery.schemas.contract.default import default_compiled
 from rookery.worker.batch_commit import INLINE_ROWS, TABLE_ROWS, BatchCommit
 from rookery.worker.batching.batcher import Batcher, QueueLimits
 from rookery.worker.batching.deduplication import DeduplicationWindow
@@ -22,6 +21,7 @@ from rookery.worker.errors import DefectError, RetryError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
 
+    from rookery.schemas.contract.compiled import CompiledContract
     from rookery.schemas.envelope import Envelope
     from rookery.worker.batching.ticket import Ticket
     from rookery.worker.parts import PipelineParts
@@ -39,6 +39,7 @@ class Pipeline:
         self, parts: PipelineParts, *, bounds: QueueLimits, duplicates: DeduplicationWindow | None = None
     ) -> None:
         """Store the parts; work starts with the first message."""
+        self._models = parts.models
         self._metrics = parts.metrics
         self._duplicates = DeduplicationWindow() if duplicates is None else duplicates
         commit = BatchCommit(parts)
@@ -60,9 +61,10 @@ class Pipeline:
 
     async def predict(self, envelope: Envelope) -> EncodedLines:
         """Answer a message through the same batches, and store nothing; raises RetryError."""
-        message = decode_inline(envelope, default_compiled(), kept=False)
+        contract = self._models.classifier.contract
+        message = decode_inline(envelope, contract, kept=False)
         if message is None:
-            message = await self._decoder.decode(envelope, default_compiled(), kept=False)
+            message = await self._decoder.decode(envelope, contract, kept=False)
         lines: EncodedLines = await self._submit(message)
         return lines
 
@@ -74,11 +76,13 @@ class Pipeline:
         # Step by step for all, not message by message: the same few instructions again are what a processor likes.
         singles: list[DecodedMessage] = []
         others: list[DecodedMessage] = []
-        contract = default_compiled()
+        contract = self._models.classifier.contract
         for envelope, on_done in messages:
             message = decode_inline(envelope, contract)
             if message is None:
-                self._start(self._decode_and_store(envelope), on_done, "decoding a message in a thread")
+                self._start(
+                    self._decode_and_store(envelope, contract), on_done, "decoding a message in a thread"
+                )
                 continue
             message.on_done = on_done
             (singles if isinstance(message.readings, DecodedReading) else others).append(message)
@@ -129,8 +133,8 @@ class Pipeline:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _decode_and_store(self, envelope: Envelope) -> None:
-        await _awaited(self._answers(await self._decoder.decode(envelope, default_compiled())))
+    async def _decode_and_store(self, envelope: Envelope, contract: CompiledContract) -> None:
+        await _awaited(self._answers(await self._decoder.decode(envelope, contract)))
 
     def _answers(self, message: DecodedMessage) -> list[asyncio.Future[object]]:
         """Submit what is new of a message, and return futures of all its answers; raises RetryError."""

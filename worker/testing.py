@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rookery.schemas.features import FEATURES
-from rookery.schemas.reading import SPECIES
+from rookery.schemas.contract.default import default_compiled
 from rookery.worker.inference.classifier import Predictions
 from rookery.worker.sinks.protocol import SinkUnavailableError
 
@@ -17,23 +16,33 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rookery.schemas.contract.compiled import CompiledContract
     from rookery.worker.sinks.protocol import LineBlock
 
-FLIPPER: Final = FEATURES.index("flipper_length_mm")
-BILL: Final = FEATURES.index("bill_length_mm")
-LONG_FLIPPER: Final = 205
-LONG_BILL: Final = 43
+    Rows = NDArray[np.float32]
+
+
+def first_label(rows: Rows) -> NDArray[np.intp]:
+    """Answer each row with the first label."""
+    return np.zeros(len(rows), dtype=np.intp)
 
 
 class RuleClassifier:
-    """Long flippers are Gentoos, long bills Chinstraps; fails on batches with a row that `fails_on` names."""
+    """Answers with the label that `rule` names of each row; fails on batches with a row that `fails_on` names."""
 
     model = "rule"
 
     def __init__(
-        self, fails_on: Callable[[NDArray[np.float32]], bool] | None = None, *, healthy: bool = True
+        self,
+        fails_on: Callable[[Rows], bool] | None = None,
+        *,
+        rule: Callable[[Rows], NDArray[np.intp]] = first_label,
+        contract: CompiledContract | None = None,
+        healthy: bool = True,
     ) -> None:
-        """Store which single row, of shape (features,), makes a batch fail."""
+        """Store which single row, of shape (features,), makes a batch fail, and the contract (None: the default one)."""
+        self.contract = contract or default_compiled()
+        self._rule = rule
         self._fails_on = fails_on
         self._healthy = healthy
         self.calls: list[int] = []
@@ -43,17 +52,15 @@ class RuleClassifier:
         """Itself: a rule is never replaced."""
         return self
 
-    def classify(self, rows: NDArray[np.float32]) -> Predictions:
+    def classify(self, rows: Rows) -> Predictions:
         """Answer rows of shape (n, features)."""
         self.calls.append(len(rows))
         if self._fails_on is not None and any(self._fails_on(row) for row in rows):
             raise RuntimeError("a failing row")
-        label_indices = np.where(
-            rows[:, FLIPPER] > LONG_FLIPPER, 2, np.where(rows[:, BILL] > LONG_BILL, 1, 0)
-        ).astype(np.intp)
+        label_indices = self._rule(rows)
         return Predictions(
-            labels=SPECIES,
-            probabilities=np.eye(len(SPECIES), dtype=np.float32)[label_indices],
+            contract=self.contract,
+            probabilities=np.eye(len(self.contract.contract.labels), dtype=np.float32)[label_indices],
             label_indices=label_indices,
             out_of_distribution=np.zeros(len(rows), dtype=np.bool_),
             model=self.model,

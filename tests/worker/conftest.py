@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from rookery.schemas.envelope import Envelope
+from rookery.schemas.features import FEATURES
 from rookery.worker.batching.batcher import QueueLimits
 from rookery.worker.observability.metrics import Metrics
 from rookery.worker.parts import PipelineParts
@@ -21,10 +23,18 @@ from rookery.worker.testing import MemorySink, RuleClassifier
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from rookery.worker.observability.observer import BatchObserver
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BOUNDS = QueueLimits(batch_rows=4096, queue_rows=10_000, queue_bytes=10_000_000)
+
+
+def by_length(rows: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Long flippers are Gentoos, long bills Chinstraps."""
+    flipper, bill = (rows[:, FEATURES.index(f"{name}_length_mm")] for name in ("flipper", "bill"))
+    return np.where(flipper > 205, 2, np.where(bill > 43, 1, 0)).astype(np.intp)
 
 
 @dataclass
@@ -58,7 +68,7 @@ def build() -> Callable[..., House]:
         feature_sample_rows: int = 0,
         observers: Sequence[BatchObserver] = (),
     ) -> House:
-        classifier = classifier or RuleClassifier()
+        classifier = classifier or RuleClassifier(rule=by_length)
         results, rejects, metrics = MemorySink(), MemorySink(), Metrics()
         parts = PipelineParts(
             models=classifier,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from rookery.schemas.features import FEATURES
 from rookery.worker.decoding.reading_reader import DecodedReading
 from rookery.worker.decoding.table import DecodedColumns
 from rookery.worker.encoding.fixed_width import FixedWidthLines
@@ -100,5 +99,6 @@ def _features(message: DecodedMessage, nth: int) -> Mapping[str, object]:
         return readings.features()
     if isinstance(readings, DecodedColumns):
         return readings.features(nth)
-    columns = {name: getattr(readings, name) for name in FEATURES}
-    return {name: column[nth] if column is not None else None for name, column in columns.items()}
+    columns = {} if readings is None else readings.columns
+    names = message.contract.names
+    return {name: column[nth] if (column := columns.get(name)) is not None else None for name in names}

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import orjson
 
-from rookery.schemas.features import FEATURES
 from rookery.schemas.identity import identity
 from rookery.worker.decoding.reading_reader import DecodedReading
+from rookery.worker.encoding.missing import missing_names, row_codes
 from rookery.worker.encoding.rejection_lines import failed, rejections
 from rookery.worker.encoding.table_lines import (
     LEAST_ROWS,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rookery.schemas.contract.compiled import CompiledContract
     from rookery.schemas.envelope import Envelope
     from rookery.worker.decoding.message import DecodedMessage
     from rookery.worker.encoding.rejection_lines import Reasons
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 DIGITS: Final = 6
 """Digits of a probability; a float32 holds about seven."""
-
-_BITS: Final = 1 << np.arange(len(FEATURES))
 
 
 @dataclass(slots=True)
@@ -158,7 +157,7 @@ def _text(value: str) -> str:
 
 
 def _prediction_fields(rows: NDArray[np.float32], result: BatchResult) -> list[str]:
-    """The middle of each row's line, from `species` to `model`; empty where the model failed."""
+    """The middle of each row's line, from its answer to `model`; empty where the model failed."""
     if len(result.runs) == 1 and not result.failed_rows:
         return _run_fields(rows, result.runs[0][1])
     middles = [""] * len(rows)
@@ -170,7 +169,7 @@ def _prediction_fields(rows: NDArray[np.float32], result: BatchResult) -> list[s
 
 def _run_fields(rows: NDArray[np.float32], run: Predictions) -> list[str]:
     """Write all rows' numbers in one go and share them out; each row is then one format."""
-    formats = _formats(run.labels)
+    formats = _formats(run.contract)
     numbers = orjson.dumps(
         run.probabilities.astype(np.float64).round(DIGITS), option=orjson.OPT_SERIALIZE_NUMPY
     )
@@ -182,33 +181,36 @@ def _run_fields(rows: NDArray[np.float32], run: Predictions) -> list[str]:
 
 
 @lru_cache(maxsize=4)
-def _formats(labels: tuple[str, ...]) -> list[str]:
-    """The middle of a line for each species as the likeliest."""
-    names = [_json(label) for label in labels]
-    among = ",".join(f"{name}:%s" for name in names)
-    return [f'"species":{name},"probability":%s,"probabilities":{{{among}}},%s' for name in names]
+def _formats(contract: CompiledContract) -> list[str]:
+    """The middle of a line for each label as the answer."""
+    described = contract.contract
+    # A label may be any text, and a format takes its percent signs for places.
+    target, *names = (_json(each).replace("%", "%%") for each in (described.target, *described.labels))
+    if described.labels_are_columns:
+        among = "{" + ",".join([f"{name}:%s" for name in names]) + "}"
+    else:
+        among = "[" + ",".join([f'{{"label":{name},"share":%s}}' for name in names]) + "]"
+    return [f'{target}:{name},"probability":%s,"probabilities":{among},%s' for name in names]
 
 
 def _tails(rows: NDArray[np.float32], run: Predictions) -> list[str]:
     """Write `out_of_distribution`, `missing` and `model`: few different ones, so each is written once a batch."""
-    # Where anything is missing, the sum of all is NaN.
-    if not math.isnan(np.add.reduce(rows, axis=None)):
-        tails = [_tail(0, run.model)] * len(rows)
+    # NaN is the largest of all, and one missing feature makes it.
+    if not math.isnan(np.maximum.reduce(rows, axis=None)):
+        tails = [_tail(0, run)] * len(rows)
         for nth in run.ood_rows:
-            tails[nth] = _tail(1, run.model)
+            tails[nth] = _tail(1, run)
         return tails
-    codes: list[int] = (np.isnan(rows) @ _BITS * 2 + run.out_of_distribution).tolist()
-    written = {code: _tail(code, run.model) for code in set(codes)}
+    far = run.out_of_distribution
+    codes = row_codes(np.isnan(rows), np.zeros(len(rows), dtype=np.bool_) if far is None else far)
+    written = {code: _tail(code, run) for code in set(codes)}
     return [written[code] for code in codes]
 
 
-def _tail(code: int, model: str) -> str:
-    outlier, missing = "true" if code & 1 else "false", _json(_missing(code >> 1))
-    return f'"out_of_distribution":{outlier},"missing":{missing},"model":{_json(model)}'
-
-
-def _missing(pattern: int) -> list[str]:
-    return [name for nth, name in enumerate(FEATURES) if pattern >> nth & 1]
+def _tail(code: int, run: Predictions) -> str:
+    outlier = "null" if run.out_of_distribution is None else "true" if code & 1 else "false"
+    missing = _json(missing_names(code, run.contract.names))
+    return f'"out_of_distribution":{outlier},"missing":{missing},"model":{_json(run.model)}'
 
 
 def _single(envelope: Envelope, reading: DecodedReading, middle: str, stamp: _Stamp) -> bytes:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from rookery.schemas.codec import InvalidPayload, encode, in_base64
+from rookery.schemas.contract.feature import IDENTITY
 from rookery.schemas.identity import identity
-from rookery.schemas.reading import Reading
 from rookery.schemas.rejection import MORE, Reason, shortened
 from rookery.worker.decoding.reading_reader import DecodedReading
 from rookery.worker.decoding.table import DecodedColumns
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from rookery.schemas.contract.compiled import CompiledContract
     from rookery.worker.decoding.message import DecodedMessage
 
     Reasons = Sequence[tuple[tuple[str, str], int]]
     """How often each field and rule is named."""
 
-_FIELDS: Final = frozenset({*Reading.model_fields, "reading", "message", "model"})
+_OTHERS: Final = frozenset({*IDENTITY, "reading", "message", "model"})
+"""Fields of reasons beside features."""
 
 _AT_ONCE: Final = 128
 """Lines that are written without stepping aside: less than a millisecond's work."""
@@ -55,18 +57,22 @@ def rejections(
         }
         # Not with orjson's own newline: what it gives stands in four thousand bytes, ten times as many as are used.
         lines.append(orjson.dumps(line, option=orjson.OPT_UTC_Z) + b"\n")
-        counts.update(map(_kind, each.reasons))
+        counts.update(_kind(reason, work.contract) for reason in each.reasons)
         if not len(lines) % _AT_ONCE:
             step_aside()
     return lines, tuple(counts.items())
 
 
-def _kind(reason: Reason) -> tuple[str, str]:
+def _kind(reason: Reason, contract: CompiledContract) -> tuple[str, str]:
     """A reason without a sender's own words and a parser's details, for each kind becomes a time series."""
     if reason.field == MORE:
         return "other", "and more"
-    field = reason.field.partition(".")[0]
-    return field if field in _FIELDS else "other", reason.rule.partition(":")[0]
+    field = reason.field
+    if field not in contract.types:
+        # A feature's own name may have dots.
+        field = field.partition(".")[0]
+    known = field in contract.types or field in _OTHERS
+    return field if known else "other", reason.rule.partition(":")[0]
 
 
 def failed(work: DecodedMessage, why: Mapping[int, str]) -> Iterator[InvalidPayload]:

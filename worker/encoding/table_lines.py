@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import orjson
 
-from rookery.schemas.features import FEATURES
 from rookery.worker.encoding.fixed_width import FixedWidthLines
+from rookery.worker.encoding.missing import missing_names, row_codes
 from rookery.worker.runtime.thread_priority import step_aside
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class UnevenWidthError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TablePredictions:
-    """The model's answers to n readings, and which features each of them lacked, (n, 7)."""
+    """The model's answers to n readings, and which features each of them lacked, (n, features)."""
 
     answers: Predictions
     lacking: NDArray[np.bool_]
@@ -74,10 +74,6 @@ def table_lines(
     where = np.arange(len(positions)) if isinstance(positions, range) else np.asarray(positions)
     numbers = _numbers(run.probabilities)
     winning = numbers[np.arange(len(where)), run.label_indices]
-    shares: list[Piece] = []
-    for label, column in zip(run.labels, numbers.T, strict=True):
-        shares += (b",%b:" % orjson.dumps(label), column)
-    shares[0] = bytes(shares[0])[1:]
     return _even(
         [
             *_identity(readings, where, message.identity),
@@ -87,14 +83,14 @@ def table_lines(
             _texts(readings.device_id),
             b'"observed_at":',
             _texts(readings.observed_at),
-            b'"species":',
+            b"%b:" % orjson.dumps(run.contract.contract.target),
             _padded([b"%b," % orjson.dumps(label) for label in run.labels]).take(run.label_indices),
             b'"probability":',
             winning,
-            b',"probabilities":{',
-            *shares,
-            b'},"out_of_distribution":',
-            _flags(said.lacking, run.out_of_distribution),
+            b',"probabilities":',
+            *_shares(run, numbers),
+            b',"out_of_distribution":',
+            _flags(said),
             b',"model":%b%b' % (orjson.dumps(run.model), end),
         ],
         len(where),
@@ -179,18 +175,30 @@ _THOUSANDTHS: Final = np.frombuffer(
 _MILLIONTHS: Final = np.frombuffer(b"".join(b"\0\0\0\0\0%03d" % each for each in range(1_000)), dtype="<u8")
 
 
-def _flags(nan: NDArray[np.bool_], outliers: NDArray[np.bool_]) -> NDArray[np.void]:
+def _shares(run: Predictions, numbers: NDArray[np.uint64]) -> list[Piece]:
+    """Write `probabilities`: an object, or an array where labels are no names of columns."""
+    columns = run.contract.contract.labels_are_columns
+    begin, middle, end = (b"{", b",", b"}") if columns else (b'[{"label":', b'},{"label":', b"}]")
+    pieces: list[Piece] = []
+    for label, column in zip(run.labels, numbers.T, strict=True):
+        between = middle if pieces else begin
+        pieces += (between + orjson.dumps(label) + (b":" if columns else b',"share":'), column)
+    return [*pieces, end]
+
+
+def _flags(said: TablePredictions) -> Piece:
     """Write `out_of_distribution` and `missing`: few different ones, so each is written once."""
-    if not nan.any():
-        return _padded([_flag(0), _flag(1)]).take(outliers)
-    codes = nan @ _BITS + outliers
-    every = np.flatnonzero(np.bincount(codes))
-    return _padded([_flag(code) for code in every.tolist()]).take(np.searchsorted(every, codes))
+    run, lacking = said.answers, said.lacking
+    far = (
+        np.zeros(len(lacking), dtype=np.bool_) if run.out_of_distribution is None else run.out_of_distribution
+    )
+    if not lacking.any():
+        return _padded([_flag(0, run), _flag(1, run)]).take(far)
+    known: dict[int, int] = {}
+    which = [known.setdefault(code, len(known)) for code in row_codes(lacking, far)]
+    return _padded([_flag(code, run) for code in known]).take(which)
 
 
-_BITS: Final = 2 << np.arange(len(FEATURES))
-
-
-def _flag(code: int) -> bytes:
-    missing = [name for nth, name in enumerate(FEATURES) if code >> nth & 2]
-    return b'%b,"missing":%b' % (b"true" if code & 1 else b"false", orjson.dumps(missing))
+def _flag(code: int, run: Predictions) -> bytes:
+    outlier = b"null" if run.out_of_distribution is None else b"true" if code & 1 else b"false"
+    return b'%b,"missing":%b' % (outlier, orjson.dumps(missing_names(code, run.contract.names)))

@@ -61,7 +61,7 @@ class Classifier(Protocol):
 
     @property
     def contract(self) -> CompiledContract:
-        """What the model takes and answers; readings are decoded and encoded by it."""
+        """The contract of the model: readings are decoded and encoded by it."""
 
     def classify(self, rows: NDArray[np.float32]) -> Predictions:
         """Classify rows of shape (n, features), NaN where a feature is missing; n is at least 1."""

@@ -30,6 +30,8 @@ class OutlierDetector:
         self._patterns = Whitenings(rule, most_bytes=MOST_PATTERN_BYTES)
         self._whole = self._patterns.of(np.ones(len(rule.features), dtype=np.bool_))
 
+    # Values without bounds may overflow here; what is then no finite number is far.
+    @np.errstate(over="ignore", invalid="ignore")
     def far(self, rows: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return for rows (n, features) with NaN for missing whether each is out of distribution; one without measurements is."""
         measured = rows[:, self._columns]
@@ -73,7 +75,7 @@ def _codes(present: NDArray[np.bool_]) -> NDArray[np.float64] | NDArray[np.intp]
     if width <= _EXACT_BITS:
         codes: NDArray[np.float64] = present @ 2.0 ** np.arange(width)
         return codes
-    packed = np.packbits(present, axis=1)
+    packed = np.packbits(np.ascontiguousarray(present), axis=1)
     known: dict[bytes, int] = {}
     rows = packed.view(f"V{packed.shape[1]}")[:, 0].tolist()
     return np.array([known.setdefault(row, len(known)) for row in rows])

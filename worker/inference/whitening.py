@@ -39,8 +39,9 @@ class Whitening:
 
     def far(self, rows: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return for rows (n, k) with just this pattern's measurements whether each is out of distribution."""
-        beyond: NDArray[np.bool_] = self.squared(rows) > self.limit
-        return beyond
+        within: NDArray[np.bool_] = self.squared(rows) <= self.limit
+        # Not "greater": a distance that is no number, of values that overflow, is no small one.
+        return ~within
 
 
 class Whitenings:
@@ -61,7 +62,7 @@ class Whitenings:
         self._by_count = rule.by == "count"
         self._most_bytes = most_bytes
         self._known: dict[bytes, Whitening] = {}
-        self._bytes = 0
+        self.bytes = 0
         self._lock = threading.Lock()
 
     def of(self, present: NDArray[np.bool_]) -> Whitening:
@@ -77,10 +78,10 @@ class Whitenings:
         with self._lock:
             if key not in self._known:
                 self._known[key] = made
-                self._bytes += made.matrix.nbytes
-            while self._bytes > self._most_bytes and len(self._known) > 1:
+                self.bytes += made.matrix.nbytes
+            while self.bytes > self._most_bytes and len(self._known) > 1:
                 oldest = next(iter(self._known))
-                self._bytes -= self._known.pop(oldest).matrix.nbytes
+                self.bytes -= self._known.pop(oldest).matrix.nbytes
         return made
 
     def _made(self, present: NDArray[np.bool_]) -> Whitening:

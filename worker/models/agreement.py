@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rookery.schemas.contract.feature import Feature
     from rookery.worker.models.booster_facts import BoosterFacts
 
-    # What is compared, what the model has, and what it needs.
+    # The name of a part, its value in the model, and the value that is needed.
     Rule = tuple[str, object, object]
 
 _TWO: Final = 2
@@ -69,8 +69,8 @@ def _golden(card: ModelCard, facts: BoosterFacts) -> Iterator[Rule]:
     yield "width of the golden readings", {len(row) for row in golden.rows}, {len(card.features)}
     yield "golden margins", [len(row) for row in golden.margins], [facts.outputs] * questions
     yield "golden probabilities", [len(row) for row in golden.probabilities], [len(card.labels)] * questions
-    if card.outliers is not None:
-        yield "golden outliers", len(golden.out_of_distribution), questions
+    outliers = 0 if card.outliers is None else questions
+    yield "golden outliers", len(golden.out_of_distribution), outliers
 
 
 def _outliers(card: ModelCard) -> Iterator[Rule]:
@@ -81,7 +81,8 @@ def _outliers(card: ModelCard) -> Iterator[Rule]:
     yield "outlier rule's features that are no numeric features", {*rule.features} - numeric, set()
     limits = _TWO ** len(rule.features) if rule.by == "pattern" else len(rule.features) + 1
     yield "outlier limits", len(rule.limits), limits
-    yield "outlier clusters", len(rule.clusters), len(card.labels)
+    if not 1 <= len(rule.clusters) <= len(card.labels):
+        yield "outlier clusters", len(rule.clusters), f"one for each of {len(card.labels)} labels"
 
 
 def _major(version: str) -> str:

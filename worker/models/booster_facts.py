@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -59,6 +60,4 @@ def _words(dictionary: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     offsets = list(dictionary["offsets"])
     text = np.asarray(dictionary["values"], dtype=np.int64).astype(np.uint8).tobytes()
-    return tuple(
-        text[begin:end].decode(errors="replace") for begin, end in zip(offsets, offsets[1:], strict=False)
-    )
+    return tuple(text[begin:end].decode(errors="replace") for begin, end in pairwise(offsets))

@@ -19,7 +19,6 @@ from rookery.schemas.artifact import (
 )
 from rookery.worker.inference.outliers import OutlierDetector
 from rookery.worker.inference.xgboost_classifier import (
-    XGBOOST_VERSION,
     UnreadableModelError,
     XGBoostClassifier,
     golden_rows,

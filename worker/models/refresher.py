@@ -8,6 +8,7 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from rookery.schemas.contract.compatibility import incompatibilities
 from rookery.worker.models.loader import ModelRefusedError, load
 from rookery.worker.models.source import ModelUnreachableError
 from rookery.worker.runtime.daemon_call import in_daemon
@@ -43,6 +44,8 @@ class NoModelError(Exception):
 
 class ModelRefresher:
     """Loads the model of a source, else the last known good one of the same address, and swaps in new good versions.
+
+    While it runs, a version is refused whose contract does not accept every reading that the present one accepts.
 
     `reason` says why an older version answers than the source has, or why that cannot be known; None if all is
     well. `origin` says where the one that answers came from: `source` or `cache`.
@@ -146,7 +149,7 @@ class ModelRefresher:
             self._report(str(error))
             return None
         try:
-            found = _validated(fetched.artifact)
+            found = self._compatible(_validated(fetched.artifact))
         except ModelRefusedError as error:
             self._refusal = f"model {self._source.address} is refused: {'; '.join(error.reasons)}"
             self._metrics.model_loaded("refused")
@@ -158,6 +161,22 @@ class ModelRefresher:
         self._checked = fetched.version
         self._report(self._refusal)
         return None if self._refusal else found
+
+    def _compatible(self, found: XGBoostClassifier) -> XGBoostClassifier:
+        """Return a model that can take the present one's place while readings arrive; raises ModelRefusedError."""
+        present: XGBoostClassifier | None = getattr(self, "classifier", None)
+        if present is None:
+            return found
+        if wrong := incompatibilities(present.card.contract, found.card.contract):
+            raise ModelRefusedError(
+                self._source.address,
+                *(f"contract: {each.reason}" for each in wrong),
+                f"a restarted worker takes it in place of {present.model}",
+            )
+        if found.card.contract == present.card.contract:
+            # Messages that were decoded for the present model need not be encoded anew.
+            found.contract = present.contract
+        return found
 
     async def _look(self) -> XGBoostClassifier | None:
         """Return what `_news` does, unless it takes too long; a later look gets it then."""
@@ -207,14 +226,23 @@ class ModelRefresher:
     def _swap(self, found: XGBoostClassifier) -> None:
         self.classifier = found
         self._metrics.model(found.model)
+        if not found.card.distribution:
+            log.info(
+                "drift is off: the card of model %s has no distribution of its training data", found.model
+            )
+        if found.card.outliers is None:
+            log.info("model %s has no outlier rule: out_of_distribution is null", found.model)
 
 
 def _validated(source: bytes) -> XGBoostClassifier:
     """Load an artifact; whatever goes wrong with it is a refusal, for a bad model must not stop the worker."""
     try:
-        return load(source)
+        found = load(source)
+        # Made here, off the event loop: the first reading would wait for them.
+        _ = found.contract.validate_fields, found.contract.validate_rows
     except ModelRefusedError:
         raise
     except Exception as error:
         log.exception("failed to load a model")
         raise ModelRefusedError("", f"{type(error).__name__}: {error}") from error
+    return found

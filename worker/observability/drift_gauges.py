@@ -28,18 +28,24 @@ class DriftGauges(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Give what a scrape writes."""
-        index, missing, rows = self._families()
+        active, index, missing, rows = self._families()
         with self._contained:
+            active.add_metric([], self._drift.active)
             for shift in self._drift.shifts():
                 rows.add_metric([shift.feature], shift.rows)
                 missing.add_metric([shift.feature], shift.missing)
                 if shift.index is not None:
                     index.add_metric([shift.feature], shift.index)
-        return index, missing, rows
+        return active, index, missing, rows
 
-    def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+    def _families(self) -> tuple[GaugeMetricFamily, ...]:
         by = ["feature"]
         return (
+            GaugeMetricFamily(
+                "rookery_drift_active",
+                "1 while drift is measured, 0 where the model's card has no distribution of training data.",
+                labels=(),
+            ),
             GaugeMetricFamily(
                 "rookery_drift_index",
                 "Population stability index against the training data: above 0.25 is another population (ROOKERY_DRIFT_ROWS).",

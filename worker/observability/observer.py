@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class BatchPart:
     """Messages that were classified together; all of a batch, unless a defect split it.
 
-    `rows` (n, 7) float32 with NaN for missing, the model's `result` for them, and each message's lines or why there are
+    `rows` (n, features) float32 with NaN for missing, the model's `result` for them, and each message's lines or why there are
     none. Only lines change later, where they get their features.
     """
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from rookery.schemas.contract.contract import RESERVED
 from rookery.worker.encoding.fixed_width import size_of
 from rookery.worker.sinks.protocol import SinkUnavailableError
 
@@ -38,15 +39,15 @@ _AT_ONCE: Final = 8
 _ATTRIBUTE_BYTES: Final = 1_024
 PERMISSION: Final = "pubsub.topics.publish"
 
-ATTRIBUTES: Final = ("species", "model", "reading_id", "revision")
+ATTRIBUTES: Final = frozenset({"model", "reading_id", "revision"})
 _ATTEMPTS: Final = 3
 
 
 class PubSubSink:
     """Publishes a block with as few requests as Pub/Sub's limits allow, some of them at once.
 
-    A message's attributes are `species`, `model` and `reading_id` (of a rejection `reading_id` and `revision`)
-    and the trace context that the reading came with. PUBSUB_EMULATOR_HOST is honoured.
+    A message's attributes are the answer (under the name of the contract's target), `model` and `reading_id` (of a rejection
+    `reading_id` and `revision`), and the trace context that the reading came with. PUBSUB_EMULATOR_HOST is honoured.
     """
 
     def __init__(self, topic: str, *, write_timeout_seconds: float) -> None:
@@ -173,8 +174,11 @@ def _fitting(line: bytes) -> tuple[bytes, dict[str, str]]:
     said: dict[str, Any] = orjson.loads(line)
     attributes = {
         name: value
-        for name in ATTRIBUTES
-        if isinstance(value := said.get(name), str) and len(value.encode()) <= _ATTRIBUTE_BYTES
+        for name, value in said.items()
+        # The target is the one field of a line that has no name of its own.
+        if (name in ATTRIBUTES or name not in RESERVED)
+        and isinstance(value, str)
+        and len(value.encode()) <= _ATTRIBUTE_BYTES
     }
     excess = len(line) - MOST_BYTES + 10_000
     if excess <= 0 or not isinstance(said.get("original"), str):

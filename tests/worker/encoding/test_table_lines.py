@@ -39,7 +39,11 @@ def answers(rows: int, seed: int) -> Predictions:
     probabilities[:6] = 0
     probabilities[range(6), np.arange(6) % len(SPECIES)] = (1, 0.5e-6, 1.5e-6, 0.9999995, 0.1, 0.25)
     return Predictions(
-        SPECIES, probabilities, probabilities.argmax(axis=1), random.random(rows) < 0.2, 'model "1"'
+        default_compiled(),
+        probabilities,
+        probabilities.argmax(axis=1),
+        random.random(rows) < 0.2,
+        'model "1"',
     )
 
 

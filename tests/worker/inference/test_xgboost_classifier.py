@@ -128,7 +128,11 @@ def test_a_matrix_of_another_width_is_refused(classifier: XGBoostClassifier, sha
 def test_a_model_that_fails_is_not_healthy(classifier: XGBoostClassifier) -> None:
     """Health is the golden readings, asked again; whatever a broken booster raises means no."""
     broken = type(classifier)(
-        object(), classifier.card, outliers=OutlierDetector(classifier.card.outliers), digest="0" * 64
+        object(),
+        classifier.card,
+        outputs=len(classifier.card.labels),
+        outliers=OutlierDetector(classifier.card.outliers, classifier.card.features),
+        digest="0" * 64,
     )
     assert classifier.healthy()
     assert not broken.healthy()

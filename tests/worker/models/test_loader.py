@@ -145,7 +145,8 @@ def test_every_bit_of_the_line_counts() -> None:
     [
         (lambda card: card["contract"]["features"].reverse(), "features of the booster:"),
         (lambda card: card["contract"]["features"][0].update(kind="text"), "card: contract.features.0.kind"),
-        (lambda card: card["contract"]["labels"].pop(), "golden margins"),
+        (lambda card: card["contract"]["labels"].pop(), "labels: 2 where 3 is needed"),
+        (lambda card: card["contract"]["features"].pop(), "number of the booster's features: 7 where 6"),
         (lambda card: card.update(rounds=3), "rounds of the booster:"),
         (lambda card: card.update(xgboost_version="2.1.0"), "xgboost's major version: 2 where"),
         (lambda card: card.update(format=3), "card: format"),
@@ -158,7 +159,8 @@ def test_every_bit_of_the_line_counts() -> None:
         (lambda card: card["golden"]["probabilities"][5].reverse(), "the probabilities differ"),
         (lambda card: card["golden"]["out_of_distribution"].reverse(), "out of distribution"),
         (lambda card: card["outliers"]["limits"].pop(), "outlier limits"),
-        (lambda card: card["outliers"]["clusters"].pop(), "outlier clusters"),
+        (lambda card: card["outliers"]["clusters"].extend(card["outliers"]["clusters"]), "outlier clusters"),
+        (lambda card: card["outliers"]["features"].append("sex"), "that are no numeric features: sex where"),
         (lambda card: card["outliers"]["clusters"][0].update(covariance=[[0] * 4] * 4), "outlier rule"),
         (lambda card: card["outliers"]["clusters"][0].update(mean=[1]), "outlier rule"),
     ],
@@ -181,7 +183,6 @@ def test_every_reason_is_named_at_once() -> None:
     with pytest.raises(ModelRefusedError) as refused:
         load(forged(change))
     assert [reason.split(":")[0] for reason in refused.value.reasons] == [
-        "contract",
         "features of the booster",
         "golden margins",
     ]

@@ -10,15 +10,23 @@ import aiohttp
 import numpy as np
 import pytest
 
+from rookery.schemas.artifact import Distribution
+from rookery.schemas.contract.contract import Contract
 from rookery.schemas.features import FEATURES
 from rookery.worker.app import running
+from rookery.worker.inference.bisection import classify
 from rookery.worker.models.loader import SHIPPED, load
-from rookery.worker.observability.drift import Drift
+from rookery.worker.observability.drift import DRIFTED, Drift
+from rookery.worker.observability.metrics import Metrics
 from rookery.worker.settings import Settings
+from tests.worker.artifacts import CHURN, IRIS, artifact, drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from rookery.schemas.artifact import ModelCard
+    from rookery.worker.inference.xgboost_classifier import XGBoostClassifier
 
 ADELIE = {"bill_length_mm": 39.1, "bill_depth_mm": 18.7, "flipper_length_mm": 181, "body_mass_g": 3750}
 EMPEROR = {"bill_length_mm": 81.0, "bill_depth_mm": 30.0, "flipper_length_mm": 340, "body_mass_g": 33000}
@@ -60,3 +68,61 @@ def test_batches_that_are_kept_by_several_threads_at_once_leave_the_window_right
             kept.result()
     rows, label_indices = drift.latest()
     assert len(rows) == len(label_indices) == 1000
+
+
+def adopted(contract: Contract) -> XGBoostClassifier:
+    return load(artifact(contract))
+
+
+def with_distribution(classifier: XGBoostClassifier) -> ModelCard:
+    """The card of a model whose training data had half of each feature's values below 2."""
+    halves = Distribution(edges=(2.0,), shares=(0.5, 0.5), missing=0.0)
+    distribution = dict.fromkeys(classifier.card.contract.names, halves)
+    return classifier.card.model_copy(update={"distribution": distribution})
+
+
+def test_drift_of_any_contract_is_that_of_its_features() -> None:
+    """Only features whose distribution the card has are compared; a feature that is not monitored raises no alarm."""
+    features = [each.model_dump() for each in IRIS.features]
+    features[1]["monitored"] = False
+    contract = Contract.model_validate({**IRIS.model_dump(), "features": tuple(features)})
+    classifier = adopted(contract)
+    card = with_distribution(classifier)
+    del card.distribution["bloom %d"]
+    drift = Drift(1000, lambda: card)
+    rows = drawn(contract, 500) + np.float32(3)
+    drift.saw(rows, classify(classifier, rows))
+    shifts = {shift.feature: shift for shift in drift.shifts()}
+    assert [*shifts] == ["sepal length (cm)", "sepal.width", "petals"]
+    assert min(shift.index for shift in shifts.values()) > DRIFTED
+    assert [name for name, shift in shifts.items() if shift.drifted] == ["sepal length (cm)", "petals"]
+
+
+def test_drift_is_off_where_the_card_has_no_distribution() -> None:
+    """An adopted model knows nothing of its training data: no series, and the metric says that drift is off."""
+    classifier = adopted(IRIS)
+    drift = Drift(1000, lambda: classifier.card)
+    rows = drawn(IRIS, 500)
+    drift.saw(rows, classify(classifier, rows))
+    assert drift.shifts() == []
+    metrics = Metrics()
+    metrics.drift(drift)
+    text = metrics.render().decode()
+    assert "rookery_drift_active 0.0" in text
+    assert "rookery_drift_index{" not in text
+
+
+def test_readings_of_a_model_with_other_columns_are_forgotten() -> None:
+    """After a swap the window holds readings of the new contract alone, and those of one with the same columns stay."""
+    card = load(SHIPPED).card
+    iris, churn = adopted(IRIS), adopted(CHURN)
+    drift = Drift(1000, lambda: card)
+    for classifier in (iris, iris, churn, load(artifact(CHURN, seed=1)), churn):
+        card = with_distribution(classifier)
+        rows = drawn(classifier.card.contract, 100)
+        drift.saw(rows, classify(classifier, rows))
+    assert drift.latest()[0].shape == (300, 3)
+    assert {shift.rows for shift in drift.shifts()} <= set(range(200, 301))
+    card = with_distribution(iris)
+    assert drift.latest()[0].shape == (0, 4)
+    assert {shift.index for shift in drift.shifts()} == {None}
