@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from rookery import data
 from rookery.schemas.output.permissions import PATTERN, PRIVATE
 from rookery.worker.setting_names import FORMER, misspelled
 
@@ -32,7 +33,7 @@ _NUMBERS: Final[dict[Any, tuple[re.Pattern[str], str]]] = {
     float: (re.compile("-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?"), "a number"),
 }
 
-SHIPPED_MODEL = Path(__file__).parent / "shipped" / "penguins.ubj"
+SHIPPED_MODEL = Path(__file__).parent / "shipped" / f"{data.SHIPPED}.ubj"
 
 
 class _Concern(BaseModel):

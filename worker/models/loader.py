@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from pydantic import ValidationError
 
+from rookery import data
 from rookery.schemas.artifact import (
     CARD_ATTRIBUTE,
     MAX_BYTES,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from xgboost import Booster
 
-SHIPPED: Final = Path(__file__).parents[1] / "shipped" / "penguins.ubj"
+SHIPPED: Final = Path(__file__).parents[1] / "shipped" / f"{data.SHIPPED}.ubj"
 """The model that answers where the settings name none, in every installation."""
 
 _WARM_UP_ROWS: Final = (1, 64, 1024)

@@ -38,7 +38,7 @@ class NoModelError(Exception):
         super().__init__(
             f"{reason}; no last known good model of this address is cached, and no other model answers in its place. "
             "`rookery model verify ADDRESS` checks a model, `rookery train` writes one; without ROOKERY_MODEL the "
-            "shipped penguins model answers"
+            "shipped model answers"
         )
 
 

@@ -30,7 +30,7 @@ CONTRACTS = {"iris": IRIS, "churn": CHURN, "one feature": ONE, "100 features": w
 
 
 def expected(booster: xgboost.Booster, rows: Any) -> Any:
-    """What scikit-learn's wrapper answers."""
+    """The answers of scikit-learn's wrapper."""
     shares = booster.inplace_predict(rows)
     return shares if shares.ndim == 2 else np.vstack((1 - shares, shares)).transpose()
 
