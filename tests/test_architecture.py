@@ -31,7 +31,7 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "broker": frozenset(),
     "training": frozenset({"schemas"}),
     "publisher": frozenset({"schemas"}),
-    "worker": frozenset({"schemas"}),
+    "worker": frozenset({"data", "schemas"}),
     "load": frozenset({"schemas", "publisher"}),
     "rookery": PRODUCT,
     "benchmarks": PRODUCT | {"storage_emulator", "tools"},
