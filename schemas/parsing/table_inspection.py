@@ -189,7 +189,7 @@ class _Rows:
     def _because(self, error: ErrorDetails, cells: Mapping[str, Any]) -> Reason:
         """The same object as an earlier row's where it says the same: a hundred thousand rows may."""
         name = str(error["loc"][0])
-        said = name, rule_of(error), shown(cells[name])
+        said = name, rule_of(error), shown(cells.get(name))
         if said not in self._reasons:
             if len(self._reasons) == _REMEMBERED:
                 self._reasons.clear()

@@ -11,7 +11,6 @@ import numpy as np
 
 from rookery.schemas.codec import (
     SCHEMA_ATTRIBUTE,
-    SCHEMA_VERSION,
     DecodedTable,
     InvalidPayload,
     peek_identity,
@@ -19,7 +18,7 @@ from rookery.schemas.codec import (
 from rookery.schemas.identity import identity
 from rookery.schemas.rejection import Reason, UnusableReadingError, shortened
 from rookery.worker.batching.table_keys import TableKeys
-from rookery.worker.decoding.payload import decode_payload
+from rookery.worker.decoding.payload import READ_VERSIONS, decode_payload
 from rookery.worker.decoding.reading_reader import DecodedReading, reading_reader
 from rookery.worker.decoding.table import DecodedColumns
 
@@ -47,8 +46,6 @@ INLINE_BYTES: Final = 128 * 1024
 _LINE_BYTES: Final = 512
 _REASON_BYTES: Final = 128
 """About what the line of a rejection takes beside its original, and what each of its reasons does."""
-
-_READ_VERSIONS: Final = (None, SCHEMA_VERSION)
 
 
 def ignore(_: RetryError | None) -> None:
@@ -150,7 +147,7 @@ def _decode(
     decoded: Decoded | None
     try:
         payload = envelope.payload
-        decoded = reading_reader(contract).read(payload) if version in _READ_VERSIONS else None
+        decoded = reading_reader(contract).read(payload) if version in READ_VERSIONS else None
         if decoded is None:
             decoded = decode_payload(payload, contract, version=version, longest=longest)
     except UnusableReadingError as unusable:

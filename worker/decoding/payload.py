@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from rookery.schemas.codec import DecodedTable, decode_fields, decode_valid
-from rookery.worker.decoding.reading_reader import DecodedReading, reading_reader
-from rookery.worker.decoding.table import WORTH_BYTES, DecodedColumns, columns
+from rookery.schemas.codec import SCHEMA_VERSION, DecodedTable, decode_fields, decode_valid
+from rookery.worker.decoding.reading_reader import reading_reader
+from rookery.worker.decoding.table_reader import table_reader
 from rookery.worker.runtime.thread_priority import step_aside
 
 if TYPE_CHECKING:
     from rookery.schemas.contract.compiled import CompiledContract
+    from rookery.worker.decoding.reading_reader import DecodedReading
+    from rookery.worker.decoding.table import DecodedColumns
 
     Decoded = DecodedReading | DecodedColumns | DecodedTable
+
+READ_VERSIONS: Final = (None, SCHEMA_VERSION)
+"""Versions that are read here; of others the codec says which is needed."""
+
+WORTH_BYTES: Final = 4_096
+"""Shorter tables are left to the codec, which is done before numpy has begun."""
 
 
 def decode_payload(
@@ -22,8 +30,10 @@ def decode_payload(
 
     None where it is longer than `longest` (None: whatever its length), and so long an inspection is needed.
     """
-    if len(payload) >= WORTH_BYTES and (table := columns(payload, version=version)) is not None:
-        return table
+    if len(payload) >= WORTH_BYTES and version in READ_VERSIONS:
+        table = table_reader(contract).read(payload)
+        if table is not None:
+            return table
     if longest is None or len(payload) <= longest:
         decoded = decode_fields(payload, contract, version=version, pause=step_aside)
     else:

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rookery.schemas.codec import DecodedTable, decode, encode
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.envelope import InvalidEnvelopeError, unwrapped, wrapped
 from rookery.schemas.parsing.moment import EDGES, OFFSET, RULE, parse
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.reading import Reading
 from rookery.schemas.rejection import UnusableReadingError
-from rookery.worker.decoding.table import columns
+from rookery.worker.decoding.table_reader import table_reader
 
 OTHER_TIMES: Final = [
     "20071111",
@@ -111,7 +112,7 @@ def as_large_table(text: str) -> datetime | None:
     """In a table that is large enough to be read by columns."""
     rows = 600
     table = {"bill_length_mm": [39.1] * rows, "observed_at": [text] * rows}
-    found = columns(json.dumps(table, separators=(",", ":")).encode(), version=None)
+    found = table_reader(default_compiled()).read(json.dumps(table, separators=(",", ":")).encode())
     return None if found is None or found.observed_at is None else found.observed_at[-1]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,95 +13,14 @@ from pydantic import ValidationError
 
 from rookery.schemas.contract.compiled import CompiledContract
 from rookery.schemas.contract.contract import Contract
-from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.envelope import Envelope
 from rookery.worker.decoding.message import decode_message, feature_matrix
 from rookery.worker.decoding.reading_reader import DecodedReading, ReadingReader, reading_reader
-from tests.schemas.contract.random_contracts import WORDS, RandomContracts
+from tests.schemas.contract.random_contracts import RandomContracts
+from tests.worker.decoding.json_cells import any_cells, mangled, random_contract, seeds
 
 if TYPE_CHECKING:
     from rookery.schemas.contract.compiled import Fields
-
-NUMBERS: Final = [
-    "0",
-    "-0",
-    "-0.0",
-    "1",
-    "-1",
-    "7.25",
-    "0.1",
-    "0.1000000000000000055511151231257827",
-    "1e2",
-    "1E-5",
-    "-1.5e+1",
-    "1e400",
-    "1e-400",
-    "2007",
-    "2007.0",
-    "55.123456789012345678",
-    "9007199254740992",
-    "9007199254740993",
-    "-9223372036854775809",
-    "18446744073709551616",
-    "1" * 400,
-    "3.4028234663852886e38",
-    "3.4028234663852887e38",
-    "340282346638528860000000000000000000001",
-    "007",
-    "5.",
-    ".5",
-    "+5",
-    "1_0",
-    "0x7",
-    "NaN",
-    "Infinity",
-]
-TEXTS: Final = [
-    '""',
-    '"a"',
-    '"7"',
-    '"male"',
-    '"f\\u0065male"',
-    '"\\ud83d\\ude00"',
-    '"\\ud83d"',
-    '"\\u0000"',
-    '"a\\nb"',
-    '"\\u007f"',
-    '"\\u0085"',
-    '"\\u00a0"',
-    '"\\u200b"',
-    '"a\tb"',
-    '"[1]"',
-    '"' + "é" * 200 + '"',
-    '"' + "é" * 201 + '"',
-    '"' + "w" * 300 + '"',
-    '"' + "w" * 301 + '"',
-    *(json.dumps(word) for word in WORDS),
-]
-TIMES: Final = [
-    '"2026-11-23T12:00:00Z"',
-    '"2026-11-23t12:00:00z"',
-    '"2026-11-23 12:00:00.1234567+01:00"',
-    '"2026-11-23T12:00:00,5Z"',
-    '"2026-11-23T12:00:00"',
-    '"2026-11-23T12:00Z"',
-    '"2026-11-23T24:00:00Z"',
-    '"2026-11-23T23:59:60Z"',
-    '"2026-02-30T12:00:00Z"',
-    '"9999-12-31T23:59:59-01:00"',
-    '"0001-01-01T00:00:00+01:00"',
-    '"2026-W01-1T00:00:00Z"',
-    '"39402"',
-    "39402",
-]
-OTHERS: Final = ["null", "true", "false", "[]", "{}", "[1]", '{"a":1}', "", " 7", "nul", '"']
-CELLS: Final = [*NUMBERS, *TEXTS, *TIMES, *OTHERS]
-
-seeds = st.integers(0, 200)
-
-
-def random_contract(seed: int) -> CompiledContract:
-    return CompiledContract(RandomContracts(seed).contract()) if seed else default_compiled()
 
 
 def valid_fields(contract: CompiledContract, payload: bytes) -> Fields | None:
@@ -135,31 +54,13 @@ def agree(contract: CompiledContract, payload: bytes) -> bool:
     return True
 
 
-def cells_of(contract: CompiledContract, name: str) -> st.SearchStrategy[str]:
-    """JSON texts for one field: edges of what it takes, and whatever else."""
-    near: list[str] = []
-    for feature in contract.contract.features:
-        if feature.name == name and feature.numeric:
-            edges = {feature.range.least, feature.range.most}
-            near = [
-                text for edge in edges for text in (repr(edge), repr(edge + 1), repr(edge - 1), f"{edge:.0f}")
-            ]
-        elif feature.name == name:
-            near = [json.dumps(word) for word in feature.categories] or ["true", "false"]
-    if name in {"reading_id", "device_id"}:
-        near = TEXTS
-    elif name == "observed_at":
-        near = TIMES
-    return st.sampled_from(near or CELLS) | st.sampled_from(CELLS)
-
-
 def body(members: list[tuple[str, str]]) -> bytes:
     return ("{" + ",".join(f"{json.dumps(name)}:{cell}" for name, cell in members) + "}").encode()
 
 
 def draw_members(data: st.DataObject, contract: CompiledContract) -> list[tuple[str, str]]:
     names = data.draw(st.lists(st.sampled_from([*contract.members, "another"]), max_size=12))
-    return [(name, data.draw(cells_of(contract, name))) for name in names]
+    return [(name, data.draw(any_cells(contract, name))) for name in names]
 
 
 @given(seeds, st.data())
@@ -177,14 +78,7 @@ def test_no_odd_byte_is_overlooked(seed: int, data: st.DataObject) -> None:
     contract = random_contract(seed)
     source = RandomContracts(seed)
     fields = source.reading(contract.contract) | {"reading_id": "r/1", "observed_at": "2026-11-23T12:00:00Z"}
-    payload = bytearray(json.dumps(fields).encode())
-    for _ in range(data.draw(st.integers(1, 2))):
-        begin = data.draw(st.integers(0, len(payload)))
-        odd = st.sampled_from(
-            [b"\xff", b"\0", b",", b'"', b"\\", b":", b"}", b"e", b"-", b".", b"null", b" \r\n\t"]
-        )
-        payload[begin : begin + data.draw(st.integers(0, 3))] = data.draw(odd | st.binary(max_size=2))
-    agree(contract, bytes(payload))
+    agree(contract, mangled(data, json.dumps(fields).encode()))
 
 
 @given(seeds, st.integers(0, 2**32))
