@@ -11,7 +11,7 @@ from rookery.capacity.plan import PlanRequest, ask
 from rookery.errors import EXIT_FAILED
 from rookery.load.report.document import document
 from rookery.load.report.run_folder import RunFolder
-from rookery.load.simulation.fleet import Platform
+from rookery.load.simulation.monthly import CloudDeployment
 from rookery.load.simulation.prices import prices
 from rookery.load_test.options import LoadOptions
 from rookery.load_test.run import run
@@ -20,7 +20,7 @@ _ROOT: Final = Path(__file__).parents[1]
 _DOCUMENT: Final = _ROOT / "docs" / "load-report.md"
 _SHAPES: Final = ("baseline", "normal", "stress", "spike")
 _PLANNED: Final = PlanRequest(
-    rate=50_000, reading_bytes=200, shape="spike", seconds=40, platform=Platform(concurrency=250)
+    rate=50_000, reading_bytes=200, shape="spike", seconds=40, deployment=CloudDeployment(max_instances=100)
 )
 
 _INTRODUCTION: Final = """# Load, measured and planned

@@ -34,26 +34,38 @@ full rate between a tenth."""
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """`rate` messages a second at the most, in a shape of so many seconds."""
+    """`rate` readings a second at the most, in a shape of so many seconds, `rows` of them in a message."""
 
     shape: str
     rate: float
     seconds: float
+    rows: int = 1
 
     def __iter__(self) -> Iterator[tuple[float, int]]:
-        """Give moments, STEP_S apart, with how many messages are published at each."""
-        share = SHAPES[self.shape]
+        """Give moments, STEP_S apart, with how many messages are published at each; the last table may not be full."""
         owed = 0.0
-        for step in range(round(self.seconds / STEP_S)):
-            now = step * STEP_S
-            owed += self.rate * STEP_S * share(now / self.seconds)
+        for now, readings in self._steps():
+            owed += readings / self.rows
             # A rounding loss of the sum must not cost a message.
             count = int(owed + 1e-9)
             owed -= count
             if count:
                 yield now, count
+        if round(owed * self.rows):
+            yield self.seconds, 1
+
+    def _steps(self) -> Iterator[tuple[float, float]]:
+        share = SHAPES[self.shape]
+        for step in range(round(self.seconds / STEP_S)):
+            now = step * STEP_S
+            yield now, self.rate * STEP_S * share(now / self.seconds)
 
     @property
     def total(self) -> int:
         """How many messages that is in all."""
         return sum(count for _, count in self)
+
+    @property
+    def readings(self) -> int:
+        """How many readings that is in all."""
+        return round(sum(readings for _, readings in self._steps()))

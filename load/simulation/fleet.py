@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from rookery.load.simulation.service import Service
 
-_TARGET: Final = 0.6
-_WINDOW_S: Final = 60.0
-_IDLE_S: Final = 900.0
+TARGET: Final = 0.6
+WINDOW_S: Final = 60.0
+IDLE_S: Final = 900.0
 _LEAST_WAIT_S: Final = 10.0
 _STARTS_WAITED: Final = 3.5
 
@@ -33,6 +33,11 @@ class Platform:
     concurrency: int = 80
     min_instances: int = 0
     max_instances: int = 100
+
+
+def longest_wait(service: Service) -> float:
+    """Seconds that a request waits for an instance before it is refused."""
+    return max(_LEAST_WAIT_S, _STARTS_WAITED * service.start)
 
 
 class Fleet(Generic[Request]):
@@ -62,7 +67,7 @@ class Fleet(Generic[Request]):
         self._instances: deque[SimulatedInstance[Request]] = deque()
         self._starting = 0
         self._pending: deque[tuple[Request, float]] = deque()
-        self._loads: deque[tuple[float, float]] = deque(maxlen=int(_WINDOW_S))
+        self._loads: deque[tuple[float, float]] = deque(maxlen=int(WINDOW_S))
         self._busy_before = 0.0
         for _ in range(platform.min_instances):
             self._add(0.0)
@@ -103,8 +108,8 @@ class Fleet(Generic[Request]):
         cores = sum(load for load, _ in self._loads) / len(self._loads)
         held = sum(load for _, load in self._loads) / len(self._loads)
         wanted = max(
-            math.ceil(cores / _TARGET),
-            math.ceil(held / (_TARGET * self._platform.concurrency)),
+            math.ceil(cores / TARGET),
+            math.ceil(held / (TARGET * self._platform.concurrency)),
             # Those that wait bring on as many as they would fill.
             self.ready + math.ceil(len(self._pending) / self._platform.concurrency),
         )
@@ -146,16 +151,15 @@ class Fleet(Generic[Request]):
             instance.take(self._pending.popleft()[0], now)
 
     def _refuse(self, now: float) -> None:
-        longest = max(_LEAST_WAIT_S, _STARTS_WAITED * self._service.start)
         late = []
-        while self._pending and now - self._pending[0][1] > longest:
+        while self._pending and now - self._pending[0][1] > longest_wait(self._service):
             late.append(self._pending.popleft()[0])
         if late:
             self._refused(late, now)
 
     def _end_idle(self, now: float) -> None:
         for instance in list(self._instances):
-            idle = not instance.in_flight and now - instance.idle_since > _IDLE_S
+            idle = not instance.in_flight and now - instance.idle_since > IDLE_S
             if idle and self.ready > self._platform.min_instances:
                 self._instances.remove(instance)
                 self.retired.append(instance)

@@ -29,8 +29,8 @@ class Service:
     machine: str = ""
     date: str = ""
 
-    def seconds(self, messages: int, rows: int) -> float:
-        """Seconds of a core that one batch takes."""
+    def seconds(self, messages: float, rows: float) -> float:
+        """Seconds of a core that one batch takes, of so many messages and rows in the mean."""
         return self.per_batch + messages * self.per_message + rows * self.per_row
 
     @property

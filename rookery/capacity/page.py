@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
+from rookery.capacity.monthly_page import idle_sentence, monthly_rows, monthly_svg
+from rookery.capacity.plan import load_of
 from rookery.load.report.page import framed, table_of
 from rookery.load.report.plots import THEMED, as_svg, figure, lines
 from rookery.load.report.series import Series, rates
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from rookery.capacity.monthly_page import Month
     from rookery.capacity.plan import PlanRequest, PlanResult
     from rookery.capacity.simulation import SimulationOutcome
     from rookery.load.report.plots import Palette
@@ -31,10 +34,18 @@ _BILLED: Final = {
 }
 
 
-def page(question: PlanRequest, answers: Sequence[PlanResult], known: Prices) -> str:
-    """The plan as HTML."""
+def page(question: PlanRequest, answers: Sequence[PlanResult], ways: Sequence[Month], known: Prices) -> str:
+    """The plan as HTML: the month first, then the shape."""
     title = f"{question.rate:,.0f} readings a second at the most: {question.shape}, {question.seconds:g} s"
-    parts = [f"<h1>{escape(title)}</h1>", f'<p class="soft">{escape(premises(question, known))}</p>']
+    head, *rows = monthly_rows(ways, load_of(question))
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f"<p>{escape(idle_sentence(*ways[0], known))}</p>",
+        f'<p class="soft">{escape(premises(question, known))}</p>',
+        f"<h2>A month of {question.rate:,.0f} single readings a second</h2>",
+        f'<div class="plots"><figure><figcaption>Dollars a month</figcaption>{monthly_svg(ways)}</figure></div>',
+        table_of(head, rows),
+    ]
     for answer in answers:
         parts.append(f"<h2>{escape(answer.name.capitalize())}</h2>")
         parts.append(f'<div class="plots">{"".join(_plots(answer))}</div>')
@@ -45,13 +56,18 @@ def page(question: PlanRequest, answers: Sequence[PlanResult], known: Prices) ->
 
 def table(answers: Sequence[PlanResult]) -> Table:
     """The plan for a terminal."""
-    head, *rows = rows_of(answers)
-    drawn = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", pad_edge=False)
+    return drawn(rows_of(answers))
+
+
+def drawn(rows: Sequence[Sequence[str]]) -> Table:
+    """Rows with a header, for a terminal."""
+    head, *others = rows
+    made = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", pad_edge=False)
     for place, name in enumerate(head):
-        drawn.add_column(name, justify="right" if place else "left")
-    for row in rows:
-        drawn.add_row(*row)
-    return drawn
+        made.add_column(name, justify="right" if place else "left")
+    for row in others:
+        made.add_row(*row)
+    return made
 
 
 def rows_of(answers: Sequence[PlanResult]) -> list[list[str]]:
@@ -79,7 +95,8 @@ def rows_of(answers: Sequence[PlanResult]) -> list[list[str]]:
 
 
 def _throughput(answer: PlanResult) -> str:
-    return f"{answer.outcome.throughput * answer.rows:,.0f}"
+    finished = answer.outcome.finished_at
+    return f"{answer.readings / finished if finished else 0.0:,.0f}"
 
 
 def _most(outcome: SimulationOutcome) -> int:
@@ -88,13 +105,14 @@ def _most(outcome: SimulationOutcome) -> int:
 
 def premises(question: PlanRequest, known: Prices) -> str:
     """The assumptions of the plan, as text."""
-    service, platform = question.service, question.platform
+    service, platform, deployment = question.service, question.platform, question.deployment
     return (
         f"Simulated, not measured. Broker: Rookery's own scheduler by production's push rules. Service times of {service.date} "
         f"({service.machine}): {service.per_batch * 1e6:.0f} us a batch, {service.per_message * 1e6:.0f} us a message, "
         f"{service.per_row * 1e6:.1f} us a row; {service.start:g} s to start; {service.write * 1e3:.0f} ms an object, one each "
         f"{service.flush_interval_seconds:g} s. Cloud Run: {platform.concurrency} requests at once, {platform.min_instances} to "
-        f"{platform.max_instances} instances of {question.vcpu:g} vCPU and {question.gib:g} GiB. List prices of {known.date}."
+        f"{platform.max_instances} instances of {deployment.vcpu:g} vCPU and {deployment.gib:g} GiB with the collector, "
+        f"{deployment.billing.value} billing. List prices of {known.date}, {known.region}."
     )
 
 

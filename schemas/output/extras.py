@@ -12,6 +12,7 @@ EXTRAS: Final = {
     "google.cloud.storage": "storage",
     "google.pubsub_v1": "publisher",
     "grpc": "publisher",
+    "hcl2": "load",
     "httptools": "worker",
     "locust": "load",
     "matplotlib": "load",

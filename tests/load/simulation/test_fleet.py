@@ -142,6 +142,14 @@ def test_arrivals_keep_their_rate(shape: str) -> None:
     assert moments == sorted(moments)
 
 
+@pytest.mark.parametrize(("rate", "tables"), [(500.0, 3), (1000.0, 5), (0.2, 1), (1001.0, 6)])
+def test_the_last_table_that_is_not_full_is_published_too(rate: float, tables: int) -> None:
+    """Five seconds of 500 readings a second are two and a half tables of a thousand: three messages, no reading less."""
+    arrivals = Arrivals("steady", rate, 5.0, rows=1000)
+    assert arrivals.total == tables
+    assert arrivals.readings == round(rate * 5)
+
+
 def test_a_million_readings_cost_what_the_price_lists_say() -> None:
     """Pushed one by one: $0.036 of Pub/Sub, $0.40 of requests; an object each: $5.00."""
     million = 1_000_000

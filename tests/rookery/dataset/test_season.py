@@ -16,6 +16,8 @@ from rookery.capacity.plan import PlanRequest, ask
 from rookery.capacity.simulation import Scenario, Simulation
 from rookery.load.simulation.arrivals import Arrivals
 from rookery.load.simulation.fleet import Platform
+from rookery.load.simulation.monthly import CloudDeployment
+from rookery.load.simulation.prices import Billing
 from rookery.load.simulation.service import Service
 
 if TYPE_CHECKING:
@@ -141,7 +143,8 @@ def test_a_broken_backlog_backs_off_and_comes_back() -> None:
 
 def test_tables_are_cheaper_than_single_readings() -> None:
     """A thousand readings in a message cost one push, one request and one object where singles cost many."""
-    alone, together = ask(PlanRequest(rate=2_000, seconds=10, shape="steady"))
+    by_request = CloudDeployment(billing=Billing.REQUEST, min_instances=0)
+    alone, together = ask(PlanRequest(rate=2_000, seconds=10, shape="steady", deployment=by_request))
     assert alone.readings == together.readings == 20_000
     assert together.bill.total < alone.bill.total / 10
     assert together.bill.requests < alone.bill.requests / 500
