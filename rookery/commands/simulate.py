@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path  # noqa: TC003  typer reads the annotations
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rookery.commands.options import Broker, Project, Topic  # noqa: TC001  typer reads the annotations
+from rookery.errors import UserError
 from rookery.publisher.topics import LOCAL_TOPIC
+
+if TYPE_CHECKING:
+    from rookery.schemas.artifact import ModelCard
 
 
 def simulate(  # noqa: PLR0913  each option is a parameter
@@ -29,6 +34,10 @@ def simulate(  # noqa: PLR0913  each option is a parameter
             metavar="MEASUREMENT=PERCENT", help="How much a measurement drifts an hour, in percent."
         ),
     ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The model whose training data is simulated."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same readings.")] = 1,
     topic: Topic = LOCAL_TOPIC,
     project: Project = None,
@@ -45,8 +54,8 @@ def simulate(  # noqa: PLR0913  each option is a parameter
     from rookery.publisher.commands.interruption import interruptible  # noqa: PLC0415  lazy, so that help is quick
     from rookery.publisher.commands.terminal import Destination, Terminal  # noqa: PLC0415  the same
     from rookery.schemas.codec import encode  # noqa: PLC0415  the same
-    from rookery.worker.models.loader import SHIPPED, load  # noqa: PLC0415  the same
 
+    colony = Colony(_card(model), seed)
     plan = Season(
         devices=devices,
         rate=rate,
@@ -54,11 +63,21 @@ def simulate(  # noqa: PLR0913  each option is a parameter
         seed=seed,
         outliers=outliers,
         missing_rate=missing_rate,
-        drift=drifts(drift or []),
+        drift=drifts(drift or [], colony.measured),
     )
-    readings = season(plan, Colony(load(SHIPPED).card, seed))
+    readings = season(plan, colony)
     if not dry_run:
         raise typer.Exit(Terminal().send(Destination(topic=topic, project=project, broker=broker), readings))
     with interruptible() as interruption:
         for reading in interruption.until_asked(readings):
             typer.echo(encode(reading).decode())
+
+
+def _card(model: Path | None) -> ModelCard:
+    """The card of a model, of the shipped one where none is given; raises UserError."""
+    from rookery.worker.models.loader import SHIPPED, ModelRefusedError, load  # noqa: PLC0415  lazy, see above
+
+    try:
+        return load(model or SHIPPED).card
+    except ModelRefusedError as error:
+        raise UserError(f"{error}.") from None

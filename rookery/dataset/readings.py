@@ -1,4 +1,4 @@
-"""ShippedReading: one row of the penguins data set, measured or not, with the species that the observers recorded."""
+"""KnownReading: one labelled row of a data set, complete or not, with the label that the observers recorded."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rookery import data
 from rookery.errors import UserError
-from rookery.schemas.features import FEATURES
-from rookery.schemas.reading import MEASUREMENTS
-from rookery.schemas.table import ReadingTable
+from rookery.publisher.files.csv.cells import CellReader
+from rookery.schemas.contract.default import default_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PENGUINS: Final = Path(data.__path__[0]) / "penguins.csv"
-_MISSING: Final = "NA"
+    from rookery.schemas.contract.compiled import CompiledContract
+    from rookery.schemas.contract.reading_classes import AnyTable
+
+SHIPPED_FILE: Final = Path(data.__path__[0]) / f"{data.SHIPPED}.csv"
 
 
 @dataclass(frozen=True, slots=True)
-class ShippedReading:
-    """The features of one row; `species` is the observers' label, `measured` whether it has a measurement to predict from."""
+class KnownReading:
+    """The features of one row; `label` is the observers' answer, `complete` whether it has the features to predict from."""
 
     number: int
     fields: dict[str, Any]
-    species: str
-    measured: bool
+    label: str
+    complete: bool
 
     def reading_id(self, prefix: str) -> str:
         """The reading's identity in one phase of the demo."""
@@ -39,31 +40,34 @@ class ShippedReading:
         return json.dumps({**self.fields, "reading_id": self.reading_id(prefix)}).encode()
 
 
-def shipped_readings(path: Path = PENGUINS) -> list[ShippedReading]:
-    """Every row of the shipped file, the two without measurements too; raises UserError where it cannot be read.
+def known_readings(path: Path = SHIPPED_FILE, contract: CompiledContract | None = None) -> list[KnownReading]:
+    """Every row of a CSV file with a contract's names, the shipped one without it; raises UserError where it cannot be read.
 
-    No row is validated here: the worker has to reject those without measurements.
+    No row is validated here: the worker has to reject those that lack what the contract needs.
     """
+    by = contract or default_compiled()
+    cells = CellReader(by)
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return [_reading(number, row) for number, row in enumerate(csv.DictReader(file))]
+            return [_reading(number, row, by, cells) for number, row in enumerate(csv.DictReader(file))]
     except (OSError, KeyError, ValueError) as error:
-        raise UserError(f"The penguins cannot be read from {path}: {error}") from error
+        raise UserError(f"The readings cannot be read from {path}: {error}") from error
 
 
-def table(readings: Sequence[ShippedReading], prefix: str) -> ReadingTable:
+def table(
+    readings: Sequence[KnownReading], prefix: str, contract: CompiledContract | None = None
+) -> AnyTable:
     """Readings as one table, column by column."""
-    columns: dict[str, list[Any]] = {name: [each.fields.get(name) for each in readings] for name in FEATURES}
-    return ReadingTable(**columns, reading_id=[each.reading_id(prefix) for each in readings])
+    by = contract or default_compiled()
+    columns: dict[str, list[Any]] = {name: [each.fields.get(name) for each in readings] for name in by.names}
+    return by.table(**columns, reading_id=[each.reading_id(prefix) for each in readings])
 
 
-def _reading(number: int, row: Mapping[str, str]) -> ShippedReading:
-    fields = {name: _value(name, row[name]) for name in FEATURES if row[name] != _MISSING}
-    measured = not fields.keys().isdisjoint(MEASUREMENTS)
-    return ShippedReading(number=number, fields=fields, species=row["species"], measured=measured)
-
-
-def _value(name: str, cell: str) -> float | int | str:
-    if name in MEASUREMENTS:
-        return float(cell)
-    return int(cell) if name == "year" else cell
+def _reading(
+    number: int, row: Mapping[str, str], contract: CompiledContract, cells: CellReader
+) -> KnownReading:
+    stated = {name: cells.value(name, row[name]) for name in contract.names}
+    fields = {name: value for name, value in stated.items() if value is not None}
+    complete = contract.lacking(fields) is None and contract.required <= fields.keys()
+    label = cells.label(row[contract.contract.target]) or ""
+    return KnownReading(number=number, fields=fields, label=label, complete=complete)

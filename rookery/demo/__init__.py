@@ -1,1 +1,1 @@
-"""Demo: real penguins over real processes, from publication to a closed ledger."""
+"""Demo: a data set over real processes, from publication to a closed ledger."""

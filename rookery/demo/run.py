@@ -1,4 +1,4 @@
-"""`rookery demo`: the penguins data set over real processes, from publication to reconciliation."""
+"""`rookery demo`: a data set over real processes, from publication to reconciliation."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
+from rookery.data import SHIPPED
+from rookery.dataset.datasets import dataset
 from rookery.dataset.expected_answers import expected_answers
-from rookery.dataset.readings import shipped_readings
 from rookery.demo.report import DemoReport, Phase, render
 from rookery.demo.results_tracker import ResultsTracker
 from rookery.demo.traffic import Traffic
@@ -41,6 +42,7 @@ SETTLES_WITHIN_S: Final = 60.0
 class DemoOptions:
     """The options of `rookery demo`."""
 
+    dataset: str = SHIPPED
     results: str | None = None
     emulator: str | None = None
     seed: int = 1
@@ -113,15 +115,18 @@ def play(
 
     `on_stage` is called once broker and worker run.
     """
-    readings, ledger = shipped_readings(), Ledger()
-    with staged(folders, where=plan.results, emulator=plan.emulator) as stage:
+    status.update(f"Reading the data set {plan.dataset}")
+    chosen, ledger = dataset(plan.dataset, folders.root), Ledger()
+    readings = chosen.readings
+    status.update("Starting broker and worker")
+    with staged(folders, where=plan.results, emulator=plan.emulator, model=chosen.model) as stage:
         on_stage(stage)
         location = stage.location
         results = ResultsTracker(
             location.predictions, location.rejections, ledger, poll_interval_s=location.poll_interval_s
         )
-        expected = expected_answers(readings)
-        traffic = Traffic(stage.publisher, ledger, answers=expected.answers)
+        expected = expected_answers(readings, chosen.model)
+        traffic = Traffic(stage.publisher, ledger, answers=expected.answers, contract=chosen.contract)
         senders = {
             "one by one": lambda: traffic.singles(readings),
             "in tables": lambda: traffic.tables(readings),
@@ -136,12 +141,13 @@ def play(
         stage.end_worker()
         results.gather()
     return DemoReport(
-        readings=readings,
+        dataset=chosen,
         phases=phases,
         account=ledger.close(),
         predicted=results.predicted,
         rejected=results.rejected,
         expected_accuracy=expected.expected_accuracy,
+        training_accuracy=expected.training_accuracy,
         acknowledged=acknowledged,
         location=location,
         folders=folders,
@@ -156,7 +162,7 @@ def _phase(
 
     def meanwhile(missing: int) -> None:
         stage.check()
-        status.update(f"Penguins {name}: {missing} in flight")
+        status.update(f"Readings {name}: {missing} in flight")
 
     before, began = batches(stage.worker), time.monotonic()
     messages = send()

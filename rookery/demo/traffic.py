@@ -12,9 +12,10 @@ from rookery.schemas.testing import invalid_examples
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rookery.dataset.readings import ShippedReading
+    from rookery.dataset.readings import KnownReading
     from rookery.load.accounting.ledger import Ledger
     from rookery.publisher.client import ReadingPublisher
+    from rookery.schemas.contract.compiled import CompiledContract
 
 ROWS_PER_TABLE: Final = 43
 SINGLE: Final = "single"
@@ -28,17 +29,23 @@ MALFORMED_KIND: Final = "malformed"
 class Traffic:
     """Sends shipped and malformed readings through one publisher, and enters each in the ledger.
 
-    `answers` are the expected species by the reading's number.
+    `answers` are the expected labels by the reading's number, `contract` that of the readings (the shipped one without it).
     """
 
     def __init__(
-        self, publisher: ReadingPublisher, ledger: Ledger, *, answers: Mapping[int, str] | None = None
+        self,
+        publisher: ReadingPublisher,
+        ledger: Ledger,
+        *,
+        answers: Mapping[int, str] | None = None,
+        contract: CompiledContract | None = None,
     ) -> None:
+        self._contract = contract
         self._publisher = publisher
         self._ledger = ledger
         self._answers = answers or {}
 
-    def singles(self, readings: Sequence[ShippedReading], *, prefix: str = SINGLE) -> int:
+    def singles(self, readings: Sequence[KnownReading], *, prefix: str = SINGLE) -> int:
         """Publish each reading as a message of its own; returns the number of messages."""
         for reading in readings:
             self._enter(reading, prefix)
@@ -47,7 +54,7 @@ class Traffic:
         return len(readings)
 
     def tables(
-        self, readings: Sequence[ShippedReading], *, rows_per_table: int = ROWS_PER_TABLE, prefix: str = TABLE
+        self, readings: Sequence[KnownReading], *, rows_per_table: int = ROWS_PER_TABLE, prefix: str = TABLE
     ) -> int:
         """Publish the readings as tables; returns the number of messages."""
         starts = range(0, len(readings), rows_per_table)
@@ -55,11 +62,11 @@ class Traffic:
             group = readings[start : start + rows_per_table]
             for reading in group:
                 self._enter(reading, prefix)
-            self._publisher.publish(table(group, prefix))
+            self._publisher.publish(table(group, prefix, self._contract))
         self._publisher.flush()
         return len(starts)
 
-    def burst(self, readings: Sequence[ShippedReading], times: int = BURST_ROUNDS) -> int:
+    def burst(self, readings: Sequence[KnownReading], times: int = BURST_ROUNDS) -> int:
         """Publish all readings one by one, several times without a pause; returns the number of messages."""
         return sum(self.singles(readings, prefix=f"burst-{number}") for number in range(times))
 
@@ -67,12 +74,12 @@ class Traffic:
         """Publish readings that must be rejected; they hold no readable id, so that the message id stands in."""
         sent = [
             self._publisher.publish_payload(each.payload, {MALFORMED_KIND: each.kind})
-            for each in islice(invalid_examples(seed), count)
+            for each in islice(invalid_examples(seed, self._contract), count)
         ]
         for receipt in sent:
             self._ledger.publish_message(receipt.result(), fate=Fate.REJECTED)
         return len(sent)
 
-    def _enter(self, reading: ShippedReading, prefix: str) -> None:
-        fate = Fate.PREDICTED if reading.measured else Fate.REJECTED
+    def _enter(self, reading: KnownReading, prefix: str) -> None:
+        fate = Fate.PREDICTED if reading.complete else Fate.REJECTED
         self._ledger.publish(reading.reading_id(prefix), fate=fate, answer=self._answers.get(reading.number))

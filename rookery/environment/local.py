@@ -50,6 +50,7 @@ class LocalEnvironment:
     route: Route
     publisher: ReadingPublisher
     children: tuple[RookeryProcess, ...]
+    model: Path | None = None
 
     def check(self) -> None:
         """Raise UserError where a process has ended by itself."""
@@ -68,11 +69,13 @@ def staged(
     where: str | None = None,
     emulator: str | None = None,
     worker: Sequence[str] = child.WORKER,
+    model: Path | None = None,
 ) -> Iterator[LocalEnvironment]:
     """Start broker and worker with a route between them; raises UserError.
 
     `where` is an address that takes the results in place of the folders; `emulator` is a running emulator's HOST:PORT,
-    used in place of the embedded broker; `worker` is another program than the usual one, with its arguments.
+    used in place of the embedded broker; `worker` is another program than the usual one, with its arguments; `model` is
+    the file of the worker's model, by default that of its settings.
 
     At the end the worker drains before the broker ends, and the route is removed from an emulator.
     """
@@ -91,7 +94,7 @@ def staged(
                 folders.logs,
                 results=location.results,
                 rejects=location.rejects,
-                settings=location.settings,
+                settings={**location.settings, **({} if model is None else {"ROOKERY_MODEL": str(model)})},
                 command=worker,
             ),
         )
@@ -112,6 +115,7 @@ def staged(
                 route=route,
                 publisher=publisher,
                 children=children,
+                model=model,
             )
 
 

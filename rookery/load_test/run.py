@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from rookery.dataset.expected_answers import expected_answers
-from rookery.dataset.readings import ShippedReading
+from rookery.dataset.readings import KnownReading
 from rookery.environment.local import Folders
 from rookery.errors import EXIT_FAILED, EXIT_INTERRUPTED, UserError
 from rookery.load.report.page import write_page
@@ -103,11 +103,10 @@ def _play(options: LoadOptions, folder: RunFolder, status: Status) -> RunRecord:
 
 
 def known_readings() -> KnownReadings:
-    """Readings with the species that the worker's own model predicts for them; raises UserError."""
+    """Readings with the label that the worker's own model predicts for them; raises UserError."""
     seeded = KnownReadings.seeded(_SEED, COUNT)
     readings = [
-        ShippedReading(number, fields, species="", measured=True)
-        for number, fields in enumerate(seeded.fields)
+        KnownReading(number, fields, label="", complete=True) for number, fields in enumerate(seeded.fields)
     ]
     answers = expected_answers(readings).answers
     return KnownReadings(seeded.fields, [answers[number] for number in range(len(readings))])

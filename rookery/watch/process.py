@@ -19,7 +19,8 @@ def shown(stage: LocalEnvironment, root: Path, logs: Path) -> RookeryProcess:
     where = (
         str(root) if location.results.startswith("file:") else location.results.removesuffix("/predictions")
     )
-    arguments = [where, "--worker", stage.worker, "--broker", stage.broker, "--port", "0"]
+    model = [] if stage.model is None else ["--model", str(stage.model)]
+    arguments = [where, *model, "--worker", stage.worker, "--broker", stage.broker, "--port", "0"]
     page = RookeryProcess(
         "rookery.watch",
         logs,

@@ -56,6 +56,13 @@ class AnyReading(BaseModel):
         """The plain values under the contract's own names; what is unknown is None."""
         return {self._names[name]: value for name, value in self.__dict__.items()}
 
+    # By values: a contract that is read twice makes two classes.
+    def __eq__(self, other: object) -> bool:
+        return self.fields == other.fields if isinstance(other, AnyReading) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.fields.items()))
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if group := self._lacking.group(self.fields):
@@ -104,6 +111,11 @@ class AnyTable(BaseModel):
     def row(self, nth: int) -> AnyReading:
         """Take one row of a valid table as a reading of its own."""
         return self._reading(**{name: column[nth] for name, column in self.columns.items()})
+
+    def __eq__(self, other: object) -> bool:
+        return self.columns == other.columns if isinstance(other, AnyTable) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # lists have none
 
     @model_validator(mode="after")
     def _even(self) -> Self:

@@ -9,7 +9,7 @@ import threading
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from rookery.dataset.readings import shipped_readings
+from rookery.dataset.readings import known_readings
 from rookery.demo.results_tracker import ResultsTracker
 from rookery.demo.traffic import Traffic
 from rookery.environment import process as child
@@ -47,7 +47,7 @@ def test_a_worker_drains_and_its_successor_finishes(tmp_path: Path) -> None:
         standing = _standing(address, route)
         assert standing["acked"] <= durable
         sending.join()
-        assert durable < ROUNDS * len(shipped_readings()), "the worker had finished before SIGTERM"
+        assert durable < ROUNDS * len(known_readings()), "the worker had finished before SIGTERM"
         port = int(at.rpartition(":")[2])
         with child.worker(tmp_path, results=results, rejects=rejects, port=port) as second:
             second.address()
@@ -55,11 +55,11 @@ def test_a_worker_drains_and_its_successor_finishes(tmp_path: Path) -> None:
     tracker.gather()
     account = ledger.close()
     assert account.closed, account
-    assert account.published == ROUNDS * len(shipped_readings())
+    assert account.published == ROUNDS * len(known_readings())
 
 
 def _send(broker: str, ledger: Ledger) -> None:
-    readings = shipped_readings()
+    readings = known_readings()
     with ReadingPublisher(TOPIC, settings=PublisherSettings(broker=broker)) as publisher:
         traffic = Traffic(publisher, ledger)
         for number in range(ROUNDS):

@@ -12,7 +12,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from rookery.cli import app
-from rookery.dataset.readings import PENGUINS
+from rookery.dataset.readings import SHIPPED_FILE
 from rookery.publisher.commands.renamed_options import RENAMED
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def test_a_renamed_option_still_works_under_its_former_name(
     former: str, arguments: tuple[str, ...], tmp_path: Path
 ) -> None:
     """A former name does the same as the new one for one version, and prints one deprecation line on standard error."""
-    given = [each.format(tmp=tmp_path, penguins=PENGUINS) for each in arguments]
+    given = [each.format(tmp=tmp_path, penguins=SHIPPED_FILE) for each in arguments]
     new = RENAMED[former]
     deprecation = f"{former} is deprecated and goes in 0.2: use {new}.\n"
     shown = {name: rookery(*(each.replace(former, name) for each in given)) for name in (former, new)}

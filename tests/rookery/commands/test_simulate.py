@@ -84,4 +84,4 @@ def test_a_dry_run_writes_lines_that_a_stream_takes() -> None:
         "device-3",
     ]
     with pytest.raises(UserError, match="one of bill_length_mm"):
-        drifts(["beak=3"])
+        drifts(["beak=3"], ["bill_length_mm", "body_mass_g"])

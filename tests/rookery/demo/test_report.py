@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from rookery.dataset.readings import ShippedReading
+from rookery.dataset.datasets import Dataset
+from rookery.dataset.readings import KnownReading
 from rookery.demo.report import DemoReport, Phase, render
 from rookery.environment.local import Folders
 from rookery.environment.results_location import ResultsLocation
 from rookery.environment.stats_client import Batches, Latency, latency
 from rookery.load.accounting.folder_results import predictions, rejections
 from rookery.load.accounting.ledger import Account
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Reason, Rejection
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-READINGS = [
-    ShippedReading(number=number, fields={}, species="Gentoo", measured=True) for number in range(100)
-]
+READINGS = [KnownReading(number=number, fields={}, label="Gentoo", complete=True) for number in range(100)]
 
 
 def prediction(number: int, species: str = "Gentoo") -> Prediction:
@@ -66,7 +66,7 @@ def report(misclassified: int = 0) -> DemoReport:
         f"single-{n}": prediction(n, "Adelie" if n < misclassified else "Gentoo") for n in range(100)
     }
     return DemoReport(
-        readings=READINGS,
+        dataset=Dataset("penguins", READINGS, default_compiled(), None),
         phases=[
             Phase(name="one by one", messages=101, seconds=2.0, batches=Batches(batches=8, readings=100))
         ],
@@ -74,6 +74,7 @@ def report(misclassified: int = 0) -> DemoReport:
         predicted=predicted,
         rejected={"r": REJECTION},
         expected_accuracy=0.991,
+        training_accuracy=0.995,
         acknowledged=Latency(p50_s=0.020, p99_s=0.2),
         location=LOCATION,
         folders=Folders(Path("here")),

@@ -161,3 +161,13 @@ def test_the_shipped_contract_is_compiled_once() -> None:
     """Validators are not made anew for each reader."""
     assert default_compiled() is default_compiled()
     assert default_compiled().validate_fields is default_compiled().validate_fields
+
+
+def test_readings_of_a_contract_that_was_read_twice_are_equal() -> None:
+    """A reading is its values, whichever copy of the contract made it, and so is a table."""
+    one, other = CompiledContract(contract()), CompiledContract(contract())
+    values = {"pH value": 7.0, "depth": 3}
+    assert one.reading(**values) == other.reading(**values) != other.reading(**values, reading_id="a")
+    assert len({one.reading(**values), other.reading(**values)}) == 1
+    columns = {name: [value] for name, value in values.items()}
+    assert one.table(**columns) == other.table(**columns) != other.table(**columns, reading_id=["a"])
