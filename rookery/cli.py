@@ -31,6 +31,7 @@ from rookery.commands.results import app as results
 from rookery.commands.simulate import simulate
 from rookery.commands.up import up
 from rookery.commands.watch import watch
+from rookery.contracts.schemas import app as contract_schemas
 from rookery.data import DATASETS, SHIPPED
 from rookery.installed import require
 from rookery.publisher.commands.outbox import app as outbox
@@ -52,6 +53,7 @@ app: Final = typer.Typer(
 app.add_typer(publish, name="publish")
 app.add_typer(outbox, name="outbox")
 app.add_typer(model, name="model")
+app.add_typer(contract_schemas, name="contract")
 app.add_typer(results, name="results")
 app.add_typer(rejects, name="rejects")
 app.command(cls=RenamedOptions)(simulate)
