@@ -122,7 +122,7 @@ def mentions() -> dict[str, list[str]]:
 
 
 def test_no_package_names_a_feature_or_a_label_of_one_data_set() -> None:
-    """Whatever a reading or an answer is called stands in a contract, not in code, comments, docstrings and help."""
+    """Names of features, categories and labels stand in a contract, not in code, comments, docstrings and help."""
     new = mentions().keys() - ALLOWED.keys() - STILL
     assert [line for name in sorted(new) for line in mentions()[name]] == []
 
