@@ -2,18 +2,22 @@
 
 locust -f load/locustfile.py --headless --users 100 --spawn-rate 20 --run-time 1m --host http://127.0.0.1:8085
 
-ROOKERY_LOAD_... sets everything else (load/swarm/settings.py).
+ROOKERY_LOAD_... sets everything else (load/swarm/settings.py). With --class-picker Locust's page lets a person choose
+among the shapes and the classes of users.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from locust import events
 
 from rookery.load.swarm.settings import SwarmSettingsError, kinds, swarm_settings
 from rookery.load.swarm.shapes import shape
+from rookery.load.swarm.stages import SHAPES
 from rookery.publisher.topics import LOCAL_TOPIC, topic_path
 
 try:
@@ -23,7 +27,7 @@ try:
         from grpc.experimental.gevent import init_gevent
 
         init_gevent()
-    from rookery.load.swarm import open_loop, users
+    from rookery.load.swarm import open_loop, predict_user, users
     from rookery.load.swarm.swarm import Swarm
 
     _KINDS: Final[dict[str, Any]] = {
@@ -31,11 +35,20 @@ try:
         "BulkUploader": users.BulkUploader,
         "MalformedDevice": users.MalformedDevice,
         "OpenLoop": open_loop.OpenLoop,
+        "PredictUser": predict_user.PredictUser,
     }
+    if not SETTINGS.predict_url:
+        del _KINDS["PredictUser"]
+    # Locust's own option and variable: which of the classes are run is chosen in its page.
+    CHOSEN_LATER: Final = "--class-picker" in sys.argv or bool(os.environ.get("LOCUST_USERCLASS_PICKER"))
     # Locust takes every class of users that it finds here by name, and a shape where there is one.
-    globals().update({kind: _KINDS[kind] for kind in (_KINDS if SETTINGS.shape else kinds(SETTINGS))})
+    globals().update(
+        _KINDS if SETTINGS.shape or CHOSEN_LATER else {kind: _KINDS[kind] for kind in kinds(SETTINGS)}
+    )
     if SETTINGS.shape:
         Shape: Final = shape(SETTINGS, _KINDS)
+    elif CHOSEN_LATER:
+        globals().update({name.capitalize(): shape(replace(SETTINGS, shape=name), _KINDS) for name in SHAPES})
 except (SwarmSettingsError, ValueError) as error:
     sys.exit(f"load: {error}")
 

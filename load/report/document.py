@@ -22,8 +22,8 @@ BUSY: Final = 0.85
 """The share of a core above which a process of one thread has nothing left."""
 
 _HEAD: Final = (
-    "| shape | target | readings | most published/s | most durable/s | publish p50 / p99 | publication to durable p50 / p99 "
-    "| lost | the account |\n|---|---|---|---|---|---|---|---|---|"
+    "| shape | target | readings | most published/s | most durable/s | publish p50 / p99 (of requests) "
+    "| publication to durable p50 / p99 (of readings) | lost | reconciliation |\n|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -54,7 +54,7 @@ def _provenance(runs: Sequence[LoadRun]) -> str:
 def _row(run: LoadRun) -> str:
     record = run.record
     most = {each.name: f"{max(each.values, default=0):,.0f}" for each in throughput(run)}
-    verdict = "closes" if record.books.closed else "**does not close**"
+    verdict = "passed" if record.books.closed else "**failed**"
     cells = [
         record.shape,
         record.target,
@@ -74,8 +74,9 @@ def _times(record: RunRecord, *, publishing: bool) -> str:
     rows = [row for row in record.rows if (row["name"] != DURABLE) is publishing and row["num_requests"]]
     if not rows:
         return "-"
-    half, most, _ = percentiles(max(rows, key=lambda row: int(row["num_requests"])))
-    return f"{shown_ms(half)} / {shown_ms(most)}"
+    row = max(rows, key=lambda row: int(row["num_requests"]))
+    half, most, _ = percentiles(row)
+    return f"{shown_ms(half)} / {shown_ms(most)} ({row['num_requests']:,})"
 
 
 def _section(run: LoadRun, picture: str) -> str:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from rookery.load.report import series
+from rookery.load.report.summary import measured
 from rookery.load.swarm.per_second_stats import BROKEN_MS
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ THEMED: Final = Palette(ink="#010101", faint="#020202", first="#030303", second=
 """Stand-ins that become `var(--ink)` and so on in an SVG."""
 
 _NARROW: Final = 1_000
+_ROUND: Final = (1, 2, 5, 10)
+"""Steps between ticks, times a power of ten."""
+
+_WHOLE: Final = frozenset({"batches", "instances", "messages", "pushes at once", "readings", "users"})
+"""Units of which there are no halves."""
 
 
 def as_svg(figure: Figure) -> str:
@@ -113,14 +119,14 @@ def lines(
         axes.plot(each.seconds, each.values, color=colour, linewidth=1.6, label=each.name)
     axes.set_xlim(left=0)
     axes.set_xlabel("seconds", color=palette.ink, fontsize=8)
-    axes.set_ylabel(unit, color=palette.ink, fontsize=8)
+    axes.set_ylabel(unit if lowest is not None else f"{unit}, log scale", color=palette.ink, fontsize=8)
     if lowest is None:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=7))
         axes.minorticks_off()
     else:
         axes.set_ylim(bottom=lowest)
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+        axes.yaxis.set_major_locator(_ticks(unit))
     axes.yaxis.set_major_formatter(FuncFormatter(_figure))
     if len(drawn) > 1:
         # Above the axes, where no line is.
@@ -133,8 +139,12 @@ def bars(axes: Any, palette: Palette, counts: Sequence[tuple[str, float]], *, un
     axes.bar([name for name, _ in counts], [count for _, count in counts], color=palette.first, width=0.7)
     axes.set_xlabel(across, color=palette.ink, fontsize=8)
     axes.set_ylabel(unit, color=palette.ink, fontsize=8)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    axes.yaxis.set_major_locator(_ticks(unit))
     axes.yaxis.set_major_formatter(FuncFormatter(_figure))
+
+
+def _ticks(unit: str) -> MaxNLocator:
+    return MaxNLocator(nbins=5, steps=_ROUND, integer=unit in _WHOLE, min_n_ticks=1)
 
 
 def plots(run: LoadRun, palette: Palette) -> dict[str, Figure]:
@@ -144,11 +154,13 @@ def plots(run: LoadRun, palette: Palette) -> dict[str, Figure]:
 
 def panels(run: LoadRun) -> dict[str, Draw]:
     """The figures of a run, by title."""
+    rates = [series.smoothed(each) for each in series.throughput(run)]
+    requests, watched = measured(run, publishing=True), measured(run, publishing=False)
     over_time: dict[str, tuple[list[Series], str, float | None]] = {
-        "Readings a second": (series.throughput(run), "readings/s", 0),
+        "Readings a second": (rates, f"readings/s, mean of {series.SMOOTHED_S:g} s", 0),
         "Readings in flight": (series.backlog(run), "readings", 0),
-        "Publish latency": (series.publish_latency(run), "ms", None),
-        "From publication to durable result": (series.durable_latency(run), "ms", None),
+        f"Publish latency of {requests:,} requests": (series.publish_latency(run), "ms", None),
+        f"From publication to durable, {watched:,} readings": (series.durable_latency(run), "ms", None),
         "CPU": (series.cpu(run), "cores", 0),
         "Memory": (series.memory(run), "MB", 0),
         "Users": (series.users(run), "users", 0),

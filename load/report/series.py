@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _LEAST_S: Final = 0.5
 """Less than this between two looks is no second: a rate over it would be an accident."""
 
+SMOOTHED_S: Final = 5.0
+"""Seconds over which a plot averages rates."""
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -41,9 +44,24 @@ def rates(name: str, points: Iterable[tuple[float, float]]) -> Series:
     return Series(name, at, values)
 
 
+def smoothed(each: Series) -> Series:
+    """Average each value with those of the seconds before it: a table that comes every two seconds makes no zigzag."""
+    values = []
+    for place, at in enumerate(each.seconds):
+        recent = [
+            value
+            for then, value in zip(each.seconds, each.values[: place + 1], strict=False)
+            if at - then < SMOOTHED_S
+        ]
+        values.append(sum(recent) / len(recent))
+    return Series(each.name, each.seconds, values)
+
+
 def _beats(run: LoadRun, name: str, pick: Callable[[SecondStats], float | None]) -> Series:
     start = run.beats[0].at
-    known = [(beat.at - start, value) for beat in run.beats if (value := pick(beat)) is not None]
+    # The last beat ends a second that was cut short, after the users were stopped.
+    whole = run.beats[:-1] or run.beats
+    known = [(beat.at - start, value) for beat in whole if (value := pick(beat)) is not None]
     return Series(name, [at for at, _ in known], [value for _, value in known])
 
 
@@ -99,7 +117,7 @@ def publish_latency(run: LoadRun) -> list[Series]:
     """Milliseconds of a publish request."""
     return [
         _beats(run, "p50", lambda beat: beat.publish_p50_ms),
-        _beats(run, "99 % as fast as", lambda beat: beat.publish_p99_ms),
+        _beats(run, "p99", lambda beat: beat.publish_p99_ms),
     ]
 
 
@@ -107,7 +125,7 @@ def durable_latency(run: LoadRun) -> list[Series]:
     """Milliseconds from publication to durable result."""
     return [
         _beats(run, "p50", lambda beat: beat.durable_p50_ms),
-        _beats(run, "99 % as fast as", lambda beat: beat.durable_p99_ms),
+        _beats(run, "p99", lambda beat: beat.durable_p99_ms),
     ]
 
 

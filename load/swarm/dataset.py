@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COUNT: Final = 1000
+_SHOWN: Final = 300
 
 
 class KnownReadings:
@@ -62,3 +63,13 @@ class KnownReadings:
     def entry(self, number: int, reading_id: str) -> PublishedEntry:
         """The entry of a reading in the published log."""
         return PublishedEntry(reading_id, self.species[number % len(self.species)])
+
+    def mismatch(self, number: int, answer: bytes) -> str:
+        """Say why the body that `/predict` answered to reading `number` is not the expected one; empty where it is."""
+        try:
+            (one,) = json.loads(answer)["predictions"]
+            likeliest = max(one["probabilities"].items(), key=lambda each: each[1])[0]
+        except (ValueError, KeyError, TypeError):
+            return f"one prediction is needed: {answer[:_SHOWN]!r}"
+        expected = self.entry(number, "").expected
+        return "" if expected in {Fate.PREDICTED, likeliest} else f"{expected} is expected, {likeliest} came"

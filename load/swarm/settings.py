@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX: Final = "ROOKERY_LOAD_"
-KINDS: Final = ("FieldDevice", "BulkUploader", "MalformedDevice", "OpenLoop")
+KINDS: Final = ("FieldDevice", "BulkUploader", "MalformedDevice", "OpenLoop", "PredictUser")
 
 
 class SwarmSettingsError(ValueError):
@@ -26,7 +27,9 @@ class SwarmSettings:
     """The swarm's parameters, with their defaults."""
 
     users: str = "FieldDevice,BulkUploader,MalformedDevice"
-    """Kinds of users, with commas; `OpenLoop` must be named."""
+    """Kinds of users, with commas; `OpenLoop` and `PredictUser` must be named."""
+    predict_url: str = ""
+    """A worker's address, `http://HOST:PORT`, which each PredictUser asks."""
     shape: str = ""
     """`baseline`, `normal`, `stress`, `spike` or `soak`; none: Locust's own --users and --run-time."""
     seconds: float = 0.0
@@ -76,6 +79,10 @@ def swarm_settings(environ: Mapping[str, str] = os.environ) -> SwarmSettings:
     read = SwarmSettings(**given)
     if unknown := [each for each in kinds(read) if each not in KINDS]:
         wrong.append(f"{PREFIX}USERS: {', '.join(unknown)} is none of {', '.join(KINDS)}")
+    if "PredictUser" in kinds(read) and not read.predict_url:
+        wrong.append(f"{PREFIX}PREDICT_URL: PredictUser needs a worker's address, as http://127.0.0.1:8080")
+    if read.predict_url and not re.fullmatch(r"http://[^/]+/?", read.predict_url):
+        wrong.append(f"{PREFIX}PREDICT_URL={read.predict_url}: http://HOST:PORT is needed")
     if read.transport not in {"rest", "grpc"}:
         wrong.append(f"{PREFIX}TRANSPORT={read.transport}: rest or grpc is needed")
     if wrong:

@@ -30,4 +30,6 @@ def shape(settings: SwarmSettings, users: Mapping[str, Any]) -> type[LoadTestSha
                 return None
             return stage.users, stage.spawn_rate, [users[kind] for kind in stage.kinds]
 
+    # Locust's page lists shapes by the names of their classes.
+    Shape.__name__ = settings.shape.capitalize()
     return Shape

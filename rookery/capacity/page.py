@@ -11,7 +11,7 @@ from rich.table import Table
 from rookery.capacity.monthly_page import idle_sentence, monthly_rows, monthly_svg
 from rookery.capacity.plan import load_of
 from rookery.load.report.page import framed, table_of
-from rookery.load.report.plots import THEMED, as_svg, figure, lines
+from rookery.load.report.plots import THEMED, as_svg, bars, figure, lines
 from rookery.load.report.series import Series, rates
 from rookery.load.simulation.prices import Bill, Prices
 
@@ -48,7 +48,7 @@ def page(question: PlanRequest, answers: Sequence[PlanResult], ways: Sequence[Mo
     ]
     for answer in answers:
         parts.append(f"<h2>{escape(answer.name.capitalize())}</h2>")
-        parts.append(f'<div class="plots">{"".join(_plots(answer))}</div>')
+        parts.append(f'<div class="plots">{"".join(_plots(answer))}{_price(answer)}</div>')
     head, *rows = rows_of(answers)
     parts += ["<h2>In figures</h2>", table_of(head, rows)]
     return framed(title, parts)
@@ -81,8 +81,8 @@ def rows_of(answers: Sequence[PlanResult]) -> list[list[str]]:
         ["messages", *(f"{answer.outcome.published:,}" for answer in answers)],
         ["readings durable", *(f"{answer.readings:,}" for answer in answers)],
         ["readings a second, start to last ack", *(_throughput(answer) for answer in answers)],
-        ["publication to ack, p50 s", *(f"{answer.outcome.p50:.2f}" for answer in answers)],
-        ["publication to ack, p99 s", *(f"{answer.outcome.p99:.2f}" for answer in answers)],
+        ["publication to ack, p50 s, of all messages", *(f"{answer.outcome.p50:.2f}" for answer in answers)],
+        ["publication to ack, p99 s, of all messages", *(f"{answer.outcome.p99:.2f}" for answer in answers)],
         ["most messages in the backlog", *(f"{_most(answer.outcome):,}" for answer in answers)],
         ["most instances", *(f"{answer.outcome.most_instances}" for answer in answers)],
         [
@@ -129,7 +129,7 @@ def _plots(answer: PlanResult) -> list[str]:
             0,
         ),
         "Backlog": ([Series("backlog", at, [each.backlog for each in seconds])], "messages", 0),
-        "Publication to ack": (
+        f"Publication to ack of {answer.outcome.acked:,} messages": (
             [
                 Series("p50", *_known([(each.at, each.p50) for each in seconds])),
                 Series("p99", *_known([(each.at, each.p99) for each in seconds])),
@@ -144,6 +144,16 @@ def _plots(answer: PlanResult) -> list[str]:
         f"<figure><figcaption>{escape(title)}</figcaption>{as_svg(figure(_draw(*each), THEMED))}</figure>"
         for title, each in drawn.items()
     ]
+
+
+def _price(answer: PlanResult) -> str:
+    """The price of a million readings, by what it is paid for."""
+    counts = [
+        (_BILLED[each.name].replace(", ", ",\n"), getattr(answer.bill, each.name)) for each in fields(Bill)
+    ]
+    drawn = figure(lambda axes, palette: bars(axes, palette, counts, unit="dollars", across=""), THEMED)
+    title = f"Price of a million readings: ${answer.bill.total:.4f}"
+    return f"<figure><figcaption>{escape(title)}</figcaption>{as_svg(drawn)}</figure>"
 
 
 def _known(points: Sequence[tuple[float, float | None]]) -> tuple[list[float], list[float]]:

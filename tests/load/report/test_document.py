@@ -25,8 +25,8 @@ def test_every_run_has_its_row_section_and_picture(written: Written, tmp_path: P
     open_account = Account(published=500, predicted=479, rejected=20, lost=("r-7",))
     folders = [written("spike"), written("stress", open_account)]
     text = document(folders, tmp_path / "pictures", beside="pictures")
-    assert "| spike | broker | 500 | 100 | 80 | - | 25 ms / 1.5 s | 0 | closes |" in text
-    assert "| 1 | **does not close** |" in text
+    assert "| spike | broker | 500 | 100 | 80 | - | 25 ms / 1.5 s (100) | 0 | passed |" in text
+    assert "| 1 | **failed** |" in text
     assert "`rookery load --shape spike`, 5 s and 1 s to settle" in text
     assert "commit 0123456789ab, on A <fast> one, 2 cores" in text
     for shape in ("spike", "stress"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,44 @@ def test_a_moment_is_no_second() -> None:
     """A last look, a hundredth of a second after the one before, makes no peak: it counts with what follows."""
     found = series.rates("published", [(0.0, 0.0), (1.0, 100.0), (1.01, 150.0), (2.0, 200.0), (2.1, 230.0)])
     assert (found.seconds, found.values) == ([1.0, 2.0], [100.0, 100.0])
+
+
+def test_a_table_now_and_then_is_no_zigzag() -> None:
+    """A plotted rate is the mean of five seconds: 500 readings each second second are 250 a second, not 0 and 500 in turns."""
+    each = series.Series("published", [float(at) for at in range(1, 11)], [500.0, 0.0] * 5)
+    found = series.smoothed(each)
+    assert found.seconds == each.seconds
+    assert all(200.0 <= value <= 300.0 for value in found.values[3:])
+
+
+def test_the_end_of_the_swarm_is_no_drop(written: Written) -> None:
+    """The second that the stop cut short, without users and with the few answers of a moment, is not plotted."""
+    folder = written()
+    last = json.loads(folder.beats.read_text().splitlines()[-1])
+    stopped = {**last, "at": last["at"] + 0.1, "users": 0, "cpu": 0.0, "publish_p50_ms": 900.0}
+    folder.beats.write_text(folder.beats.read_text() + json.dumps(stopped) + "\n")
+    run = read(folder)
+    drawn = [*series.users(run), *series.publish_latency(run), series.cpu(run)[0]]
+    assert [set(each.values) for each in drawn] == [{10.0}, {3.0}, {20.0}, {0.25}]
+
+
+def test_percentiles_say_what_they_rest_on(written: Written) -> None:
+    """Each plot of latency has p50 and p99 in its legend, the number of measurements in its title, and names its log axis."""
+    text = page(read(written()))
+    assert "<figcaption>From publication to durable, 100 readings<" in text
+    assert "<figcaption>Publish latency of 0 requests<" in text
+    assert text.count("ms, log scale<") == 2
+    assert "publication to durable, p50 of 100 readings" in text
+    assert len(re.findall(r">p99<", text)) == 2
+
+
+def test_whole_things_have_whole_ticks(written: Written) -> None:
+    """Users, readings and batches come in ones: no tick stands at a half, however few there are."""
+    folder = written()
+    folder.beats.write_text(folder.beats.read_text().replace('"users": 10', '"users": 1'))
+    axes = plots(read(folder), LIGHT)["Users"].axes[0]
+    assert [each % 1 for each in axes.get_yticks()] == [0.0] * len(axes.get_yticks())
+    assert len(axes.get_yticks()) >= 2
 
 
 def test_batches_are_counted_by_size(written: Written) -> None:

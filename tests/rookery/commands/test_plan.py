@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,10 @@ def test_a_plan_is_drawn_and_priced(tmp_path: Path) -> None:
     assert shown.exit_code == 0, shown.output
     assert "$ per million, all" in shown.output
     text = page.read_text()
-    assert text.count("<svg") == 11
+    assert text.count("<svg") == 13
+    assert text.count("<figcaption>Price of a million readings: $") == 2
+    assert text.count("s, log scale<") == 2
+    assert re.search(r"<figcaption>Publication to ack of [\d,]+ messages<", text)
     assert "Simulated, not measured" in text
     assert "List prices of 2026-11-26, europe-west1" in text
 
