@@ -84,6 +84,7 @@ class XGBoostClassifier:
         self._outliers = outliers
         self._one_output = outputs == 1
         self._threshold = card.contract.threshold
+        self._width = len(self.contract.names)
 
     def take_over(self, forest: CompiledForest) -> None:
         """Let a forest that was verified against the booster answer from the next batch on; may be called from any thread."""
@@ -132,8 +133,8 @@ class XGBoostClassifier:
 
     def _predict(self, rows: NDArray[np.float32], *, margin: bool = False) -> NDArray[np.float32]:
         # A row of another width would be read beyond its end.
-        if rows.ndim != 2 or rows.shape[1] != len(self.card.features):  # noqa: PLR2004  rows and columns
-            raise ValueError(f"rows of {len(self.card.features)} features are needed, not shape {rows.shape}")
+        if rows.ndim != 2 or rows.shape[1] != self._width:  # noqa: PLR2004  rows and columns
+            raise ValueError(f"rows of {self._width} features are needed, not shape {rows.shape}")
         call = self._margins if margin else self._probabilities
         return call(rows) if len(rows) <= UNSLICED_ROWS else _sliced(call, rows)
 

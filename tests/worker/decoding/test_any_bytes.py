@@ -8,20 +8,25 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rookery.schemas.codec import DecodedTable, decode
+from rookery.schemas.codec import DecodedTable, decode, decode_fields
 from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, unwrapped, wrapped
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.reading import Reading
 from rookery.schemas.rejection import Reason, Rejection, UnusableReadingError
-from rookery.worker.decoding.message import decode_message
+from rookery.worker.decoding import payload as payload_module
+from rookery.worker.decoding.message import decode_message, feature_matrix
+from tests.worker.decoding.json_cells import any_cells, mangled, random_contract, right_cells, seeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rookery.schemas.contract.compiled import CompiledContract, Fields
     from tests.worker.conftest import House
 
 NAMES = st.sampled_from([*Reading.model_fields, "wings", ""])
@@ -73,6 +78,55 @@ def test_any_payload_is_readings_or_says_every_reason_why_not(payload: bytes) ->
     if isinstance(decoded, DecodedTable):
         rows = [*decoded.positions, *(one.row for one in decoded.refused)]
         assert sorted(rows, key=lambda row: row or 0) == list(range(len(rows)))
+
+
+def draw_payload(data: st.DataObject, contract: CompiledContract) -> bytes:
+    """A reading or a table by a contract, some of whose cells and bytes may be anything."""
+    names = data.draw(st.lists(st.sampled_from([*contract.members, "another"]), max_size=6))
+    rows = data.draw(st.integers(0, 5))
+    texts = []
+    for name in names:
+        right = right_cells(contract, name) if name in contract.members else ["1"]
+        cells = data.draw(st.lists(st.sampled_from([*right, "null"]), min_size=rows or 1, max_size=rows or 1))
+        if name in contract.members and data.draw(st.booleans()):
+            cells[-1] = data.draw(any_cells(contract, name))
+        texts.append(f"{json.dumps(name)}:" + (f"[{','.join(cells)}]" if rows else cells[0]))
+    payload = ("{" + ",".join(texts) + "}").encode()
+    return mangled(data, payload) if data.draw(st.integers(0, 3)) == 0 else payload
+
+
+def fields_or_reasons(
+    payload: bytes, contract: CompiledContract
+) -> Fields | DecodedTable | tuple[Reason, ...]:
+    try:
+        return decode_fields(payload, contract)
+    except UnusableReadingError as unusable:
+        return unusable.reasons
+
+
+@given(seeds, st.data())
+@settings(max_examples=500)
+def test_any_payload_is_decoded_by_any_contract_as_the_codec_does(seed: int, data: st.DataObject) -> None:
+    """Whichever reader takes a message, its readings, its refused ones and its matrix are the codec's."""
+    contract = random_contract(seed)
+    payload = draw_payload(data, contract)
+    with pytest.MonkeyPatch.context() as patch:
+        # Tables of any length are read by columns.
+        patch.setattr(payload_module, "WORTH_BYTES", 0)
+        message = decode_message(Envelope("m", body=payload), contract)
+    decoded = fields_or_reasons(payload, contract)
+    if isinstance(decoded, tuple):
+        assert (message.usable, [each.reasons for each in message.refused]) == (0, [decoded])
+        expected = np.empty((0, len(contract.names)), dtype=np.float32)
+    elif isinstance(decoded, dict):
+        assert (message.usable, message.refused) == (1, ())
+        expected = contract.fields_matrix([decoded])
+    else:
+        assert [*message.positions] == [*decoded.positions]
+        assert message.refused == decoded.refused
+        columns = {} if decoded.table is None else decoded.table.columns
+        expected = contract.columns_matrix(columns, message.usable)
+    assert feature_matrix([message], contract).tobytes() == expected.tobytes()
 
 
 @given(st.lists(PAYLOADS, min_size=1, max_size=8))
