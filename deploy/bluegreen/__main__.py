@@ -13,6 +13,7 @@ from typing import NoReturn
 from bluegreen.errors import InterruptedReleaseError, ReleaseError
 from bluegreen.gcloud import Gcloud
 from bluegreen.image_build import ROOT, ImageBuild
+from bluegreen.known_reading import known_readings
 from bluegreen.rollout import ReleasePlan, Rollout, roll_back
 from bluegreen.service import Service
 from bluegreen.watch import Limits
@@ -20,7 +21,8 @@ from bluegreen.watch import Limits
 STOPPED = 1
 """Exit code where the release did not go through; traffic is as it was before."""
 
-_SHIPPED = ROOT / "worker" / "shipped" / "penguins.ubj"
+(_SHIPPED,) = (ROOT / "worker" / "shipped").glob("*.ubj")
+_KNOWN = Path(__file__).parent / "known_readings.json"
 _EPILOG = """\
 examples:
   deploy/release deploy --project my-project --push-service-account rookery-push@my-project.iam.gserviceaccount.com
@@ -60,6 +62,7 @@ def _plan(options: argparse.Namespace) -> ReleasePlan:
         lag_s=options.metric_lag_seconds,
         limits=Limits(refused_share=options.max_refused, latency_s=options.max_latency),
         model=_name_of(options.model),
+        known=known_readings(options.known_readings),
         pusher=options.push_service_account,
     )
 
@@ -132,6 +135,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     deploy.add_argument("--source-bucket", help="for the build's source (default: PROJECT-REPOSITORY-build)")
     deploy.add_argument("--model", type=Path, default=_SHIPPED, help="copy of the model that must answer")
+    deploy.add_argument(
+        "--known-readings",
+        type=Path,
+        default=_KNOWN,
+        help="readings with the answers that the model must give",
+    )
     deploy.add_argument("--push-service-account", help="whose token the smoke pushes carry")
     deploy.add_argument("--steps", type=_shares, default=[5, 50, 100], help="percentages of traffic")
     deploy.add_argument("--watch-seconds", type=float, default=300.0, help="time at each step")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bluegreen.image_build import ImageBuild
+    from bluegreen.known_reading import KnownReading
     from bluegreen.service import Service, ServiceState, TaggedRevision
     from bluegreen.watch import Limits
 
@@ -39,6 +40,7 @@ class ReleasePlan:
     lag_s: float
     limits: Limits
     model: str | None
+    known: Sequence[KnownReading]
     pusher: str | None
 
 
@@ -88,7 +90,7 @@ class Rollout:
         if self._plan.pusher:
             # The audience of a tagged address is still the service's own.
             token = self._identity_token(self._plan.pusher, audience)
-        return Smoke(green.url, green.revision, self._plan.model, token)
+        return Smoke(green.url, green.revision, self._plan.model, self._plan.known, token)
 
     def _identity_token(self, account: str, audience: str) -> str | None:
         """Ask for a token of an account, None in a dry run; raises GcloudError."""

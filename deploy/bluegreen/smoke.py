@@ -6,11 +6,15 @@ import base64
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bluegreen.errors import UnhealthyRevisionError
 from bluegreen.web import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bluegreen.known_reading import KnownReading
 
 DEVICE: Final = "release-smoke"
 """The device that every smoke reading is from, so that reports can leave it out."""
@@ -20,8 +24,6 @@ NO_ENVELOPE: Final = 400
 DENIED: Final = (401, 403)
 _OK: Final = 200
 
-_PENGUINS: Final[list[dict[str, Any]]] = json.loads((Path(__file__).parent / "penguins.json").read_text())
-
 
 @dataclass(frozen=True, slots=True)
 class Smoke:
@@ -30,6 +32,7 @@ class Smoke:
     url: str
     revision: str
     model: str | None
+    known: Sequence[KnownReading]
     token: str | None = None
 
     def run(self) -> None:
@@ -38,18 +41,16 @@ class Smoke:
         self.pushes("first")
         self._expect("a push that is no envelope", self._post("/", b"{}").status, NO_ENVELOPE)
         if self.token:
-            status = ask(
-                "POST", f"{self.url}/", body=self._envelope(_PENGUINS[0]["reading"], "denied")
-            ).status
+            status = ask("POST", f"{self.url}/", body=self._envelope(self.known[0].fields, "denied")).status
             self._expect("a push without a token", status, *DENIED)
 
     def answers(self) -> None:
-        """Classify known readings; raises UnhealthyRevisionError for a wrong species or another model."""
-        for penguin in _PENGUINS:
-            answer = self._post("/predict", json.dumps(penguin["reading"]).encode())
-            self._expect(f"asked for an {penguin['species']}", answer.status, _OK)
+        """Classify known readings; raises UnhealthyRevisionError for a wrong answer or another model."""
+        for known in self.known:
+            answer = self._post("/predict", json.dumps(known.fields).encode())
+            self._expect(f"asked for {known.target} {known.label}", answer.status, _OK)
             (prediction,) = answer.json()["predictions"]
-            self._same("species", prediction["species"], penguin["species"])
+            self._same(known.target, prediction.get(known.target), known.label)
             if self.model:
                 self._same("model", prediction["model"], self.model)
 
@@ -58,12 +59,12 @@ class Smoke:
 
         Raises UnhealthyRevisionError unless all are acknowledged.
         """
-        readings = [penguin["reading"] for penguin in _PENGUINS]
-        table = {feature: [reading[feature] for reading in readings] for feature in readings[0]}
+        readings = [known.fields for known in self.known]
+        table = {name: [reading.get(name) for reading in readings] for name in readings[0]}
         sent = {
-            **{f"penguin-{number}": reading for number, reading in enumerate(readings)},
-            "penguin-0-again": readings[0],
-            "invalid": {"body_mass_g": -1},
+            **{f"reading-{number}": reading for number, reading in enumerate(readings)},
+            "reading-0-again": readings[0],
+            "invalid": {"no-feature": -1},
         }
         for what, reading in sent.items():
             answer = self._post("/", self._envelope(reading, f"{name}-{what.removesuffix('-again')}"))
@@ -94,6 +95,6 @@ class Smoke:
             wanted = " or ".join(map(str, right))
             raise UnhealthyRevisionError(f"{self.revision}: {what}: HTTP {status} where {wanted} is right")
 
-    def _same(self, what: str, found: str, right: str) -> None:
+    def _same(self, what: str, found: str | None, right: str) -> None:
         if found != right:
             raise UnhealthyRevisionError(f"{self.revision}: {what} {found} where {right} is right")

@@ -150,17 +150,22 @@ def worker(folder: Path, model: Path) -> Iterator[str]:
         process.communicate(timeout=12)
 
 
-def acknowledging(species: str | None = None, *, model: str = "any") -> RecordingServer:
-    """A healthy revision that asks for a token; with `species`, one that predicts the same species for all."""
-    readings = json.loads((RELEASE.parent / "bluegreen" / "penguins.json").read_text())
+KNOWN = RELEASE.parent / "bluegreen" / "known_readings.json"
+
+
+def acknowledging(
+    answer: str | None = None, *, model: str = "any", known: Path = KNOWN, target: str = "species"
+) -> RecordingServer:
+    """A healthy revision that asks for a token; with `answer`, one that predicts the same for all readings."""
+    readings = json.loads(known.read_text())
 
     def answers(method: str, path: str, request: Any) -> tuple[int, bytes]:
         headers, body = request
         if headers.get("Authorization") != "Bearer identity-token":
             return 403, b""
         if path == "/predict":
-            (known,) = (each for each in readings if each["reading"] == json.loads(body))
-            prediction = {"species": species or known["species"], "model": model}
+            (said,) = (each for each in readings if each["reading"] == json.loads(body))
+            prediction = {target: answer or said[target], "model": model}
             return 200, json.dumps({"predictions": [prediction]}).encode()
         return (204 if method == "POST" and b"messageId" in body else 400), b""
 
@@ -284,6 +289,48 @@ def test_a_model_that_misclassifies_is_rolled_back(cloud: FakeCloud, tmp_path: P
         code, said = cloud.deploy(PUSHER, f"--model={model}")
     assert (code, cloud.shares) == (1, [f"{OLD}=100"])
     assert "species Adelie where Gentoo is right" in said
+
+
+def test_a_model_of_another_contract_is_released_by_its_own_known_readings(
+    cloud: FakeCloud, tmp_path: Path
+) -> None:
+    """With known readings of another model the smoke test expects that model's target and labels."""
+    known = tmp_path / "known.json"
+    known.write_text(
+        json.dumps(
+            [
+                {"verdict": "good", "reading": {"pH value": 7.1, "soil": "clay"}},
+                {"verdict": "bad", "reading": {"pH value": 3.0}},
+            ]
+        )
+    )
+    model = tmp_path / "model"
+    model.write_bytes(b"wells")
+    name = hashlib.sha256(b"wells").hexdigest()[:12]
+    words = (PUSHER, f"--model={model}", f"--known-readings={known}", "--steps=100")
+    with (
+        serving(acknowledging(model=name, known=known, target="verdict")) as green,
+        serving(monitoring()) as monitor,
+    ):
+        cloud.prepare(green.url)
+        assert cloud.deploy(*words, monitor=monitor.url)[0] == 0
+    with serving(acknowledging("good", model=name, known=known, target="verdict")) as green:
+        cloud.prepare(green.url)
+        code, said = cloud.deploy(*words)
+    assert code == 1
+    assert "verdict good where bad is right" in said
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '[{"reading": {}}]', '[{"a": "b"}]', '["a"]', "3"])
+def test_a_file_without_known_readings_ends_a_release_before_it_begins(
+    cloud: FakeCloud, tmp_path: Path, text: str
+) -> None:
+    """A file of another form is named with the form that is needed, and nothing is built or deployed."""
+    known = tmp_path / "known.json"
+    known.write_text(text)
+    code, said = cloud.deploy(f"--known-readings={known}")
+    assert (code, cloud.calls) == (1, [])
+    assert "holds no known readings" in said
 
 
 @pytest.mark.parametrize(
@@ -414,7 +461,7 @@ def test_the_release_knows_the_workers_routes_and_words(routes: set[tuple[str, s
     text = "".join(path.read_text() for path in (RELEASE.parent / "bluegreen").glob("*.py"))
     assert {("POST", "/"), ("POST", "/predict")} <= routes
     assert 'self._post("/predict"' in text
-    for known in json.loads((RELEASE.parent / "bluegreen" / "penguins.json").read_text()):
+    for known in json.loads(KNOWN.read_text()):
         decode(json.dumps({**known["reading"], "device_id": "release-smoke"}).encode())
 
 

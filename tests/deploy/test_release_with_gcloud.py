@@ -32,7 +32,7 @@ pytestmark = [
 def healthy() -> RecordingServer:
     """A revision that classifies with the shipped model and acknowledges envelopes."""
     model = hashlib.sha256(SHIPPED_MODEL.read_bytes()).hexdigest()[:12]
-    known = json.loads((RELEASE.parent / "bluegreen" / "penguins.json").read_text())
+    known = json.loads((RELEASE.parent / "bluegreen" / "known_readings.json").read_text())
 
     def answers(_: str, path: str, request: Any) -> tuple[int, bytes]:
         if path == "/predict":
