@@ -115,7 +115,7 @@ async def test_a_topic_keeps_messages_for_subscriptions_that_come_later(data: Pa
 
 
 async def test_a_new_subscription_that_retains_finds_nothing_older(data: Path | None) -> None:
-    """What another subscription retained is not for one that was made later, or began to retain later."""
+    """Messages that another subscription retained are not for one that was made later, or began to retain later."""
     async with EmbeddedBroker(data=data) as broker, connected(broker.address) as client:
         await client.create(retainAckedMessages=True)
         await client.create(subscription=OTHER)
