@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rookery.broker.storage.errors import NoDataFolderError
 from rookery.broker.storage.folder import default_folder
@@ -16,6 +16,8 @@ from rookery.schemas.output.permissions import create, make_folder
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_HOLDER_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +72,25 @@ class StationFolder:
                 f"The data folder {self.root} cannot be made or written: {error.strerror}.",
                 hint="--data names another folder.",
             ) from None
-        with os.fdopen(descriptor, "r+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                holder = file.read().strip() or "unknown"
-                raise UserError(
-                    f"The data folder {self.root} is in use by another station (process {holder}).",
-                    hint="Stop that one, or give each station a folder of its own with --data.",
-                ) from None
-            file.truncate()
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+        try:
+            self._lock(descriptor)
             yield
+        finally:
+            os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, _HOLDER_BYTES).decode().strip() or "unknown"
+            raise UserError(
+                f"The data folder {self.root} is in use by another station (process {holder}).",
+                hint="Stop that one, or give each station a folder of its own with --data.",
+            ) from None
+        # The number only names the holder: a full disk keeps no station from its lock.
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
 
 
 def default_data() -> Path:

@@ -22,12 +22,10 @@ class StationOptions:
     ready_file: Path | None = None
 
     def arguments(self) -> list[str]:
-        """The options as they are written, the same in any working directory."""
+        """The options of a service as they are written, the same in any working directory; a ready file is no part of one."""
         given = ["--data", str(self.data), "--host", self.host]
         given += ["--port", str(self.port), "--worker-port", str(self.worker_port)]
         if self.model is not None:
             remote = self.model.startswith(REMOTE)
             given += ["--model", self.model if remote else str(Path(self.model).absolute())]
-        if self.ready_file is not None:
-            given += ["--ready-file", str(self.ready_file.absolute())]
         return given

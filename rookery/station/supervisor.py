@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from signal import Signals
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rookery.errors import EXIT_USAGE, UserError
 from rookery.station.log import STATION
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from rookery.station.log import StationLog
     from rookery.station.supervised_process import SupervisedProcess
+
+
+_SETUP_ATTEMPTS: Final = 3
+"""Failures at a running broker before they are the station's end: a machine that is slow at its boot may cost some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Supervisor:
         self._once_ready: set[SupervisedProcess] = set()
         self._set_up = False
         self._asked_broker = 0
+        self._refusals = 0
 
     def stop(self, number: int) -> None:
         """Ask for the end; may be called from a signal handler, and again."""
@@ -129,14 +134,15 @@ class Supervisor:
             self._start(self._programs.setup)
 
     def _setup_ended(self, code: int) -> None:
-        broker = self._programs.broker
+        broker, setup = self._programs.broker, self._programs.setup
         if code == 0:
             self._set_up = True
             self._ready()
-        elif code > 0 and broker.running and broker.pid == self._asked_broker:
-            raise UserError(f"Topics and subscription cannot be made: {self._programs.setup.reason()}")
-        else:
-            self._start_in(self._programs.setup, self._delays[self._programs.setup].after(0.0))
+            return
+        self._refusals += code > 0 and broker.running and broker.pid == self._asked_broker
+        if self._refusals >= _SETUP_ATTEMPTS:
+            raise UserError(f"Topics and subscription cannot be made: {setup.reason()}")
+        self._start_in(setup, self._delays[setup].after(0.0))
 
     def _service_ended(self, process: SupervisedProcess, code: int) -> None:
         if code == EXIT_USAGE or (code > 0 and process not in self._once_ready):

@@ -118,6 +118,13 @@ def test_a_setup_that_the_broker_refuses_ends_the_station(stand: Stand) -> None:
     """Topics and subscription that cannot be made, though the broker ran all the time, end it with the reason."""
     with pytest.raises(UserError, match="Topics and subscription cannot be made: the reason"):
         stand.run(setup=("leave(2)",))
+    assert stand.runs("setup") == 3
+
+
+def test_a_setup_that_failed_once_is_tried_again(stand: Stand) -> None:
+    """A broker that is slow at first costs another attempt, and the station becomes ready."""
+    stand.run(setup=("leave(2)", "leave(2)", "leave(0)"))
+    assert stand.runs("setup") == 3
 
 
 def test_a_setup_that_failed_with_the_broker_is_tried_again(stand: Stand) -> None:

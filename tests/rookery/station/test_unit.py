@@ -6,16 +6,14 @@ import configparser
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from rookery.cli import app
+from rookery.errors import UserError
 from rookery.station.unit import STOP_S
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ODD = 'a "b" $x %h \\ é'
 
@@ -64,6 +62,21 @@ def test_the_unit_restarts_waits_for_readiness_and_lets_the_supervisor_drain(tmp
     assert {"Type=notify", "Restart=always", "StartLimitIntervalSec=0", "KillMode=mixed"} <= lines
     assert f"TimeoutStopSec={STOP_S}" in lines
     assert f"ReadWritePaths={tmp_path}" in lines
+
+
+def test_the_data_folder_is_the_users_own_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without --data it is rookery/station in the user's data folder; without a home the option is named."""
+    monkeypatch.setenv("XDG_DATA_HOME", "/srv/share")
+    shown = CliRunner().invoke(app, ["up", "--systemd"])
+    assert "--data /srv/share/rookery/station " in shown.output
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setattr(Path, "home", _no_home)
+    with pytest.raises(UserError, match="no home folder"):
+        CliRunner().invoke(app, ["up", "--systemd"], catch_exceptions=False)
+
+
+def _no_home() -> Path:
+    raise RuntimeError
 
 
 def test_nothing_is_started(tmp_path: Path) -> None:
