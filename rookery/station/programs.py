@@ -38,6 +38,11 @@ class StationAddresses:
         """The worker's address."""
         return f"http://{_LOOPBACK}:{self.worker_port}"
 
+    @property
+    def probes(self) -> tuple[str, str]:
+        """Where broker and worker answer whether they are alive, as HOST:PORT/PATH."""
+        return f"{self.broker}/", f"{_LOOPBACK}:{self.worker_port}/livez"
+
 
 def addresses(host: str, broker_port: int, worker_port: int) -> StationAddresses:
     """Complete the addresses: a port 0 becomes a free one, which the program keeps when it is started again."""

@@ -9,6 +9,7 @@ from rookery.load.signals import signals_handled
 from rookery.publisher.topics import LOCAL_BROKER, LOCAL_TOPIC
 from rookery.schemas.atomic_file import write_atomically
 from rookery.station.folder import StationFolder
+from rookery.station.liveness import LivenessCheck
 from rookery.station.log import STATION, StationLog
 from rookery.station.notification import ServiceNotifier
 from rookery.station.programs import addresses, programs
@@ -39,10 +40,13 @@ def run(options: StationOptions) -> int:
                 _announce(options.ready_file, at.broker)
             notifier.send("READY=1")
 
-        supervisor = Supervisor(programs(folder, at, log, model=options.model), log, ready=ready)
+        running = programs(folder, at, log, model=options.model)
+        supervisor = Supervisor(running, log, ready=ready)
+        probes = dict(zip((running.broker, running.worker), at.probes, strict=True))
         with signals_handled(lambda number, _frame: supervisor.stop(number)):
             try:
-                supervisor.run()
+                with LivenessCheck(probes, log):
+                    supervisor.run()
             finally:
                 notifier.send("STOPPING=1")
                 disordered = supervisor.drain()

@@ -12,6 +12,8 @@ import psutil
 import pytest
 
 from rookery.errors import EXIT_USAGE
+from rookery.station.liveness import alive
+from rookery.station.programs import addresses
 from tests.rookery.station.running import READY_S, RunningStation, descendants, gone, publish, station
 
 pytestmark = pytest.mark.timeout(240)
@@ -32,6 +34,13 @@ def test_a_published_reading_is_a_result_in_the_folder(running: RunningStation) 
     """Once it is ready, a published reading is pushed and stands in the results."""
     publish(running.address(), ["a", "b"])
     running.wait_until(lambda: {"a", "b"} <= set(running.results()), within_s=READY_S)
+
+
+def test_its_programs_are_alive_by_their_probes(running: RunningStation) -> None:
+    """The probes that decide over a kill are answered by a broker and a worker that are well."""
+    port = int(next(re.finditer(r"--worker http://127\.0\.0\.1:(\d+)", running.log.read_text()))[1])
+    known = addresses("127.0.0.1", int(running.address().rpartition(":")[2]), port)
+    assert [alive(each) for each in known.probes] == [True, True]
 
 
 def test_it_says_where_to_publish_and_where_results_lie(running: RunningStation) -> None:
