@@ -21,6 +21,7 @@ from rookery.worker.batching.batcher import QueueLimits
 from rookery.worker.batching.deduplication import DeduplicationWindow
 from rookery.worker.errors import MisconfiguredError
 from rookery.worker.http.admission import Admission
+from rookery.worker.http.contract_pages import ContractPages
 from rookery.worker.http.endpoints import Endpoints
 from rookery.worker.http.fast_path import HttpProtocol
 from rookery.worker.http.handlers import PushHandler
@@ -154,6 +155,7 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
                 ("GET", "/livez"): probes.livez,
                 ("GET", "/readyz"): probes.readyz,
                 ("GET", "/metrics"): probes.metrics,
+                **ContractPages(models, pushed=pull is None).routes(),
             },
             failed=handler.refusal,
             max_request_bytes=settings.max_request_bytes,

@@ -27,6 +27,7 @@ EXTRAS: Final = {
     "pyarrow": "parquet",
     "requests": "device",
     "sklearn": "training",
+    "swagger_ui_bundle": "worker",
     "uvloop": "worker",
     "xgboost": "worker",
     "zstandard": "bulk",

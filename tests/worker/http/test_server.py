@@ -1,4 +1,4 @@
-"""Routes: five exist, and other requests are answered with the methods that a path has."""
+"""Routes: requests of other paths and methods are answered with the methods that a path has."""
 
 from __future__ import annotations
 
