@@ -49,7 +49,7 @@ async def test_a_store_of_format_1_is_upgraded(tmp_path: Path) -> None:
 
 
 async def test_outdated_messages_leave_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a topic kept for its time is deleted as later messages are published, so that its log stays bounded."""
+    """Messages that a topic kept for their time are deleted as later ones are published, so that its log stays bounded."""
     real = time.time
     for number in range(3):
         monkeypatch.setattr(time, "time", lambda later=601 * number: real() + later)

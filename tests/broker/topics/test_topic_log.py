@@ -17,7 +17,7 @@ def messages(*times: float) -> list[StoredMessage]:
 
 
 def test_it_keeps_messages_for_its_time() -> None:
-    """What is older than the time goes as new messages come; without a time nothing is kept."""
+    """Messages older than the time go as new ones come; without a time nothing is kept."""
     log = MemoryLog()
     log.keep(messages(0.0))
     assert log.since(0.0) == []
