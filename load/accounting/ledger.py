@@ -91,7 +91,7 @@ class Ledger:
     def publish(self, reading_id: str, *, fate: Fate = Fate.EITHER, answer: str | None = None) -> None:
         """Enter a reading by the identity under which it will be found.
 
-        `answer` is the species that the same model gives locally. Raises ValueError for an identity that
+        `answer` is the label that the same model gives locally. Raises ValueError for an identity that
         has been entered: two observations must not share one.
         """
         if reading_id in self._expected:

@@ -26,7 +26,7 @@ _UNCONFIRMED: Final = "unconfirmed"
 
 @dataclass(frozen=True, slots=True)
 class PublishedEntry:
-    """One reading to publish; `expected` is a species, or a `Fate`. A malformed one is known by its message's id."""
+    """One reading to publish; `expected` is a label, or a `Fate`. A malformed one is known by its message's id."""
 
     reading_id: str
     expected: str

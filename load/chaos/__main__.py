@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rookery.load.chaos.kills import run as kills
-from rookery.load.chaos.plan import ChaosPlan
+from rookery.load.chaos.plan import SHIPPED_MODEL, ChaosPlan
 from rookery.load.chaos.run import run
 from rookery.load.child_process import ProcessFailedError
 
@@ -37,6 +37,7 @@ def main() -> int:
         seconds=options.minutes * 60,
         folder=folder,
         sink=options.sink,
+        model=options.model,
         least_kills=min(_LEAST_KILLS, int(_KILLS_A_MINUTE * options.minutes)),
         **(_WITH_BROKER if options.broker else {}),
     )
@@ -69,6 +70,9 @@ def _options() -> argparse.Namespace:
         "--broker",
         action="store_true",
         help="kill -9 broker, workers and publishers instead, over a broker with a store",
+    )
+    parser.add_argument(
+        "--model", type=Path, default=SHIPPED_MODEL, help="the workers' model (default: the shipped one)"
     )
     parser.add_argument("--folder", type=Path, help="keep results and logs here")
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""LabelledReadings: readings whose species the model predicted before the run."""
+"""LabelledReadings: readings whose label the model predicted before the run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.testing import ReadingFactory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
+
+    from rookery.schemas.contract.compiled import CompiledContract
 
 _COUNT: Final = 1000
 _ANSWERS_WITHIN_S: Final = 30.0
@@ -19,10 +22,10 @@ _ANSWERS_WITHIN_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class LabelledReading:
-    """The fields of a reading and its expected species."""
+    """The fields of a reading and its expected label."""
 
     fields: dict[str, Any]
-    species: str
+    label: str
 
 
 class LabelledReadings:
@@ -39,9 +42,10 @@ class LabelledReadings:
         return dice.choice(self._readings)
 
 
-def labelled_readings(address: str, seed: int) -> LabelledReadings:
-    """Make readings and let the worker at an address predict them at `/predict`; raises OSError."""
-    factory = ReadingFactory(seed)
+def labelled_readings(address: str, seed: int, contract: CompiledContract | None = None) -> LabelledReadings:
+    """Make readings of a contract (the shipped one without it) and let the worker at an address predict them at `/predict`; raises OSError."""
+    contract = contract or default_compiled()
+    factory = ReadingFactory(seed, contract)
     fields = [factory.fields() for _ in range(_COUNT)]
     table = {name: [each[name] for each in fields] for name in fields[0]}
     request = urllib.request.Request(f"{address}/predict", data=json.dumps(table).encode())  # noqa: S310  http on loopback only
@@ -49,7 +53,7 @@ def labelled_readings(address: str, seed: int) -> LabelledReadings:
         predictions = json.load(answer)["predictions"]
     return LabelledReadings(
         [
-            LabelledReading(each, prediction["species"])
+            LabelledReading(each, prediction[contract.contract.target])
             for each, prediction in zip(fields, predictions, strict=True)
         ]
     )

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import xgboost
 
+from rookery.load.chaos.plan import SHIPPED_MODEL
 from rookery.schemas.artifact import seal, unseal
 from rookery.schemas.atomic_file import write_atomically
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from random import Random
-
-SHIPPED: Final = Path(str(files("rookery.worker"))) / "shipped" / "penguins.ubj"
 
 
 class ModelFile:
     """The file that the workers take their model from; whatever is put there, it arrives whole."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, model: Path = SHIPPED_MODEL) -> None:
         self.path = path
-        self._good = [SHIPPED.read_bytes(), _relabelled(SHIPPED.read_bytes())]
+        self._good = [model.read_bytes(), _relabelled(model.read_bytes())]
         self._put(self._good[0])
 
     def swap(self) -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import Final, Literal
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from rookery.data import SHIPPED
+from rookery.schemas.contract.compiled import CompiledContract
+from rookery.schemas.contract.source import contract_of
+
+SHIPPED_MODEL: Final = Path(str(files("rookery.worker"))) / "shipped" / f"{SHIPPED}.ubj"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ChaosPlan:
     """One run: the same plan throws the same dice; what the scheduler makes of them differs."""
 
@@ -18,6 +24,7 @@ class ChaosPlan:
     seconds: float
     folder: Path
     sink: Literal["folder", "store"] = "folder"
+    model: Path = SHIPPED_MODEL
     workers: int = 2
     publishers: int = 3
     messages_per_second: float = 120.0
@@ -28,6 +35,11 @@ class ChaosPlan:
     """On a busy machine the load continues until so many were killed, three times its length at most."""
     settles_within_s: float = 120.0
     """Seconds after the load within which reconciliation has to pass."""
+
+    @cached_property
+    def contract(self) -> CompiledContract:
+        """The contract of the model."""
+        return CompiledContract(contract_of(self.model))
 
     @property
     def cycle_s(self) -> float:

@@ -54,9 +54,9 @@ def run(plan: ChaosPlan) -> ChaosOutcome:
     with ExitStack() as stack:
         embedded = stack.enter_context(broker(plan, faults=BROKER_FAULTS))
         with worker("reference", plan, places.folder(plan.folder / "reference")) as reference:
-            readings = labelled_readings(reference.address(), plan.seed)
+            readings = labelled_readings(reference.address(), plan.seed, plan.contract)
         where = _where(stack, plan)
-        model = ModelFile(plan.folder / "model.ubj")
+        model = ModelFile(plan.folder / "model.ubj", plan.model)
         workers = workers_on_one_port(stack, plan, where, model.path)
         faults = FaultInjector(plan, workers, model=model, store=where.store)
         subscribe(embedded.address(), workers[0].address())

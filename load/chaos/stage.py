@@ -37,6 +37,7 @@ def worker(name: str, plan: ChaosPlan, places: ResultsStores, **settings: str) -
         "ROOKERY_PORT": "0",
         "ROOKERY_READY_FILE": str(plan.folder / f"{name}.ready"),
         "ROOKERY_ACK_DEADLINE_SECONDS": str(_ACK_DEADLINE_S),
+        "ROOKERY_MODEL": str(plan.model),
         "CHAOS_FAULT": str(plan.fault),
         **places.settings,
     }

@@ -115,7 +115,9 @@ class _Burst:
         self._readings = readings
         self._publisher = publisher
         self._workload = workload
-        self._malformed: Iterator[InvalidExample] = invalid_examples(self._dice.getrandbits(32))
+        self._malformed: Iterator[InvalidExample] = invalid_examples(
+            self._dice.getrandbits(32), plan.contract
+        )
         self._unnamed: list[Receipt] = []
         self._number = 0
 
@@ -163,8 +165,9 @@ class _Burst:
         reading_id = f"{self._name}-{self._number}"
         fields = {**reading.fields, "reading_id": reading_id}
         if malformed:
-            fields["body_mass_g"] = -fields["body_mass_g"]
+            # No feature of any kind is such a number.
+            fields |= dict.fromkeys(reading.fields, 1e300)
             self._workload.expect(reading_id, fate=Fate.REJECTED)
         else:
-            self._workload.expect(reading_id, answer=reading.species)
+            self._workload.expect(reading_id, answer=reading.label)
         return fields

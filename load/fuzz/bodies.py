@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
+from rookery.schemas.contract.default import default_contract
 from rookery.schemas.reading import Reading
 from rookery.schemas.testing import ReadingFactory, invalid_examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_NAMES: Final = (*Reading.model_fields, "wings", "", "message", "\x00", "bill_length_mm ")
+_NAMES: Final = (*Reading.model_fields, "wings", "", "message", "\x00", f"{default_contract().names[0]} ")
 _WORDS: Final = (
     "",
     "male",

@@ -6,6 +6,7 @@ import re
 import threading
 from typing import TYPE_CHECKING, Final
 
+from rookery.schemas.contract.default import default_contract
 from rookery.schemas.segment import OPEN, segments, whole
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from rookery.load.mixed.traffic import Payload
 
 _LINE: Final = re.compile(
-    rb'"message_id":"(\w+)","row":(\w+)[ ,].*?"species":"(\w+)", *"probability":([\d.e-]+)[^\n]*\n'
+    rb'"message_id":"(\w+)","row":(\w+)[ ,].*?"%b":"(\w+)", *"probability":([\d.e-]+)[^\n]*\n'
+    % default_contract().target.encode()
 )
 """The fields of a line that are checked. Millions of lines are read beside the load: a parser would take a core of its own."""
 
@@ -64,7 +66,7 @@ class MixedAccount:
         if others := lines.count(b"\n") - read:
             self._complain(f"{others} lines that are no predictions")
 
-    def _enter(self, message_id: str, row: str, species: str, probability: str) -> None:
+    def _enter(self, message_id: str, row: str, label: str, probability: str) -> None:
         with self._lock:
             known = self._open.get(message_id)
             if known is None:
@@ -75,8 +77,8 @@ class MixedAccount:
             if found[place]:
                 self._complain(f"{message_id}, row {row}: it is there twice")
                 return
-            if (species, float(probability)) != self._payloads[nth].answers[place]:
-                self._complain(f"{message_id}, row {row}: {species} ({probability})")
+            if (label, float(probability)) != self._payloads[nth].answers[place]:
+                self._complain(f"{message_id}, row {row}: {label} ({probability})")
             found[place] = 1
             self.rows += 1
             self.missing -= 1

@@ -8,6 +8,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from rookery.schemas.contract.default import default_contract
 from rookery.schemas.testing import ReadingFactory
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _TRACE: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """The payload of a message, in base64, and the expected species and probability of each row."""
+    """The payload of a message, in base64, and the expected label and probability of each row."""
 
     data: str
     answers: Sequence[tuple[str, float]]
@@ -70,5 +71,5 @@ def _answered(address: str, payload: bytes) -> Payload:
         said = json.load(answer)["predictions"]
     return Payload(
         data=base64.b64encode(payload).decode(),
-        answers=[(each["species"], each["probability"]) for each in said],
+        answers=[(each[default_contract().target], each["probability"]) for each in said],
     )

@@ -1,4 +1,4 @@
-"""KnownReadings: readings as JSON without their identities, with the species that a model predicts for them."""
+"""KnownReadings: readings as JSON without their identities, with the label that a model predicts for them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _SHOWN: Final = 300
 
 
 class KnownReadings:
-    """A fixed set; `species[i]` is the expected answer to reading i, or Fate.PREDICTED where none is known."""
+    """A fixed set; `labels[i]` is the expected answer to reading i, or Fate.PREDICTED where none is known."""
 
-    def __init__(self, fields: Sequence[dict[str, Any]], species: Sequence[str]) -> None:
+    def __init__(self, fields: Sequence[dict[str, Any]], labels: Sequence[str]) -> None:
         self.fields = fields
-        self.species = species
+        self.labels = labels
         self._rests = [json.dumps(each, separators=(",", ":"))[1:] for each in fields]
         self._columns: dict[int, str] = {}
 
@@ -37,11 +37,11 @@ class KnownReadings:
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote; raises OSError and ValueError."""
         known = json.loads(path.read_text())
-        return cls(known["fields"], known["species"])
+        return cls(known["fields"], known["labels"])
 
     def save(self, path: Path) -> None:
         """Write them down for another process; raises OSError."""
-        path.write_text(json.dumps({"fields": self.fields, "species": self.species}))
+        path.write_text(json.dumps({"fields": self.fields, "labels": self.labels}))
 
     def single(self, number: int, reading_id: str, *, device: str) -> bytes:
         """One reading, observed by a device now, as the payload of a message."""
@@ -62,7 +62,7 @@ class KnownReadings:
 
     def entry(self, number: int, reading_id: str) -> PublishedEntry:
         """The entry of a reading in the published log."""
-        return PublishedEntry(reading_id, self.species[number % len(self.species)])
+        return PublishedEntry(reading_id, self.labels[number % len(self.labels)])
 
     def mismatch(self, number: int, answer: bytes) -> str:
         """Say why the body that `/predict` answered to reading `number` is not the expected one; empty where it is."""

@@ -10,8 +10,8 @@ import pytest
 
 from rookery.load.chaos.failing_worker import FAULT_FILE, failing
 from rookery.load.chaos.fault_injector import DRAINED, KILLED
-from rookery.load.chaos.models import SHIPPED, ModelFile
-from rookery.load.chaos.plan import ChaosPlan
+from rookery.load.chaos.models import ModelFile
+from rookery.load.chaos.plan import SHIPPED_MODEL, ChaosPlan
 from rookery.load.chaos.process import RestartableProcess
 from rookery.load.chaos.run import run
 from rookery.load.child_process import ProcessFailedError
@@ -40,9 +40,9 @@ def test_both_good_models_are_whole_and_a_corrupt_one_is_not(tmp_path: Path) -> 
     """A swapped model is another artifact; its checksum reveals a corrupted one."""
     file = ModelFile(tmp_path / "model.ubj")
     dice = ChaosPlan(seed=1, seconds=1, folder=tmp_path).dice("model")
-    assert file.path.read_bytes() == SHIPPED.read_bytes()
+    assert file.path.read_bytes() == SHIPPED_MODEL.read_bytes()
     file.swap()
-    assert unseal(file.path.read_bytes()) != unseal(SHIPPED.read_bytes())
+    assert unseal(file.path.read_bytes()) != unseal(SHIPPED_MODEL.read_bytes())
     for _ in range(20):
         file.corrupt(dice)
         with pytest.raises(InvalidArtifactError):

@@ -30,7 +30,7 @@ class NumberedReadings:
         for number, each in enumerate(readings):
             invalid = number % _INVALID_EVERY == 0
             fields.append(dict.fromkeys(each.fields, "?") if invalid else each.fields)
-            expected.append(Fate.REJECTED.value if invalid else each.species)
+            expected.append(Fate.REJECTED.value if invalid else each.label)
         path.write_text(json.dumps([fields, expected]))
         return cls(fields, expected)
 
@@ -45,7 +45,7 @@ class NumberedReadings:
         return json.dumps({**fields, "reading_id": reading_id(name, number)}).encode()
 
     def result(self, number: int) -> str:
-        """The species that the model answers, or that the reading is rejected."""
+        """The label that the model answers, or that the reading is rejected."""
         return self.expected[number % len(self.expected)]
 
 

@@ -47,9 +47,11 @@ def run(plan: ChaosPlan) -> ChaosOutcome:
         address = f"127.0.0.1:{_free_port()}"
         broker = stack.enter_context(_broker(plan, address))
         with worker("reference", plan, places.folder(plan.folder / "reference")) as reference:
-            labelled = labelled_readings(reference.address(), plan.seed)
+            labelled = labelled_readings(reference.address(), plan.seed, plan.contract)
         readings = NumberedReadings.write(plan.folder / "readings.json", labelled)
-        workers = workers_on_one_port(stack, plan, where, ModelFile(plan.folder / "model.ubj").path)
+        workers = workers_on_one_port(
+            stack, plan, where, ModelFile(plan.folder / "model.ubj", plan.model).path
+        )
         subscribe(address, workers[0].address())
         publishers = [stack.enter_context(_publisher(plan, nth, address)) for nth in range(plan.publishers)]
         killer = Killer(

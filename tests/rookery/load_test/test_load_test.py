@@ -148,8 +148,8 @@ def test_the_expected_answers_are_the_models(tmp_path: Path) -> None:
     readings = known_readings()
     readings.save(tmp_path / "readings")
     kept = json.loads((tmp_path / "readings").read_text())
-    assert len(kept["species"]) == len(kept["fields"]) == 1000
-    assert set(kept["species"]) == {"Adelie", "Chinstrap", "Gentoo"}
+    assert len(kept["labels"]) == len(kept["fields"]) == 1000
+    assert set(kept["labels"]) == {"Adelie", "Chinstrap", "Gentoo"}
 
 
 def test_a_deployment_is_loaded_and_accounted_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
