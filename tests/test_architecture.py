@@ -32,7 +32,7 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "training": frozenset({"schemas"}),
     "publisher": frozenset({"schemas"}),
     "worker": frozenset({"data", "schemas"}),
-    "load": frozenset({"schemas", "publisher"}),
+    "load": frozenset({"data", "schemas", "publisher"}),
     "rookery": PRODUCT,
     "benchmarks": PRODUCT | {"storage_emulator", "tools"},
     "storage_emulator": frozenset({"schemas"}),
