@@ -89,7 +89,8 @@ class Supervisor:
             if not each.running:
                 continue
             code = each.stop()
-            if code and (each in self._once_ready or code > 0):
+            # A program amid its start ends by the signal itself: it holds nothing yet.
+            if code and (each.ready_since is not None or code > 0):
                 disordered.append(each.name)
             self._say(f"{each.name} {_ended(code)}")
         return disordered
@@ -135,6 +136,8 @@ class Supervisor:
 
     def _setup_ended(self, code: int) -> None:
         broker, setup = self._programs.broker, self._programs.setup
+        if self._set_up:
+            return
         if code == 0:
             self._set_up = True
             self._ready()

@@ -63,7 +63,7 @@ def test_the_third_answer_has_the_measured_figures(shape: str) -> None:
 
 
 def test_the_third_answer_has_the_figures_of_the_benchmark() -> None:
-    """What one worker answers is what the page of performance says."""
+    """One worker answers as many as the page of performance says."""
     figures = (ROOT / "docs" / "performance.md").read_text()
     single, table = re.findall(r"answers ([\d,]+) single readings or ([\d,]+) rows", ANSWERS[2])[0]
     assert re.search(rf"^\| Rookery \| [^|]+\| {single} ", figures, flags=re.MULTILINE)

@@ -140,6 +140,15 @@ def test_a_program_that_ignores_its_end_is_killed_and_named(stand: Stand) -> Non
     assert stand.disordered == ["worker"]
 
 
+def test_a_stop_amid_a_restart_is_in_order(stand: Stand) -> None:
+    """A program that is being started again when the station ends holds nothing, and may end by the signal."""
+    waits = "signal.signal(15, signal.SIG_DFL); (root / 'again.runs').write_text('x')"
+    worker = ("ready(); until(lambda: runs('setup')); leave(1)", waits)
+    stand.run(worker=worker, setup=("until(lambda: runs('again')); leave(0)",))
+    assert stand.runs("worker") == 2
+    assert stand.disordered == []
+
+
 def test_a_stop_amid_the_start_is_heard(stand: Stand) -> None:
     """A signal before anything is ready ends the programs that were started."""
     stand.run(stop_at_once=True)
