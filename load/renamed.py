@@ -19,6 +19,7 @@ SETTINGS: Final[Mapping[str, str]] = {
 """Variables of a swarm."""
 
 FIELDS: Final[Mapping[str, str]] = {
+    "species": "labels",
     "wishes": "swarm_settings",
     "doubtful": "unconfirmed",
     "doubtful_arrived": "unconfirmed_arrived",

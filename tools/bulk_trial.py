@@ -23,6 +23,8 @@ from rookery.publisher.files.csv.rows import CsvFile
 from rookery.publisher.files.resume.checkpoint import checkpoint_path
 from rookery.publisher.files.source import FileSource
 from rookery.results.id_set import IdSet
+from rookery.schemas.contract.default import default_contract
+from rookery.schemas.contract.example import example_fields
 from rookery.schemas.testing import ReadingFactory
 
 if TYPE_CHECKING:
@@ -43,15 +45,16 @@ _LOOK_EVERY_S: Final = 0.02
 def write(path: Path, rows: int) -> int:
     """Write a file of seeded readings; returns how many of its rows are bad."""
     factory, bad = ReadingFactory(seed=5), 0
-    names = ("island", "bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "sex", "year")
-    rows_of_text = [
-        ",".join(str(fields[name]) for name in names) for fields in (factory.fields() for _ in range(10_000))
-    ]
+    contract = default_contract()
+    names, measurement = contract.names, contract.measurements[0]
+    rows_of_text = [",".join(map(str, factory.fields().values())) for _ in range(10_000)]
+    impossible = example_fields(contract) | {measurement.name: measurement.range.most + 1}
+    bad_row = ",".join(map(str, impossible.values())) + "\n"
     with path.open("w") as file:
         file.write(",".join(names) + "\n")
         for row in range(rows):
             if row % BAD_EVERY == BAD_EVERY - 1:
-                file.write("Biscoe,39.1,18.7,181,3,male,2007\n")
+                file.write(bad_row)
                 bad += 1
             else:
                 file.write(rows_of_text[row % len(rows_of_text)] + "\n")

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from rookery.schemas.contract.default import default_contract
+from rookery.schemas.contract.example import example_value
 from rookery.worker.app import own_threads, running
 from rookery.worker.settings import Settings
 from tools.types_tree import MAPPED, ROOT
@@ -26,10 +28,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
 _READING: Final = {
-    "bill_length_mm": 39.1,
-    "bill_depth_mm": 18.7,
-    "flipper_length_mm": 181,
-    "body_mass_g": 3750,
+    each.name: example_value(each) for each in default_contract().features if each.kind == "number"
 }
 _PUSHES: Final = 20
 """The first pushes import, open the segment and fill caches; later ones are what every reading costs."""

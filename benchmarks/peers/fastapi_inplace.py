@@ -16,7 +16,7 @@ booster = load()
 @app.post("/")  # type: ignore[untyped-decorator,unused-ignore]
 async def push(request: Request) -> dict[str, int]:
     """Answer one push."""
-    return {"species": winners(booster, [row(await request.body())])[0]}
+    return {"label": winners(booster, [row(await request.body())])[0]}
 
 
 if __name__ == "__main__":

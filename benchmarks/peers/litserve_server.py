@@ -33,7 +33,7 @@ class ClassifyApi(litserve.LitAPI):  # type: ignore[misc,unused-ignore]
 
     def encode_response(self, output: int) -> dict[str, int]:
         """Write one answer."""
-        return {"species": output}
+        return {"label": output}
 
 
 if __name__ == "__main__":

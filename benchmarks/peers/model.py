@@ -35,6 +35,6 @@ def load() -> xgboost.Booster:
 
 
 def winners(booster: xgboost.Booster, rows: Sequence[Sequence[float]] | NDArray[np.float32]) -> list[int]:
-    """Give the position of the likeliest species for each row of shape (n, 7)."""
+    """Give the position of the likeliest label for each row of shape (n, 7)."""
     found: list[int] = booster.inplace_predict(np.asarray(rows, dtype=np.float32)).argmax(axis=1).tolist()
     return found

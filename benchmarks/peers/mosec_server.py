@@ -24,7 +24,7 @@ class ClassifyWorker(Worker):  # type: ignore[misc,unused-ignore]
 
     def serialize(self, data: int) -> bytes:
         """Write one answer."""
-        return b'{"species":%d}' % data
+        return b'{"label":%d}' % data
 
 
 if __name__ == "__main__":

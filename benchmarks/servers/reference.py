@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.progress import say
 from benchmarks.servers.environment import EnvironmentMissingError
+from rookery.data import SHIPPED
 from rookery.load.report.provenance import ROOT
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 DEPTH: Final = 4
 ROUNDS: Final = 100
 SAID: Final = f"the design's reference model, {ROUNDS} rounds of depth {DEPTH}"
-_DATA: Final = ROOT / "data" / "penguins.csv"
+_DATA: Final = ROOT / "data" / f"{SHIPPED}.csv"
 _MADE_WITHIN_S: Final = 300
 
 

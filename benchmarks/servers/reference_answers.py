@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from rookery.load.report.provenance import ROOT
 from rookery.schemas.artifact import unseal
 from rookery.schemas.codec import SCHEMA_ATTRIBUTE, SCHEMA_VERSION, encode
 from rookery.schemas.features import matrix
 from rookery.schemas.testing import ReadingFactory
+from rookery.worker.settings import SHIPPED_MODEL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rookery.schemas.reading import Reading
 
-SHIPPED: Final = ROOT / "worker" / "shipped" / "penguins.ubj"
+SHIPPED: Final = SHIPPED_MODEL
 CHECKED: Final = 400
 """Answers that are checked of every server before any timing."""
 
@@ -67,7 +67,7 @@ class ReferenceAnswers:
 
     @cached_property
     def winners(self) -> list[int]:
-        """The position of the likeliest species of each."""
+        """The position of the likeliest label of each."""
         found: list[int] = self.probabilities.argmax(axis=1).tolist()
         return found
 

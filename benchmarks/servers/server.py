@@ -112,12 +112,12 @@ class BenchmarkServer:
 
     def _check(self) -> None:
         """Hold every answer against the booster's; raises EnvironmentMissingError, for a wrong server's speed is worth nothing."""
-        species = self.contender.species
-        if species is None:
+        answer = self.contender.answer
+        if answer is None:
             return
-        answers = [ask(self.port, self.contender.path, body)[1] for body in self._bodies]
+        responses = [ask(self.port, self.contender.path, body)[1] for body in self._bodies]
         try:
-            found = [species(answer) for answer in answers]
+            found = [answer(response) for response in responses]
         except (LookupError, TypeError, ValueError) as error:
             raise EnvironmentMissingError(f"its answers cannot be read: {error!r}") from None
         wrong = sum(one != other for one, other in zip(found, self._reference.winners, strict=True))

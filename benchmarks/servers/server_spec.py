@@ -26,7 +26,7 @@ class ServerSpec:
     """A server by name; `lock` names its environment (None: the project's own), `family` those that count as one.
 
     `words` follow its Python; `{port}` in them is replaced, and `{port}`, `{another}`, `{third}` in `environment`. `asks` turns a push body into its request body, and
-    `species` reads its answer (None: it answers nothing).
+    `answer` reads the label's position from its response (None: it answers nothing).
     """
 
     name: str
@@ -36,7 +36,7 @@ class ServerSpec:
     path: str = "/"
     environment: Mapping[str, str] = field(default_factory=dict)
     asks: Callable[[bytes, Reading], bytes] = lambda body, _: body
-    species: Callable[[bytes], int] | None = None
+    answer: Callable[[bytes], int] | None = None
     prepares: Callable[[Path, Path], None] = lambda _folder, _model: None
     note: str = ""
 
@@ -51,12 +51,11 @@ class ServerSpec:
         return [python, *(word.replace("{port}", str(port)) for word in self.words)]
 
 
-def _species(answer: bytes) -> int:
-    return int(json.loads(answer)["species"])
-
-
-def _bare_species(answer: bytes) -> int:
-    return int(json.loads(answer)["species"] if answer.startswith(b"{") else json.loads(answer)[0])
+def _only(response: bytes) -> int:
+    """The one value of an object or an array."""
+    said = json.loads(response)
+    (position,) = said.values() if isinstance(said, dict) else said
+    return int(position)
 
 
 def _bento_body(body: bytes, _: Reading) -> bytes:
@@ -70,8 +69,8 @@ def _inference_body(_: bytes, reading: Reading) -> bytes:
     return json.dumps({"inputs": [tensor]}, separators=(",", ":")).encode()
 
 
-def _inferred(answer: bytes) -> int:
-    data: list[float] = json.loads(answer)["outputs"][0]["data"]
+def _inferred(response: bytes) -> int:
+    data: list[float] = json.loads(response)["outputs"][0]["data"]
     return int(data[0]) if len(data) == 1 else data.index(max(data))
 
 
@@ -85,7 +84,7 @@ def _mlserver_folder(folder: Path, model: Path) -> None:
     }
     (folder / "settings.json").write_text(json.dumps(settings))
     described = {
-        "name": "penguins",
+        "name": "readings",
         "implementation": "mlserver_xgboost.XGBoostModel",
         "max_batch_size": 64,
         "max_batch_time": 0.001,
@@ -102,7 +101,7 @@ def _mosec(batch: int) -> ServerSpec:
         words=("-m", f"{PEERS}.mosec_server", "--address", "127.0.0.1", "--port", "{port}"),
         path="/inference",
         environment={"BENCH_BATCH": str(batch)},
-        species=_species,
+        answer=_only,
         note="a window of 1 ms",
     )
 
@@ -121,20 +120,20 @@ PEER_SERVERS: Final[tuple[ServerSpec, ...]] = (
         name="FastAPI + inplace_predict",
         lock="fastapi",
         words=("-m", f"{PEERS}.fastapi_inplace"),
-        species=_species,
+        answer=_only,
     ),
     ServerSpec(
         name="MLServer",
         lock="mlserver",
         words=("-c", "from mlserver.cli import main; main()", "start", "."),
-        path="/v2/models/penguins/infer",
+        path="/v2/models/readings/infer",
         environment={
             "MLSERVER_HTTP_PORT": "{port}",
             "MLSERVER_GRPC_PORT": "{another}",
             "MLSERVER_METRICS_PORT": "{third}",
         },
         asks=_inference_body,
-        species=_inferred,
+        answer=_inferred,
         prepares=_mlserver_folder,
         note="adaptive batching, 64 and 1 ms; asked in its own protocol, so without envelope and base64",
     ),
@@ -143,23 +142,23 @@ PEER_SERVERS: Final[tuple[ServerSpec, ...]] = (
         lock="litserve",
         words=("-m", f"{PEERS}.litserve_server"),
         path="/predict",
-        species=_species,
+        answer=_only,
         note="batches of 64, 1 ms",
     ),
     ServerSpec(
         name="the original design",
         lock="fastapi",
         words=("-m", f"{PEERS}.original_design"),
-        species=_species,
+        answer=_only,
         note="FastAPI, pydantic, XGBClassifier on a one-row DataFrame",
     ),
     ServerSpec(
         name="BentoML",
         lock="bentoml",
-        words=("-m", "bentoml", "serve", f"{PEERS}.bentoml_service:Penguins", "--port", "{port}"),
+        words=("-m", "bentoml", "serve", f"{PEERS}.bentoml_service:Classifier", "--port", "{port}"),
         path="/classify",
         asks=_bento_body,
-        species=_bare_species,
+        answer=_only,
         note="adaptive batching",
     ),
 )

@@ -90,12 +90,15 @@ CASES: Final = (
     CostlyMessage("a million wrong cells", lambda: columns(**dict.fromkeys(_NAMES, b'""')), attributes=False),
     CostlyMessage("a million cells that are objects", lambda: columns(**dict.fromkeys(_NAMES, b'{"":0}'))),
     CostlyMessage("a million cells that are arrays", lambda: columns(**dict.fromkeys(_NAMES, b"[[0]]"))),
-    CostlyMessage("100,000 cells that are objects", lambda: columns(sex=b"{}", bill_length_mm=b"1")),
+    CostlyMessage("100,000 cells that are objects", lambda: columns(**{"sex": b"{}", MEASUREMENTS[0]: b"1"})),
     CostlyMessage("200,000 unknown fields", lambda: unknown(199_000, '"{:040}":1')),
     CostlyMessage(
-        "wrong times", lambda: columns(bill_length_mm=b"40", observed_at=b'"2026-11-23T12:00:00+99:00"')
+        "wrong times",
+        lambda: columns(**{MEASUREMENTS[0]: b"40", "observed_at": b'"2026-11-23T12:00:00+99:00"'}),
     ),
-    CostlyMessage("rows without a measurement", lambda: columns(bill_length_mm=b"null", sex=b'"male"')),
+    CostlyMessage(
+        "rows without a measurement", lambda: columns(**{MEASUREMENTS[0]: b"null", "sex": b'"male"'})
+    ),
     CostlyMessage(
         "every other row is bad", lambda: table({"body_mass_g": [b"1", b"4000"] * (MAX_ROWS // 2)})
     ),
@@ -140,7 +143,7 @@ CASES: Final = (
         "a table with blanks",
         lambda: columns(**dict.fromkeys(_NAMES[:4], b" 60"), year=b" 2007", sex=b' "male"'),
     ),
-    CostlyMessage("a table of the shortest cells", lambda: columns(bill_length_mm=b"40")),
+    CostlyMessage("a table of the shortest cells", lambda: columns(**{MEASUREMENTS[0]: b"40"})),
 )
 """By hand: each kind of thing that there can be many of, or that can be long."""
 

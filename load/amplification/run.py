@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from rookery.load.amplification.cases import pushed
 from rookery.load.chaos.process import RestartableProcess
 from rookery.load.fuzz.client import FuzzConnection
+from rookery.schemas.reading import MEASUREMENTS
 from rookery.schemas.segment import segments, whole
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ LINE_BYTES: Final = 1_024
 
 ANSWERED_WITHIN_S: Final = 120.0
 _BESIDE: Final = "beside-"
-_SINGLE: Final = b'{"bill_length_mm":40}'
+_SINGLE: Final = b'{"%b":40}' % MEASUREMENTS[0].encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

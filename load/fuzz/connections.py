@@ -16,6 +16,8 @@ from rookery.load.fuzz.exchanges.exchange import (
     push,
     push_statuses,
 )
+from rookery.schemas.contract.default import default_contract
+from rookery.schemas.contract.example import example_fields
 from rookery.schemas.envelope import InvalidEnvelopeError, wrapped
 from rookery.schemas.rejection import UnusableReadingError
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
+_EXAMPLE: Final = example_fields(default_contract())
 TLS_HELLO: Final = bytes.fromhex("16030101000100017c0303") + bytes(range(256)) + b"\x00\x00\x13\x01"
 HTTP_2_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x12\x04\x00\x00\x00\x00\x00" + bytes(18)
 _NO_HTTP: Final = (
@@ -98,6 +101,6 @@ def predict(dice: Random, body: bytes) -> Exchange:
 def alive(number: int) -> Exchange:
     """A plain push of one reading, which a worker that is well answers with 204."""
     name = f"alive-{number}"
-    data = base64.b64encode(json.dumps({"bill_length_mm": 39.1, "reading_id": name}).encode()).decode()
+    data = base64.b64encode(json.dumps({**_EXAMPLE, "reading_id": name}).encode()).decode()
     body = json.dumps({"message": {"messageId": name, "data": data}, "subscription": "s"}).encode()
     return push("alive", body, Request(body).written())

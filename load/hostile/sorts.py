@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 from rookery.load.fuzz.connections import HTTP_2_PREFACE, TLS_HELLO, alive
 from rookery.load.fuzz.exchanges.exchange import Request
+from rookery.schemas.contract.default import default_contract
+from rookery.schemas.contract.example import example_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MEGABYTE: Final = 1_000_000
 _MAX_REQUEST_BYTES: Final = 15_700_000
-_ROW: Final = b'{"bill_length_mm": 39.1}'
+_ROW: Final = json.dumps(example_fields(default_contract())).encode()
 
 
 @dataclass(frozen=True)

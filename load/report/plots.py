@@ -165,10 +165,10 @@ def panels(run: LoadRun) -> dict[str, Draw]:
         "Memory": (series.memory(run), "MB", 0),
         "Users": (series.users(run), "users", 0),
     }
-    species = [(name, float(count)) for name, count in sorted(run.record.species.items())]
+    labels = [(name, float(count)) for name, count in sorted(run.record.labels.items())]
     counted: dict[str, tuple[list[tuple[str, float]], str, str]] = {
         "Batch sizes": (series.batch_sizes(run), "batches", "readings, up to"),
-        "Species": (species, "readings", ""),
+        "Predictions by label": (labels, "readings", ""),
     }
     return {
         **{

@@ -78,7 +78,7 @@ class RunRecord:
     settled_s: float
     late_after_s: float
     books: LedgerTotals
-    species: Mapping[str, int]
+    labels: Mapping[str, int]
     rows: Sequence[Mapping[str, Any]]
     complaints: Sequence[str]
     provenance: Mapping[str, Any]

@@ -92,7 +92,7 @@ def _play(options: LoadOptions, folder: RunFolder, status: Status) -> RunRecord:
         settled_s=settled_s,
         late_after_s=options.late_after_s,
         books=closed,
-        species=dict(settlement.species),
+        labels=dict(settlement.labels),
         rows=swarm.rows,
         complaints=swarm.complaints,
         provenance=_reproducible(asdict(origin), options),

@@ -25,7 +25,7 @@ _POLL_INTERVAL_S: Final = 0.25
 
 
 class Settlement:
-    """Gathers results until no reading is missing, then reconciles. `species` counts predictions without duplicates."""
+    """Gathers results until no reading is missing, then reconciles. `labels` counts predictions without duplicates."""
 
     def __init__(self, published_log: Path, location: ResultsLocation, *, late_after_s: float) -> None:
         self._ledger = Ledger(late_after_s=late_after_s)
@@ -33,7 +33,7 @@ class Settlement:
         self._unconfirmed_count = len(self._unconfirmed)
         self._location = location
         self._seen: set[str] = set()
-        self.species: Counter[str] = Counter()
+        self.labels: Counter[str] = Counter()
 
     def gather(self) -> int:
         """Enter the results since the last call; returns how many readings are still missing."""
@@ -82,4 +82,4 @@ class Settlement:
             self._ledger.find([line])
             if isinstance(line, Prediction) and (name := known_as(line)) not in self._seen:
                 self._seen.add(name)
-                self.species[line.label] += 1
+                self.labels[line.label] += 1

@@ -68,7 +68,7 @@ def test_load_is_counted_alike_on_both_sides(reference: ReferenceAnswers, tmp_pa
 
 def test_a_wrong_server_is_never_timed(reference: ReferenceAnswers, tmp_path: Path) -> None:
     """A server that always answers the same species is left out with the number of its wrong answers."""
-    liar = ServerSpec(name="liar", words=PROTOCOL_NOOP.words, species=lambda _: 2)
+    liar = ServerSpec(name="liar", words=PROTOCOL_NOOP.words, answer=lambda _: 2)
     with (
         pytest.raises(EnvironmentMissingError, match=r"\d+ of 400 answers differ"),
         BenchmarkServer(liar, reference, tmp_path),

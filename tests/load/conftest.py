@@ -81,7 +81,7 @@ def record(shape: str, account: Account) -> RunRecord:
         settled_s=1.0,
         late_after_s=60.0,
         books=books(account, unconfirmed=1, arrived=1),
-        species={"Adelie": 200, "Gentoo": 150},
+        labels={"Adelie": 200, "Gentoo": 150},
         rows=[row],
         complaints=[],
         provenance=where,

@@ -48,7 +48,7 @@ def test_a_run_over_the_embedded_broker_passes_reconciliation(
     books = found.record.books
     assert (code, books.closed, books.lost, books.unexpected) == (0, True, 0, 0), said
     assert books.published == books.predicted + books.rejected > 100
-    assert sum(found.record.species.values()) == books.predicted
+    assert sum(found.record.labels.values()) == books.predicted
     assert {row["name"] for row in found.record.rows} >= {"publish a reading", "publish -> durable"}
     assert found.record.complaints == []
     assert found.record.swarm_settings["ROOKERY_LOAD_TABLE_ROWS"] == "100"
