@@ -218,7 +218,7 @@ def test_words_stand_out_from_their_ground(browser: Browser, address: str, schem
     """Light and dark, every colour of words has a contrast of 4.5 against its card, as WCAG AA asks."""
     with visited(browser, address, color_scheme=scheme) as page:
         colours = page.evaluate(
-            "Object.fromEntries(['card', 'ink', 'soft', 'alarm', 'good', 'notable', 'gentoo'].map((name) => [name,"
+            "Object.fromEntries(['card', 'ink', 'soft', 'alarm', 'good', 'notable', 'label-2'].map((name) => [name,"
             " getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim()]))"
         )
     card = colours.pop("card")
