@@ -1,9 +1,11 @@
 # One policy per section of docs/operations.md, which says under the alert's name what it means and what to do.
 
 locals {
-  push    = "monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.worker.name}\""
-  kept    = "monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.dead_letters_kept.name}\""
-  runbook = "See docs/operations.md, the section of the same name."
+  push = "monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.worker.name}\""
+  kept = "monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.dead_letters_kept.name}\""
+
+  # A worker pool gets no pushes.
+  of_pushes = ["push_latency", "ack_share"]
 
   alerts = {
     backlog_age = {
@@ -79,7 +81,7 @@ resource "google_monitoring_notification_channel" "email" {
 }
 
 resource "google_monitoring_alert_policy" "rookery" {
-  for_each              = local.alerts
+  for_each              = { for name, alert in local.alerts : name => alert if var.mode == "push" || !contains(local.of_pushes, name) }
   display_name          = "${var.name}: ${each.value.title}"
   combiner              = "OR"
   severity              = each.value.severity
@@ -99,8 +101,13 @@ resource "google_monitoring_alert_policy" "rookery" {
 
   documentation {
     subject   = "${var.name}: ${each.value.title}"
-    content   = "${each.value.says} ${local.runbook}"
+    content   = "${each.value.says} [Runbook](${var.runbook}#${replace(lower(each.value.title), " ", "-")})"
     mime_type = "text/markdown"
+
+    links {
+      display_name = "Runbook: ${each.value.title}"
+      url          = "${var.runbook}#${replace(lower(each.value.title), " ", "-")}"
+    }
   }
 
   alert_strategy {

@@ -1,4 +1,6 @@
 locals {
+  instances = var.mode == "pull" ? "monitored_resource=\"cloud_run_worker_pool\",worker_pool_name=\"${var.name}-worker\"" : "monitored_resource=\"cloud_run_revision\",service_name=\"${var.name}-worker\""
+
   charts = [
     { title = "Readings a second, by outcome", query = "sum by (outcome) (rate(rookery_readings_total[5m]))" },
     { title = "Age of the oldest unacknowledged reading (s)", query = "max(pubsub_googleapis_com:subscription_oldest_unacked_message_age{${local.push}})" },
@@ -11,7 +13,7 @@ locals {
     { title = "Out-of-distribution share", query = "sum(rate(rookery_out_of_distribution_total[1h])) / sum(rate(rookery_readings_total{outcome=\"predicted\"}[1h]))" },
     { title = "Drift, by feature: above 0.25 is another population", query = "max by (feature) (rookery_drift_index)" },
     { title = "Models served", query = "sum by (model) (rookery_model_info)" },
-    { title = "Instances, by state", query = "sum by (state) (run_googleapis_com:container_instance_count{monitored_resource=\"cloud_run_revision\",service_name=\"${google_cloud_run_v2_service.worker.name}\"})" },
+    { title = "Instances, by state", query = "sum by (state) (run_googleapis_com:container_instance_count{${local.instances}})" },
   ]
 }
 

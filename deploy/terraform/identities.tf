@@ -18,8 +18,9 @@ resource "google_service_account" "push" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "push_invokes" {
-  name     = google_cloud_run_v2_service.worker.name
-  location = google_cloud_run_v2_service.worker.location
+  count    = var.mode == "push" ? 1 : 0
+  name     = google_cloud_run_v2_service.worker[0].name
+  location = google_cloud_run_v2_service.worker[0].location
   role     = "roles/run.invoker"
   member   = google_service_account.push.member
 }
@@ -48,8 +49,15 @@ resource "google_storage_bucket_iam_member" "worker_reads_models" {
   member = google_service_account.worker.member
 }
 
+resource "google_pubsub_subscription_iam_member" "worker_pulls" {
+  count        = var.mode == "pull" ? 1 : 0
+  subscription = google_pubsub_subscription.worker.name
+  role         = "roles/pubsub.subscriber"
+  member       = google_service_account.worker.member
+}
+
 resource "google_pubsub_topic_iam_member" "worker_publishes" {
-  count  = var.results_topic ? 1 : 0
+  count  = local.has_result_topic ? 1 : 0
   topic  = google_pubsub_topic.results[0].name
   role   = "roles/pubsub.publisher"
   member = google_service_account.worker.member

@@ -4,8 +4,8 @@ output "topic" {
 }
 
 output "worker" {
-  description = "The worker's address."
-  value       = google_cloud_run_v2_service.worker.uri
+  description = "The worker's address; none with mode = \"pull\"."
+  value       = one(google_cloud_run_v2_service.worker[*].uri)
 }
 
 output "repository" {

@@ -6,12 +6,16 @@ resource "google_pubsub_subscription" "worker" {
   # Unacknowledged readings are kept for a week: longer than an outage over the longest weekend.
   message_retention_duration = "604800s"
 
-  push_config {
-    push_endpoint = "${google_cloud_run_v2_service.worker.uri}/"
+  # Without a service, a worker pool pulls.
+  dynamic "push_config" {
+    for_each = google_cloud_run_v2_service.worker[*].uri
+    content {
+      push_endpoint = "${push_config.value}/"
 
-    oidc_token {
-      service_account_email = google_service_account.push.email
-      audience              = google_cloud_run_v2_service.worker.uri
+      oidc_token {
+        service_account_email = google_service_account.push.email
+        audience              = push_config.value
+      }
     }
   }
 

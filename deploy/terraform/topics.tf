@@ -54,7 +54,7 @@ resource "google_pubsub_subscription" "dead_letters_kept" {
 
 resource "google_pubsub_topic" "results" {
   #checkov:skip=CKV_GCP_83:Google's own keys encrypt readings, and a key of one's own is one more thing to lose them by
-  count = var.results_topic ? 1 : 0
+  count = local.has_result_topic ? 1 : 0
   name  = "${var.topic}-results"
 
   message_storage_policy {

@@ -31,6 +31,28 @@ variable "model" {
   default     = ""
 }
 
+variable "mode" {
+  description = "How the worker gets readings: \"push\" to a Cloud Run service, or \"pull\" by a worker pool, which needs no public address, has no push window, and writes fewer and larger objects."
+  type        = string
+  default     = "push"
+
+  validation {
+    condition     = contains(["push", "pull"], var.mode)
+    error_message = "push or pull."
+  }
+}
+
+variable "results" {
+  description = "Where predictions become durable: objects of the worker's in the \"bucket\", or the result \"topic\", which a Cloud Storage subscription writes into the bucket in files of five minutes."
+  type        = string
+  default     = "bucket"
+
+  validation {
+    condition     = contains(["bucket", "topic"], var.results)
+    error_message = "bucket or topic."
+  }
+}
+
 variable "topic" {
   description = "Topic that readings are published to."
   type        = string
@@ -50,19 +72,19 @@ variable "enforce_schema" {
 }
 
 variable "results_topic" {
-  description = "Also publish predictions to a topic of their own."
+  description = "Also publish predictions to a topic of their own; results = \"topic\" publishes them there alone."
   type        = bool
   default     = false
 }
 
 variable "bigquery" {
-  description = "Also write the result topic into a BigQuery table (needs results_topic)."
+  description = "Also write the result topic into a BigQuery table (needs results_topic, or results = \"topic\")."
   type        = bool
   default     = false
 
   validation {
-    condition     = !var.bigquery || var.results_topic
-    error_message = "bigquery needs results_topic: the table is fed by a subscription to that topic."
+    condition     = !var.bigquery || var.results_topic || var.results == "topic"
+    error_message = "bigquery needs results_topic, or results = \"topic\": the table is fed by a subscription to that topic."
   }
 }
 
@@ -102,9 +124,14 @@ variable "memory" {
 }
 
 variable "min_instances" {
-  description = "Instances that are always there, of all revisions together. 1: the push window closes on cold starts; it is the idle bill, about 58 dollars a month. 0 saves it where minutes of latency are fine."
+  description = "Instances that are always there, of all revisions together. 1: the push window closes on cold starts; it is the idle bill, about 58 dollars a month. 0 saves it where minutes of latency are fine; a worker pool needs 1, because it scales by CPU alone."
   type        = number
   default     = 1
+
+  validation {
+    condition     = var.mode == "push" || var.min_instances >= 1
+    error_message = "mode = \"pull\" needs at least 1: no message starts the first instance of a worker pool."
+  }
 }
 
 variable "max_instances" {
@@ -123,6 +150,12 @@ variable "deletion_protection" {
   description = "Refuse to destroy the service, and the bucket while it holds something."
   type        = bool
   default     = true
+}
+
+variable "runbook" {
+  description = "Address of the runbook; each alert links to its section."
+  type        = string
+  default     = "https://github.com/rookery/rookery/blob/main/docs/operations.md"
 }
 
 variable "alert_emails" {

@@ -1,16 +1,29 @@
 locals {
+  has_result_topic = var.results_topic || var.results == "topic"
+  subscription     = "projects/${var.project}/subscriptions/${var.topic}-worker"
+
+  result_places = concat(
+    var.results == "bucket" ? [local.results] : [],
+    [for topic in google_pubsub_topic.results : "pubsub://${var.project}/${topic.name}"],
+  )
+
   environment = merge(
     {
-      ROOKERY_RESULTS              = join(",", concat([local.results], [for topic in google_pubsub_topic.results : "pubsub://${var.project}/${topic.name}"]))
+      ROOKERY_RESULTS              = join(",", local.result_places)
       ROOKERY_REJECTS              = local.rejects
-      ROOKERY_PUSH_AUTH            = "cloud-run-iam"
       ROOKERY_ACK_DEADLINE_SECONDS = tostring(var.ack_deadline_seconds)
     },
+    # No push waits for an object, so that one in ten seconds is enough. The subscription refers to the service: here its name.
+    var.mode == "pull" ? { ROOKERY_PULL = local.subscription, ROOKERY_FLUSH_INTERVAL_SECONDS = "10" } : { ROOKERY_PUSH_AUTH = "cloud-run-iam" },
     var.model == "" ? {} : { ROOKERY_MODEL = var.model },
   )
+
+  # Google's own collector reads http://localhost:8080/metrics every 30 s.
+  collector = "us-docker.pkg.dev/cloud-ops-agents-artifacts/cloud-run-gmp-sidecar/cloud-run-gmp-sidecar:1.2.0"
 }
 
 resource "google_cloud_run_v2_service" "worker" {
+  count    = var.mode == "push" ? 1 : 0
   name     = "${var.name}-worker"
   location = var.region
 
@@ -81,10 +94,9 @@ resource "google_cloud_run_v2_service" "worker" {
       }
     }
 
-    # Google's own collector reads http://localhost:8080/metrics every 30 s.
     containers {
       name       = "metrics"
-      image      = "us-docker.pkg.dev/cloud-ops-agents-artifacts/cloud-run-gmp-sidecar/cloud-run-gmp-sidecar:1.2.0"
+      image      = local.collector
       depends_on = ["worker"]
 
       resources {

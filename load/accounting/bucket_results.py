@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from urllib.parse import unquote, urlsplit
 
 from rookery.load.accounting.folder_results import Line, deduplicated, parsed
+from rookery.schemas.segment import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,9 +46,11 @@ class ResultsBucket(Generic[Line]):
 
     def _objects(self) -> Iterator[Any]:
         found = self._client.list_blobs(self._bucket, prefix=self._prefix)
-        return (blob for blob in found if blob.name.endswith(".ndjson.gz"))
+        return (blob for blob in found if blob.name.endswith((SUFFIX, f"{SUFFIX}.gz")))
 
     def _lines(self, blob: Any) -> Iterator[Line]:
-        content = gzip.decompress(blob.download_as_bytes(raw_download=True))
+        content = blob.download_as_bytes(raw_download=True)
+        # A Cloud Storage subscription to the result topic writes its files uncompressed.
+        content = gzip.decompress(content) if blob.name.endswith(".gz") else content
         for number, line in enumerate(content.splitlines(), start=1):
             yield parsed(self._kind, line, f"gs://{self._bucket}/{blob.name}, line {number},")

@@ -155,6 +155,7 @@ GRANTED = {
     "google_service_account.worker": {
         "google_storage_bucket_iam_member": {"object_writer", "roles/storage.objectViewer"},
         "google_pubsub_topic_iam_member": {"roles/pubsub.publisher"},
+        "google_pubsub_subscription_iam_member": {"roles/pubsub.subscriber"},
         "google_project_iam_member": {"roles/logging.logWriter", "roles/monitoring.metricWriter"},
     },
     "google_service_account.push": {"google_cloud_run_v2_service_iam_member": {"roles/run.invoker"}},

@@ -63,7 +63,7 @@ def needs(policies: Policies, account: str, settings: Settings) -> Iterator[Need
         yield Need(
             f"ROOKERY_PULL: pull from {subscription}",
             lambda: policies.subscription(subscription),
-            ("pubsub.subscriptions.consume", "pubsub.subscriptions.get"),
+            ("pubsub.subscriptions.consume",),
             f"gcloud pubsub subscriptions add-iam-policy-binding {subscription} --role=roles/pubsub.subscriber"
             f" --member=serviceAccount:{account}",
         )

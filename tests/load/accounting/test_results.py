@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from rookery.load.accounting.open_results import open_results
 from rookery.load.accounting.topic_results import ResultsTopic
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Reason, Rejection
+from rookery.worker.storage_client import storage_client
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -138,3 +140,19 @@ def test_one_opener_reads_every_kind_of_address(tmp_path: Path) -> None:
     assert isinstance(open_results("projects/p/subscriptions/s", Prediction, client=client), ResultsTopic)
     with pytest.raises(ValueError, match="s3://bucket: a path or file:///absolute/path is needed"):
         open_results("s3://bucket", Prediction)
+
+
+@pytest.mark.usefixtures("strict")
+def test_files_of_a_cloud_storage_subscription_are_read_like_objects() -> None:
+    """Pub/Sub writes the result topic uncompressed, in folders of days; each reading is still given once."""
+    client = storage_client()
+    bucket = client.bucket("rookery-test")
+    lines = [f"{prediction(each).model_dump_json()}\n".encode() for each in ("1", "2", "3")]
+    compressed = bucket.blob("predictions/date=2026-11-23/hour=12/a.ndjson.gz")
+    compressed.upload_from_string(gzip.compress(lines[0] + lines[1]))
+    file = bucket.blob("predictions/2026-11-23/12_00_00Z_0c4f.ndjson")
+    file.upload_from_string(lines[1] + lines[2])
+    results = ResultsBucket("gs://rookery-test/predictions", Prediction, client=client)
+    assert sorted(each.reading_id for each in results) == ["1", "2", "3"]
+    assert len(list(results.every())) == 4
+    client.close()

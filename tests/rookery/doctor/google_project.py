@@ -34,7 +34,11 @@ ROLES = {
         "storage.objects.get",
     ],
     "roles/pubsub.publisher": ["pubsub.topics.publish"],
-    "roles/pubsub.subscriber": ["pubsub.subscriptions.consume", "pubsub.subscriptions.get"],
+    "roles/pubsub.subscriber": [
+        "pubsub.snapshots.seek",
+        "pubsub.subscriptions.consume",
+        "pubsub.topics.attachSubscription",
+    ],
 }
 
 
