@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path  # noqa: TC003  typer reads it at run time
 from typing import Annotated
 
@@ -39,6 +40,10 @@ def load(  # noqa: PLR0913  each option is a parameter
     topic: Annotated[str, typer.Option(help="Production: the topic.")] = "readings",
     results: Annotated[str | None, typer.Option(help="Production: gs://bucket/predictions.")] = None,
     rejects: Annotated[str | None, typer.Option(help="Production: gs://bucket/rejections.")] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(help="Production: folder of its Terraform, whose billing and region price the run."),
+    ] = None,
 ) -> None:
     """Run a Locust load test, reconcile every reading, and write an HTML report.
 
@@ -54,7 +59,11 @@ def load(  # noqa: PLR0913  each option is a parameter
     from rookery.load_test.run import run  # noqa: PLC0415  lazy, see above
 
     shape_settings = {"seconds": seconds, "max_users": max_users}
+    from rookery.capacity.terraform import deployment_like  # noqa: PLC0415  likewise
+
     remote = RemoteTarget(project=project, topic=topic, results=results, rejects=rejects)
+    if like is not None:
+        remote = replace(remote, deployment=deployment_like(like))
     order = LoadOptions(
         shape=shape,
         target=target,

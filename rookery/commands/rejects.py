@@ -13,6 +13,8 @@ from rookery.commands.options import (  # noqa: TC001  typer reads the annotatio
     Project,
     Topic,
 )
+from rookery.errors import UserError
+from rookery.installed import require
 from rookery.publisher.topics import LOCAL_TOPIC
 from rookery.results.times import moment
 from rookery.schemas.output.printable import printable
@@ -95,7 +97,6 @@ def show(
 
     Example: rookery rejects show results/rejections device-7-1234
     """
-    from rookery.errors import UserError  # noqa: PLC0415  lazy, so that help is quick
     from rookery.results.replay import rejected, shown  # noqa: PLC0415  the same
 
     found = next(rejected(uri, _wanted(reading_id=reading_id)), None)
@@ -147,3 +148,38 @@ def replay(  # noqa: PLR0913  each option is a parameter
     outcome = "would pass; nothing was sent" if dry_run else "sent again"
     terminal.say(f"{done.passed} of {done.passed + len(done.still_bad)} readings {outcome}")
     raise typer.Exit(1 if done.still_bad else 0)
+
+
+@app.command()
+def republish(
+    subscription: Annotated[
+        str,
+        typer.Argument(
+            help="Whole name of the subscription that keeps dead letters, TOPIC-dead-letter-kept."
+        ),
+    ],
+    *,
+    topic: Topic = LOCAL_TOPIC,
+    project: Project = None,
+    broker: Broker = None,
+    most: Annotated[int | None, typer.Option("--limit", min=1, help="Dead letters at the most.")] = None,
+) -> None:
+    """Send dead letters to the topic of the readings again; each is acknowledged once it is published.
+
+    Fix their cause first. A reading keeps its own id, so that a second answer is a duplicate.
+
+    Example: rookery rejects republish projects/my-project/subscriptions/readings-dead-letter-kept --topic readings --project my-project
+    """
+    require("publisher")
+    from rookery.publisher.errors import BadBrokerError, BadTopicError  # noqa: PLC0415  lazy, so that help is quick
+    from rookery.publisher.settings import PublisherSettings  # noqa: PLC0415  the same
+    from rookery.publisher.topics import topic_path  # noqa: PLC0415  the same
+    from rookery.results.dead_letters import republished  # noqa: PLC0415  the same
+
+    try:
+        name = topic_path(topic, project)
+        address = PublisherSettings(broker=broker).address(name)
+    except (BadBrokerError, BadTopicError) as error:
+        raise UserError(str(error)) from None
+    sent = sum(republished(subscription, name, broker=address, most=most))
+    typer.echo(f"{sent} dead letters were sent to {name} again")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rookery.errors import UserError
+from rookery.load.simulation.monthly import CloudDeployment
 from rookery.publisher.errors import BadTopicError
 from rookery.publisher.topics import topic_path
 
@@ -36,6 +37,8 @@ class RemoteTarget:
     results: str | None = None
     rejects: str | None = None
     host: str = _GOOGLE
+    deployment: CloudDeployment = field(default_factory=CloudDeployment)
+    """Its billing, region and bounds, by which the run is priced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

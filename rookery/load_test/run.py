@@ -21,6 +21,7 @@ from rookery.load.report.run_folder import RunFolder, RunRecord
 from rookery.load.signals import signals_interrupt
 from rookery.load.swarm.dataset import COUNT, KnownReadings
 from rookery.load_test.options import LoadTarget, checked
+from rookery.load_test.price import price_sentence
 from rookery.load_test.sampler import Sampler
 from rookery.load_test.settlement import Settlement
 from rookery.load_test.summary import render
@@ -42,6 +43,8 @@ def run(options: LoadOptions, console: Console | None = None) -> int:
     """Run it and print the summary; returns the exit code (1: reconciliation failed), raises UserError."""
     out = console or Console(highlight=False)
     folder = RunFolder(checked(options).output_folder())
+    if options.target is LoadTarget.PRODUCTION:
+        out.print(price_sentence(options, options.remote.deployment), soft_wrap=True)
     try:
         make_folder(folder.root)
         (folder.root / "logs").mkdir()

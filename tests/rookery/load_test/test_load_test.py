@@ -19,9 +19,12 @@ from rookery.errors import UserError
 from rookery.load.accounting.folder_results import predictions, rejections
 from rookery.load.accounting.published_log import PublishedEntry, PublishedLog
 from rookery.load.report.run_folder import RunFolder, read
+from rookery.load.simulation.monthly import CloudDeployment
+from rookery.load.simulation.prices import Billing
 from rookery.load_test.dropping_worker import dropping
 from rookery.load_test.emulator import NoEmulatorError, emulator
 from rookery.load_test.options import LoadOptions, LoadTarget, RemoteTarget, checked
+from rookery.load_test.price import price_sentence
 from rookery.load_test.run import known_readings, run
 from rookery.load_test.settlement import Settlement
 from rookery.worker.sinks.protocol import LineBlock
@@ -182,6 +185,19 @@ def test_a_deployment_is_loaded_and_accounted_for(tmp_path: Path, monkeypatch: p
     books = read(RunFolder(tmp_path / "run")).record.books
     assert code == 0, said
     assert (books.closed, books.published, books.lost, books.unexpected) == (True, 50, 0, 0)
+    assert said.startswith("At most $0.00 for 55 messages of up to 500 readings (push, instance billing")
+
+
+def test_a_run_against_production_is_priced_in_the_deployments_own_billing() -> None:
+    """The most that the bound of messages can cost; request billing has its fee for each of them."""
+    order = LoadOptions(shape="normal", target=LoadTarget.PRODUCTION, max_messages=1_000_000)
+    instance = price_sentence(order, CloudDeployment())
+    request = price_sentence(order, CloudDeployment(billing=Billing.REQUEST, region="europe-west3"))
+    assert "push, instance billing, results by object, europe-west1, list prices of" in instance
+    assert "beside $57.80 a month for the idle instances" in instance
+    dollars = [float(each.split("$")[1].split()[0]) for each in (instance, request)]
+    assert dollars[1] > dollars[0] + 0.40
+    assert price_sentence(order, CloudDeployment(region="moon-1")).startswith("The price is unknown: moon-1")
 
 
 def test_an_invalid_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
