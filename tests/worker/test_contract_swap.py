@@ -64,7 +64,7 @@ async def reported(client: aiohttp.ClientSession, status: str, model: str | None
 async def test_a_wider_contract_takes_over_under_traffic_and_a_narrower_one_is_refused(
     tmp_path: Path,
 ) -> None:
-    """Every old reading is answered throughout; the refusal says which feature is gone, and the last good model answers on."""
+    """Every old reading is answered throughout; the refusal says which feature is gone, and the last known good model answers on."""
     model = tmp_path / "model.ubj"
     lay(model, artifact(CHURN))
     where = (tmp_path / "out").as_uri()
