@@ -149,6 +149,30 @@ _READS: Final[Document] = {
             "responses": {"200": _json("What a reading may be, and which answers it gets", "Contract")},
         }
     },
+    "/openapi.json": {
+        "get": {
+            "summary": "This document",
+            "operationId": "openapi",
+            "responses": {
+                "200": {
+                    "description": "OpenAPI 3.1",
+                    "content": {"application/json": {"schema": {"type": "object"}}},
+                }
+            },
+        }
+    },
+    "/docs": {
+        "get": {
+            "summary": "The page that shows this document",
+            "operationId": "docs",
+            "responses": {
+                "200": {
+                    "description": "The page",
+                    "content": {"text/html": {"schema": {"type": "string"}}},
+                }
+            },
+        }
+    },
     "/readyz": {
         "get": {
             "summary": "Whether messages should be sent here",
