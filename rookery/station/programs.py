@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rookery.load.free_port import free_port
 from rookery.publisher.topics import LOCAL_TOPIC
 from rookery.station.supervised_process import SupervisedProcess
 from rookery.station.supervisor import StationPrograms
@@ -48,8 +48,8 @@ def addresses(host: str, broker_port: int, worker_port: int) -> StationAddresses
     """Complete the addresses: a port 0 becomes a free one, which the program keeps when it is started again."""
     return StationAddresses(
         host=host,
-        broker_port=broker_port or _free_port(host),
-        worker_port=worker_port or _free_port(_LOOPBACK),
+        broker_port=broker_port or free_port(host),
+        worker_port=worker_port or free_port(_LOOPBACK),
     )
 
 
@@ -100,9 +100,3 @@ def _worker(
 def _setup(folder: StationFolder, at: StationAddresses, log: StationLog) -> SupervisedProcess:
     arguments = ["setup", "--topic", LOCAL_TOPIC, "--broker", at.broker, "--push-to", f"{at.worker}/"]
     return SupervisedProcess("setup", "rookery", *arguments, run=folder.run, log=log, says_ready=False)
-
-
-def _free_port(host: str) -> int:
-    with socket.create_server((host, 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port

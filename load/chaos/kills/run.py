@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import time
 import urllib.request
 from collections import Counter
@@ -23,6 +22,7 @@ from rookery.load.chaos.process import RestartableProcess
 from rookery.load.chaos.run import ChaosOutcome, end_workers, settle
 from rookery.load.chaos.stage import SUBSCRIPTION, TOPIC, subscribe, worker, workers_on_one_port
 from rookery.load.child_process import ProcessFailedError
+from rookery.load.free_port import free_port
 from rookery.schemas.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def run(plan: ChaosPlan) -> ChaosOutcome:
     ledger = Ledger()
     where = places.folder(plan.folder)
     with ExitStack() as stack:
-        address = f"127.0.0.1:{_free_port()}"
+        address = f"127.0.0.1:{free_port()}"
         broker = stack.enter_context(_broker(plan, address))
         with worker("reference", plan, places.folder(plan.folder / "reference")) as reference:
             labelled = labelled_readings(reference.address(), plan.seed, plan.contract)
@@ -156,9 +156,3 @@ def _enter_results(ledger: Ledger, where: ResultsStores, unconfirmed: Unconfirme
         unconfirmed.settle(line)
         ledger.find([line])
     return len(models)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
