@@ -209,7 +209,7 @@ def _tails(rows: NDArray[np.float32], run: Predictions) -> list[str]:
 
 def _tail(code: int, run: Predictions) -> str:
     outlier = "null" if run.out_of_distribution is None else "true" if code & 1 else "false"
-    missing = _json(missing_names(code, run.contract.names))
+    missing = _json(missing_names(code, run.contract.names)) if code >> 1 else "[]"
     return f'"out_of_distribution":{outlier},"missing":{missing},"model":{_json(run.model)}'
 
 

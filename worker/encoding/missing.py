@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _MOST_BITS: Final = 62
 """Features of which a pattern, and the flag before it, is one int64."""
 
+_COUNTED_BITS: Final = 12
+"""Features of which all patterns are counted in less time than the rows are put into a dictionary."""
+
 
 def row_codes(lacking: NDArray[np.bool_], flags: NDArray[np.bool_]) -> list[int]:
     """Number rows (n, features) by what they lack: bit 0 is the row's flag, bit i + 1 whether feature i is missing."""
@@ -29,6 +32,20 @@ def row_codes(lacking: NDArray[np.bool_], flags: NDArray[np.bool_]) -> list[int]
 @lru_cache(maxsize=4)
 def _bits(width: int) -> NDArray[np.int64]:
     return 2 << np.arange(width)
+
+
+def distinct_codes(
+    lacking: NDArray[np.bool_], flags: NDArray[np.bool_]
+) -> tuple[list[int], NDArray[np.intp]]:
+    """The different codes of rows (n, features), and the place of each row's code among them (n,)."""
+    width = lacking.shape[1]
+    if width <= _COUNTED_BITS:
+        codes = lacking @ _bits(width) + flags
+        every = np.flatnonzero(np.bincount(codes))
+        return every.tolist(), np.searchsorted(every, codes)
+    known: dict[int, int] = {}
+    which = [known.setdefault(code, len(known)) for code in row_codes(lacking, flags)]
+    return [*known], np.array(which)
 
 
 def missing_names(code: int, names: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 
 from rookery.worker.encoding.fixed_width import FixedWidthLines
-from rookery.worker.encoding.missing import missing_names, row_codes
+from rookery.worker.encoding.missing import distinct_codes, missing_names
 from rookery.worker.runtime.thread_priority import step_aside
 
 if TYPE_CHECKING:
@@ -194,9 +194,8 @@ def _flags(said: TablePredictions) -> Piece:
     )
     if not lacking.any():
         return _padded([_flag(0, run), _flag(1, run)]).take(far)
-    known: dict[int, int] = {}
-    which = [known.setdefault(code, len(known)) for code in row_codes(lacking, far)]
-    return _padded([_flag(code, run) for code in known]).take(which)
+    codes, which = distinct_codes(lacking, far)
+    return _padded([_flag(code, run) for code in codes]).take(which)
 
 
 def _flag(code: int, run: Predictions) -> bytes:
