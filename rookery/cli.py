@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from pathlib import Path  # noqa: TC003  typer reads the annotations when it runs
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from rookery.commands.classify import classify
 from rookery.commands.doctor import doctor
 from rookery.commands.load import load
-from rookery.commands.model import app as model
+from rookery.commands.models.contract import app as contract
+from rookery.commands.models.model import app as model
+from rookery.commands.models.train import train
 from rookery.commands.options import (  # noqa: TC001  typer reads the annotations
     Broker,
     Host,
@@ -31,9 +30,8 @@ from rookery.commands.results import app as results
 from rookery.commands.simulate import simulate
 from rookery.commands.up import up
 from rookery.commands.watch import watch
-from rookery.contracts.schemas import app as contract_schemas
 from rookery.data import DATASETS, SHIPPED
-from rookery.installed import require
+from rookery.own_program import become
 from rookery.publisher.commands.outbox import app as outbox
 from rookery.publisher.commands.publish import app as publish
 from rookery.publisher.commands.renamed_options import RenamedOptions
@@ -53,12 +51,13 @@ app: Final = typer.Typer(
 app.add_typer(publish, name="publish")
 app.add_typer(outbox, name="outbox")
 app.add_typer(model, name="model")
-app.add_typer(contract_schemas, name="contract")
+app.add_typer(contract, name="contract")
 app.add_typer(results, name="results")
 app.add_typer(rejects, name="rejects")
 app.command(cls=RenamedOptions)(simulate)
 app.command(cls=RenamedOptions)(load)
 app.command()(plan)
+app.command()(train)
 app.command()(classify)
 app.command()(watch)
 app.command()(up)
@@ -135,30 +134,6 @@ def demo(  # noqa: PLR0913  each option is a parameter
 
 
 @app.command()
-def train(
-    *,
-    data: Annotated[Path, typer.Option(help="CSV file with the training data.")] = Path("data/penguins.csv"),
-    out: Annotated[Path, typer.Option(help="File of the model.")] = Path("penguins.ubj"),
-    seed: Annotated[int, typer.Option(help="The same seed and data give the same bytes.")] = 7,
-    depth: Annotated[
-        int | None,
-        typer.Option(help="Depth of the trees, with --rounds; cross-validation chooses where not given."),
-    ] = None,
-    rounds: Annotated[
-        int | None, typer.Option(help="Number of boosting rounds, with --depth; likewise.")
-    ] = None,
-) -> None:
-    """Train the model and print its cross-validated scores.
-
-    Example: rookery train --data data/penguins.csv --out penguins.ubj
-    """
-    arguments = ["--data", str(data), "--out", str(out), "--seed", str(seed)]
-    for option, given in (("--depth", depth), ("--rounds", rounds)):
-        arguments += [] if given is None else [option, str(given)]
-    _become("rookery.training", arguments, needs=("training", "worker"))
-
-
-@app.command()
 def serve(  # noqa: PLR0913  each option is a parameter
     *,
     host: OptionalHost = None,
@@ -191,7 +166,7 @@ def serve(  # noqa: PLR0913  each option is a parameter
     }
     settings = {f"ROOKERY_{name}": str(value) for name, value in given.items() if value is not None}
     needs = ("worker",) if pull is None else ("worker", "publisher")
-    _become("rookery.worker", [], needs=needs, settings=settings)
+    become("rookery.worker", [], needs=needs, settings=settings)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -222,7 +197,7 @@ def broker(  # noqa: PLR0913  each is an option of its own
         arguments += ["--data", str(data)]
     if memory:
         arguments.append("--memory")
-    _become("rookery.broker", [*arguments, *context.args], needs=("worker", "publisher", "oidc"))
+    become("rookery.broker", [*arguments, *context.args], needs=("worker", "publisher", "oidc"))
 
 
 @app.command()
@@ -246,17 +221,3 @@ def setup(
 
 
 app.command()(doctor)
-
-
-def _become(
-    package: str, arguments: list[str], *, needs: tuple[str, ...], settings: dict[str, str] | None = None
-) -> NoReturn:
-    """Replace this process by the package's own program, so that signals reach it directly."""
-    require(*needs)
-    sys.stdout.flush()
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(
-            signal.SIG_BLOCK, {signal.SIGINT}
-        )  # it hears Ctrl-C once it can end without a traceback
-    command = [sys.executable, "-P", "-m", package, *arguments]
-    os.execve(sys.executable, command, {**os.environ, **(settings or {})})  # noqa: S606  our own program, no shell

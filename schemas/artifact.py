@@ -8,6 +8,7 @@ checksum is verified before xgboost sees a byte, for its parser crashes on damag
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from typing import Annotated, Any, Final, Literal
 
@@ -20,8 +21,10 @@ from rookery.schemas.contract.default import default_contract
 CARD_ATTRIBUTE: Final = "rookery_card"
 """The booster's attribute that holds the card as JSON."""
 
-MAX_BYTES: Final = 16 * 1024 * 1024
-"""No artifact is larger; a hundred times what this one needs."""
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Bytes that an artifact may have where the environment does not say otherwise: 2,000 rounds of trees of 6 levels for 3 labels."""
+
+MAX_BYTES_VARIABLE: Final = "ROOKERY_MODEL_MAX_BYTES"
 
 _TRAILER: Final = re.compile(rb"\nrookery-model/2 sha256=([0-9a-f]{64}) length=([0-9]{1,12})\n\Z")
 _HEADER: Final = re.compile(rb"rookery-model/1 sha256=([0-9a-f]{64}) length=([0-9]{1,12})\n")
@@ -39,11 +42,21 @@ def seal(booster: bytes) -> bytes:
     return booster + b"\nrookery-model/2 sha256=%s length=%d\n" % (digest.encode(), len(booster))
 
 
+def max_bytes() -> int:
+    """Bytes that an artifact may have.
+
+    Read from the environment, where the worker's settings check it: every program that reads a model (a worker, `model push`,
+    `doctor`, a device) then has the same bound, and none has to hand it to the next.
+    """
+    given = os.environ.get(MAX_BYTES_VARIABLE, os.environ.get(MAX_BYTES_VARIABLE.lower(), ""))
+    return int(given) if given.isascii() and given.isdigit() else MAX_BYTES
+
+
 def unseal(artifact: bytes) -> bytes:
     """Return the booster's UBJ, verified to be whole; raises InvalidArtifactError."""
-    if len(artifact) > MAX_BYTES:
+    if len(artifact) > (most := max_bytes()):
         raise InvalidArtifactError(
-            f"{len(artifact)} bytes are more than the {MAX_BYTES} that a model may have"
+            f"{len(artifact)} bytes are more than the {most} that a model may have ({MAX_BYTES_VARIABLE})"
         )
     booster, line = _parts(artifact)
     if len(booster) != int(line[2]):

@@ -1,1 +1,1 @@
-"""From a file of known penguins to one self-describing model artifact, the same bytes each time."""
+"""From a file of known readings to one self-describing model artifact, the same bytes each time."""

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rookery.schemas.reading import MEASUREMENTS
+from rookery.training.tables.data import groups_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rookery.schemas.contract.contract import Contract
+    from rookery.training.tables.data import TrainingData
+
 COPIES: Final = 4
-"""Masked copies of each penguin; together they weigh as much as the penguin itself."""
+"""Masked copies of each reading; together they weigh as much as the reading itself."""
+
+MOST_COPIED: Final = 20_000
+"""Readings beyond which each has one copy, for time and memory."""
 
 HIDDEN_SHARE: Final = 0.35
 """The chance of each cell of a copy to be hidden."""
@@ -21,34 +27,37 @@ HIDDEN_SHARE: Final = 0.35
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """The input of a fit: features (rows, 7), species (rows,) and weights (rows,)."""
+    """The input of a fit: features (rows, features), labels (rows,) and weights (rows,)."""
 
     matrix: NDArray[np.float32]
-    species: NDArray[np.intp]
+    labels: NDArray[np.intp]
     weights: NDArray[np.float64]
 
 
-def with_masked_copies(matrix: NDArray[np.float32], species: NDArray[np.intp], *, seed: int) -> TrainingSet:
-    """Add COPIES of each penguin with cells hidden at random, at least one measurement left in each.
+def with_masked_copies(data: TrainingData, *, seed: int) -> TrainingSet:
+    """Add COPIES of each reading with cells hidden at random, never one that every reading must have.
 
     Why, and what it gains: docs/decisions/0002-masked-copies.md.
     """
-    copies = np.tile(matrix, (COPIES, 1))
-    copies[_hidden(copies, seed=seed)] = np.nan
+    count = COPIES if len(data) <= MOST_COPIED else 1
+    copies = np.tile(data.matrix, (count, 1))
+    copies[_hidden(copies, data.contract, seed=seed)] = np.nan
     return TrainingSet(
-        matrix=np.vstack([matrix, copies]),
-        species=np.tile(species, COPIES + 1),
-        weights=np.repeat([1.0, 1.0 / COPIES], [len(matrix), len(copies)]),
+        matrix=np.vstack([data.matrix, copies]),
+        labels=np.tile(data.labels, count + 1),
+        weights=np.repeat([1.0, 1.0 / count], [len(data), len(copies)]),
     )
 
 
-def _hidden(matrix: NDArray[np.float32], *, seed: int) -> NDArray[np.bool_]:
+def _hidden(matrix: NDArray[np.float32], contract: Contract, *, seed: int) -> NDArray[np.bool_]:
     """Draw the cells to hide, as a mask of the matrix's shape."""
     generator = np.random.default_rng(seed)
     mask = generator.random(matrix.shape) < HIDDEN_SHARE
-    present = ~np.isnan(matrix[:, : len(MEASUREMENTS)])
-    bare = ~(present & ~mask[:, : len(MEASUREMENTS)]).any(axis=1)
-    # A bare row gets one of the measurements that its penguin has back, drawn like the mask.
-    spared = (generator.random(present.shape) * present).argmax(axis=1)
-    mask[bare, spared[bare]] = False
+    for group in groups_of(contract):
+        present = ~np.isnan(matrix[:, group])
+        bare = ~(present & ~mask[:, group]).any(axis=1)
+        # A bare row gets one of the group that its reading has back, drawn like the mask.
+        spared = (generator.random(present.shape) * present).argmax(axis=1)
+        mask[bare, np.array(group)[spared[bare]]] = False
+    mask[:, [feature.required for feature in contract.features]] = False
     return mask

@@ -1,44 +1,36 @@
-"""Training step by step: read, cross-validate, choose, fit, describe, seal."""
+"""Training step by step: cross-validate, choose, fit, describe, seal."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import xgboost
 
 from rookery.schemas.artifact import CARD_ATTRIBUTE, ModelCard, TrainingReport, seal
 from rookery.schemas.atomic_file import write_atomically
-from rookery.schemas.contract.default import default_contract
-from rookery.schemas.features import FEATURES
-from rookery.schemas.reading import SPECIES
 from rookery.training.distribution import distribution
 from rookery.training.golden import golden
 from rookery.training.masking import with_masked_copies
-from rookery.training.outliers import calibrate
-from rookery.training.penguins import read
+from rookery.training.outliers.calibration import calibrate
 from rookery.training.scores import accuracy, score
 from rookery.training.selection import best, candidates, choose
-from rookery.training.trees import PARAMETERS, fit
+from rookery.training.trees import fit, most_used, parameters
 from rookery.training.validation import ValidationPlan, by_round, without
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rookery.schemas.artifact import Candidate, Scores
-    from rookery.training.penguins import TrainingData
+    from rookery.schemas.contract.contract import Contract
+    from rookery.training.tables.data import TrainingData
 
 SEED: Final = 7
 
-HIDDEN: Final = (
-    ("sex", "year", "island"),
-    ("bill_length_mm",),
-    ("bill_depth_mm",),
-    ("flipper_length_mm",),
-    ("body_mass_g",),
-    ("bill_depth_mm", "body_mass_g", "sex", "year", "island"),
-)
-"""Groups of features whose absence the report measures."""
+MOST_HIDDEN: Final = 8
+"""Measurements whose absence the report measures, those that the model uses most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,67 +61,90 @@ class Size:
 
 
 def train(
-    data: Path, *, seed: int = SEED, plan: ValidationPlan | None = None, size: Size | None = None
+    data: TrainingData, *, seed: int = SEED, plan: ValidationPlan | None = None, size: Size | None = None
 ) -> Trained:
-    """Train on a CSV file of known penguins; the same file, seed and size yield the same bytes. Raises TrainingDataError.
+    """Train on known readings; the same ones, seed and size yield the same bytes.
 
     Without a size, the smallest model is chosen whose log loss is within one standard error of the best.
     """
-    plan = plan or ValidationPlan()
+    plan = plan or ValidationPlan.of(data)
     if size is not None:
         plan = replace(plan, depths=(size.depth,), rounds=size.rounds, patience=size.rounds)
-    penguins = read(data)
-    by_depth = [_cross_validated(penguins, plan, depth=depth, seed=seed) for depth in plan.depths]
+    by_depth = [_cross_validated(data, plan, depth=depth, seed=seed) for depth in plan.depths]
     if size is None:
-        chosen = choose(candidate for scored in by_depth for candidate in scored)
+        every = [candidate for scored in by_depth for candidate in scored]
+        chosen = choose(every, readings=len(data))
     else:
         chosen = by_depth[0][-1]
-    booster = fit(penguins.matrix, penguins.species, depth=chosen.depth, rounds=chosen.rounds, seed=seed)
-    outliers = calibrate(penguins, plan, seed=seed)
-    training_set = with_masked_copies(penguins.matrix, penguins.species, seed=seed).matrix
-    whole, hidden = _held_out_scores(penguins, plan, chosen, seed=seed)
+    booster = fit(data, depth=chosen.depth, rounds=chosen.rounds, seed=seed)
+    outliers = calibrate(data, plan, most_used=most_used(booster), seed=seed)
+    rule = None if outliers is None else outliers.rule
+    whole, hidden = _held_out_scores(
+        data, plan, chosen, _hidden(data.contract, most_used(booster)), seed=seed
+    )
+    counts = np.bincount(data.labels, minlength=len(data.contract.labels)).tolist()
     report = TrainingReport(
-        label_counts={name: int((penguins.species == code).sum()) for code, name in enumerate(SPECIES)},
-        left_out=penguins.left_out,
+        label_counts=dict(zip(data.contract.labels, counts, strict=True)),
+        left_out=data.left_out,
         folds=plan.folds,
         repeats=plan.repeats,
         candidates=tuple(best(scored) for scored in by_depth),
         chosen=chosen,
         cross_validated=whole,
-        training=score(penguins.species, booster.inplace_predict(penguins.matrix)[None]),
+        training=score(data.labels, booster.inplace_predict(data.matrix)[None], data.contract.labels),
         hidden=hidden,
-        false_alarms=outliers.false_alarms,
+        false_alarms=0.0 if outliers is None else outliers.false_alarms,
     )
     card = ModelCard(
-        contract=default_contract(),
-        data_sha256=penguins.digest,
+        contract=data.contract,
+        data_sha256=data.digest,
         seed=seed,
         xgboost_version=xgboost.__version__,
-        parameters={**PARAMETERS, "max_depth": chosen.depth},
+        parameters={**parameters(data.contract), "max_depth": chosen.depth},
         rounds=chosen.rounds,
         report=report,
-        golden=golden(booster, training_set, outliers.rule),
-        distribution=distribution(penguins.matrix),
-        outliers=outliers.rule,
+        golden=golden(booster, with_masked_copies(data, seed=seed).matrix, rule, data.contract),
+        distribution=distribution(data.matrix, data.contract.names),
+        outliers=rule,
     )
     booster.set_attr(**{CARD_ATTRIBUTE: card.model_dump_json()})
     return Trained(artifact=seal(bytes(booster.save_raw("ubj"))), card=card)
 
 
-def _cross_validated(
-    penguins: TrainingData, plan: ValidationPlan, *, depth: int, seed: int
-) -> list[Candidate]:
-    answers = by_round(penguins, plan, depth=depth, seed=seed)
-    return candidates(penguins.species, answers, depth=depth, patience=plan.patience)
+def _cross_validated(data: TrainingData, plan: ValidationPlan, *, depth: int, seed: int) -> list[Candidate]:
+    answers = by_round(data, plan, depth=depth, seed=seed)
+    return candidates(data.labels, answers, depth=depth, patience=plan.patience)
+
+
+def _hidden(contract: Contract, used: Sequence[str]) -> list[tuple[str, ...]]:
+    """Groups of features whose absence the report measures.
+
+    All that are not measured together, each measurement, and everything but the two of the contract's chart.
+    """
+    measurements = [each.name for each in contract.measurements]
+    first = [*used, *contract.names]
+    singles = sorted(measurements, key=first.index)[:MOST_HIDDEN]
+    groups = [
+        tuple(name for name in contract.names if name not in measurements),
+        *((name,) for name in measurements if name in singles),
+    ]
+    if contract.chart is not None:
+        drawn = {contract.chart.x, contract.chart.y}
+        groups.append(tuple(name for name in contract.names if name not in drawn))
+    return [group for group in dict.fromkeys(groups) if 0 < len(group) < len(contract.names)]
 
 
 def _held_out_scores(
-    penguins: TrainingData, plan: ValidationPlan, chosen: Candidate, *, seed: int
+    data: TrainingData,
+    plan: ValidationPlan,
+    chosen: Candidate,
+    groups: Sequence[tuple[str, ...]],
+    *,
+    seed: int,
 ) -> tuple[Scores, dict[str, float]]:
-    """Score the chosen size on held-out penguins: whole, and the accuracy with features hidden."""
-    groups = ((), *(tuple(FEATURES.index(name) for name in names) for names in HIDDEN))
-    whole, *gappy = without(penguins, plan, size=chosen, hidden=groups, seed=seed)
-    return score(penguins.species, whole), {
-        ", ".join(names): accuracy(penguins.species, answers)
-        for names, answers in zip(HIDDEN, gappy, strict=True)
+    """Score the chosen size on held-out readings: whole, and the accuracy with features hidden."""
+    columns = [(), *(tuple(map(data.contract.names.index, names)) for names in groups)]
+    whole, *gappy = without(data, plan, size=chosen, hidden=columns, seed=seed)
+    return score(data.labels, whole, data.contract.labels), {
+        ", ".join(names): accuracy(data.labels, answers) for names, answers in zip(groups, gappy, strict=True)
     }

@@ -1,33 +1,39 @@
-"""Scores: how well probabilities fit known penguins."""
+"""Scores: how well probabilities fit known readings."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from rookery.schemas.artifact import Scores
-from rookery.schemas.reading import SPECIES
 from rookery.training.selection import losses
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
+MOST_CONFUSED: Final = 50
+"""Labels up to which the confusion of each with each is counted."""
 
-def score(species: NDArray[np.intp], answers: NDArray[np.float32]) -> Scores:
-    """Score probabilities (repeats, penguins, species) against the known species (penguins,)."""
+
+def score(known: NDArray[np.intp], answers: NDArray[np.float32], names: Sequence[str]) -> Scores:
+    """Score probabilities (repeats, readings, labels) against the known labels (readings,), whose names are given."""
     called = answers.argmax(axis=-1)
-    every = range(len(SPECIES))
-    counts = np.array([[((called == j) & (species == i)).sum() for j in every] for i in every])
-    recall = counts.diagonal() / counts.sum(axis=1)
+    width = len(names)
+    pairs = np.bincount((known * width + called).ravel(), minlength=width * width)
+    counts = pairs.reshape(width, width)
+    recall = counts.diagonal() / np.maximum(counts.sum(axis=1), 1)
+    confusion = (counts / len(answers)).tolist() if width <= MOST_CONFUSED else []
     return Scores(
-        accuracy=accuracy(species, answers),
-        log_loss=round(float(losses(species, answers).mean()), 5),
-        recall=dict(zip(SPECIES, np.round(recall, 5).tolist(), strict=True)),
-        confusion=tuple(tuple(row) for row in (counts / len(answers)).tolist()),
+        accuracy=accuracy(known, answers),
+        log_loss=round(float(losses(known, answers).mean()), 5),
+        recall=dict(zip(names, np.round(recall, 5).tolist(), strict=True)),
+        confusion=tuple(tuple(row) for row in confusion),
     )
 
 
-def accuracy(species: NDArray[np.intp], answers: NDArray[np.float32]) -> float:
-    """Return the share of penguins called right, over all repeats."""
-    return round(float((answers.argmax(axis=-1) == species).mean()), 5)
+def accuracy(known: NDArray[np.intp], answers: NDArray[np.float32]) -> float:
+    """Return the share of readings called right, over all repeats."""
+    return round(float((answers.argmax(axis=-1) == known).mean()), 5)

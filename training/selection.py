@@ -14,26 +14,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_MORE_ERRORS: Final = 1.0
-"""Penguins wrong, on average over the repeats, that separate nothing from something with a few hundred penguins."""
+MAX_MORE_SHARE: Final = 0.003
+"""Readings wrong, on average over the repeats, that separate nothing from something: one of a few hundred, this share of more."""
 
 
-def losses(species: NDArray[np.intp], probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return each penguin's log loss in nats, (..., penguins), of probabilities (..., penguins, species)."""
-    right = probabilities[..., np.arange(len(species)), species].astype(np.float64)
+def losses(labels: NDArray[np.intp], probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return each reading's log loss in nats, (..., readings), of probabilities (..., readings, labels)."""
+    right = probabilities[..., np.arange(len(labels)), labels].astype(np.float64)
     return -np.log(np.maximum(right, np.finfo(np.float32).tiny))
 
 
 def candidates(
-    species: NDArray[np.intp], answers: NDArray[np.float32], *, depth: int, patience: int
+    labels: NDArray[np.intp], answers: NDArray[np.float32], *, depth: int, patience: int
 ) -> list[Candidate]:
     """Score one depth after each round, until `patience` rounds brought no lower log loss.
 
-    `answers` are out-of-fold probabilities, (rounds, repeats, penguins, species).
+    `answers` are out-of-fold probabilities, (rounds, repeats, readings, labels).
     """
     scored: list[Candidate] = []
     best = 0
     for done, answer in enumerate(answers):
-        scored.append(_candidate(species, answer, depth=depth, rounds=done + 1))
+        scored.append(_candidate(labels, answer, depth=depth, rounds=done + 1))
         if scored[done].log_loss < scored[best].log_loss:
             best = done
         if done - best >= patience:
@@ -42,16 +43,16 @@ def candidates(
 
 
 def _candidate(
-    species: NDArray[np.intp], answer: NDArray[np.float32], *, depth: int, rounds: int
+    labels: NDArray[np.intp], answer: NDArray[np.float32], *, depth: int, rounds: int
 ) -> Candidate:
-    # Repeats see the same penguins: the standard error is that of penguins, not of repeats.
-    loss = losses(species, answer).mean(axis=0)
+    # Repeats see the same readings: the standard error is that of readings, not of repeats.
+    loss = losses(labels, answer).mean(axis=0)
     return Candidate(
         depth=depth,
         rounds=rounds,
         log_loss=round(float(loss.mean()), 5),
         standard_error=round(float(loss.std(ddof=1)) / len(loss) ** 0.5, 5),
-        wrong=float((answer.argmax(axis=-1) != species).sum(axis=-1).mean()),
+        wrong=float((answer.argmax(axis=-1) != labels).sum(axis=-1).mean()),
     )
 
 
@@ -60,20 +61,21 @@ def best(scored: Iterable[Candidate]) -> Candidate:
     return min(scored, key=lambda one: (one.log_loss, one.leaves))
 
 
-def choose(scored: Iterable[Candidate]) -> Candidate:
+def choose(scored: Iterable[Candidate], *, readings: int = 0) -> Candidate:
     """Choose the fewest leaves among those that lose nothing measurable against the best.
 
     Nothing measurable: the log loss is within one standard error of the lowest one, and no more than
-    MAX_MORE_ERRORS are wrong beyond those that the best gets wrong. Equal sizes: the lower log loss.
+    MAX_MORE_ERRORS (of many readings, MAX_MORE_SHARE) are wrong beyond those that the best gets wrong. Equal sizes: the
+    lower log loss.
     """
     every = list(scored)
+    more = max(MAX_MORE_ERRORS, MAX_MORE_SHARE * readings)
     target = best(every)
     return min(
         (
             one
             for one in every
-            if one.log_loss <= target.log_loss + target.standard_error
-            and one.wrong <= target.wrong + MAX_MORE_ERRORS
+            if one.log_loss <= target.log_loss + target.standard_error and one.wrong <= target.wrong + more
         ),
         key=lambda one: (one.leaves, one.log_loss),
     )

@@ -6,34 +6,46 @@ from typing import TYPE_CHECKING, Final
 
 import xgboost
 
-from rookery.schemas.features import FEATURES
-from rookery.schemas.reading import SPECIES
 from rookery.training.masking import with_masked_copies
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from rookery.schemas.contract.contract import Contract
+    from rookery.training.tables.data import TrainingData
 
-PARAMETERS: Final[dict[str, int | float | str]] = {
+_FIXED: Final[dict[str, int | float | str]] = {
     "objective": "multi:softprob",
-    "num_class": len(SPECIES),
     "tree_method": "hist",
     "eta": 0.5,
     "nthread": 1,
 }
-"""One thread, so that sums are added in one order and the same data yields the same bytes."""
+"""One thread, so that sums are added in one order and the same data yields the same bytes.
+
+Two labels have a tree each as well: every trained model answers with a probability for each label.
+"""
 
 
-def fit(
-    matrix: NDArray[np.float32], species: NDArray[np.intp], *, depth: int, rounds: int, seed: int
-) -> xgboost.Booster:
-    """Fit a booster on penguins (n, 7) and their masked copies."""
-    training_set = with_masked_copies(matrix, species, seed=seed)
+def parameters(contract: Contract) -> dict[str, int | float | str]:
+    """The parameters of a booster for a contract's labels."""
+    return {**_FIXED, "num_class": len(contract.labels)}
+
+
+def fit(data: TrainingData, *, depth: int, rounds: int, seed: int) -> xgboost.Booster:
+    """Fit a booster on known readings and their masked copies."""
+    training_set = with_masked_copies(data, seed=seed)
     rows = xgboost.DMatrix(
         training_set.matrix,
-        training_set.species,
+        training_set.labels,
         weight=training_set.weights,
-        feature_names=list(FEATURES),
         nthread=1,
     )
-    return xgboost.train({**PARAMETERS, "max_depth": depth, "seed": seed}, rows, rounds)
+    chosen = {**parameters(data.contract), "max_depth": depth, "seed": seed}
+    booster = xgboost.train(chosen, rows, rounds)
+    # The matrix would refuse names with brackets.
+    booster.feature_names = list(data.contract.names)
+    return booster
+
+
+def most_used(booster: xgboost.Booster) -> list[str]:
+    """The features of the splits, that with the largest gain first."""
+    gains = booster.get_score(importance_type="total_gain")
+    return sorted(gains, key=lambda name: (-float(str(gains[name])), name))

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from rookery import data
+from rookery.schemas.artifact import MAX_BYTES
 from rookery.schemas.output.permissions import PATTERN, PRIVATE
 from rookery.worker.setting_names import FORMER, misspelled
 
@@ -117,6 +118,9 @@ class ModelSettings(_Concern):
 
     model_cache: Path | None = Path("~/.cache/rookery/models")
     """Folder that keeps the last known good model of an address, for when the address fails."""
+
+    model_max_bytes: Annotated[int, Field(ge=1)] = MAX_BYTES
+    """Bytes that a model may have, here and in the commands that read one; memory and the time to load grow with them."""
 
     model_refresh_seconds: Annotated[float, Field(ge=0)] = 60.0
     """How often to look for a new model; 0 never does."""

@@ -11,7 +11,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from rookery.errors import UserError
 from rookery.registry.registry import ConflictError, RegistryEntry
-from rookery.schemas.artifact import MAX_BYTES
+from rookery.schemas.artifact import max_bytes
 from rookery.worker.models.gcs_source import UNREACHABLE, said
 from rookery.worker.storage_client import storage_client
 
@@ -92,7 +92,7 @@ class BucketRegistry:
                     raise ConflictError(name) from None
 
     def _download(self, blob: Any) -> bytes:
-        content: bytes = blob.download_as_bytes(raw_download=True, end=MAX_BYTES, **_CALL)
+        content: bytes = blob.download_as_bytes(raw_download=True, end=max_bytes(), **_CALL)
         return content
 
     @contextmanager

@@ -37,13 +37,20 @@ class MalformedBoosterError(ValueError):
 def check_booster(raw: bytes) -> None:
     """Look at everything that XGBoost follows, allocates by or counts with; raises MalformedBoosterError."""
     try:
-        booster = decode(raw)
+        check_decoded(decode(raw))
+    except MalformedUbjError as error:
+        raise MalformedBoosterError(str(error)) from None
+
+
+def check_decoded(booster: Any) -> None:
+    """Look at a booster whose UBJ is decoded already; raises MalformedBoosterError."""
+    try:
         _check_version(booster)
         learner = _item(booster, "learner", dict)
         features = _check_learner(learner)
         classes = max(1, _number(learner, "learner_model_param", "num_class", most=CLASSES))
         _check_model(_item(learner, "gradient_booster", dict), features=features, classes=classes)
-    except (MalformedUbjError, BrokenForestError) as error:
+    except BrokenForestError as error:
         raise MalformedBoosterError(str(error)) from None
 
 
@@ -74,13 +81,22 @@ def _check_learner(learner: dict[str, Any]) -> int:
 
 
 def _check_model(booster: dict[str, Any], *, features: int, classes: int) -> None:
-    _hold(booster.get("name") == "gbtree", "its gradient booster is not gbtree")
+    name = booster.get("name")
+    _hold(name in {"gbtree", "dart"}, "its gradient booster is not gbtree")
+    dropped = None
+    if name == "dart":
+        dropped = _item(booster, "weight_drop", (list, np.ndarray))
+        booster = _item(booster, "gbtree", dict)
     model = _item(booster, "model", dict)
     trees = _item(model, "trees", list)
     count = _number(model, "gbtree_model_param", "num_trees", most=len(trees))
     _hold(count == len(trees), "it has another number of trees than it says")
     info, rounds = _integers(model, "tree_info"), _integers(model, "iteration_indptr")
     _hold(len(info) == count, "its trees are not all of a class")
+    _hold(
+        dropped is None or _weights(dropped) == count,
+        "its weights of dropped trees are not one for each tree",
+    )
     _hold(bool(((info >= 0) & (info < classes)).all()), "one of its trees is of a class that is not there")
     _hold(_partition(rounds, count), "its rounds are not a partition of its trees")
     _check_dictionaries(_item(model, "cats", dict))
@@ -103,11 +119,12 @@ def _check_dictionaries(cats: dict[str, Any]) -> None:
 
 def _words(dictionary: Any) -> int:
     """How many categories a dictionary has: texts one after the other, or numbers."""
-    values = _integers(dictionary, "values") if isinstance(dictionary, dict) else None
-    if values is None:
+    if not isinstance(dictionary, dict):
         raise MalformedBoosterError("its categories are no dictionary")
     if "offsets" not in dictionary:
-        return len(values)
+        numbers = dictionary.get("values")
+        return _weights(numbers) if isinstance(numbers, list | np.ndarray) else 0
+    values = _integers(dictionary, "values")
     offsets = _integers(dictionary, "offsets")
     _hold(not (len(offsets) or len(values)) or _partition(offsets, len(values)), "its categories are torn")
     return max(0, len(offsets) - 1)
@@ -116,6 +133,14 @@ def _words(dictionary: Any) -> int:
 def _partition(bounds: np.ndarray[Any, Any], whole: int) -> bool:
     """Whether bounds begin at 0, never fall, and end at the whole."""
     return bool(len(bounds) and bounds[0] == 0 and bounds[-1] == whole and (bounds[1:] >= bounds[:-1]).all())
+
+
+def _weights(found: Any) -> int:
+    """How many finite numbers there are."""
+    try:
+        return int(np.isfinite(np.asarray(found, dtype=np.float64)).sum())
+    except (TypeError, ValueError):
+        return 0
 
 
 def _base_scores(param: dict[str, Any]) -> int:
@@ -149,7 +174,7 @@ def _integers(node: dict[str, Any], name: str) -> np.ndarray[Any, Any]:
     raise MalformedBoosterError(f"its {name} are no whole numbers")
 
 
-def _item(node: Any, name: str, kind: type[Any]) -> Any:
+def _item(node: Any, name: str, kind: type[Any] | tuple[type[Any], ...]) -> Any:
     found = node.get(name) if isinstance(node, dict) else None
     _hold(isinstance(found, kind), f"its {name} is missing or of another kind")
     return found

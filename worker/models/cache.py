@@ -6,7 +6,7 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-from rookery.schemas.artifact import MAX_BYTES
+from rookery.schemas.artifact import max_bytes
 from rookery.schemas.atomic_file import write_atomically
 from rookery.schemas.output.permissions import PRIVATE, make_folder
 from rookery.worker.models.regular_file import read_regular
@@ -27,7 +27,7 @@ class ModelCache:
     def read(self) -> bytes | None:
         """Return what was kept, None where there is nothing to be read."""
         try:
-            return read_regular(self.path, MAX_BYTES + 1)[0]
+            return read_regular(self.path, max_bytes() + 1)[0]
         except OSError:
             return None
 

@@ -11,7 +11,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from rookery.schemas.artifact import MAX_BYTES
+from rookery.schemas.artifact import max_bytes
 from rookery.worker.models.source import BUCKET, FetchedModel, ModelUnreachableError
 from rookery.worker.storage_client import storage_client
 
@@ -62,7 +62,7 @@ class GcsModelSource:
         # A download sets the blob's generation from its headers, which not every server sends.
         generation = blob.generation
         # A range that is longer than the object is fine; an object that grew beyond all bounds is not read whole.
-        read = {"raw_download": True, "end": MAX_BYTES, "if_generation_match": generation}
+        read = {"raw_download": True, "end": max_bytes(), "if_generation_match": generation}
         try:
             artifact = blob.download_as_bytes(**read, **CALL)
         except UNREACHABLE as error:

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from rookery import data
 from rookery.schemas.artifact import (
     CARD_ATTRIBUTE,
-    MAX_BYTES,
     InvalidArtifactError,
     ModelCard,
+    max_bytes,
     read_card,
     unseal,
 )
@@ -85,7 +85,7 @@ def _hold(reasons: Sequence[str]) -> None:
 def _read(path: Path) -> bytes:
     """Read no more than an artifact may have."""
     try:
-        return read_regular(path, MAX_BYTES + 1)[0]
+        return read_regular(path, max_bytes() + 1)[0]
     except OSError as error:
         raise ModelRefusedError(str(path), f"it cannot be read: {error.strerror}") from None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import unquote
 
-from rookery.schemas.artifact import MAX_BYTES
+from rookery.schemas.artifact import max_bytes
 from rookery.worker.models.regular_file import hold_regular, read_regular
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class FileModelSource:
         """Read the file; raises ModelUnreachableError."""
         try:
             # The status of the file that was read: the path may name another one by now.
-            artifact, status = read_regular(self.path, MAX_BYTES + 1)
+            artifact, status = read_regular(self.path, max_bytes() + 1)
             return FetchedModel(artifact, _version(status))
         except OSError as error:
             raise self._unreachable(error) from None

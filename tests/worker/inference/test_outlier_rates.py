@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from pydantic import ValidationError
 
+from rookery.schemas.contract.default import default_contract
 from rookery.schemas.features import matrix
 from rookery.schemas.reading import MEASUREMENTS, Reading
-from rookery.training.penguins import read
+from rookery.training.tables.data import training_data
+from rookery.training.tables.source_table import read_csv
 from rookery.worker.models.loader import SHIPPED, load
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ STATED: Final = (ROOT / "docs" / "explanation" / "out-of-distribution.md").read_
 CLASSIFIER: Final = load(SHIPPED)
 PENGUINS: Final = [
     dict(zip(MEASUREMENTS, map(float, row[:4]), strict=True))
-    for row in read(ROOT / "data" / "penguins.csv").matrix
+    for row in training_data(read_csv(ROOT / "data" / "penguins.csv"), default_contract()).matrix
     if not any(cell != cell for cell in row[:4])  # noqa: PLR0124  only NaN differs from itself
 ]
 

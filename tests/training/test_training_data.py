@@ -8,10 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rookery.training.penguins import TrainingDataError, read
+from rookery.schemas.contract.default import default_contract
+from rookery.training.tables.data import TrainingData, training_data
+from rookery.training.tables.source_table import TrainingDataError, read_csv
 
 DATA = Path(__file__).parents[2] / "data" / "penguins.csv"
 HEADER, *ROWS = DATA.read_text().splitlines()
+
+
+def read(path: Path) -> TrainingData:
+    return training_data(read_csv(path), default_contract())
 
 
 def written(tmp_path: Path, *lines: str) -> Path:
@@ -24,7 +30,7 @@ def test_the_known_penguins_are_read_with_gaps_as_nan() -> None:
     """Rows without any measurement are left out and counted; eleven sexes minus those two stay missing."""
     penguins = read(DATA)
     assert (len(penguins), penguins.left_out) == (342, 2)
-    assert np.bincount(penguins.species).tolist() == [151, 68, 123]
+    assert np.bincount(penguins.labels).tolist() == [151, 68, 123]
     assert int(np.isnan(penguins.matrix).sum()) == 9
     assert penguins.digest == hashlib.sha256(DATA.read_bytes()).hexdigest()
 
@@ -39,7 +45,7 @@ def test_columns_may_stand_in_any_order_beside_others(tmp_path: Path) -> None:
     ("lines", "reasons"),
     [
         ((), ["column species is needed", "column bill_length_mm is needed", "column island is needed"]),
-        ((HEADER,), ["10 measured penguins of Adelie are needed, the file has 0"]),
+        ((HEADER,), ["10 readings of Adelie are needed, the file has 0"]),
         ((HEADER.replace("sex", "gender"), *ROWS), ["column sex is needed"]),
         ((HEADER + ",sex", *(f"{row},male" for row in ROWS)), ["column sex is needed, once"]),
         ((HEADER, *ROWS, "Adelie,Dream,39"), ["line 346: 8 cells are needed, this row has 3"]),
@@ -51,7 +57,7 @@ def test_columns_may_stand_in_any_order_beside_others(tmp_path: Path) -> None:
         ),
         ((HEADER, "Adelie,Dream,nan,18,190,3700,male,2007", *ROWS), ["line 2: bill_length_mm"]),
         ((HEADER, *ROWS[:152], '"'), ["it is no CSV"]),
-        ((HEADER, *ROWS[:160]), ["penguins of Gentoo are needed, the file has 8", "Chinstrap"]),
+        ((HEADER, *ROWS[:160]), ["readings of Gentoo are needed, the file has 8", "Chinstrap"]),
     ],
 )
 def test_a_bad_file_is_refused_with_every_reason(
@@ -68,6 +74,22 @@ def test_a_file_of_errors_is_summed_up(tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match="and 20 more") as refused:
         read(written(tmp_path, HEADER, *["Emperor,Dream,39,18,190,3700,male,2007"] * 30))
     assert len(refused.value.reasons) == 30
+
+
+def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
+    """A reading whose label is unknown teaches nothing, and is counted."""
+    path = written(
+        tmp_path, HEADER, *ROWS, ",Dream,39,18,190,3700,male,2007", "NA,Dream,39,18,190,3700,male,2007"
+    )
+    assert (len(read(path)), read(path).left_out) == (342, 4)
+
+
+def test_other_delimiters_cases_and_spellings_are_read(tmp_path: Path) -> None:
+    """Semicolons or tabs, headers in another case, and spellings of a category that the contract knows give the same readings."""
+    for delimiter in ";\t|":
+        turned = [line.replace(",", delimiter) for line in [HEADER.upper(), *ROWS]]
+        turned = [line.replace(f"{delimiter}male", f"{delimiter}M") for line in turned]
+        assert np.array_equal(read(written(tmp_path, *turned)).matrix, read(DATA).matrix, equal_nan=True)
 
 
 @pytest.mark.parametrize("raw", [None, b"species,\xff\xfe"])

@@ -1,0 +1,1 @@
+"""Adoption: an XGBoost classifier that exists already becomes a model that the worker serves, with no code."""

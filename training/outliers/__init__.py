@@ -1,0 +1,1 @@
+"""Outliers: fit the rule that flags readings as out of distribution."""
