@@ -11,7 +11,7 @@ from benchmarks.peers.push_body import row_of
 
 
 @bentoml.service(workers=1, logging={"access": {"enabled": False}}, traffic={"timeout": 30})  # type: ignore[untyped-decorator,unused-ignore]
-class Classifier:
+class PushClassifier:
     """Predicts pushes together."""
 
     def __init__(self) -> None:

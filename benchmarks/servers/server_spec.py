@@ -155,7 +155,7 @@ PEER_SERVERS: Final[tuple[ServerSpec, ...]] = (
     ServerSpec(
         name="BentoML",
         lock="bentoml",
-        words=("-m", "bentoml", "serve", f"{PEERS}.bentoml_service:Classifier", "--port", "{port}"),
+        words=("-m", "bentoml", "serve", f"{PEERS}.bentoml_service:PushClassifier", "--port", "{port}"),
         path="/classify",
         asks=_bento_body,
         answer=_only,
