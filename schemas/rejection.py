@@ -73,7 +73,7 @@ class UnusableReadingError(ValueError):
 def reason(error: ErrorDetails, *, field: str | None = None) -> Reason:
     """Say one of pydantic's errors in our words."""
     where = field if field is not None else (".".join(str(part) for part in error["loc"]) or "reading")
-    value = shown(error["input"]) if error["loc"] else None
+    value = shown(error["input"]) if error["loc"] and error["type"] != "missing" else None
     return Reason(field=shortened(where), rule=rule_of(error), value=value)
 
 

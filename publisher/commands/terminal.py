@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from rookery.publisher.client import ReadingPublisher
 from rookery.publisher.commands.exit_codes import ALL, INTERRUPTED, NONE, code_of, exit_code
+from rookery.publisher.commands.feature_options import option_of
 from rookery.publisher.errors import NoSuchTopicError, NotAllowedError, PublishError, UnreachableError
 from rookery.publisher.files.bad_row import BadRow
 from rookery.publisher.files.bulk import PublishSummary, publish_all
@@ -128,8 +129,8 @@ class Terminal:
     def refuse(self, because: Iterable[Reason]) -> None:
         """Tell what is wrong with the reading that the options describe."""
         for each in because:
-            option = f"--{each.field.replace('_', '-')} {each.value}" if each.value else "this reading"
-            self.note(f"rookery: {option}: {each.rule}")
+            stated = f"{option_of(each.field)} {each.value}" if each.value else each.field
+            self.note(f"rookery: {'this reading' if stated == 'reading' else stated}: {each.rule}")
 
     @contextmanager
     def bar(

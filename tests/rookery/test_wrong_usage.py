@@ -63,7 +63,7 @@ CASES = {
     "load --seconds -1": "greater than or equal to 1",
     "simulate --days x": "--days",
     "publish csv {good} --map nosuch=bill_length_mm": "nosuch",
-    "publish reading --bill-length-mm forty": "unable to parse string as a number",
+    "publish reading --bill-length-mm forty": "a number is needed",
     "publish reading --bill-length-mm 4000 --broker 127.0.0.1:1": "--bill-length-mm 4000.0: at most 150 is possible",
     # commands and options
     "nosuch": "No such command",
