@@ -19,7 +19,7 @@ from rookery.worker.decoding.cell_types import IDENTITY_CELLS, cell_type
 from rookery.worker.runtime.thread_priority import step_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from rookery.schemas.contract.feature import Feature
 
@@ -56,7 +56,7 @@ class FeatureColumn:
 
     def read(self, text: bytes) -> tuple[list[bytes], int]:
         """Read `[1.5,null]` as packed float64 and the number of cells; raises IrregularTableError, or an error of NOT_READ."""
-        if self._whole and any(mark in text for mark in _NO_INTEGERS):
+        if self._whole and (any(mark in text for mark in _NO_INTEGERS) or (b"-" in text and b"-0" in text)):
             raise IrregularTableError
         packed = []
         rows = 0
@@ -69,8 +69,8 @@ class FeatureColumn:
         return packed, rows
 
 
-_NO_INTEGERS: Final = (b".", b"e", b"E", b"-0")
-"""Marks of numbers that are none, or are other ones as float64."""
+_NO_INTEGERS: Final = (b".", b"e", b"E")
+"""Marks of numbers that are none; and a negative zero is another one as float64."""
 
 
 def read_texts(name: str, text: bytes) -> list[Any]:
@@ -104,8 +104,12 @@ _TEXTS: Final[dict[str, tuple[Callable[[bytes], list[Any]], Callable[[list[Any]]
 }
 
 
-def _pieces(text: bytes) -> Iterator[bytes]:
-    """Cut the text of an array into texts of arrays."""
+def _pieces(text: bytes) -> Iterable[bytes]:
+    """Cut the text of an array into texts of arrays where it is long."""
+    return (text,) if len(text) <= _PIECE_BYTES else _cut(text)
+
+
+def _cut(text: bytes) -> Iterator[bytes]:
     # A comma behind a quote is in few texts, one alone in many.
     mark = b'",' if b'"' in text else b","
     begin = 1
@@ -114,7 +118,7 @@ def _pieces(text: bytes) -> Iterator[bytes]:
         yield b"[%b]" % text[begin : cut - 1]
         step_aside()
         begin = cut
-    yield text if begin == 1 else b"[%b" % text[begin:]
+    yield b"[%b" % text[begin:]
 
 
 def _packed_numbers(values: Sequence[float | None], text: bytes) -> bytes:

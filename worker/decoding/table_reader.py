@@ -105,6 +105,11 @@ class TableReader:
 
     def _check(self, exact: NDArray[np.float64]) -> None:
         """Hold the cells of all features against bounds, required features and groups; raises IrregularTableError."""
+        # Where nothing is missing, that is all; NaN is within no bound.
+        if (np.minimum.reduce(exact, axis=1) >= self._least).all() and (
+            np.maximum.reduce(exact, axis=1) <= self._most
+        ).all():
+            return
         # A column of nulls alone has neither least nor most: NaN is beyond no bound.
         if (np.fmin.reduce(exact, axis=1) < self._least).any() or (
             np.fmax.reduce(exact, axis=1) > self._most

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rookery.schemas.table import ReadingTable
+    from rookery.schemas.contract.reading_classes import AnyTable
     from rookery.worker.decoding.table import DecodedColumns
     from rookery.worker.inference.classifier import Predictions
 
@@ -62,7 +62,7 @@ class Message:
 
 
 def table_lines(
-    readings: ReadingTable | DecodedColumns,
+    readings: AnyTable | DecodedColumns,
     positions: Sequence[int],
     said: TablePredictions,
     *,
@@ -117,7 +117,7 @@ def _even(pieces: Sequence[Piece], rows: int) -> FixedWidthLines:
     return FixedWidthLines(block.data.cast("B"), width)
 
 
-def _identity(readings: ReadingTable | DecodedColumns, where: NDArray[np.intp], message: str) -> list[Piece]:
+def _identity(readings: AnyTable | DecodedColumns, where: NDArray[np.intp], message: str) -> list[Piece]:
     own = readings.reading_id
     if own is None:
         return [
