@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
@@ -96,6 +97,7 @@ ODD_BYTES: Final = st.sampled_from(
 ) | st.binary(max_size=2)
 
 
+@cache
 def random_contract(seed: int) -> CompiledContract:
     """The contract of a seed; the default one for 0."""
     return CompiledContract(RandomContracts(seed).contract()) if seed else default_compiled()

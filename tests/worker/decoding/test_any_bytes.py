@@ -105,7 +105,7 @@ def fields_or_reasons(
 
 
 @given(seeds, st.data())
-@settings(max_examples=500)
+@settings(max_examples=250)
 def test_any_payload_is_decoded_by_any_contract_as_the_codec_does(seed: int, data: st.DataObject) -> None:
     """Whichever reader takes a message, its readings, its refused ones and its matrix are the codec's."""
     contract = random_contract(seed)

@@ -64,7 +64,7 @@ def draw_members(data: st.DataObject, contract: CompiledContract) -> list[tuple[
 
 
 @given(seeds, st.data())
-@settings(max_examples=600)
+@settings(max_examples=300)
 def test_what_it_reads_the_codec_reads_with_the_same_values(seed: int, data: st.DataObject) -> None:
     """Cells of any text, names that are unknown or stand twice: nothing is read that pydantic refuses, or reads otherwise."""
     contract = random_contract(seed)
@@ -82,7 +82,7 @@ def test_no_odd_byte_is_overlooked(seed: int, data: st.DataObject) -> None:
 
 
 @given(seeds, st.integers(0, 2**32))
-@settings(max_examples=600)
+@settings(max_examples=300)
 def test_it_reads_every_valid_reading_in_plain_json(seed: int, of_reading: int) -> None:
     """The codec is asked only for what is refused, so that no valid reading costs twice."""
     contract = random_contract(seed)

@@ -142,7 +142,7 @@ def draw_table(data: st.DataObject, contract: CompiledContract) -> dict[str, lis
 
 
 @given(seeds, st.data())
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_every_valid_table_of_any_contract_is_read(seed: int, data: st.DataObject) -> None:
     """In compact JSON the codec is asked only for what is refused: of required features, groups, kinds and bounds."""
     contract = random_contract(seed)
@@ -151,7 +151,7 @@ def test_every_valid_table_of_any_contract_is_read(seed: int, data: st.DataObjec
 
 
 @given(seeds, st.data())
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_nothing_of_any_contract_is_read_that_the_codec_refuses(seed: int, data: st.DataObject) -> None:
     """Cells of any text in any column, and columns cut into pieces of a few characters."""
     contract = random_contract(seed)
