@@ -24,7 +24,7 @@ class AsyncReadingPublisher:
     A receipt of it can be awaited too::
 
         async with AsyncReadingPublisher("projects/p/topics/readings", outbox="readings.db") as publisher:
-            receipt = await publisher.publish(Reading(bill_length_mm=39.1))
+            receipt = await publisher.publish(Reading(body_mass_g=3750))
             message_id = await receipt
 
     The event loop waits for no disk and no network.

@@ -58,7 +58,7 @@ class ReadingPublisher(ForkAware):
     Use it as a context manager, or `close` it::
 
         with ReadingPublisher("projects/rookery-local/topics/readings") as publisher:
-            publisher.publish(Reading(bill_length_mm=39.1, reading_id=new_reading_id()))
+            publisher.publish(Reading(body_mass_g=3750, reading_id=new_reading_id()))
 
     `topic` is a full name; the address comes from the settings, PUBSUB_EMULATOR_HOST, or is Google's. Raises
     BadTopicError. The constructor only stores: the first use opens the outbox and connects.

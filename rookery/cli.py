@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 app: Final = typer.Typer(
     name="rookery",
-    help="Classify streams of penguin measurements, event by event, without losing one.\n\nExample: rookery demo",
+    help="Classify streams of tabular readings, event by event, without losing one.\n\nExample: rookery demo",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

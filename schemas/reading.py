@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from rookery.schemas.contract.compiled import Fields
-from rookery.schemas.contract.default import default_compiled, default_contract
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.contract.reading_classes import AnyReading
 from rookery.schemas.contract.types import MAX_IDENTITY
 
@@ -15,9 +15,3 @@ else:
     Reading = default_compiled().reading
 
 __all__ = ["MAX_IDENTITY", "AnyReading", "Fields", "Reading"]
-
-SPECIES: Final = default_contract().labels
-MEASUREMENTS: Final = tuple(each.name for each in default_contract().measurements)
-BOUNDS: Final = {each.name: each.range for each in default_contract().features if each.numeric}
-SEXES: Final = default_contract().feature("sex").categories
-ISLANDS: Final = default_contract().feature("island").categories

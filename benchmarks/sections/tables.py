@@ -19,7 +19,7 @@ from benchmarks.servers.reference_answers import tables
 from benchmarks.servers.server_spec import PEERS
 from benchmarks.servers.worker import FAST, BenchmarkWorker
 from rookery.load.report.provenance import server_cpu
-from rookery.schemas.features import matrix
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.testing import ReadingFactory
 
 if TYPE_CHECKING:
@@ -44,7 +44,15 @@ def measure(run: BenchmarkRun) -> Section:
     """Load the worker with tables, and predict the same rows raw, in turn."""
     section = Section()
     rows = run.folder / "rows.npy"
-    np.save(rows, np.concatenate([matrix(_readings(_SEED + nth)) for nth in range(_TABLES)]))
+    np.save(
+        rows,
+        np.concatenate(
+            [
+                default_compiled().fields_matrix(each.fields for each in _readings(_SEED + nth))
+                for nth in range(_TABLES)
+            ]
+        ),
+    )
     with ExitStack() as stack:
         folder = run.folder / "tables"
         folder.mkdir()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from rookery.schemas.artifact import unseal
 from rookery.schemas.codec import SCHEMA_ATTRIBUTE, SCHEMA_VERSION, encode
-from rookery.schemas.features import matrix
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.testing import ReadingFactory
 from rookery.worker.settings import SHIPPED_MODEL
 
@@ -53,7 +53,7 @@ class ReferenceAnswers:
     @cached_property
     def rows(self) -> NDArray[np.float32]:
         """Their rows as the model sees them."""
-        return matrix(self.readings)
+        return default_compiled().fields_matrix(each.fields for each in self.readings)
 
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks.servers.environment import python_of
 from benchmarks.servers.reference_answers import push
 from rookery.schemas.codec import encode
-from rookery.schemas.features import matrix
+from rookery.schemas.contract.default import default_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,7 +64,7 @@ def _bento_body(body: bytes, _: Reading) -> bytes:
 
 def _inference_body(_: bytes, reading: Reading) -> bytes:
     """Ask as MLServer's own protocol does: the encoded row as a tensor."""
-    row = matrix([reading])[0].tolist()
+    row = default_compiled().fields_matrix([reading.fields])[0].tolist()
     tensor = {"name": "rows", "shape": [1, len(row)], "datatype": "FP32", "data": row}
     return json.dumps({"inputs": [tensor]}, separators=(",", ":")).encode()
 

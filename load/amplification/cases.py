@@ -9,7 +9,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.schemas.codec import MAX_ROWS
-from rookery.schemas.reading import MEASUREMENTS, Reading
+from rookery.schemas.contract.default import default_contract
+from rookery.schemas.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,7 @@ ATTRIBUTE_BYTES: Final = 1_024
 """Bytes of an attribute's value."""
 
 _ATTRIBUTES: Final = {f"a{nth:03}": "x" * ATTRIBUTE_BYTES for nth in range(MOST_ATTRIBUTES)}
+_MEASUREMENT: Final = default_contract().measurements[0].name
 _NAMES: Final = tuple(Reading.model_fields)
 _PAYLOAD_BYTES: Final = MOST_BYTES - MOST_ATTRIBUTES * (ATTRIBUTE_BYTES + 4)
 
@@ -77,7 +79,7 @@ def unknown(count: int, member: str = '"{}":1') -> bytes:
 def _named(text: str, rows: int, measurement: bytes) -> bytes:
     """A table whose readings have long names."""
     names = [json.dumps(f"{nth:06}{text}", ensure_ascii=False).encode() for nth in range(rows)]
-    return table({MEASUREMENTS[0]: [measurement] * rows, "reading_id": names, "device_id": names})
+    return table({_MEASUREMENT: [measurement] * rows, "reading_id": names, "device_id": names})
 
 
 def _many(piece: bytes) -> Callable[[], bytes]:
@@ -90,15 +92,13 @@ CASES: Final = (
     CostlyMessage("a million wrong cells", lambda: columns(**dict.fromkeys(_NAMES, b'""')), attributes=False),
     CostlyMessage("a million cells that are objects", lambda: columns(**dict.fromkeys(_NAMES, b'{"":0}'))),
     CostlyMessage("a million cells that are arrays", lambda: columns(**dict.fromkeys(_NAMES, b"[[0]]"))),
-    CostlyMessage("100,000 cells that are objects", lambda: columns(**{"sex": b"{}", MEASUREMENTS[0]: b"1"})),
+    CostlyMessage("100,000 cells that are objects", lambda: columns(**{"sex": b"{}", _MEASUREMENT: b"1"})),
     CostlyMessage("200,000 unknown fields", lambda: unknown(199_000, '"{:040}":1')),
     CostlyMessage(
         "wrong times",
-        lambda: columns(**{MEASUREMENTS[0]: b"40", "observed_at": b'"2026-11-23T12:00:00+99:00"'}),
+        lambda: columns(**{_MEASUREMENT: b"40", "observed_at": b'"2026-11-23T12:00:00+99:00"'}),
     ),
-    CostlyMessage(
-        "rows without a measurement", lambda: columns(**{MEASUREMENTS[0]: b"null", "sex": b'"male"'})
-    ),
+    CostlyMessage("rows without a measurement", lambda: columns(**{_MEASUREMENT: b"null", "sex": b'"male"'})),
     CostlyMessage(
         "every other row is bad", lambda: table({"body_mass_g": [b"1", b"4000"] * (MAX_ROWS // 2)})
     ),
@@ -143,7 +143,7 @@ CASES: Final = (
         "a table with blanks",
         lambda: columns(**dict.fromkeys(_NAMES[:4], b" 60"), year=b" 2007", sex=b' "male"'),
     ),
-    CostlyMessage("a table of the shortest cells", lambda: columns(**{MEASUREMENTS[0]: b"40"})),
+    CostlyMessage("a table of the shortest cells", lambda: columns(**{_MEASUREMENT: b"40"})),
 )
 """By hand: each kind of thing that there can be many of, or that can be long."""
 

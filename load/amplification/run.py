@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from rookery.load.amplification.cases import pushed
 from rookery.load.chaos.process import RestartableProcess
 from rookery.load.fuzz.client import FuzzConnection
-from rookery.schemas.reading import MEASUREMENTS
+from rookery.schemas.contract.default import default_contract
 from rookery.schemas.segment import segments, whole
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ LINE_BYTES: Final = 1_024
 
 ANSWERED_WITHIN_S: Final = 120.0
 _BESIDE: Final = "beside-"
-_SINGLE: Final = b'{"%b":40}' % MEASUREMENTS[0].encode()
+_SINGLE: Final = b'{"%b":40}' % default_contract().measurements[0].name.encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

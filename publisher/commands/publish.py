@@ -22,7 +22,7 @@ from rookery.publisher.commands.renamed_options import RenamedOptions
 from rookery.publisher.topics import LOCAL_TOPIC
 
 app: Final = typer.Typer(
-    help="Publish readings to a topic.\n\nExample: rookery publish csv data/penguins.csv\n\n"
+    help="Publish readings to a topic.\n\nExample: rookery publish csv readings.csv\n\n"
     "Exit code 0: every row has a message id, or stands in its file of bad rows. 1: some rows have neither, or a file "
     "has none that was published. 2: nothing was published, for whatever reason. 130: interrupted.",
     no_args_is_help=True,
@@ -76,7 +76,7 @@ def csv_files(  # noqa: PLR0913  each option is a parameter
     run goes on with --resume. Exit code 0: every row has a message id or stands in that file; 2: nothing was
     published, nothing was there among others. A dry run has the same codes, and keeps no bad row.
 
-    Example: rookery publish csv data/penguins.csv
+    Example: rookery publish csv readings.csv
 
     Example: rookery publish csv 'season/*.csv.gz' --map 'Weight=body_mass_g' --resume
     """

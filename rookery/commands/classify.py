@@ -25,12 +25,12 @@ def classify(
 ) -> None:
     """Classify a table without a broker: its rows in their order, all its columns, and the predictions behind them.
 
-    Added: species, probability, out_of_distribution, and the reason where a row cannot be classified; with `predicted_`
+    Added: the answer under the contract's target, probability, out_of_distribution, and the reason where a row cannot be classified; with `predicted_`
     before a name that the table has already. Identities and times are copied, not checked.
 
     Exit code 0: at least one row was classified. 1: none was.
 
-    Example: rookery classify data/penguins.csv --out classified.xlsx
+    Example: rookery classify readings.csv --out classified.xlsx
     """
     from rookery.frames.classification import classify_file  # noqa: PLC0415  lazy, so that help is quick
     from rookery.frames.errors import BadTableError  # noqa: PLC0415  the same

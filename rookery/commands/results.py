@@ -42,7 +42,7 @@ def summary(  # noqa: PLR0913  each option is a parameter
 ) -> None:
     """Count predictions by day, label, device and model without duplicates; with --labels, print the accuracy.
 
-    Example: rookery results summary results/predictions --labels data/penguins.csv
+    Example: rookery results summary results/predictions --labels readings.csv
     """
     from rookery.results.query import PredictionQuery, SelectedPredictions, labels_of  # noqa: PLC0415  lazy, so that help is quick
     from rookery.results.summary import PredictionSummary  # noqa: PLC0415  the same
@@ -78,7 +78,7 @@ def export(  # noqa: PLR0913  each option is a parameter
 ) -> None:
     """Write predictions to one file, without duplicates.
 
-    Example: rookery results export gs://my-bucket/predictions --out penguins.parquet --since 2026-11-01
+    Example: rookery results export gs://my-bucket/predictions --out predictions.parquet --since 2026-11-01
     """
     from rookery.results.export import export as write  # noqa: PLC0415  the same
     from rookery.results.query import PredictionQuery, SelectedPredictions, labels_of  # noqa: PLC0415  lazy, so that help is quick

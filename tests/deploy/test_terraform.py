@@ -17,10 +17,11 @@ from rookery.schemas.contract.default import default_contract
 from rookery.schemas.contract.derived.avro import avro_schema
 from rookery.schemas.contract.derived.bigquery import bigquery_schema
 from rookery.schemas.prediction import Prediction
-from rookery.schemas.reading import ISLANDS, SEXES, SPECIES, Reading
+from rookery.schemas.reading import Reading
 from rookery.worker.observability.metrics import Metrics
 from rookery.worker.settings import Settings
 from tests.deploy.terraform_files import ALL, FOLDER, LOCALS, RESOURCES, TEXT, VARIABLES, WORKER, blocks
+from tests.shipped import CATEGORIES, SPECIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -247,8 +248,8 @@ def test_the_schema_is_the_reading() -> None:
     schema = json.loads((FOLDER / "reading.avsc").read_text())
     fields = {each["name"]: each["type"] for each in schema["fields"]}
     assert fields.keys() == Reading.model_fields.keys()
-    assert fields["sex"]["symbols"] == list(SEXES)
-    assert fields["island"]["symbols"] == list(ISLANDS)
+    assert fields["sex"]["symbols"] == list(CATEGORIES["sex"])
+    assert fields["island"]["symbols"] == list(CATEGORIES["island"])
     assert VARIABLES["enforce_schema"]["default"] is False
 
 

@@ -12,12 +12,12 @@ import aiohttp
 import numpy as np
 
 from rookery.schemas.codec import decode, encode
-from rookery.schemas.features import matrix
 from rookery.schemas.testing import ReadingFactory
 from rookery.training.testing import variant
 from rookery.worker.app import running
 from rookery.worker.models.loader import SHIPPED, load
 from rookery.worker.settings import Settings
+from tests.shipped import matrix
 
 if TYPE_CHECKING:
     from pathlib import Path

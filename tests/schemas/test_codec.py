@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rookery.schemas.codec import DecodedTable, decode, encode
-from rookery.schemas.reading import MEASUREMENTS, Reading
+from rookery.schemas.reading import Reading
 from rookery.schemas.rejection import Reason, UnusableReadingError
 from rookery.schemas.table import MAX_ROWS
 from rookery.schemas.testing import KINDS, ReadingFactory, invalid_examples
+from tests.shipped import MEASUREMENTS
 
 GOOD = {"bill_length_mm": 39.1, "bill_depth_mm": 18.7, "flipper_length_mm": 181, "body_mass_g": 3750}
 

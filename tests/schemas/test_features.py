@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from rookery.schemas.features import FEATURES, columns_matrix, matrix, missing
 from rookery.schemas.reading import Reading
 from rookery.schemas.testing import ReadingFactory
+from tests.shipped import FEATURES, columns_matrix, matrix, missing
 
 
 def test_readings_are_encoded_in_the_one_order_with_categories_as_positions() -> None:

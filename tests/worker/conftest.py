@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from rookery.schemas.envelope import Envelope
-from rookery.schemas.features import FEATURES
 from rookery.worker.batching.batcher import QueueLimits
 from rookery.worker.observability.metrics import Metrics
 from rookery.worker.parts import PipelineParts
 from rookery.worker.pipeline import Pipeline
 from rookery.worker.testing import MemorySink, RuleClassifier
+from tests.shipped import FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

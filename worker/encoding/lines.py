@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,7 +13,6 @@ import orjson
 
 from rookery.schemas.identity import identity
 from rookery.worker.decoding.reading_reader import DecodedReading
-from rookery.worker.encoding.missing import missing_names, row_codes
 from rookery.worker.encoding.rejection_lines import failed, rejections
 from rookery.worker.encoding.table_lines import (
     LEAST_ROWS,
@@ -197,20 +197,22 @@ def _tails(rows: NDArray[np.float32], run: Predictions) -> list[str]:
     """Write `out_of_distribution`, `missing` and `model`: few different ones, so each is written once a batch."""
     # NaN is the largest of all, and one missing feature makes it.
     if not math.isnan(np.maximum.reduce(rows, axis=None)):
-        tails = [_tail(0, run)] * len(rows)
+        tails = [_tail(run, outlier=False)] * len(rows)
         for nth in run.ood_rows:
-            tails[nth] = _tail(1, run)
+            tails[nth] = _tail(run, outlier=True)
         return tails
     far = run.out_of_distribution
-    codes = row_codes(np.isnan(rows), np.zeros(len(rows), dtype=np.bool_) if far is None else far)
-    written = {code: _tail(code, run) for code in set(codes)}
-    return [written[code] for code in codes]
+    # A byte a feature, whatever their number: what a row lacks is the key itself.
+    lacking = np.isnan(rows).view(f"V{rows.shape[1]}")[:, 0].tolist()
+    kinds = [*zip(lacking, (False,) * len(rows) if far is None else far.tolist(), strict=True)]
+    written = {kind: _tail(run, outlier=kind[1], lacking=kind[0]) for kind in set(kinds)}
+    return [written[kind] for kind in kinds]
 
 
-def _tail(code: int, run: Predictions) -> str:
-    outlier = "null" if run.out_of_distribution is None else "true" if code & 1 else "false"
-    missing = _json(missing_names(code, run.contract.names)) if code >> 1 else "[]"
-    return f'"out_of_distribution":{outlier},"missing":{missing},"model":{_json(run.model)}'
+def _tail(run: Predictions, *, outlier: bool, lacking: bytes = b"") -> str:
+    said = "null" if run.out_of_distribution is None else "true" if outlier else "false"
+    missing = _json([*compress(run.contract.names, lacking)]) if lacking else "[]"
+    return f'"out_of_distribution":{said},"missing":{missing},"model":{_json(run.model)}'
 
 
 def _single(envelope: Envelope, reading: DecodedReading, middle: str, stamp: _Stamp) -> bytes:

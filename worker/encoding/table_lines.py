@@ -14,7 +14,6 @@ import numpy as np
 import orjson
 
 from rookery.worker.encoding.fixed_width import FixedWidthLines
-from rookery.worker.encoding.missing import distinct_codes, missing_names
 from rookery.worker.runtime.thread_priority import step_aside
 
 if TYPE_CHECKING:
@@ -194,10 +193,37 @@ def _flags(said: TablePredictions) -> Piece:
     )
     if not lacking.any():
         return _padded([_flag(0, run), _flag(1, run)]).take(far)
-    codes, which = distinct_codes(lacking, far)
+    codes, which = _distinct(lacking, far)
     return _padded([_flag(code, run) for code in codes]).take(which)
 
 
 def _flag(code: int, run: Predictions) -> bytes:
     outlier = b"null" if run.out_of_distribution is None else b"true" if code & 1 else b"false"
-    return b'%b,"missing":%b' % (outlier, orjson.dumps(missing_names(code, run.contract.names)))
+    missing = [name for nth, name in enumerate(run.contract.names) if code >> nth & 2]
+    return b'%b,"missing":%b' % (outlier, orjson.dumps(missing))
+
+
+_COUNTED_BITS: Final = 12
+"""Features of which all patterns are counted in less time than the rows are put into a dictionary."""
+
+
+def _distinct(lacking: NDArray[np.bool_], flags: NDArray[np.bool_]) -> tuple[list[int], NDArray[np.intp]]:
+    """The different codes of rows (n, features), and the place of each row's code among them (n,).
+
+    Bit 0 of a code is the row's flag, bit i + 1 whether it lacks feature i.
+    """
+    width = lacking.shape[1]
+    if width <= _COUNTED_BITS:
+        codes = lacking @ _bits(width) + flags
+        every = np.flatnonzero(np.bincount(codes))
+        return every.tolist(), np.searchsorted(every, codes)
+    packed = np.packbits(np.ascontiguousarray(np.column_stack((flags, lacking))), axis=1, bitorder="little")
+    known: dict[bytes, int] = {}
+    rows = packed.view(f"V{packed.shape[1]}")[:, 0].tolist()
+    which = [known.setdefault(row, len(known)) for row in rows]
+    return [int.from_bytes(row, "little") for row in known], np.array(which)
+
+
+@cache
+def _bits(width: int) -> NDArray[np.int64]:
+    return 2 << np.arange(width)

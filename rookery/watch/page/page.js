@@ -154,7 +154,7 @@ function showEmpty(state) {
   el("empty").hidden = Boolean(predicted + rejected);
   if (predicted + rejected) return;
   const [results, rejects] = state.addresses;
-  const next = state.worker ? ["The worker answers. Publish readings to it: ", "rookery publish csv data/penguins.csv"]
+  const next = state.worker ? ["The worker answers. Publish readings to it: ", "rookery publish csv FILE"]
     : ["Start a worker that writes here: ", `rookery serve --results ${results} --rejects ${rejects}`];
   el("empty").replaceChildren(`No result in ${state.source} yet. ${next[0]}`, make("code", next[1]));
 }

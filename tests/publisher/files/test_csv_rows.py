@@ -16,10 +16,12 @@ from rookery.publisher.files.csv.rows import CsvFile, CsvRow
 from rookery.publisher.files.encoded_message import EncodedMessage
 from rookery.publisher.message import MAX_PAYLOAD
 from rookery.schemas.codec import DecodedTable, decode
-from rookery.schemas.reading import SPECIES, Reading
+from tests.shipped import SPECIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rookery.schemas.reading import Reading
 
 PENGUINS = Path(__file__).parents[3] / "data" / "penguins.csv"
 HEADER = "species,island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year"

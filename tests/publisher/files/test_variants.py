@@ -13,9 +13,9 @@ from rookery.publisher.files.bad_row import BadRow
 from rookery.publisher.files.csv.messages import CsvMessages
 from rookery.publisher.files.csv.rows import CsvFile, CsvRow
 from rookery.schemas.codec import DecodedTable, decode
-from rookery.schemas.features import matrix
 from rookery.worker.models.loader import SHIPPED, load
 from tests.publisher.files.variants import PENGUINS, VARIANTS
+from tests.shipped import matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable

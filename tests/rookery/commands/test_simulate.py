@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from rookery.cli import app
 from rookery.dataset.season import Colony, Season, drifts, season
 from rookery.errors import UserError
-from rookery.schemas.features import matrix
 from rookery.worker.models.loader import SHIPPED, load
+from tests.shipped import matrix
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

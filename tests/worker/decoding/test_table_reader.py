@@ -14,14 +14,14 @@ from rookery.schemas.codec import DecodedTable, decode_fields, encode
 from rookery.schemas.contract.compiled import CompiledContract
 from rookery.schemas.contract.contract import Contract
 from rookery.schemas.contract.default import default_compiled
-from rookery.schemas.features import CATEGORIES, FEATURES
-from rookery.schemas.reading import BOUNDS, Reading
+from rookery.schemas.reading import Reading
 from rookery.schemas.rejection import UnusableReadingError
 from rookery.schemas.testing.factory import ReadingFactory
 from rookery.worker.decoding import column_reader
 from rookery.worker.decoding.payload import WORTH_BYTES, decode_payload
 from rookery.worker.decoding.table import DecodedColumns
 from rookery.worker.decoding.table_reader import table_reader
+from tests.shipped import BOUNDS, CATEGORIES, FEATURES
 from tests.worker.decoding.json_cells import any_cells, mangled, random_contract, right_cells, seeds
 
 if TYPE_CHECKING:

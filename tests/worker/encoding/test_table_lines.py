@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 from rookery.schemas.codec import encode
 from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.envelope import Envelope
-from rookery.schemas.features import FEATURES
 from rookery.schemas.prediction import Prediction
-from rookery.schemas.reading import SPECIES
 from rookery.schemas.table import ReadingTable
 from rookery.schemas.testing import ReadingFactory
 from rookery.worker.decoding.message import DecodedMessage, decode_message, feature_matrix
@@ -28,6 +26,7 @@ from rookery.worker.encoding.table_lines import LEAST_ROWS
 from rookery.worker.inference.bisection import BatchResult
 from rookery.worker.inference.classifier import Predictions
 from rookery.worker.observability.observer import BatchPart
+from tests.shipped import FEATURES, SPECIES
 
 AT: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ROWS: Final = LEAST_ROWS + 3

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rookery.schemas.features import FEATURES
 from rookery.worker.inference.bisection import ModelUnavailableError, classify
 from rookery.worker.testing import RuleClassifier
+from tests.shipped import FEATURES
 
 
 def rows(count: int, *failing: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:

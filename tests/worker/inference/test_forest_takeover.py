@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from rookery.schemas.codec import decode, encode
-from rookery.schemas.features import matrix
 from rookery.schemas.testing import ReadingFactory
 from rookery.training.testing import variant
 from rookery.worker.app import running
@@ -27,6 +26,7 @@ from rookery.worker.inference.xgboost_classifier import golden_rows
 from rookery.worker.models.loader import SHIPPED, load
 from rookery.worker.observability.metrics import Metrics
 from rookery.worker.settings import Settings
+from tests.shipped import matrix
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,11 +15,11 @@ import pytest
 from pydantic import ValidationError
 
 from rookery.schemas.contract.default import default_contract
-from rookery.schemas.features import matrix
-from rookery.schemas.reading import MEASUREMENTS, Reading
+from rookery.schemas.reading import Reading
 from rookery.training.tables.data import training_data
 from rookery.training.tables.source_table import read_csv
 from rookery.worker.models.loader import SHIPPED, load
+from tests.shipped import MEASUREMENTS, matrix
 
 if TYPE_CHECKING:
     from collections.abc import Callable

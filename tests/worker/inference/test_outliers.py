@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rookery.schemas.artifact import Cluster, OutlierRule
-from rookery.worker.inference.outliers import OutlierDetector
-from rookery.worker.inference.whitening import Whitenings
+from rookery.worker.inference.outliers import OutlierDetector, Whitenings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

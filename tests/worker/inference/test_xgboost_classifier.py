@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from rookery.schemas.features import FEATURES, columns_matrix
-from rookery.schemas.reading import SPECIES, Reading
+from rookery.schemas.reading import Reading
 from rookery.worker.inference.outliers import OutlierDetector
 from rookery.worker.inference.xgboost_classifier import SLICE_ROWS, UNSLICED_ROWS
 from rookery.worker.models.loader import SHIPPED, load
+from tests.shipped import FEATURES, SPECIES, columns_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,13 +12,13 @@ import pytest
 
 from rookery.schemas.artifact import Distribution
 from rookery.schemas.contract.contract import Contract
-from rookery.schemas.features import FEATURES
 from rookery.worker.app import running
 from rookery.worker.inference.bisection import classify
 from rookery.worker.models.loader import SHIPPED, load
 from rookery.worker.observability.drift import DRIFTED, Drift
 from rookery.worker.observability.metrics import Metrics
 from rookery.worker.settings import Settings
+from tests.shipped import FEATURES
 from tests.worker.artifacts import CHURN, IRIS, artifact, drawn
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from rookery.dataset.season import Colony, Season, season
-from rookery.schemas.features import FEATURES, matrix
 from rookery.schemas.testing import ReadingFactory
 from rookery.worker.inference.bisection import classify
 from rookery.worker.models.loader import SHIPPED, load
 from rookery.worker.observability.drift import LEAST_ROWS, Drift
+from tests.shipped import FEATURES, matrix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
