@@ -228,6 +228,15 @@ def test_the_end_of_a_worker_ends_its_compilation(monkeypatch: pytest.MonkeyPatc
     assert "rookery_forest_compilations_total{" not in metrics.render().decode()
 
 
+@needs_llvm
+def test_the_drain_waits_for_the_thread_that_it_gave_up() -> None:
+    """No thread is left that could write to the log while the interpreter ends, which would abort the process."""
+    takeover = ForestTakeover(Metrics())
+    thread = takeover.begin(load(SHIPPED))
+    takeover.close()
+    assert not thread.is_alive()
+
+
 WITHOUT = """
 import asyncio, json, sys, urllib.request
 if {blocked}:

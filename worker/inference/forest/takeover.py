@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 log: Final = logging.getLogger(__name__)
 
+_ENDS_WITHIN_S: Final = 2.0
+"""Seconds that a drain waits for a thread that was given up."""
+
 
 class CompilationCount(Protocol):
     """Counts forests by outcome."""
@@ -33,17 +36,25 @@ class ForestTakeover:
         self._metrics = metrics
         self._compiler = KernelCompiler()
         self._closed = threading.Event()
+        self._threads: list[threading.Thread] = []
 
     def begin(self, classifier: XGBoostClassifier) -> threading.Thread:
         """Compile and verify a classifier's forest in a daemon thread, which gives way to all others."""
         thread = threading.Thread(target=self._run, args=(classifier,), name="compiled forest", daemon=True)
+        self._threads = [*(each for each in self._threads if each.is_alive()), thread]
         thread.start()
         return thread
 
     def close(self) -> None:
-        """Give up what is being compiled or verified."""
+        """Give up what is being compiled or verified, and wait a moment until that has ended.
+
+        A thread that writes to the log while the interpreter ends would abort the process.
+        """
         self._closed.set()
         self._compiler.close()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(_ENDS_WITHIN_S)
 
     def _run(self, classifier: XGBoostClassifier) -> None:
         give_way()
@@ -51,6 +62,8 @@ class ForestTakeover:
         try:
             outcome, reason = self._attempt(classifier)
         except Exception:
+            if self._closed.is_set():
+                return
             log.exception(
                 "compiling the forest of model %s failed; the booster goes on answering", classifier.model
             )
