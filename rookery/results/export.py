@@ -36,6 +36,12 @@ class PredictionColumns:
     labels: tuple[str, ...]
 
     @property
+    def _names(self) -> tuple[str, ...]:
+        """The labels in small letters, where that leaves them different."""
+        small = tuple(label.lower() for label in self.labels)
+        return small if len({*small}) == len(small) else self.labels
+
+    @property
     def readers(self) -> dict[str, Callable[[Prediction], Any]]:
         """Each column's name, and how it is read from a prediction."""
         return {
@@ -46,7 +52,10 @@ class PredictionColumns:
             "observed_at": lambda one: one.observed_at,
             self.target: lambda one: one.label,
             "probability": lambda one: one.probability,
-            **{f"probability_{each.lower()}": _share_of(each) for each in self.labels},
+            **{
+                f"probability_{name}": _share_of(label)
+                for name, label in zip(self._names, self.labels, strict=True)
+            },
             "out_of_distribution": lambda one: one.out_of_distribution,
             "missing": lambda one: "|".join(one.missing),
             "model": lambda one: one.model,
@@ -73,6 +82,9 @@ def export(predictions: Iterable[Prediction], out: Path, *, labels: Labels) -> i
     write = _WRITERS.get(out.suffix.lower())
     if write is None:
         raise UserError(f"{out}: a name that ends in .csv, .xlsx or .parquet is needed.")
+    if write is _parquet:
+        # Before the first line is read, which names the columns.
+        _pyarrow()
     every, columns = with_columns(predictions)
     readers = columns.readers
     rows = ([*(read(one) for read in readers.values()), labels[one.reading_id]] for one in every)
@@ -113,12 +125,17 @@ def _xlsx(rows: Iterable[list[Any]], columns: Sequence[str], out: Path) -> int:
         raise UserError(f"{error}.") from error
 
 
-def _parquet(rows: Iterable[list[Any]], columns: Sequence[str], out: Path) -> int:
+def _pyarrow() -> tuple[Any, Any]:
     try:
         import pyarrow as pa  # noqa: PLC0415  an extra of its own
         from pyarrow import parquet  # noqa: PLC0415  the same
     except ImportError as error:
         raise UserError("Parquet needs pyarrow.", hint=install_hint(error.name)) from None
+    return pa, parquet
+
+
+def _parquet(rows: Iterable[list[Any]], columns: Sequence[str], out: Path) -> int:
+    pa, parquet = _pyarrow()
     moment = pa.timestamp("us", tz="UTC")
     kinds = dict.fromkeys(columns, pa.string())
     kinds |= {name: pa.float64() for name in columns if name.startswith("probability")}

@@ -509,3 +509,9 @@ def test_a_moment_of_an_option_is_where_its_offset_says(tmp_path: Path, text: st
     rejection(tmp_path, "a", b"{}", "no rule")
     ran = CliRunner().invoke(rejects, ["list", str(tmp_path), "--since", text])
     assert (ran.exit_code, ran.stderr) == (0, f"{found} readings\n")
+
+
+def test_labels_that_differ_by_capitals_alone_have_columns_of_their_own() -> None:
+    """A probability is exported for each label, also where small letters would make two labels one."""
+    readers = PredictionColumns("verdict", ("A", "a")).readers
+    assert [name for name in readers if name.startswith("probability_")] == ["probability_A", "probability_a"]
