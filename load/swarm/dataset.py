@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from rookery.schemas.contract.compiled import CompiledContract
+
 COUNT: Final = 1000
 _SHOWN: Final = 300
 
@@ -28,9 +30,9 @@ class KnownReadings:
         self._columns: dict[int, str] = {}
 
     @classmethod
-    def seeded(cls, seed: int, count: int = COUNT) -> Self:
-        """Random readings without expected answers."""
-        factory = ReadingFactory(seed)
+    def seeded(cls, seed: int, count: int = COUNT, *, contract: CompiledContract | None = None) -> Self:
+        """Random readings of a contract (the shipped one without it), without expected answers."""
+        factory = ReadingFactory(seed, contract)
         return cls([factory.fields() for _ in range(count)], [Fate.PREDICTED.value] * count)
 
     @classmethod

@@ -15,6 +15,7 @@ from rookery.commands.options import (  # noqa: TC001  typer reads the annotatio
 )
 from rookery.errors import UserError
 from rookery.installed import require
+from rookery.publisher.commands.options import ContractSource  # noqa: TC001  typer reads the annotations
 from rookery.publisher.topics import LOCAL_TOPIC
 from rookery.results.times import moment
 from rookery.schemas.output.printable import printable
@@ -118,6 +119,7 @@ def replay(  # noqa: PLR0913  each option is a parameter
     topic: Topic = LOCAL_TOPIC,
     project: Project = None,
     broker: Broker = None,
+    contract: ContractSource = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only validate; publish nothing.")] = False,
 ) -> None:
     """Validate rejected readings on this machine, and publish those that would pass now.
@@ -126,20 +128,21 @@ def replay(  # noqa: PLR0913  each option is a parameter
 
     Example: rookery rejects replay results/rejections --reason "model failed" --dry-run
     """
-    from rookery.publisher.commands.terminal import REACH_S, Destination, Terminal  # noqa: PLC0415  lazy, so that help is quick
+    from rookery.publisher.commands.feature_options import explained_contract  # noqa: PLC0415  lazy, so that help is quick
+    from rookery.publisher.commands.terminal import REACH_S, Destination, Terminal  # noqa: PLC0415  the same
     from rookery.results.replay import Replay, rejected  # noqa: PLC0415  the same
 
-    terminal = Terminal()
+    terminal, by = Terminal(), explained_contract(contract)
     wanted = _wanted(reading_id=reading_id, device=device, field=field, why=why, between=(since, until))
     if dry_run:
-        done = Replay()
+        done = Replay(contract=by)
         for one in rejected(uri, wanted):
             done.offer(one)
     else:
         destination = Destination(topic=topic, project=project, broker=broker)
         with terminal.explaining(), destination.publisher() as publisher:
             publisher.reach(REACH_S)
-            done = Replay(publisher)
+            done = Replay(publisher, by)
             for one in rejected(uri, wanted):
                 done.offer(one)
     for one, reasons in done.still_bad:

@@ -15,6 +15,7 @@ from rookery.commands.options import (  # noqa: TC001  typer reads the annotatio
     Since,
     Until,
 )
+from rookery.publisher.commands.options import ContractSource  # noqa: TC001  typer reads the annotations
 from rookery.publisher.commands.renamed_options import RenamedOptions
 
 app: Final = typer.Typer(
@@ -39,15 +40,19 @@ def summary(  # noqa: PLR0913  each option is a parameter
     device: Device = None,
     labels: LabelFiles = None,
     id_prefix: IdPrefix = "",
+    contract: ContractSource = None,
 ) -> None:
     """Count predictions by day, label, device and model without duplicates; with --labels, print the accuracy.
 
     Example: rookery results summary results/predictions --labels readings.csv
     """
+    from rookery.publisher.commands.feature_options import explained_contract  # noqa: PLC0415  lazy, so that help is quick
     from rookery.results.query import PredictionQuery, SelectedPredictions, labels_of  # noqa: PLC0415  lazy, so that help is quick
     from rookery.results.summary import PredictionSummary  # noqa: PLC0415  the same
 
-    counts = PredictionSummary(labels_of(labels or [], id_prefix=id_prefix))
+    counts = PredictionSummary(
+        labels_of(labels or [], id_prefix=id_prefix, contract=explained_contract(contract))
+    )
     query = PredictionQuery(
         since=since,
         until=until,
@@ -75,11 +80,13 @@ def export(  # noqa: PLR0913  each option is a parameter
     device: Device = None,
     labels: LabelFiles = None,
     id_prefix: IdPrefix = "",
+    contract: ContractSource = None,
 ) -> None:
     """Write predictions to one file, without duplicates.
 
     Example: rookery results export gs://my-bucket/predictions --out predictions.parquet --since 2026-11-01
     """
+    from rookery.publisher.commands.feature_options import explained_contract  # noqa: PLC0415  lazy, so that help is quick
     from rookery.results.export import export as write  # noqa: PLC0415  the same
     from rookery.results.query import PredictionQuery, SelectedPredictions, labels_of  # noqa: PLC0415  lazy, so that help is quick
 
@@ -89,7 +96,11 @@ def export(  # noqa: PLR0913  each option is a parameter
         label=predicted,
         device=device,
     )
-    count = write(SelectedPredictions(uri, query), out, labels=labels_of(labels or [], id_prefix=id_prefix))
+    count = write(
+        SelectedPredictions(uri, query),
+        out,
+        labels=labels_of(labels or [], id_prefix=id_prefix, contract=explained_contract(contract)),
+    )
     typer.echo(f"{count} readings in {out}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -27,6 +28,9 @@ from rookery.load_test.settlement import Settlement
 from rookery.load_test.summary import render
 from rookery.load_test.swarm_process import SwarmProcess
 from rookery.load_test.target import started
+from rookery.publisher.contracts import compiled_of
+from rookery.schemas.contract.contract import InvalidContractError
+from rookery.schemas.contract.source import ContractUnreachableError
 from rookery.schemas.output.permissions import make_folder
 
 if TYPE_CHECKING:
@@ -107,7 +111,12 @@ def _play(options: LoadOptions, folder: RunFolder, status: Status) -> RunRecord:
 
 def known_readings() -> KnownReadings:
     """Readings with the label that the worker's own model predicts for them; raises UserError."""
-    seeded = KnownReadings.seeded(_SEED, COUNT)
+    model = os.environ.get("ROOKERY_MODEL")
+    try:
+        contract = compiled_of(model)
+    except (InvalidContractError, ContractUnreachableError) as error:
+        raise UserError(f"{error}.", hint="`rookery model verify` says whether a model is good.") from None
+    seeded = KnownReadings.seeded(_SEED, COUNT, contract=contract)
     readings = [
         KnownReading(number, fields, label="", complete=True) for number, fields in enumerate(seeded.fields)
     ]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 from rookery.results.id_set import IdSet
 from rookery.results.location import lines
 from rookery.schemas.codec import SCHEMA_ATTRIBUTE, DecodedTable, decode, decode_reading
+from rookery.schemas.contract.reading_classes import AnyReading
 from rookery.schemas.envelope import Envelope
 from rookery.schemas.identity import known_as
 from rookery.schemas.output.printable import printable
-from rookery.schemas.reading import Reading
 from rookery.schemas.rejection import Reason, Rejection, UnusableReadingError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rookery.publisher.client import ReadingPublisher
+    from rookery.schemas.contract.compiled import CompiledContract
 
 LINEAGE: Final = "rookery_replay_of"
 """The attribute of a replayed message: the message that its reading was rejected from."""
@@ -80,12 +81,12 @@ def original(one: Rejection) -> bytes:
         return one.original.encode(errors="replace")
 
 
-def revalidate(one: Rejection) -> Reading | tuple[Reason, ...]:
-    """The reading under its identity where it would pass now, otherwise every reason, as a worker gives it."""
+def revalidate(one: Rejection, contract: CompiledContract | None = None) -> AnyReading | tuple[Reason, ...]:
+    """The reading by a contract (the shipped one without it) under its identity where it would pass now, otherwise every reason, as a worker gives it."""
     decoding = decode if one.row is None else decode_reading
     try:
         payload = Envelope(one.message_id, one.original).payload
-        decoded = decoding(payload, version=(one.attributes or {}).get(SCHEMA_ATTRIBUTE))
+        decoded = decoding(payload, contract, version=(one.attributes or {}).get(SCHEMA_ATTRIBUTE))
     except UnusableReadingError as error:
         return error.reasons
     if isinstance(decoded, DecodedTable):
@@ -96,15 +97,18 @@ def revalidate(one: Rejection) -> Reading | tuple[Reason, ...]:
 class Replay:
     """Publishes readings again and counts them; without a publisher it only validates."""
 
-    def __init__(self, publisher: ReadingPublisher | None = None) -> None:
+    def __init__(
+        self, publisher: ReadingPublisher | None = None, contract: CompiledContract | None = None
+    ) -> None:
         self._publisher = publisher
+        self._contract = contract
         self.passed = 0
         self.still_bad: list[tuple[Rejection, tuple[Reason, ...]]] = []
 
     def offer(self, one: Rejection) -> None:
         """Validate a rejected reading, and publish it with its lineage; raises PublishError."""
-        verdict = revalidate(one)
-        if not isinstance(verdict, Reading):
+        verdict = revalidate(one, self._contract)
+        if not isinstance(verdict, AnyReading):
             self.still_bad.append((one, verdict))
             return
         self.passed += 1
