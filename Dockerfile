@@ -20,6 +20,7 @@ FROM ${BASE} AS code
 COPY deploy/image/slim.py /build/slim.py
 COPY deploy/image/healthcheck.py /opt/rookery/healthcheck.py
 COPY rookery/__init__.py /opt/rookery/rookery/__init__.py
+COPY data/__init__.py /opt/rookery/rookery/data/__init__.py
 COPY schemas /opt/rookery/rookery/schemas
 COPY worker /opt/rookery/rookery/worker
 RUN ["python3", "/build/slim.py", "/opt/rookery"]
