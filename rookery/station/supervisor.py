@@ -24,6 +24,10 @@ _SETUP_ATTEMPTS: Final = 3
 """Failures at a running broker before they are the station's end: a machine that is slow at its boot may cost some."""
 
 
+_UNUSABLE_STARTS: Final = 5
+"""Ends with exit code 2, one after the other, that are the end of a station whose program was ready before."""
+
+
 @dataclass(frozen=True, slots=True)
 class StopRequested:
     """A signal asked the station to end."""
@@ -44,8 +48,9 @@ class Supervisor:
     """Runs the programs of a station until `stop`; used from the main thread.
 
     A program that ends is started again, after a delay that grows. One that cannot start ends the station in place of
-    that: it ended with exit code 2, or with any error before it was ready for the first time. `ready` is called once
-    both programs run and topics and subscription are there.
+    that: it ended with any error before it was ready for the first time, or with exit code 2 several times in a row (once
+    is no reason: another program's connection may have had its port just then). `ready` is called once both programs run
+    and topics and subscription are there.
     """
 
     def __init__(self, programs: StationPrograms, log: StationLog, *, ready: Callable[[], None]) -> None:
@@ -57,6 +62,7 @@ class Supervisor:
         self._delays = {each: RestartDelay() for each in (*self._services, programs.setup)}
         self._due: dict[SupervisedProcess, float] = {}
         self._once_ready: set[SupervisedProcess] = set()
+        self._unusable: dict[SupervisedProcess, int] = {}
         self._set_up = False
         self._asked_broker = 0
         self._refusals = 0
@@ -148,7 +154,9 @@ class Supervisor:
         self._start_in(setup, self._delays[setup].after(0.0))
 
     def _service_ended(self, process: SupervisedProcess, code: int) -> None:
-        if code == EXIT_USAGE or (code > 0 and process not in self._once_ready):
+        self._unusable[process] = self._unusable.get(process, 0) + 1 if code == EXIT_USAGE else 0
+        hopeless = self._unusable[process] == _UNUSABLE_STARTS
+        if hopeless or (code > 0 and process not in self._once_ready):
             raise UserError(f"The {process.name} cannot run: {process.reason()}")
         ready_s = 0.0 if process.ready_since is None else time.monotonic() - process.ready_since
         seconds = self._delays[process].after(ready_s)

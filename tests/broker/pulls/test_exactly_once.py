@@ -157,10 +157,11 @@ async def test_googles_client_hears_that_an_ack_came_too_late(
 ) -> None:
     """An ack whose delivery has ended fails with INVALID_ACK_ID, and the message is redelivered."""
     statuses: list[AcknowledgeStatus] = []
-    done = threading.Event()
+    done, first = threading.Event(), iter([True])
 
     def on_message(message: pubsub_v1.subscriber.message.Message) -> None:
-        if not statuses:
+        # Two callbacks run at once: the delivery of one of them ends.
+        if next(first, False):
             machine = broker.catalogue.dispatcher(SUBSCRIPTION).subscription
             machine.nack(message.ack_id, broker.catalogue.clock())
         try:
@@ -181,7 +182,7 @@ async def test_googles_client_hears_that_an_ack_came_too_late(
         streaming.result(10)
 
     await asyncio.to_thread(story)
-    assert statuses[:2] == [AcknowledgeStatus.INVALID_ACK_ID, AcknowledgeStatus.SUCCESS]
+    assert {*statuses[:2]} == {AcknowledgeStatus.INVALID_ACK_ID, AcknowledgeStatus.SUCCESS}
 
 
 async def test_a_unary_ack_of_googles_client_carries_the_reason(

@@ -101,7 +101,7 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
     file = next(tmp_path.rglob("*.ndjson"))
     file.write_text(file.read_text() + '{"reading_id": "2"}\n')
     with pytest.raises(
-        BrokenResultsError, match=r"a\.ndjson, line 2, is no prediction: .*species: Field required"
+        BrokenResultsError, match=r"a\.ndjson, line 2, is no prediction: .*message_id: Field required"
     ):
         list(predictions(tmp_path))
 

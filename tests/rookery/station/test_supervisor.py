@@ -108,10 +108,17 @@ def test_a_program_that_was_ready_is_started_again_until_it_stays(stand: Stand) 
 
 
 def test_exit_code_2_ends_the_station_at_any_time(stand: Stand) -> None:
-    """A program that says that it cannot run is not started again, though it ran before."""
+    """A program that says five times in a row that it cannot run is not started again, though it ran before."""
     with pytest.raises(UserError, match="The broker cannot run: the reason"):
         stand.run(broker=("ready(); leave(1)", "leave(2)"), setup=("time.sleep(60)",))
-    assert stand.runs("broker") == 2
+    assert stand.runs("broker") == 6
+
+
+def test_a_port_that_is_taken_for_a_moment_is_waited_for(stand: Stand) -> None:
+    """A program that ran before, and cannot for once, is started again: a connection may have had its port just then."""
+    broker = ("ready(); leave(1)", "leave(2)", "leave(2)", "ready()")
+    stand.run(broker=broker, setup=("until(lambda: runs('broker') == 4); leave(0)",))
+    assert stand.runs("broker") == 4
 
 
 def test_a_setup_that_the_broker_refuses_ends_the_station(stand: Stand) -> None:
