@@ -1,49 +1,77 @@
-"""The protocol buffers of google.pubsub.v1, plain, as google-cloud-pubsub brings them.
+"""The protocol buffers of google.pubsub.v1, plain.
 
-The proto-plus wrappers would cost several times as much for each message.
+google-cloud-pubsub has them as well, but its import takes longer than the rest of the broker, and its proto-plus wrappers
+cost several times as much for each message. `pubsub.binpb` holds its two files' descriptors; a test compares them.
+They have a pool of their own, because those of the library are in the common one wherever both are loaded.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from importlib.resources import files
+from typing import Any, Final, TypeAlias
 
-from google.pubsub_v1 import types
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.duration_pb2 import DESCRIPTOR as DURATION
+from google.protobuf.field_mask_pb2 import DESCRIPTOR as FIELD_MASK
+from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.struct_pb2 import DESCRIPTOR as STRUCT
+from google.protobuf.timestamp_pb2 import DESCRIPTOR as TIMESTAMP
 
 Proto: TypeAlias = Any
-"""One protocol buffer message; the library ships no types for them."""
+"""One protocol buffer message, whose fields have no static types."""
 
-AcknowledgeRequest = types.AcknowledgeRequest.pb()
-DeleteSubscriptionRequest = types.DeleteSubscriptionRequest.pb()
-DeleteTopicRequest = types.DeleteTopicRequest.pb()
-DetachSubscriptionRequest = types.DetachSubscriptionRequest.pb()
-DetachSubscriptionResponse = types.DetachSubscriptionResponse.pb()
-GetSubscriptionRequest = types.GetSubscriptionRequest.pb()
-GetTopicRequest = types.GetTopicRequest.pb()
-ListSchemasRequest = types.ListSchemasRequest.pb()
-ListSchemasResponse = types.ListSchemasResponse.pb()
-ListSnapshotsRequest = types.ListSnapshotsRequest.pb()
-ListSnapshotsResponse = types.ListSnapshotsResponse.pb()
-ListSubscriptionsRequest = types.ListSubscriptionsRequest.pb()
-ListSubscriptionsResponse = types.ListSubscriptionsResponse.pb()
-ListTopicSnapshotsRequest = types.ListTopicSnapshotsRequest.pb()
-ListTopicSnapshotsResponse = types.ListTopicSnapshotsResponse.pb()
-ListTopicSubscriptionsRequest = types.ListTopicSubscriptionsRequest.pb()
-ListTopicSubscriptionsResponse = types.ListTopicSubscriptionsResponse.pb()
-ListTopicsRequest = types.ListTopicsRequest.pb()
-ListTopicsResponse = types.ListTopicsResponse.pb()
-ModifyAckDeadlineRequest = types.ModifyAckDeadlineRequest.pb()
-ModifyPushConfigRequest = types.ModifyPushConfigRequest.pb()
-PublishRequest = types.PublishRequest.pb()
-PublishResponse = types.PublishResponse.pb()
-PubsubMessage = types.PubsubMessage.pb()
-PullRequest = types.PullRequest.pb()
-PullResponse = types.PullResponse.pb()
-ReceivedMessage = types.ReceivedMessage.pb()
-SeekRequest = types.SeekRequest.pb()
-SeekResponse = types.SeekResponse.pb()
-StreamingPullRequest = types.StreamingPullRequest.pb()
-StreamingPullResponse = types.StreamingPullResponse.pb()
-Subscription = types.Subscription.pb()
-Topic = types.Topic.pb()
-UpdateSubscriptionRequest = types.UpdateSubscriptionRequest.pb()
-UpdateTopicRequest = types.UpdateTopicRequest.pb()
+DESCRIPTORS: Final = "pubsub.binpb"
+
+
+def _pool() -> DescriptorPool:
+    pool = DescriptorPool()
+    for known in (DURATION, FIELD_MASK, STRUCT, TIMESTAMP):
+        pool.AddSerializedFile(known.serialized_pb)
+    for each in FileDescriptorSet.FromString(files(__package__).joinpath(DESCRIPTORS).read_bytes()).file:
+        pool.AddSerializedFile(each.SerializeToString())
+    return pool
+
+
+_POOL: Final = _pool()
+
+
+def _message(name: str) -> Any:
+    return GetMessageClass(_POOL.FindMessageTypeByName(f"google.pubsub.v1.{name}"))
+
+
+AcknowledgeRequest = _message("AcknowledgeRequest")
+DeleteSubscriptionRequest = _message("DeleteSubscriptionRequest")
+DeleteTopicRequest = _message("DeleteTopicRequest")
+DetachSubscriptionRequest = _message("DetachSubscriptionRequest")
+DetachSubscriptionResponse = _message("DetachSubscriptionResponse")
+GetSubscriptionRequest = _message("GetSubscriptionRequest")
+GetTopicRequest = _message("GetTopicRequest")
+ListSchemasRequest = _message("ListSchemasRequest")
+ListSchemasResponse = _message("ListSchemasResponse")
+ListSnapshotsRequest = _message("ListSnapshotsRequest")
+ListSnapshotsResponse = _message("ListSnapshotsResponse")
+ListSubscriptionsRequest = _message("ListSubscriptionsRequest")
+ListSubscriptionsResponse = _message("ListSubscriptionsResponse")
+ListTopicSnapshotsRequest = _message("ListTopicSnapshotsRequest")
+ListTopicSnapshotsResponse = _message("ListTopicSnapshotsResponse")
+ListTopicSubscriptionsRequest = _message("ListTopicSubscriptionsRequest")
+ListTopicSubscriptionsResponse = _message("ListTopicSubscriptionsResponse")
+ListTopicsRequest = _message("ListTopicsRequest")
+ListTopicsResponse = _message("ListTopicsResponse")
+ModifyAckDeadlineRequest = _message("ModifyAckDeadlineRequest")
+ModifyPushConfigRequest = _message("ModifyPushConfigRequest")
+PublishRequest = _message("PublishRequest")
+PublishResponse = _message("PublishResponse")
+PubsubMessage = _message("PubsubMessage")
+PullRequest = _message("PullRequest")
+PullResponse = _message("PullResponse")
+ReceivedMessage = _message("ReceivedMessage")
+SeekRequest = _message("SeekRequest")
+SeekResponse = _message("SeekResponse")
+StreamingPullRequest = _message("StreamingPullRequest")
+StreamingPullResponse = _message("StreamingPullResponse")
+Subscription = _message("Subscription")
+Topic = _message("Topic")
+UpdateSubscriptionRequest = _message("UpdateSubscriptionRequest")
+UpdateTopicRequest = _message("UpdateTopicRequest")

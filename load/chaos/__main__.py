@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rookery.load.chaos.kills import run as kills
+from rookery.load.chaos.kills.plan import KillPlan
 from rookery.load.chaos.plan import SHIPPED_MODEL, ChaosPlan
 from rookery.load.chaos.run import run
 from rookery.load.child_process import ProcessFailedError
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 _SHOWN: Final = 5
 _LEAST_KILLS: Final = 20
 _KILLS_A_MINUTE: Final = 14
-_WITH_BROKER: Final[dict[str, Any]] = {"publishers": 4, "messages_per_second": 1_600}
+_PUBLISHERS: Final = 4
+_BROKER_RATE: Final = 1_600
+_FASTER: Final = 2
+"""Publishers that wait for a killed broker half of the time publish twice as fast in the other half."""
 
 
 def main() -> int:
@@ -32,19 +36,11 @@ def main() -> int:
     options = _options()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="rookery-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
-    plan = ChaosPlan(
-        seed=options.seed,
-        seconds=options.minutes * 60,
-        folder=folder,
-        sink=options.sink,
-        model=options.model,
-        least_kills=min(_LEAST_KILLS, int(_KILLS_A_MINUTE * options.minutes)),
-        **(_WITH_BROKER if options.broker else {}),
-    )
+    plan = _plan(options, folder)
     out = Console(highlight=False)
     out.print(f"Chaos with seed {plan.seed} for {plan.seconds:g} s; files in {folder}")
     try:
-        outcome = kills.run(plan) if options.broker else run(plan)
+        outcome = kills.run(plan) if isinstance(plan, KillPlan) else run(plan)
     except ProcessFailedError as error:
         out.print(f"Broken (seed {plan.seed}): {error}")
         return 2
@@ -54,6 +50,27 @@ def main() -> int:
     if outcome.good and not options.folder:
         shutil.rmtree(folder)
     return 0 if outcome.good else 1
+
+
+def _plan(options: argparse.Namespace, folder: Path) -> ChaosPlan:
+    common: dict[str, Any] = {
+        "seed": options.seed,
+        "seconds": options.minutes * 60,
+        "folder": folder,
+        "sink": options.sink,
+        "model": options.model,
+        "least_kills": min(_LEAST_KILLS, int(_KILLS_A_MINUTE * options.minutes)),
+    }
+    if not options.broker:
+        return ChaosPlan(**common)
+    rate = _BROKER_RATE if options.readings is None else _FASTER * options.readings / common["seconds"]
+    return KillPlan(
+        **common,
+        publishers=_PUBLISHERS,
+        messages_per_second=rate,
+        readings=options.readings,
+        kills_each=options.kills,
+    )
 
 
 def _options() -> argparse.Namespace:
@@ -70,6 +87,17 @@ def _options() -> argparse.Namespace:
         "--broker",
         action="store_true",
         help="kill -9 broker, workers and publishers instead, over a broker with a store",
+    )
+    parser.add_argument(
+        "--readings",
+        type=int,
+        help="with --broker: go on until so many are published, and each is killed --kills times",
+    )
+    parser.add_argument(
+        "--kills",
+        type=int,
+        default=0,
+        help="with --broker: least kills of brokers, workers and publishers each",
     )
     parser.add_argument(
         "--model", type=Path, default=SHIPPED_MODEL, help="the workers' model (default: the shipped one)"
@@ -92,6 +120,9 @@ def _table(plan: ChaosPlan, outcome: ChaosOutcome) -> Table:
     table.add_row("readings published", f"{account.published:,}")
     table.add_row("predicted", f"{account.predicted:,}")
     table.add_row("rejected, with every reason", f"{account.rejected:,}")
+    if isinstance(outcome, kills.KillsOutcome):
+        table.add_row("rows of `rookery results export`", f"{outcome.exported.rows:,}")
+        table.add_row("  of which repeat a reading", f"{outcome.exported.repeated:,}")
     table.add_row("written more than once, read once", f"{len(account.duplicated):,}")
     table.add_row("seconds to settle after the load", f"{outcome.settled_s:.1f}")
     table.add_section()

@@ -12,9 +12,9 @@ from rookery.load.accounting.ledger import Ledger
 from rookery.load.accounting.published_log import enter
 from rookery.load.chaos.kills import device
 from rookery.load.chaos.kills.numbered_readings import NumberedReadings
+from rookery.load.chaos.kills.plan import KillPlan
 from rookery.load.chaos.kills.publish_journal import PublishJournal, PublishState
 from rookery.load.chaos.kills.run import published_log, run
-from rookery.load.chaos.plan import ChaosPlan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,15 +23,27 @@ if TYPE_CHECKING:
 @pytest.mark.timeout(300)
 def test_reconciliation_passes_over_kills_of_broker_workers_and_publishers(tmp_path: Path) -> None:
     """Every reading whose publish returned has exactly one result, the expected one, and none that was refused has any."""
-    plan = ChaosPlan(
-        seed=3, seconds=8, folder=tmp_path, publishers=2, messages_per_second=800, least_kills=6, kills=4
+    plan = KillPlan(
+        seed=3,
+        seconds=8,
+        folder=tmp_path,
+        publishers=2,
+        messages_per_second=800,
+        readings=4_000,
+        kills_each=2,
     )
     outcome = run(plan)
     account = outcome.account
     assert (account.lost, account.wrong, account.unexpected) == ((), (), ())
     assert account.published == account.predicted + account.rejected >= outcome.sent["taken"] > 100
     assert account.rejected > 0
-    assert outcome.kills >= 6
+    assert account.published + outcome.sent["refused"] + outcome.sent["unconfirmed"] >= 4_000
+    assert {name: times >= 2 for name, times in outcome.survived.items() if "-9" in name} == {
+        "broker killed (-9)": True,
+        "worker killed (-9)": True,
+        "publisher killed (-9)": True,
+    }
+    assert outcome.good
     assert (outcome.unsealed, outcome.tracebacks) == (0, ())
 
 

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Final
 
 from rookery.load.chaos.kills.numbered_readings import NumberedReadings
 from rookery.load.chaos.kills.publish_journal import PublishJournal, PublishState
-from rookery.publisher.client import ReadingPublisher
-from rookery.publisher.settings import PublisherSettings
 from rookery.schemas.atomic_file import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rookery.publisher.client import ReadingPublisher
 
 _MOST_MESSAGES: Final = 60
 _ANSWERS_WITHIN_S: Final = 30.0
@@ -34,7 +34,7 @@ _AGAIN_AFTER_S: Final = 0.2
 
 
 def main() -> int:
-    """Publish until SIGTERM; returns 0 once nothing is left in the outbox."""
+    """Publish until SIGTERM, or all readings; returns 0 once nothing is left in the outbox."""
     options = _options()
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
@@ -42,22 +42,28 @@ def main() -> int:
     # A restarted publisher shall not repeat its former random choices.
     dice = Random(f"{options.seed}/{options.name}/{os.getpid()}")  # noqa: S311  repeatability, not secrecy
     with PublishJournal(options.journal) as journal:
-        number = max(journal.states(), default=-1) + 1
+        number = journal.end()
         write_atomically(options.ready_file, options.name.encode(), sync=False)
 
         def publish_all(publish: Callable[[list[bytes]], PublishState]) -> None:
             numbers = range(number, number)
-            while not stopped.wait(len(numbers) / options.rate):
-                numbers = range(numbers.stop, numbers.stop + dice.randint(1, _MOST_MESSAGES))
+            while numbers.stop < options.count and not stopped.wait(len(numbers) / options.rate):
+                stop = min(options.count, numbers.stop + dice.randint(1, _MOST_MESSAGES))
+                numbers = range(numbers.stop, stop)
                 journal.note(PublishState.SENT, numbers)
                 state = publish([readings.payload(options.name, each) for each in numbers])
                 journal.note(state, numbers)
                 if state is not PublishState.TAKEN:
                     stopped.wait(_AGAIN_AFTER_S)
+            # It stays, to be killed as often as before.
+            stopped.wait()
 
         if options.outbox is None:
             publish_all(lambda payloads: request(options.broker, options.topic, payloads))
             return 0
+        from rookery.publisher.client import ReadingPublisher  # noqa: PLC0415  half a second of each start
+        from rookery.publisher.settings import PublisherSettings  # noqa: PLC0415  the same
+
         settings = PublisherSettings(broker=options.broker, wire="rest")
         with ReadingPublisher(options.topic, settings=settings, outbox=options.outbox) as publisher:
             publish_all(lambda payloads: _store(publisher, payloads))
@@ -97,6 +103,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--outbox", type=Path)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--rate", type=float, required=True, help="readings a second")
+    parser.add_argument("--count", type=int, default=sys.maxsize, help="readings in all")
     return parser.parse_args()
 
 

@@ -12,23 +12,38 @@ from typing import TYPE_CHECKING, Final
 from rookery.load.chaos.fault_injector import file_size_limited
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from rookery.load.chaos.plan import ChaosPlan
+    from rookery.load.chaos.kills.plan import KillPlan
     from rookery.load.chaos.process import RestartableProcess
 
 DISK_FULL: Final = "broker's disk refuses every byte (EFBIG)"
 _DISK_FAULT_SHARE: Final = 0.3
 _FAULT_S: Final = (0.3, 1.2)
+_SPREAD: Final = (0.2, 1.8)
+_LONGEST_CATCH_UP_S: Final = 0.5
+"""After a start that took longer than the time to the next kill, the program runs for so long at most."""
+_MOST_TIMES_LONGER: Final = 3
+_LOOK_EVERY_S: Final = 0.5
 
 
 class Killer:
-    """Kills programs, by the kind that `survived` counts them under, until the plan's time is over."""
+    """Kills programs, by the kind that `survived` counts them under, until the plan's time is over and the load is.
 
-    def __init__(self, plan: ChaosPlan, programs: Mapping[RestartableProcess, str]) -> None:
+    `loaded` says whether the load is over.
+    """
+
+    def __init__(
+        self,
+        plan: KillPlan,
+        programs: Mapping[RestartableProcess, str],
+        *,
+        loaded: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.survived: Counter[str] = Counter()
         self._plan = plan
         self._programs = programs
+        self._loaded = loaded
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._failures: list[Exception] = []
@@ -48,7 +63,7 @@ class Killer:
             thread.start()
         began = time.monotonic()
         while not self._failures and self._goes_on(time.monotonic() - began):
-            self._over.wait(0.1)
+            self._over.wait(_LOOK_EVERY_S)
         self._over.set()
         for thread in threads:
             thread.join()
@@ -56,15 +71,25 @@ class Killer:
             raise failure
 
     def _goes_on(self, seconds: float) -> bool:
-        plan = self._plan
-        return seconds < plan.seconds or (self.kills < plan.least_kills and seconds < 3 * plan.seconds)
+        plan, kinds = self._plan, set(self._programs.values())
+        if plan.readings is None and seconds < plan.seconds:
+            return True
+        few = self.kills < plan.least_kills or any(
+            self.survived[_killed(kind)] < plan.kills_each for kind in kinds
+        )
+        return seconds < _MOST_TIMES_LONGER * plan.seconds and (few or not self._loaded())
 
     def _kill_one(self, process: RestartableProcess, kind: str) -> None:
         dice = self._plan.dice(f"killer of {process.name}")
-        # Each kind is killed as often as any other.
-        every_s = self._plan.cycle_s * list(self._programs.values()).count(kind)
+        # Each kind is killed as often as any other, whatever a start takes.
+        every_s = self._plan.every_s * list(self._programs.values()).count(kind)
+        kill_at = time.monotonic()
         try:
-            while not self._over.wait(dice.uniform(0.2, 1.8) * every_s):
+            while True:
+                kill_at += dice.uniform(*_SPREAD) * every_s
+                kill_at = max(kill_at, time.monotonic() + dice.uniform(0, _LONGEST_CATCH_UP_S))
+                if self._over.wait(kill_at - time.monotonic()):
+                    return
                 if kind == "broker" and dice.random() < _DISK_FAULT_SHARE:
                     # Some of the faults end with the broker: it is killed while nothing can be written.
                     with suppress(ProcessLookupError), file_size_limited(process.pid):
@@ -75,10 +100,14 @@ class Killer:
                 if process.code is None:
                     process.end(signal.SIGKILL)
                 process.start()
-                self._count(f"{kind} killed (-9)")
+                self._count(_killed(kind))
         except Exception as error:  # noqa: BLE001  a thread has no caller to raise to: kill_all reads it
             self._failures.append(error)
 
     def _count(self, what: str) -> None:
         with self._lock:
             self.survived[what] += 1
+
+
+def _killed(kind: str) -> str:
+    return f"{kind} killed (-9)"

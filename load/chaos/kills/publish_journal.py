@@ -42,10 +42,15 @@ class PublishJournal:
         """The last state of each reading so far, by its number."""
         return dict(self._entries())
 
+    def end(self) -> int:
+        """The number behind the last reading so far."""
+        return max((int(line.rpartition(" ")[2]) for line in self._lines()), default=0)
+
     def _entries(self) -> Iterator[tuple[int, PublishState]]:
-        if not self._path.exists():
-            return
-        for line in self._path.read_text().splitlines():
+        for line in self._lines():
             state, start, stop = line.split()
             for number in range(int(start), int(stop)):
                 yield number, PublishState(state)
+
+    def _lines(self) -> list[str]:
+        return self._path.read_text().splitlines() if self._path.exists() else []

@@ -8,18 +8,20 @@ import time
 import urllib.request
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from rookery.load.accounting.ledger import Ledger
+from rookery.load.accounting.ledger import Ledger, entry_of
 from rookery.load.accounting.published_log import PublishedEntry, PublishedLog, enter
 from rookery.load.chaos import results_location as places
+from rookery.load.chaos.kills.exported_results import ExportedResults
 from rookery.load.chaos.kills.killer import Killer
 from rookery.load.chaos.kills.numbered_readings import NumberedReadings, reading_id
 from rookery.load.chaos.kills.publish_journal import PublishJournal, PublishState
 from rookery.load.chaos.labelled_readings import labelled_readings
 from rookery.load.chaos.models import ModelFile
 from rookery.load.chaos.process import RestartableProcess
-from rookery.load.chaos.run import ChaosOutcome, end_workers, settle
+from rookery.load.chaos.run import ChaosOutcome, end_workers
 from rookery.load.chaos.stage import SUBSCRIPTION, TOPIC, subscribe, worker, workers_on_one_port
 from rookery.load.child_process import ProcessFailedError
 from rookery.load.free_port import free_port
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rookery.load.accounting.published_log import Unconfirmed
-    from rookery.load.chaos.plan import ChaosPlan
+    from rookery.load.chaos.kills.plan import KillPlan
     from rookery.load.chaos.results_location import ResultsStores
 
 _LOOK_EVERY_S: Final = 0.1
@@ -39,7 +41,20 @@ _FAULTS: Final = {"duplicate": "0.05", "reorder": "0.1", "delay": "0.05"}
 _ANSWERS_WITHIN_S: Final = 10.0
 
 
-def run(plan: ChaosPlan) -> ChaosOutcome:
+@dataclass(frozen=True, slots=True)
+class KillsOutcome(ChaosOutcome):
+    """Messages, kills, the outcome of the readings, and the same readings as `rookery results` shows them."""
+
+    exported: ExportedResults
+
+    @property
+    def good(self) -> bool:
+        """Whether reconciliation passed, and each prediction of a published reading stands once in the export."""
+        # Slots make a class anew, which leaves super() without arguments at the old one.
+        return super(KillsOutcome, self).good and self.exported.agrees(self.account)
+
+
+def run(plan: KillPlan) -> KillsOutcome:
     """Run the plan to its end; raises ProcessFailedError where a program fails without being killed."""
     ledger = Ledger()
     where = places.folder(plan.folder)
@@ -57,12 +72,13 @@ def run(plan: ChaosPlan) -> ChaosOutcome:
         killer = Killer(
             plan,
             {broker: "broker", **dict.fromkeys(workers, "worker"), **dict.fromkeys(publishers, "publisher")},
+            loaded=lambda: plan.readings is None or _sent(plan.folder, publishers) >= plan.readings,
         )
         killer.kill_all()
         _end_publishers(publishers)
         log, refused = published_log(plan.folder, [each.name for each in publishers], readings)
         unconfirmed = enter(log, ledger)
-        settled_s = settle(plan, ledger, where)
+        settled_s = _settle(plan, set(ledger.missing), where)
         _await_empty(address, plan.settles_within_s)
         end_workers(workers)
         if code := broker.end(signal.SIGTERM):
@@ -70,7 +86,9 @@ def run(plan: ChaosPlan) -> ChaosOutcome:
         sent = {"taken": len(ledger.missing), "refused": refused, "unconfirmed": len(unconfirmed)}
         models = _enter_results(ledger, where, unconfirmed)
         tracebacks = [each for process in (broker, *workers, *publishers) for each in process.tracebacks]
-    return ChaosOutcome(
+        exported = ExportedResults.of(plan.folder)
+    return KillsOutcome(
+        exported=exported,
         account=ledger.close(),
         sent=Counter(sent),
         survived=killer.survived,
@@ -82,7 +100,24 @@ def run(plan: ChaosPlan) -> ChaosOutcome:
     )
 
 
-def _broker(plan: ChaosPlan, address: str) -> RestartableProcess:
+def _sent(folder: Path, publishers: list[RestartableProcess]) -> int:
+    """How many readings the publishers have published, or tried to."""
+    return sum(PublishJournal(folder / f"{each.name}.journal").end() for each in publishers)
+
+
+def _settle(plan: KillPlan, missing: set[str], where: ResultsStores) -> float:
+    """Wait until every reading is found, or no further one comes for the plan's patience; returns the seconds that it took."""
+    began = last = time.monotonic()
+    while missing and time.monotonic() - last < plan.settles_within_s:
+        found = {entry_of(line) for each in (where.results, where.rejects) for line in each.fresh()}
+        if found:
+            last = time.monotonic()
+        missing -= found
+        time.sleep(_LOOK_EVERY_S)
+    return time.monotonic() - began
+
+
+def _broker(plan: KillPlan, address: str) -> RestartableProcess:
     """The broker with a store, on an address that outlives it, with some of the faults that delivery allows."""
     options = [f"--{name}={share}" for name, share in _FAULTS.items()]
     options += ["--data", str(plan.folder / "broker"), "--port", address.rpartition(":")[2]]
@@ -90,7 +125,7 @@ def _broker(plan: ChaosPlan, address: str) -> RestartableProcess:
     return RestartableProcess("broker", ["rookery.broker", *options], folder=plan.folder)
 
 
-def _publisher(plan: ChaosPlan, nth: int, address: str) -> RestartableProcess:
+def _publisher(plan: KillPlan, nth: int, address: str) -> RestartableProcess:
     """A publisher: every second one with an outbox."""
     name = f"publisher-{nth}"
     options = {
@@ -103,6 +138,7 @@ def _publisher(plan: ChaosPlan, nth: int, address: str) -> RestartableProcess:
         "journal": plan.folder / f"{name}.journal",
         "ready-file": plan.folder / f"{name}.ready",
         **({"outbox": plan.folder / f"{name}.outbox"} if nth % 2 else {}),
+        **({"count": count} if (count := plan.readings_of(nth)) is not None else {}),
     }
     arguments = [f"--{option}={value}" for option, value in options.items()]
     return RestartableProcess(name, ["rookery.load.chaos.kills.device", *arguments], folder=plan.folder)
