@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from rookery.publisher.client import ReadingPublisher
 
-_MOST_MESSAGES: Final = 60
+_MOST_MESSAGES: Final = 200
 _ANSWERS_WITHIN_S: Final = 30.0
-_AGAIN_AFTER_S: Final = 0.2
+_AGAIN_AFTER_S: Final = 0.5
 
 
 def main() -> int:
@@ -42,18 +42,19 @@ def main() -> int:
     # A restarted publisher shall not repeat its former random choices.
     dice = Random(f"{options.seed}/{options.name}/{os.getpid()}")  # noqa: S311  repeatability, not secrecy
     with PublishJournal(options.journal) as journal:
-        number = journal.end()
+        number, wanted = journal.end(), options.count - journal.taken()
         write_atomically(options.ready_file, options.name.encode(), sync=False)
 
         def publish_all(publish: Callable[[list[bytes]], PublishState]) -> None:
-            numbers = range(number, number)
-            while numbers.stop < options.count and not stopped.wait(len(numbers) / options.rate):
-                stop = min(options.count, numbers.stop + dice.randint(1, _MOST_MESSAGES))
-                numbers = range(numbers.stop, stop)
+            numbers, left = range(number, number), wanted
+            while left > 0 and not stopped.wait(len(numbers) / options.rate):
+                numbers = range(numbers.stop, numbers.stop + min(left, dice.randint(1, _MOST_MESSAGES)))
                 journal.note(PublishState.SENT, numbers)
                 state = publish([readings.payload(options.name, each) for each in numbers])
                 journal.note(state, numbers)
-                if state is not PublishState.TAKEN:
+                if state is PublishState.TAKEN:
+                    left -= len(numbers)
+                else:
                     stopped.wait(_AGAIN_AFTER_S)
             # It stays, to be killed as often as before.
             stopped.wait()
@@ -103,7 +104,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--outbox", type=Path)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--rate", type=float, required=True, help="readings a second")
-    parser.add_argument("--count", type=int, default=sys.maxsize, help="readings in all")
+    parser.add_argument("--count", type=int, default=sys.maxsize, help="readings that are to be taken")
     return parser.parse_args()
 
 

@@ -21,6 +21,9 @@ class PublishState(StrEnum):
     REFUSED = "refused"
 
 
+_STATES: Final = {state.value: state for state in PublishState}
+
+
 class PublishJournal:
     """Appends one line a step, each in one write, which no kill takes back; a context manager."""
 
@@ -44,13 +47,21 @@ class PublishJournal:
 
     def end(self) -> int:
         """The number behind the last reading so far."""
-        return max((int(line.rpartition(" ")[2]) for line in self._lines()), default=0)
+        return max((stop for _, _, stop in self._lines()), default=0)
+
+    def taken(self) -> int:
+        """How many readings `publish` returned for."""
+        return sum(stop - start for state, start, stop in self._lines() if state is PublishState.TAKEN)
 
     def _entries(self) -> Iterator[tuple[int, PublishState]]:
-        for line in self._lines():
-            state, start, stop = line.split()
-            for number in range(int(start), int(stop)):
-                yield number, PublishState(state)
+        for state, start, stop in self._lines():
+            for number in range(start, stop):
+                yield number, state
 
-    def _lines(self) -> list[str]:
-        return self._path.read_text().splitlines() if self._path.exists() else []
+    def _lines(self) -> Iterator[tuple[PublishState, int, int]]:
+        if not self._path.exists():
+            return
+        for line in self._path.read_text().splitlines(keepends=True):
+            if line.endswith("\n"):
+                state, start, stop = line.split()
+                yield _STATES[state], int(start), int(stop)

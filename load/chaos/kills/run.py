@@ -16,6 +16,7 @@ from rookery.load.accounting.published_log import PublishedEntry, PublishedLog, 
 from rookery.load.chaos import results_location as places
 from rookery.load.chaos.kills.exported_results import ExportedResults
 from rookery.load.chaos.kills.killer import Killer
+from rookery.load.chaos.kills.load_progress import LoadProgress
 from rookery.load.chaos.kills.numbered_readings import NumberedReadings, reading_id
 from rookery.load.chaos.kills.publish_journal import PublishJournal, PublishState
 from rookery.load.chaos.labelled_readings import labelled_readings
@@ -69,14 +70,12 @@ def run(plan: KillPlan) -> KillsOutcome:
         )
         subscribe(address, workers[0].address())
         publishers = [stack.enter_context(_publisher(plan, nth, address)) for nth in range(plan.publishers)]
-        killer = Killer(
-            plan,
-            {broker: "broker", **dict.fromkeys(workers, "worker"), **dict.fromkeys(publishers, "publisher")},
-            loaded=lambda: plan.readings is None or _sent(plan.folder, publishers) >= plan.readings,
-        )
+        names = [each.name for each in publishers]
+        progress = LoadProgress(plan, names, [plan.folder / "predictions", plan.folder / "rejections"])
+        killer = Killer(plan, {"broker": [broker], "worker": workers, "publisher": publishers}, progress)
         killer.kill_all()
         _end_publishers(publishers)
-        log, refused = published_log(plan.folder, [each.name for each in publishers], readings)
+        log, refused = published_log(plan.folder, names, readings)
         unconfirmed = enter(log, ledger)
         settled_s = _settle(plan, set(ledger.missing), where)
         _await_empty(address, plan.settles_within_s)
@@ -98,11 +97,6 @@ def run(plan: KillPlan) -> KillsOutcome:
         tracebacks=tuple(tracebacks),
         settled_s=settled_s,
     )
-
-
-def _sent(folder: Path, publishers: list[RestartableProcess]) -> int:
-    """How many readings the publishers have published, or tried to."""
-    return sum(PublishJournal(folder / f"{each.name}.journal").end() for each in publishers)
 
 
 def _settle(plan: KillPlan, missing: set[str], where: ResultsStores) -> float:
