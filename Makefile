@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: dist docs reference kills forests worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak station help demo train test check format install lock clean
+.PHONY: dist docs frames reference kills forests worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak station help demo train test check format install lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ mixed: $(VENV)/dev ## Singles beside tables at a worker on one core, each row ac
 
 bulk: $(VENV)/dev ## Publish 5,000,000 rows to results, the publisher killed -9 five times on the way (ROWS=5000000 KILLS=5)
 	@$(BIN)/python -m tools.bulk_trial $(if $(ROWS),--rows $(ROWS)) $(if $(KILLS),--kills $(KILLS)) $(ARGS)
+
+frames: $(VENV)/dev ## Publish a pandas frame of 1,000,000 rows, predict and read back; every row accounted for (ROWS=1000000)
+	@$(BIN)/python -m tools.frames_trial $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 station: $(VENV)/dev ## Publish 1,000,000 rows to `rookery up` while its programs are killed -9; every row accounted for (ROWS=1000000 SEED=1)
 	@$(BIN)/python -m tools.station_trial $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) $(ARGS)

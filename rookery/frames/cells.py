@@ -38,19 +38,45 @@ class ColumnCells:
         self._reader = CellReader(contract)
         self._kinds = {each.name: each.kind for each in contract.contract.features}
         self._dated = frozenset(each.name for each in contract.contract.features if each.date_part)
+        self._pandas = library("pandas")
 
     def values(self, name: str, column: Series) -> list[Any]:
         """Return the values of one field, None where a cell is missing (None, NaN, NaT, NA, or a text such as `NA`)."""
         kind = self._kinds.get(name)
+        if isinstance(column.dtype, self._pandas.DatetimeTZDtype):
+            # In one step for all: cell by cell a time costs twenty times as much.
+            return _numbers(column.dt.year, whole=True) if name in self._dated else _moments(column)
         if kind in {"number", "integer"} and getattr(column.dtype, "kind", "O") in _NUMERIC:
             return _numbers(column, whole=kind == "integer")
+        found = self._coded(column)
+        if found is not None:
+            # A column of texts has few different ones, or is one of identities: each is read once.
+            codes, different = found
+            read = [*(self._cell(name, each) for each in different), None]
+            return [read[code] for code in codes.tolist()]
+        return self._each(name, column, kind)
+
+    def _each(self, name: str, column: Series, kind: str | None) -> list[Any]:
         known = column.notna().tolist()
-        # A column of categories has few different words: each is read once.
         read = lru_cache(maxsize=_WORDS)(self._word) if kind == "category" else self._word
         return [
             (read(name, cell) if isinstance(cell, str) else self._other(name, cell)) if there else None
             for cell, there in zip(column.astype(object).tolist(), known, strict=True)
         ]
+
+    def _coded(self, column: Series) -> tuple[Any, Any] | None:
+        """The position of each cell among the different cells, -1 where it is missing; None where equal cells may differ."""
+        if isinstance(column.dtype, self._pandas.CategoricalDtype):
+            if len(column.cat.categories) > len(column):
+                column = column.cat.remove_unused_categories()
+            return column.cat.codes.to_numpy(), column.cat.categories.astype(object)
+        if isinstance(column.dtype, self._pandas.StringDtype):
+            codes, different = self._pandas.factorize(column)
+            return codes, different.astype(object)
+        return None
+
+    def _cell(self, name: str, cell: Any) -> Any:
+        return self._word(name, cell) if isinstance(cell, str) else self._other(name, cell)
 
     def _word(self, name: str, cell: str) -> float | str | bool | None:
         return self._reader.value(name, _encodable(cell).strip())
@@ -77,10 +103,26 @@ class ColumnCells:
 def _numbers(column: Series, *, whole: bool) -> list[float | None]:
     numpy = library("numpy")
     values = column.to_numpy(dtype="float64", na_value=numpy.nan)
-    cells: list[float | None] = values.tolist()
-    if numpy.isnan(values).any():
-        cells = [None if cell != cell else cell for cell in cells]  # noqa: PLR0124  only NaN differs from itself
-    return [_whole(cell) for cell in cells] if whole else cells
+    missing = numpy.isnan(values)
+    cells: list[float | None]
+    if whole and (missing | ((values == numpy.floor(values)) & (abs(values) < _EXACT))).all():
+        cells = numpy.where(missing, 0, values).astype("int64").tolist()
+    else:
+        cells = values.tolist()
+        cells = [_whole(cell) for cell in cells] if whole else cells
+    for nth in missing.nonzero()[0].tolist():
+        cells[nth] = None
+    return cells
+
+
+def _moments(column: Series) -> list[str | None]:
+    """Times as text in UTC, cut to microseconds, as a reader would cut them."""
+    numpy = library("numpy")
+    values = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+    cells: list[str | None] = numpy.char.add(numpy.datetime_as_string(values), "Z").tolist()
+    for nth in numpy.isnat(values).nonzero()[0].tolist():
+        cells[nth] = None
+    return cells
 
 
 def _whole(cell: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rookery.schemas.contract.compiled import CompiledContract
 
+READING_ID: Final = "reading_id"
 VALIDATED_ROWS: Final = 1_000
 """Rows that are validated at once: of so many refused rows each names every reason."""
 
@@ -45,6 +46,15 @@ class FrameRows:
         except BadFileError as error:
             raise BadFrameError(error.reasons) from None
         return cls(frame, header.places, contract)
+
+    @property
+    def stated(self) -> Any:
+        """The column of the readings' own identities; None where there is none."""
+        return self.frame.iloc[:, self.places[READING_ID]] if READING_ID in self.places else None
+
+    def only(self, name: str) -> FrameRows:
+        """The same rows with the column of one field."""
+        return replace(self, places={name: self.places[name]})
 
     def chunks(self, size: int = VALIDATED_ROWS) -> Iterator[tuple[int, dict[str, list[Any]]]]:
         """Yield the position of the first row, and the columns, of so many rows after the other."""
