@@ -25,6 +25,11 @@ SCHEMA_ATTRIBUTE: Final = "rookery_schema"
 """The message attribute that names the version its payload was written in; absent means the newest."""
 
 
+CONTENT_TYPE_ATTRIBUTE: Final = "content-type"
+ARROW_STREAM: Final = "application/vnd.apache.arrow.stream"
+"""The attribute that says how a message's payload is written, and what it says where that is an Arrow IPC stream; JSON without it."""
+
+
 def encode(readings: AnyReading | AnyTable) -> bytes:
     """Write a reading or a table as compact JSON; what is unknown is left out."""
     return readings.model_dump_json(
@@ -156,6 +161,8 @@ def peek_identity(payload: bytes) -> tuple[str | None, str | None]:
 
 
 __all__ = [
+    "ARROW_STREAM",
+    "CONTENT_TYPE_ATTRIBUTE",
     "MAX_ROWS",
     "SCHEMA_ATTRIBUTE",
     "SCHEMA_VERSION",

@@ -7,6 +7,7 @@ import secrets
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,8 +15,9 @@ from rich.console import Console
 
 from rookery.load.child_process import ProcessFailedError
 from rookery.load.footprint import growth
+from rookery.load.fuzz.arrow_bodies import ArrowBodies, message_ids
 from rookery.load.fuzz.exchanges import run as exchange_run
-from rookery.load.fuzz.run import run
+from rookery.load.fuzz.run import BodySource, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,12 +41,20 @@ def main() -> int:
         type=int,
         help="so many of them vary heads, encodings, framing and endings (default: a tenth)",
     )
+    parser.add_argument(
+        "--arrow", type=int, metavar="COUNT", help="only so many messages of damaged Arrow streams"
+    )
     options = parser.parse_args()
     connections = options.connections
     if connections is None:
         connections = int(options.count * _CONNECTIONS_SHARE)
     say = Console(highlight=False, markup=False, soft_wrap=True).print
     try:
+        if options.arrow is not None:
+            streams = partial(run, source=BodySource(ArrowBodies, message_ids))
+            return int(
+                not _tried("messages of damaged Arrow streams", streams, options.seed, options.arrow, say)
+            )
         clean = [
             _tried("bodies", run, options.seed, max(0, options.count - connections), say),
             _tried("connections on both HTTP paths", exchange_run.run, options.seed, connections, say),

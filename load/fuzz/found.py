@@ -15,7 +15,7 @@ _SEALED_AFTER_S: Final = 1.5
 
 
 class Found:
-    """The identities of all predictions and rejections so far; what was read is removed, for it would fill the disk."""
+    """The identities of all predictions and rejections so far, and of their messages; what was read is removed, for it would fill the disk."""
 
     def __init__(self, folder: Path) -> None:
         self.identities: set[str] = set()
@@ -25,7 +25,8 @@ class Found:
         """Read what was written since the last look; raises OSError."""
         time.sleep(_SEALED_AFTER_S)
         for folder in self._folders:
-            self.identities.update(line.reading_id for line in folder.fresh())
+            for line in folder.fresh():
+                self.identities.update((line.reading_id, line.message_id))
             for file in segments(folder.path):
                 if not file.name.startswith(OPEN):
                     file.unlink()

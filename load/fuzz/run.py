@@ -19,7 +19,7 @@ from rookery.schemas.envelope import InvalidEnvelopeError, wrapped
 from rookery.schemas.rejection import UnusableReadingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from rookery.load.fuzz.bodies import Body
@@ -48,12 +48,25 @@ class Findings:
         self.wrong.append(f"{what}: {body.kind}: {body.content[:2000]!r}")
 
 
+@dataclass(frozen=True, slots=True)
+class BodySource:
+    """Where bodies come from, by a seed, and by what each that is accepted must be found; None where it is no envelope."""
+
+    bodies: Callable[[int], Iterable[Body]] = Bodies
+    promised: Callable[[bytes], set[str] | None] = identities
+
+
 def run(
-    seed: int, count: int, folder: Path, *, report: Callable[[Findings], None] = lambda _: None
+    seed: int,
+    count: int,
+    folder: Path,
+    *,
+    source: BodySource = BodySource(),
+    report: Callable[[Findings], None] = lambda _: None,
 ) -> Findings:
     """Post so many bodies, and tell of each round; raises ProcessFailedError where the worker ends."""
     findings = Findings()
-    bodies = iter(Bodies(seed))
+    bodies = iter(source.bodies(seed))
     with RestartableProcess(
         "worker", ["rookery.worker"], folder=folder, settings=settings(folder, "worker")
     ) as worker:
@@ -61,7 +74,7 @@ def run(
         found = Found(folder)
         while findings.posted < count:
             size = min(_ROUND, count - findings.posted)
-            _round(islice(bodies, size), address, findings, found)
+            _round(islice(bodies, size), address, findings, found, source.promised)
             findings.footprints.append(footprint(worker.pid))
             report(findings)
         code = worker.end(signal.SIGTERM)
@@ -83,7 +96,13 @@ def settings(folder: Path, name: str) -> dict[str, str]:
     }
 
 
-def _round(bodies: Iterator[Body], address: str, findings: Findings, found: Found) -> None:
+def _round(
+    bodies: Iterator[Body],
+    address: str,
+    findings: Findings,
+    found: Found,
+    promised: Callable[[bytes], set[str] | None],
+) -> None:
     accepted: list[Body] = []
 
     def addressed() -> Iterator[tuple[str, Body]]:
@@ -98,7 +117,7 @@ def _round(bodies: Iterator[Body], address: str, findings: Findings, found: Foun
         findings.posted += 1
         findings.statuses[f"{path} {status}"] += 1
         if status not in EXPECTED[path] or (
-            path == PUSH and (status == 400) != (identities(body.content) is None)  # noqa: PLR2004  HTTP's number
+            path == PUSH and (status == 400) != (promised(body.content) is None)  # noqa: PLR2004  HTTP's number
         ):
             findings.complain(f"{path} answered {status}", body)
         elif status == 204:  # noqa: PLR2004  the same
@@ -107,7 +126,7 @@ def _round(bodies: Iterator[Body], address: str, findings: Findings, found: Foun
     asyncio.run(post_all(address, addressed(), answered))
     found.look()
     for body in accepted:
-        if missing := (identities(body.content) or set()) - found.identities:
+        if missing := (promised(body.content) or set()) - found.identities:
             findings.complain(f"accepted, and {sorted(missing)} are nowhere", body)
 
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from rookery.results.id_set import IdSet
 from rookery.results.location import lines
-from rookery.schemas.codec import SCHEMA_ATTRIBUTE, DecodedTable, decode, decode_reading
+from rookery.schemas.codec import (
+    CONTENT_TYPE_ATTRIBUTE,
+    SCHEMA_ATTRIBUTE,
+    DecodedTable,
+    decode,
+    decode_reading,
+)
 from rookery.schemas.contract.reading_classes import AnyReading
 from rookery.schemas.envelope import Envelope
 from rookery.schemas.identity import known_as
@@ -24,6 +30,11 @@ if TYPE_CHECKING:
 
 LINEAGE: Final = "rookery_replay_of"
 """The attribute of a replayed message: the message that its reading was rejected from."""
+
+
+_TABLE: Final = (Reason(field="original", rule="a reading is needed, not a table: publish its rows anew"),)
+_ARROW: Final = b"\xff\xff\xff\xff"
+"""How an Arrow stream begins, which is always a table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +97,13 @@ def revalidate(one: Rejection, contract: CompiledContract | None = None) -> AnyR
     decoding = decode if one.row is None else decode_reading
     try:
         payload = Envelope(one.message_id, one.original).payload
+        if one.row is None and payload.startswith(_ARROW):
+            return _TABLE
         decoded = decoding(payload, contract, version=(one.attributes or {}).get(SCHEMA_ATTRIBUTE))
     except UnusableReadingError as error:
         return error.reasons
     if isinstance(decoded, DecodedTable):
-        return (Reason(field="original", rule="a reading is needed, not a table: publish its rows anew"),)
+        return _TABLE
     return decoded if decoded.reading_id else decoded.model_copy(update={"reading_id": one.reading_id})
 
 
@@ -116,7 +129,7 @@ class Replay:
             kept = {
                 name: word
                 for name, word in (one.attributes or {}).items()
-                if not name.startswith(("goog", "rookery_"))
+                if not name.startswith(("goog", "rookery_")) and name != CONTENT_TYPE_ATTRIBUTE
             }
             self._publisher.publish(verdict, **{**kept, LINEAGE: one.message_id})
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rookery.load.fuzz.arrow_bodies import ArrowBodies, message_ids
 from rookery.load.fuzz.bodies import Bodies
 from rookery.load.fuzz.expectation import identities
-from rookery.load.fuzz.run import run
+from rookery.load.fuzz.run import BodySource, run
 from rookery.schemas.envelope import Envelope
 
 if TYPE_CHECKING:
@@ -25,6 +26,14 @@ def test_a_worker_handles_thousands_of_invalid_bodies(tmp_path: Path) -> None:
     assert findings.tracebacks == ()
     assert findings.posted == 2000
     assert {"/ 204", "/ 400", "/predict 200", "/predict 422"} == set(findings.statuses)
+
+
+def test_a_worker_handles_hundreds_of_damaged_arrow_streams(tmp_path: Path) -> None:
+    """No 5xx, no crash, no traceback; each message is found as predictions or rejections."""
+    findings = run(5, 600, tmp_path, source=BodySource(ArrowBodies, message_ids))
+    assert findings.wrong == []
+    assert findings.tracebacks == ()
+    assert {"/ 204", "/predict 200", "/predict 422"} == set(findings.statuses)
 
 
 def test_the_same_seed_gives_the_same_bodies_of_every_kind() -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, cast, overload
 import numpy as np
 
 from rookery.schemas.codec import (
+    ARROW_STREAM,
+    CONTENT_TYPE_ATTRIBUTE,
     SCHEMA_ATTRIBUTE,
     DecodedTable,
     InvalidPayload,
@@ -149,7 +151,8 @@ def _decode(
         payload = envelope.payload
         decoded = reading_reader(contract).read(payload) if version in READ_VERSIONS else None
         if decoded is None:
-            decoded = decode_payload(payload, contract, version=version, longest=longest)
+            arrow = envelope.attributes.get(CONTENT_TYPE_ATTRIBUTE) == ARROW_STREAM
+            decoded = decode_payload(payload, contract, version=version, longest=longest, arrow=arrow)
     except UnusableReadingError as unusable:
         return _unusable(envelope, contract, size, unusable, kept=kept)
     except Exception as error:

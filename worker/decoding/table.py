@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rookery.schemas.codec import decode_fields
+from rookery.schemas.contract.feature import IDENTITY
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     import numpy as np
@@ -24,13 +25,13 @@ class DecodedColumns:
     """A valid table of n readings: `exact` (features, n) float64, `matrix` (n, features) float32 the same.
 
     Both hold NaN for missing, a code for a word, 0 and 1 for a flag. A text column stays a list of its values, or None where
-    it is absent. The arrays must not be changed.
+    it is absent; `present` are the places of the features that have a column. The arrays must not be changed.
     """
 
-    payload: bytes
     contract: CompiledContract
     exact: NDArray[np.float64]
     matrix: NDArray[np.float32]
+    present: Collection[int]
     reading_id: list[str | None] | None
     device_id: list[str | None] | None
     observed_at: list[datetime | None] | None
@@ -46,10 +47,16 @@ class DecodedColumns:
 
     def table(self) -> AnyTable:
         """The same table as the codec reads it, for what is seldom asked."""
-        decoded = decode_fields(self.payload, self.contract)
-        if isinstance(decoded, dict) or decoded.table is None or decoded.refused:
-            raise RuntimeError("a table that was plainly right is none")
-        return decoded.table
+        features = self.contract.contract.features
+        columns: dict[str, Any] = {
+            feature.name: [_written(feature, value) for value in column.tolist()]
+            for place, (feature, column) in enumerate(zip(features, self.exact, strict=True))
+            if place in self.present
+        }
+        for name in IDENTITY:
+            if (own := getattr(self, name)) is not None:
+                columns[name] = own
+        return self.contract.table_of(columns)
 
 
 def _written(feature: Feature, value: float) -> float | str | bool | None:

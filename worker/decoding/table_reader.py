@@ -12,20 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rookery.schemas.contract.feature import IDENTITY, LARGEST_INTEGER
+from rookery.schemas.contract.feature import IDENTITY
 from rookery.worker.decoding.cell_types import NOT_READ
 from rookery.worker.decoding.column_reader import FeatureColumn, IrregularTableError, read_texts
+from rookery.worker.decoding.column_rules import ColumnRules, matrix_of
 from rookery.worker.decoding.table import DecodedColumns
 from rookery.worker.runtime.thread_priority import step_aside
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from rookery.schemas.contract.compiled import CompiledContract
-    from rookery.schemas.contract.feature import Feature
-
-_AT_ONCE: Final = 16_384
-"""Cells of a part: its arrays stay in the processor's cache."""
 
 
 class TableReader:
@@ -44,11 +39,7 @@ class TableReader:
             for place, name in enumerate(contract.members)
             for ascii_only in (True, False)
         }
-        bounds = np.array([_bounds(feature) for feature in features])
-        self._least, self._most = bounds[:, 0], bounds[:, 1]
-        self._required = [place for place, feature in enumerate(features) if feature.required]
-        places = {name: place for place, name in enumerate(contract.names)}
-        self._groups = [[places[name] for name in group] for group in contract.groups]
+        self._rules = ColumnRules(contract)
 
     def read(self, payload: bytes) -> DecodedColumns | None:
         """Read the JSON of a valid table; None where the codec has to find out what it is."""
@@ -78,9 +69,9 @@ class TableReader:
         absent = [_NAN * rows]
         packed = chain.from_iterable(cells.get(place, absent) for place in range(width))
         exact = np.frombuffer(b"".join(packed)).reshape(width, rows)
-        self._check(exact)
+        self._rules.check(exact)
         return DecodedColumns(
-            payload=payload, contract=self._contract, exact=exact, matrix=_matrix(exact), **others
+            contract=self._contract, exact=exact, matrix=matrix_of(exact), present=frozenset(cells), **others
         )
 
     def _texts(self, payload: bytes) -> dict[int, bytes]:
@@ -103,24 +94,6 @@ class TableReader:
             raise IrregularTableError
         return texts
 
-    def _check(self, exact: NDArray[np.float64]) -> None:
-        """Hold the cells of all features against bounds, required features and groups; raises IrregularTableError."""
-        # Where nothing is missing, that is all; NaN is within no bound.
-        if (np.minimum.reduce(exact, axis=1) >= self._least).all() and (
-            np.maximum.reduce(exact, axis=1) <= self._most
-        ).all():
-            return
-        # A column of nulls alone has neither least nor most: NaN is beyond no bound.
-        if (np.fmin.reduce(exact, axis=1) < self._least).any() or (
-            np.fmax.reduce(exact, axis=1) > self._most
-        ).any():
-            raise IrregularTableError
-        if self._required and np.isnan(exact[self._required]).any():
-            raise IrregularTableError
-        for group in self._groups:
-            if np.isnan(exact[group[0]]).any() and np.isnan(exact[group]).all(axis=0).any():
-                raise IrregularTableError
-
 
 @lru_cache(maxsize=8)
 def table_reader(contract: CompiledContract) -> TableReader:
@@ -129,23 +102,3 @@ def table_reader(contract: CompiledContract) -> TableReader:
 
 
 _NAN: Final = np.float64(np.nan).tobytes()
-
-
-def _bounds(feature: Feature) -> tuple[float, float]:
-    if not feature.numeric:
-        return -np.inf, np.inf
-    least, most, whole = feature.range
-    # From 2^53 on a float64 may not be the integer that was written.
-    return (max(least, 1 - LARGEST_INTEGER), min(most, LARGEST_INTEGER - 1)) if whole else (least, most)
-
-
-def _matrix(exact: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Turn columns into rows of float32, a part after the other."""
-    width, rows = exact.shape
-    matrix = np.empty((rows, width), dtype=np.float32)
-    step = max(1, _AT_ONCE // width)
-    for begin in range(0, rows, step):
-        part = slice(begin, begin + step)
-        matrix[part] = exact[:, part].T
-        step_aside()
-    return matrix

@@ -1,0 +1,140 @@
+"""ArrowColumn: cells of a feature as float64, straight from the stream's bytes; what is not plainly right is left to the codec."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rookery.schemas.contract.types import MAX_IDENTITY
+from rookery.schemas.parsing.moment import parse
+from rookery.worker.decoding.arrow.batch import MOST_TEXT_BYTES
+from rookery.worker.decoding.arrow.cells import Coded, Flags, Moments, Nothing, Numbers, Texts
+from rookery.worker.decoding.column_reader import IrregularTableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from rookery.schemas.contract.feature import Feature
+    from rookery.worker.decoding.arrow.cells import Cells, Valid
+
+
+class ArrowColumn:
+    """Reads a feature's cells (NaN for null, a code for a word, 0 and 1 for a flag); immutable.
+
+    Bounds are left to who reads the table, who holds all columns against them at once.
+    """
+
+    def __init__(self, feature: Feature, codes: Mapping[str | None, float] | None) -> None:
+        """Prepare for a feature; `codes` are those of a category's words."""
+        self._numeric = feature.numeric
+        self._whole = feature.numeric and feature.range.whole
+        self._words = None if codes is None else _WordCodes(codes)
+
+    def fill(self, cells: Cells, into: NDArray[np.float64]) -> None:
+        """Write cells into an array of as many; raises IrregularTableError."""
+        match cells:
+            case Nothing():
+                into[:] = np.nan
+                return
+            case Numbers(valid, numbers) if self._numeric:
+                self._numbers(numbers, valid, into)
+            case Flags(valid, flags) if not (self._numeric or self._words):
+                into[:] = flags
+            case Texts(valid) if self._words is not None:
+                into[:] = self._words.of(cells)
+                _refuse(into, valid)
+            case Coded(valid, places, Texts() as words) if self._words is not None:
+                codes = np.append(self._words.of(words), _UNKNOWN)
+                # What stands in a null cell may lead anywhere.
+                into[:] = codes[places if valid is None else np.where(valid, places, -1)]
+                _refuse(into, valid)
+            case Coded(valid, places, Numbers(_, numbers) as words) if self._numeric and not words.valid:
+                shared = np.append(numbers.astype(np.float64), 0.0)
+                self._numbers(shared[places if valid is None else np.where(valid, places, -1)], valid, into)
+            case _:
+                raise IrregularTableError
+        if valid is not None:
+            into[~valid] = np.nan
+
+    def _numbers(self, numbers: NDArray[Any], valid: Valid, into: NDArray[np.float64]) -> None:
+        into[:] = numbers
+        if numbers.dtype.kind == "f":
+            known = into if valid is None else into[valid]
+            # What is no number is none that JSON can hold; a whole one may be written as a float.
+            if np.isnan(known).any() or (self._whole and (known != np.floor(known)).any()):
+                raise IrregularTableError
+            if self._whole:
+                into += 0.0  # a negative zero is another one as float64
+
+
+_UNKNOWN = -1.0
+
+
+def _refuse(codes: NDArray[np.float64], valid: Valid) -> None:
+    """Raise IrregularTableError where a cell's word is unknown."""
+    if (codes == _UNKNOWN if valid is None else (codes == _UNKNOWN) & valid).any():
+        raise IrregularTableError
+
+
+class _WordCodes:
+    """Finds the codes of words by their bytes, words of one length at once."""
+
+    def __init__(self, codes: Mapping[str | None, float]) -> None:
+        lengths: dict[int, list[tuple[bytes, float]]] = {}
+        for word, code in codes.items():
+            if word is not None:
+                written = word.encode()
+                lengths.setdefault(len(written), []).append((written, code))
+        self._lengths = {
+            length: (
+                np.array([word for word, _ in sorted(words)], f"S{length}"),
+                np.array([code for _, code in sorted(words)]),
+            )
+            for length, words in lengths.items()
+        }
+
+    def of(self, texts: Texts) -> NDArray[np.float64]:
+        """The code of each text, _UNKNOWN for a word that there is none for."""
+        begins, size = texts.offsets[:-1], len(texts.content)
+        lengths = np.diff(texts.offsets)
+        found = np.full(len(lengths), _UNKNOWN)
+        for length, (words, codes) in self._lengths.items():
+            rows = np.flatnonzero(lengths == length)
+            if len(rows):
+                # Every place of the content is looked at as the beginning of a word of this length.
+                every = np.ndarray((size - length + 1,), words.dtype, texts.content, strides=(1,))
+                own = every[begins[rows]]
+                place = np.searchsorted(words[:-1], own) if len(words) > 1 else 0
+                found[rows] = np.where(words[place] == own, codes[place], _UNKNOWN)
+        return found
+
+
+def identities(cells: Cells) -> list[str | None]:
+    """Read ids, None for null; raises IrregularTableError."""
+    column = _texts(cells)
+    if any(not 0 < len(name) <= MAX_IDENTITY for name in column if name is not None):
+        raise IrregularTableError
+    # No control character is printable; the few others that are not are left to the codec.
+    if not "".join(filter(None, column)).isprintable():
+        raise IrregularTableError
+    return column
+
+
+def times(cells: Cells) -> list[Any]:
+    """Read times, None for null; raises IrregularTableError, or ValueError with the rule that a text breaks."""
+    if isinstance(cells, Moments):
+        moments = cells.moments()
+        if moments is None:
+            raise IrregularTableError
+        return moments
+    return [None if text is None else parse(text) for text in _texts(cells)]
+
+
+def _texts(cells: Cells) -> list[str | None]:
+    match cells:
+        case Nothing() | Texts() | Coded(words=Texts()) if cells.text_bytes <= MOST_TEXT_BYTES:
+            return cells.values()
+    raise IrregularTableError
