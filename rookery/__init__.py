@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from rookery.frames.models import adopt, train
     from rookery.frames.prediction import predict
     from rookery.frames.publishing import publish_frame
     from rookery.frames.results import read_predictions, read_rejections
@@ -28,11 +29,13 @@ __all__ = [
     "ReadingPublisher",
     "ReadingTable",
     "__version__",
+    "adopt",
     "new_reading_id",
     "predict",
     "publish_frame",
     "read_predictions",
     "read_rejections",
+    "train",
 ]
 
 _HOMES: Final = {
@@ -41,11 +44,13 @@ _HOMES: Final = {
     "Reading": "rookery.schemas.reading",
     "ReadingPublisher": "rookery.publisher.client",
     "ReadingTable": "rookery.schemas.table",
+    "adopt": "rookery.frames.models",
     "new_reading_id": "rookery.publisher.client",
     "predict": "rookery.frames.prediction",
     "publish_frame": "rookery.frames.publishing",
     "read_predictions": "rookery.frames.results",
     "read_rejections": "rookery.frames.results",
+    "train": "rookery.frames.models",
 }
 
 

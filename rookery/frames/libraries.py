@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from rookery.schemas.output.extras import install_hint
+
+_NO_EXTRA: Final = frozenset({"polars"})
+"""Libraries that Rookery hands results to, and does not bring."""
 
 
 def library(name: str) -> Any:
@@ -14,4 +17,5 @@ def library(name: str) -> Any:
         return import_module(name)
     except ModuleNotFoundError as error:
         missing = error.name or name
-        raise ModuleNotFoundError(f"{missing} is needed: {install_hint(missing)}", name=missing) from None
+        hint = f"pip install {missing} installs it." if missing in _NO_EXTRA else install_hint(missing)
+        raise ModuleNotFoundError(f"{missing} is needed: {hint}", name=missing) from None

@@ -1,9 +1,13 @@
-"""read_predictions and read_rejections: results of a folder or a bucket as a frame, duplicate lines skipped."""
+"""read_predictions and read_rejections: results of a folder or a bucket as a frame, duplicate lines skipped.
+
+Lines become an Arrow table, some at a time; a frame of pandas or polars is made of it.
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,16 +25,17 @@ from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Literal
 
     from pandas import DataFrame
 
     When = date | datetime | str | None
+    Kind = Literal["pandas", "polars", "arrow"]
 
 _GROUP: Final = 50_000
 """Lines that become columns at once."""
 
-_UTC: Final = "datetime64[us, UTC]"
 _DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _REJECTED: Final[Mapping[str, Callable[[Rejection], Any]]] = {
     "reading_id": lambda one: one.reading_id,
@@ -44,48 +49,52 @@ _REJECTED: Final[Mapping[str, Callable[[Rejection], Any]]] = {
     "delivery_attempt": lambda one: one.delivery_attempt,
     "revision": lambda one: one.revision,
 }
-_DTYPES: Final = {
-    "row": "Int64",
-    "delivery_attempt": "Int64",
-    "out_of_distribution": "boolean",
-    **dict.fromkeys(("observed_at", "published_at", "predicted_at", "rejected_at"), _UTC),
-}
-"""The dtype of each column that is neither a text, a probability nor the target."""
+_TIMES: Final = frozenset({"observed_at", "published_at", "predicted_at", "rejected_at"})
+_WHOLE: Final = frozenset({"row", "delivery_attempt"})
+_FLAG: Final = "out_of_distribution"
 
 
 def read_predictions(
-    where: str | Path, *, since: When = None, until: When = None, file: str | Path | None = None
-) -> DataFrame:
+    where: str | Path,
+    *,
+    since: When = None,
+    until: When = None,
+    file: str | Path | None = None,
+    as_: Kind = "pandas",
+) -> Any:
     """Read the predictions of a path, `file:///dir` or `gs://bucket/prefix`, each reading's first line.
 
     `since` and `until` bound `predicted_at`: a moment with its offset, or a day in UTC, which counts whole. `file` is a
-    published CSV file whose readings are wanted. Dtypes: the target (`label` of a
+    published file whose readings are wanted. Dtypes: the target (`label` of a
     prediction) category, times datetime64[us, UTC], `row` Int64, probabilities float64, `out_of_distribution` bool
-    (boolean where the model says null), other columns string.
+    (boolean where the model says null), other columns string. `as_` is "pandas", "polars" or "arrow", a table of pyarrow.
 
-    Raises UserError for a location that cannot be read, ValueError for a bound that is no time.
+    Raises UserError for a location that cannot be read, ValueError for a bound that is no time or another `as_`, and
+    ModuleNotFoundError, which names the package that is missing.
     """
+    made = _maker(as_)
     chosen = _selected(lines(str(where), Prediction), lambda one: one.predicted_at, (since, until), file)
     every, columns = with_columns(chosen)
-    frame = _frame(every, columns.readers)
-    answers = frame[columns.target]
-    known = [*columns.labels, *sorted({*answers}.difference(columns.labels))]
-    frame[columns.target] = library("pandas").Categorical(answers, categories=known)
-    # A model without a rule for outliers says null.
-    if frame["out_of_distribution"].notna().all():
-        frame["out_of_distribution"] = frame["out_of_distribution"].astype(bool)
-    return frame
+    table = _table(every, columns.readers)
+    place = table.column_names.index(columns.target)
+    return made(table.set_column(place, columns.target, _coded(table.column(place), columns.labels)))
 
 
 def read_rejections(
-    where: str | Path, *, since: When = None, until: When = None, file: str | Path | None = None
-) -> DataFrame:
+    where: str | Path,
+    *,
+    since: When = None,
+    until: When = None,
+    file: str | Path | None = None,
+    as_: Kind = "pandas",
+) -> Any:
     """Read the rejections of a location as `read_predictions` does, bounded by `rejected_at`.
 
     `reason` has every reason in one text, `original` the payload as it came.
     """
+    made = _maker(as_)
     chosen = _selected(lines(str(where), Rejection), lambda one: one.rejected_at, (since, until), file)
-    return _frame(chosen, _REJECTED)
+    return made(_table(chosen, _REJECTED))
 
 
 def _selected(
@@ -135,22 +144,53 @@ def _end(bound: When) -> datetime | None:
     return begin + (timedelta(days=1) if whole_day else timedelta(microseconds=1))
 
 
-def _frame(found: Iterable[Any], fields: Mapping[str, Callable[[Any], Any]]) -> DataFrame:
-    pandas = library("pandas")
-    frames = [_part(pandas, [], fields)]
-    waiting = iter(found)
+def _table(found: Iterable[Any], fields: Mapping[str, Callable[[Any], Any]]) -> Any:
+    arrow = library("pyarrow")
+    schema = arrow.schema([(name, _type_of(arrow, name)) for name in fields])
+    waiting, groups = iter(found), []
     while group := list(islice(waiting, _GROUP)):
-        frames.append(_part(pandas, group, fields))
-    return frames[0] if len(frames) == 1 else pandas.concat(frames[1:], ignore_index=True)
+        columns = {name: [read(one) for one in group] for name, read in fields.items()}
+        groups.append(arrow.table(columns, schema=schema))
+    return arrow.concat_tables(groups) if groups else schema.empty_table()
 
 
-def _part(pandas: Any, group: list[Any], fields: Mapping[str, Callable[[Any], Any]]) -> DataFrame:
-    columns = {}
-    for name, read in fields.items():
-        cells = [read(one) for one in group]
-        if _DTYPES.get(name) == _UTC:
-            columns[name] = pandas.to_datetime(pandas.Series(cells, dtype=object), utc=True).astype(_UTC)
-        else:
-            kind = "float64" if name.startswith("probability") else _DTYPES.get(name, "string")
-            columns[name] = pandas.array(cells, dtype=kind)
-    return pandas.DataFrame(columns)
+def _type_of(arrow: Any, name: str) -> Any:
+    if name in _TIMES:
+        return arrow.timestamp("us", tz="UTC")
+    if name in _WHOLE:
+        return arrow.int64()
+    if name == _FLAG:
+        return arrow.bool_()
+    return arrow.float64() if name.startswith("probability") else arrow.string()
+
+
+def _coded(answers: Any, labels: Sequence[str]) -> Any:
+    """Answers as codes of the labels, and behind these of others that former models gave."""
+    arrow = library("pyarrow")
+    known = [*labels, *sorted({*answers.unique().to_pylist()}.difference(labels))]
+    words = arrow.array(known, arrow.string())
+    codes = library("pyarrow.compute").index_in(answers.combine_chunks(), words)
+    return arrow.DictionaryArray.from_arrays(codes, words)
+
+
+def _maker(as_: str) -> Callable[[Any], Any]:
+    """What makes a frame of a table; its package is imported before a line is read."""
+    if as_ == "arrow":
+        return lambda table: table
+    if as_ == "polars":
+        from_arrow: Callable[[Any], Any] = library("polars").from_arrow
+        return from_arrow
+    if as_ == "pandas":
+        return partial(_frame, library("pandas"))
+    raise ValueError(f'as_="pandas", "polars" or "arrow" is needed, not {as_!r}')
+
+
+def _frame(pandas: Any, table: Any) -> DataFrame:
+    text, whole, flag = pandas.StringDtype("pyarrow"), pandas.Int64Dtype(), pandas.BooleanDtype()
+    arrow = library("pyarrow")
+    kinds = {arrow.string(): text, arrow.int64(): whole, arrow.bool_(): flag}
+    frame = table.to_pandas(types_mapper=kinds.get, self_destruct=True)
+    # A model without a rule for outliers says null.
+    if _FLAG in frame and frame[_FLAG].notna().all():
+        frame[_FLAG] = frame[_FLAG].astype(bool)
+    return frame

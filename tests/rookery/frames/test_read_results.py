@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from google.cloud.storage import Client
 
@@ -132,3 +134,33 @@ def test_rejections_have_their_reasons_and_their_original(tmp_path: Path) -> Non
     assert frame["reason"][0] == "year: a whole number is needed, not 1.5"
     assert frame["original"][0] == '{"year": 1.5}'
     assert (str(frame["rejected_at"].dtype), str(frame["row"].dtype)) == ("datetime64[us, UTC]", "Int64")
+
+
+def test_the_same_table_comes_as_arrow_and_as_polars(tmp_path: Path) -> None:
+    """Three kinds of frames hold the same rows: labels are codes of every label, times are in UTC."""
+    folder = put(tmp_path / "out", prediction("a", row=3, observed_at=NOON), prediction("b"))
+    frame, table, polars = (
+        rookery.read_predictions(folder, as_=kind) for kind in ("pandas", "arrow", "polars")
+    )
+    assert frame.dtypes.astype(str)[["species", "observed_at", "out_of_distribution", "row"]].tolist() == [
+        "category",
+        "datetime64[us, UTC]",
+        "bool",
+        "Int64",
+    ]
+    assert table.column("species").type == pa.dictionary(pa.int32(), pa.string())
+    assert table.to_pylist() == polars.to_dicts()
+    assert table.column("reading_id").to_pylist() == frame["reading_id"].tolist()
+    assert table.column("observed_at").to_pylist() == [NOON, None]
+    assert rookery.read_rejections(put(tmp_path / "bad", rejection("c")), as_="polars").height == 1
+
+
+def test_a_kind_of_frame_that_is_not_there_is_said_before_a_line_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package that is missing is named, and the kinds that there are."""
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(ModuleNotFoundError, match="polars is needed: pip install polars"):
+        rookery.read_predictions(tmp_path / "none", as_="polars")
+    with pytest.raises(ValueError, match='"polars" or "arrow" is needed, not \'dask\''):
+        rookery.read_rejections(tmp_path / "none", as_="dask")  # type: ignore[arg-type]  # on purpose
