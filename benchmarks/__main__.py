@@ -13,14 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.generators.wrk import NoGeneratorError, find_wrk
+from benchmarks.generators.brought_wrk import NoGeneratorError
+from benchmarks.preflight import preflight
 from benchmarks.progress import say
 from benchmarks.report import comparison
 from benchmarks.report.document import render
-from benchmarks.report.picture import draw
+from benchmarks.report.picture import draw, draw_growth
 from benchmarks.report.promise import promises
 from benchmarks.run import BenchmarkRun, Section
-from benchmarks.sections import delivery, footprint, neighbours, singles, tables
+from benchmarks.sections import delivery, footprint, growth, models, neighbours, singles, tables
 from benchmarks.servers.authority import Authority
 from benchmarks.servers.environment import EnvironmentMissingError
 from benchmarks.servers.reference import SAID, reference_model
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
 
 SECTIONS: Final[dict[str, Callable[[BenchmarkRun], Section]]] = {
     "singles": singles.measure,
+    "models": models.measure,
     "tables": tables.measure,
     "neighbours": neighbours.measure,
+    "growth": growth.measure,
     "footprint": footprint.measure,
     "delivery": delivery.measure,
 }
@@ -56,7 +59,11 @@ def main() -> int:
     if unknown:
         say(f"no such section: {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
         return CANNOT
-    folder = _folder(quick=options.quick)
+    if not options.render and not _fit(asked, quick=options.quick):
+        return CANNOT
+    if options.preflight:
+        return 0
+    folder = DOCUMENTS if options.documents else _folder(quick=options.quick)
     figures = _known(folder)
     try:
         for name, section in () if options.render else _measured(asked, options):
@@ -69,6 +76,7 @@ def main() -> int:
         say("interrupted; sections that were whole are kept")
         return INTERRUPTED
     draw(figures, folder / "performance.png")
+    draw_growth(figures, folder / "performance-growth.png")
     (folder / "performance.md").write_text(render(figures))
     if folder == DOCUMENTS:
         (folder / "explanation" / "comparison.md").write_text(comparison.render(figures))
@@ -83,12 +91,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="under 3 minutes: fewer rounds and peers; written to load/reports",
+        help="5 minutes where the peers' environments are made: fewer rounds and peers; written to load/reports",
     )
+    parser.add_argument(
+        "--preflight", action="store_true", help="look at what is needed, and measure nothing"
+    )
+    parser.add_argument("--documents", action="store_true", help="write the documents, although it is quick")
     parser.add_argument("--rounds", type=int, metavar="N", help="of each section; 5, or 2 where quick")
     parser.add_argument("--only", default="", metavar="A,B", help=f"of {', '.join(SECTIONS)}")
     parser.add_argument("--render", action="store_true", help="measure nothing, write the document anew")
     return parser
+
+
+def _fit(sections: list[str], *, quick: bool) -> bool:
+    """Say what is there of all that is needed; whether anything can be measured."""
+    checks = preflight(sections, quick=quick)
+    for each in checks:
+        say(str(each))
+    return all(each.met for each in checks if each.stops)
 
 
 def _folder(*, quick: bool) -> Path:
@@ -109,7 +129,6 @@ def _known(folder: Path) -> dict[str, Any]:
 
 def _measured(asked: list[str], options: argparse.Namespace) -> Iterator[tuple[str, Section]]:
     """Measure section by section; one that cannot be is said and left as it was. Raises NoGeneratorError, Absent."""
-    find_wrk()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rookery-bench-")))
         run = BenchmarkRun(

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.progress import say
+from benchmarks.servers.generated_model import LARGE, generated_model
+from benchmarks.servers.reference_answers import ReferenceAnswers
 from rookery.load.report.provenance import provenance
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.servers.authority import Authority
-    from benchmarks.servers.reference_answers import ReferenceAnswers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class BenchmarkRun:
     """`folder` is scratch on a real disk; `rounds` of `seconds` each are interleaved; a quick run leaves parts out.
 
-    Everybody answers with the model of `reference`, and where it is said with the one that is `shipped`.
+    Everybody answers with the model of `reference`, and where it is said with the one that is `shipped`, or a large one.
     """
 
     folder: Path
@@ -29,6 +31,15 @@ class BenchmarkRun:
     quick: bool
     rounds: int
     seconds: int
+
+    @cached_property
+    def large(self) -> ReferenceAnswers:
+        """A model as large as users bring."""
+        return ReferenceAnswers(self.folder, generated_model(LARGE))
+
+    def models(self) -> dict[str, ReferenceAnswers]:
+        """The models that are compared, by name."""
+        return {"shipped": self.shipped, "reference": self.reference, "large": self.large}
 
 
 @dataclass(slots=True)

@@ -8,9 +8,11 @@ import resource
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.generators.brought_wrk import brought_wrk
 from benchmarks.servers.environment import EnvironmentMissingError
 from rookery.load.report.provenance import ROOT, generator_cpu
 
@@ -23,10 +25,6 @@ _APART: Final = 10**8
 """Numbers that one run may use; the next begins behind them, so that every message id is unique."""
 
 _firsts = itertools.count(_APART, _APART)
-
-
-class NoGeneratorError(RuntimeError):
-    """wrk is not on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +50,11 @@ def next_first() -> int:
     return next(_firsts)
 
 
-def find_wrk() -> str:
-    """Give wrk's path; raises NoGeneratorError."""
+@cache
+def find_wrk() -> tuple[str, ...]:
+    """Give the words that run wrk, from the PATH or brought into the build folder; raises NoGeneratorError."""
     path = shutil.which("wrk")
-    if path is None:
-        raise NoGeneratorError("the benchmark needs wrk on the PATH (apt install wrk)")
-    return path
+    return (path,) if path else brought_wrk()
 
 
 def write_requests(file: Path, bodies: Sequence[bytes], *, path: str, headers: Mapping[str, str]) -> Path:
@@ -77,7 +74,7 @@ def write_requests(file: Path, bodies: Sequence[bytes], *, path: str, headers: M
 def command(address: str, requests: Path, *, connections: int, seconds: int) -> list[str]:
     """Give wrk's command for one stretch, pinned."""
     return [
-        *("taskset", "-c", str(generator_cpu()), find_wrk(), "-t1", f"-c{connections}", f"-d{seconds}s"),
+        *("taskset", "-c", str(generator_cpu()), *find_wrk(), "-t1", f"-c{connections}", f"-d{seconds}s"),
         *(
             "--timeout",
             f"{_TIMEOUT_S}s",

@@ -6,8 +6,8 @@ from typing import Any
 
 import bentoml  # type: ignore[import-not-found,unused-ignore]  # in its own environment only
 
-from benchmarks.peers.model import BATCH, load, winners
-from benchmarks.peers.push_body import row_of
+from benchmarks.peers.model import BATCH, PeerModel
+from benchmarks.peers.push_body import pushed_of
 
 
 @bentoml.service(workers=1, logging={"access": {"enabled": False}}, traffic={"timeout": 30})  # type: ignore[untyped-decorator,unused-ignore]
@@ -15,9 +15,9 @@ class PushClassifier:
     """Predicts pushes together."""
 
     def __init__(self) -> None:
-        self._booster = load()
+        self._model = PeerModel()
 
     @bentoml.api(batchable=True, max_batch_size=BATCH, max_latency_ms=1000)  # type: ignore[untyped-decorator,unused-ignore]
     def classify(self, pushes: list[dict[str, Any]]) -> list[int]:
         """Predict one batch."""
-        return winners(self._booster, [row_of(push) for push in pushes])
+        return self._model.answer([pushed_of(push) for push in pushes])

@@ -1,22 +1,26 @@
-"""FastAPI on uvicorn (uvloop, httptools) with `inplace_predict` for each request."""
+"""FastAPI on uvicorn (uvloop, httptools) with `inplace_predict` for each request, and a sync where results are kept."""
 
 from __future__ import annotations
 
 import uvicorn  # type: ignore[import-not-found,unused-ignore]  # in its own environment only
-from fastapi import FastAPI, Request  # type: ignore[import-not-found,unused-ignore]
+from fastapi import FastAPI, HTTPException, Request  # type: ignore[import-not-found,unused-ignore]
 
-from benchmarks.peers.model import PORT, load, winners
-from benchmarks.peers.push_body import row
+from benchmarks.peers.model import PORT, PeerModel
+from benchmarks.peers.push_body import pushed
+from benchmarks.peers.token_check import token_check
 
 app = FastAPI()
-booster = load()
+model = PeerModel()
+check = token_check()
 
 
 # FastAPI resolves the annotation at run time, so that Request must be a name of this module.
 @app.post("/")  # type: ignore[untyped-decorator,unused-ignore]
 async def push(request: Request) -> dict[str, int]:
     """Answer one push."""
-    return {"label": winners(booster, [row(await request.body())])[0]}
+    if check is not None and not check.admits(request.headers.get("authorization")):
+        raise HTTPException(401)
+    return {"label": model.answer([pushed(await request.body())])[0]}
 
 
 if __name__ == "__main__":

@@ -1,15 +1,26 @@
-"""A push body as every peer reads it: strictly, by msgspec, into the row that the model takes."""
+"""A push body as every peer reads it: strictly, by msgspec, into the row that the model takes and the message's id."""
 
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Any, Final, Literal
+import os
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec  # type: ignore[import-not-found,unused-ignore]  # in the peers' environments only
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Pushed = tuple[tuple[float, ...], str]
+"""A reading as the model's row, and the id of its message."""
 
 _Positive = Annotated[float, msgspec.Meta(gt=0)]
 _SEXES: Final = {"female": 0.0, "male": 1.0}
 _ISLANDS: Final = {"Biscoe": 0.0, "Dream": 1.0, "Torgersen": 2.0}
+
+GENERATED: Final = int(os.environ.get("BENCH_FEATURES", "0"))
+"""The number of features of a generated model, f0, f1 and so on; 0 where the shipped data set's readings come."""
 
 
 class PeerReading(msgspec.Struct):  # type: ignore[misc,unused-ignore]
@@ -24,10 +35,11 @@ class PeerReading(msgspec.Struct):  # type: ignore[misc,unused-ignore]
     island: Literal["Biscoe", "Dream", "Torgersen"]
 
 
-class PeerMessage(msgspec.Struct):  # type: ignore[misc,unused-ignore]
-    """The part of a push that holds the reading, in base64."""
+class PeerMessage(msgspec.Struct, rename="camel"):  # type: ignore[misc,unused-ignore,call-arg]
+    """The part of a push that holds the reading, in base64, and its message's id."""
 
     data: str
+    message_id: str
 
 
 class PeerPush(msgspec.Struct):  # type: ignore[misc,unused-ignore]
@@ -37,23 +49,7 @@ class PeerPush(msgspec.Struct):  # type: ignore[misc,unused-ignore]
     subscription: str
 
 
-_PUSH: Final = msgspec.json.Decoder(PeerPush)
-_READING: Final = msgspec.json.Decoder(PeerReading)
-
-
-def row(body: bytes) -> tuple[float, ...]:
-    """Read a push body; raises msgspec.ValidationError."""
-    return encoded(_PUSH.decode(body).message.data)
-
-
-def row_of(push: Any) -> tuple[float, ...]:
-    """Read a push body whose JSON a framework has parsed already."""
-    return encoded(msgspec.convert(push, PeerPush).message.data)
-
-
-def encoded(data: str) -> tuple[float, ...]:
-    """Read one reading in base64 as the model's row of 7."""
-    one = _READING.decode(base64.b64decode(data))
+def _penguin(one: PeerReading) -> tuple[float, ...]:
     return (
         one.bill_length_mm,
         one.bill_depth_mm,
@@ -63,3 +59,30 @@ def encoded(data: str) -> tuple[float, ...]:
         _SEXES[one.sex],
         _ISLANDS[one.island],
     )
+
+
+def _row_reader(features: int) -> tuple[Any, Callable[[Any], tuple[float, ...]]]:
+    """The class of readings and what makes a row of one."""
+    if not features:
+        return PeerReading, _penguin
+    names = [f"f{nth}" for nth in range(features)]
+    return msgspec.defstruct("GeneratedReading", [(name, float) for name in names]), attrgetter(*names)
+
+
+_PUSH: Final = msgspec.json.Decoder(PeerPush)
+_CLASS, _ROW = _row_reader(GENERATED)
+_READING: Final = msgspec.json.Decoder(_CLASS)
+
+
+def pushed(body: bytes) -> Pushed:
+    """Read a push body; raises msgspec.ValidationError."""
+    return _pushed(_PUSH.decode(body).message)
+
+
+def pushed_of(push: Any) -> Pushed:
+    """Read a push body whose JSON a framework has parsed already."""
+    return _pushed(msgspec.convert(push, PeerPush).message)
+
+
+def _pushed(message: PeerMessage) -> Pushed:
+    return _ROW(_READING.decode(base64.b64decode(message.data))), message.message_id

@@ -1,4 +1,4 @@
-"""Raw `inplace_predict` on encoded rows in chunks: each line of the input asks for seconds, each answer is JSON."""
+"""Raw `inplace_predict` on encoded rows: each line of the input is `CHUNK SECONDS`, each answer is JSON."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ import numpy as np  # noqa: E402  after scikit-learn is hidden
 from benchmarks.peers.model import load  # noqa: E402
 
 
-def main(rows_file: str, chunk: int) -> None:
-    """Predict the rows of a .npy file over and over in chunks."""
+def main(rows_file: str) -> None:
+    """Predict the rows of a .npy file over and over in chunks of one size."""
     booster = load()
     rows = np.load(rows_file)
-    chunks = [rows[start : start + chunk] for start in range(0, len(rows), chunk)]
     for asked in sys.stdin:
+        chunk, seconds = map(int, asked.split())
+        chunks = [rows[start : start + chunk] for start in range(0, len(rows) - chunk + 1, chunk)]
         begin, cpu, count = time.perf_counter(), time.process_time(), 0
-        while time.perf_counter() - begin < float(asked):
+        while time.perf_counter() - begin < seconds:
             for each in chunks:
                 booster.inplace_predict(each)
-            count += len(rows)
+                count += len(each)
         said = {
             "rows": count,
             "seconds": time.perf_counter() - begin,
@@ -34,4 +35,4 @@ def main(rows_file: str, chunk: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1])

@@ -8,6 +8,7 @@ from benchmarks.report.document import table
 from benchmarks.report.figures import Figures
 from benchmarks.report.promise import promises
 from benchmarks.report.spread import ratio
+from benchmarks.sections import tables
 from benchmarks.servers.server_spec import AIOHTTP_NOOP, PROTOCOL_NOOP
 from benchmarks.servers.worker import AIOHTTP, FAST
 
@@ -21,8 +22,8 @@ _NO_PEERS: Final = {FAST.name, AIOHTTP.name, AIOHTTP_NOOP.name, PROTOCOL_NOOP.na
 _INTRODUCTION: Final = """# Comparison with peers
 
 Written by `make bench` from `performance.json`. [How fast Rookery is](../performance.md) has every figure, the method and the
-settings of each peer. Rookery verifies a token, validates, predicts and syncs each result to disk before it answers; its peers
-check no token and make nothing durable.
+settings of each peer. Rookery verifies a token, validates, predicts and syncs each result to disk before it answers; a durable peer does the same
+work (without the token where it sees none), a plain one checks no token and makes nothing durable.
 """
 
 _CHOICE: Final = """## Which one to choose
@@ -97,7 +98,8 @@ def _rows(found: Figures) -> Iterator[list[str]]:
 
 
 def _tables(found: Figures) -> str:
-    rows = ([who, str(found.spread(who, "rows_per_second"))] for who in found.contenders())
+    where = {"model": "reference", "rows": tables.ROWS}
+    rows = ([who, str(found.spread(who, "rows_per_second", **where))] for who in found.contenders(**where))
     return table(("way", "rows/s"), rows)
 
 

@@ -8,6 +8,7 @@ import matplotlib as mpl
 
 from benchmarks.report.figures import Figures
 from benchmarks.report.spread import shown
+from benchmarks.sections.growth import AXES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,12 +30,9 @@ def draw(figures: Mapping[str, Any], file: Path) -> None:
     """Draw the single readings at 64 connections, bars from least to greatest; nothing where there are none."""
     if "singles" not in figures:
         return
-    # No display is needed to draw a file, and none may be looked for.
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415  after the backend is chosen
-
+    plt = _pyplot()
     found = Figures(figures["singles"])
-    figure, panels = plt.subplots(1, len(_PANELS), figsize=(16, 5), layout="constrained")
+    figure, panels = plt.subplots(1, len(_PANELS), figsize=(16, 6), layout="constrained")
     for panel, (name, title) in zip(panels, _PANELS, strict=True):
         _bars(panel, found, name)
         panel.set_title(title)
@@ -43,6 +41,48 @@ def draw(figures: Mapping[str, Any], file: Path) -> None:
     )
     figure.savefig(file, dpi=100)
     plt.close(figure)
+
+
+def draw_growth(figures: Mapping[str, Any], file: Path) -> None:
+    """Draw how the CPU of a reading grows, one panel for each axis that was measured; nothing where none was."""
+    if "growth" not in figures:
+        return
+    plt = _pyplot()
+    found = Figures(figures["growth"])
+    axes = found.values("axis")
+    figure, panels = plt.subplots(
+        1, len(axes), figsize=(5 * len(axes), 4.5), layout="constrained", squeeze=False
+    )
+    for panel, axis in zip(panels[0], axes, strict=True):
+        _curves(panel, found, axis)
+    figure.suptitle("CPU us a reading, one core; median, least and greatest round")
+    figure.savefig(file, dpi=100)
+    plt.close(figure)
+
+
+def _pyplot() -> Any:
+    # No display is needed to draw a file, and none may be looked for.
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415  after the backend is chosen
+
+    return plt
+
+
+def _curves(panel: Axes, found: Figures, axis: str) -> None:
+    for who in found.contenders(axis=axis):
+        places = sorted(found.values("at", axis=axis, who=who))
+        spreads = [found.spread(who, "cpu_us", axis=axis, at=at) for at in places]
+        middles = [each.median for each in spreads]
+        reach = [
+            [each.median - each.low for each in spreads],
+            [each.high - each.median for each in spreads],
+        ]
+        colour = _OURS if who.startswith("Rookery") else _OTHERS
+        panel.errorbar(places, middles, yerr=reach, marker="o", color=colour, label=who)
+    panel.set_xscale("log")
+    panel.set_yscale("log")
+    panel.set_xlabel(AXES[axis])
+    panel.legend()
 
 
 def _bars(panel: Axes, found: Figures, name: str) -> None:

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks.report.figures import Figures
 from benchmarks.report.spread import Spread, ratio, shown
 from benchmarks.sections import delivery, footprint, neighbours, tables
-from benchmarks.servers.server_spec import AIOHTTP_NOOP
+from benchmarks.servers.pull_worker import PULL
+from benchmarks.servers.server_spec import AIOHTTP_NOOP, DURABLE_MOSEC, MOSEC
+from benchmarks.servers.table_bodies import ARROW, FORMS, JSON
 from benchmarks.servers.worker import AIOHTTP, FAST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 ORIGINAL: Final = "the original design"
-BATCH_64: Final = "mosec, batch 64"
+PLAIN: Final = MOSEC[0].family
+DURABLE: Final = DURABLE_MOSEC[0].family
+_P99_AGAINST: Final = {64: (DURABLE,), 256: (DURABLE, PLAIN)}
+"""Who a bound of p99 is held against, by connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class Ratio:
 
 def promises(figures: Mapping[str, Any]) -> list[SpeedBound]:
     """Hold every promise against what was measured."""
-    every = [*_singles(), *_tables(), *_neighbours(), *_footprint(), *_delivery()]
+    every = [*_singles(), *_models(), *_tables(), *_neighbours(), *_footprint(), *_delivery()]
     return [SpeedBound(each.said, each.bound, _found(figures, each), each.at_most) for each in every]
 
 
@@ -74,45 +79,72 @@ def _found(figures: Mapping[str, Any], each: Ratio) -> Spread | None:
 
 
 def _singles() -> Iterator[Ratio]:
-    for many in (64, 256):
+    for many in _P99_AGAINST:
         at = f"at {many} connections"
+        for family, most in ((DURABLE, 0.7), (PLAIN, 0.85)):
+            said = f"CPU a reading, against {family}, {at}"
+            yield Ratio("singles", said, most, _against_best(family, "cpu_us", many))
+        for family in _P99_AGAINST[many]:
+            said = f"p99, against {family}, {at}"
+            yield Ratio("singles", said, 1.0, _against_best(family, "p99_ms", many))
         original = _against(FAST.name, ORIGINAL, "cpu_us", connections=many)
-        aiohttp_path = _against(AIOHTTP.name, AIOHTTP_NOOP.name, "cpu_us", connections=many)
-        yield Ratio("singles", f"CPU a reading, against mosec, {at}", 0.7, _against_mosec("cpu_us", many))
-        yield Ratio("singles", f"p99, against mosec, {at}", 1.0, _against_mosec("p99_ms", many))
         yield Ratio("singles", f"CPU a reading, against the original design, {at}", 1 / 40, original)
+        aiohttp_path = _against(AIOHTTP.name, AIOHTTP_NOOP.name, "cpu_us", connections=many)
         yield Ratio(
             "singles",
             f"CPU a reading, aiohttp path alone, against aiohttp's own no-op, {at}",
             1.35,
             aiohttp_path,
         )
-    said = "requests a second at 8 connections, against mosec"
-    wide = _against(FAST.name, BATCH_64, "per_second", connections=8)
-    yield Ratio("singles", f"{said} with batch 64", 3.0, wide, at_most=False)
-    best = _against_mosec("per_second", 8, highest=True)
-    yield Ratio("singles", f"{said} in its best setting for them", 1.0, best, at_most=False)
+    said = "requests a second at 8 connections, against"
+    for family, least in ((DURABLE, 1.25), (PLAIN, 1.0)):
+        best = _against_best(family, "per_second", 8, highest=True)
+        yield Ratio("singles", f"{said} {family} in its best setting for them", least, best, at_most=False)
+    wide = _against(FAST.name, MOSEC[0].name, "per_second", connections=8)
+    yield Ratio("singles", f"{said} {MOSEC[0].name}", 3.0, wide, at_most=False)
+
+
+def _models() -> Iterator[Ratio]:
+    at = "at 64 connections"
+    for peer, most in ((MOSEC[0].name, 0.6), (FAST.name, 0.75)):
+        said = f"CPU a reading, pull against {'its own push' if peer == FAST.name else peer}"
+        yield Ratio("models", said, most, _against(PULL.name, peer, "cpu_us", model="reference"))
+    said = f"CPU a reading, large model, against {MOSEC[0].name}, {at}"
+    yield Ratio("models", said, 0.4, _against(FAST.name, MOSEC[0].name, "cpu_us", model="large"))
 
 
 def _tables() -> Iterator[Ratio]:
-    for peer, least in ((tables.RAW, 0.6), (tables.BEAM_TABLES, 5.0), (tables.BEAM_DEFAULT, 50.0)):
-        said = f"rows a second in tables of 1,000, push to durable, against {peer}"
-        yield Ratio("tables", said, least, _against(FAST.name, peer, "rows_per_second"), at_most=False)
+    said = "rows a second in tables of 1,000"
+    for form, bounds in ((ARROW, (2.5, 0.7)), (JSON, (1.0, 0.5))):
+        for model, least in zip(("reference", "shipped"), bounds, strict=True):
+            at = {"model": model, "rows": tables.ROWS}
+            measure = _against(tables.way(form), tables.RAW, "rows_per_second", **at)
+            each = f"{said}, {form}, {model} model, against {tables.RAW}"
+            yield Ratio("tables", each, least, measure, at_most=False)
+    for peer, least in ((tables.BEAM_TABLES, 5.0), (tables.BEAM_DEFAULT, 50.0)):
+        measure = _against(tables.way(JSON), peer, "rows_per_second", model="reference", rows=tables.ROWS)
+        yield Ratio("tables", f"{said}, {JSON}, against {peer}", least, measure, at_most=False)
 
 
 def _neighbours() -> Iterator[Ratio]:
-    for kind in ("paced", "unpaced"):
-        for beside in (neighbours.PACED_TABLES, neighbours.STREAM):
-            said = f"p99 of single readings, {kind}, {beside}, against {neighbours.ALONE}"
-            measure = _against(f"{kind}, {beside}", f"{kind}, {neighbours.ALONE}", "p99_ms")
-            yield Ratio("neighbours", said, 2.0, measure)
+    for model in neighbours.MODELS:
+        for kind in ("paced", "unpaced"):
+            for form in FORMS:
+                for stream in (neighbours.PACED_TABLES, neighbours.STREAM):
+                    beside = neighbours.beside_tables(stream, form)
+                    alone = f"{kind}, {neighbours.ALONE}"
+                    said = f"p99 of single readings, {model} model, {kind}, {beside}, against alone"
+                    measure = _against(f"{kind}, {beside}", alone, "p99_ms", model=model)
+                    yield Ratio("neighbours", said, 2.0, measure)
 
 
 def _footprint() -> Iterator[Ratio]:
     bare = footprint.BARE
-    start, resident = (_against(FAST.name, bare, figure) for figure in ("start_seconds", "rss_mb"))
-    yield Ratio("footprint", f"start to ready, against {bare}", 1.5, start)
-    yield Ratio("footprint", f"resident memory, against {bare}", 1.4, resident)
+    start = _against(FAST.name, bare, "start_seconds")
+    yield Ratio("footprint", f"start to ready, against {bare}", 1.4, start)
+    for who, most in ((footprint.WITHOUT_FOREST, 1.4), (footprint.FORESTED, 2.0)):
+        said = f"resident memory, {who.partition(', ')[2]}, against {bare}"
+        yield Ratio("footprint", said, most, _against(who, bare, "rss_mb"))
     said = "resident memory at the end of an hour's worth of requests, against its middle"
     yield Ratio("footprint", said, 1.05, _growth)
 
@@ -123,15 +155,17 @@ def _delivery() -> Iterator[Ratio]:
     yield Ratio("delivery", said, 3.0, measure, at_most=False)
 
 
-def _against(one: str, other: str, figure: str, **where: float) -> Callable[[Figures], Spread]:
+def _against(one: str, other: str, figure: str, **where: float | str) -> Callable[[Figures], Spread]:
     return lambda found: ratio(found.by_round(one, figure, **where), found.by_round(other, figure, **where))
 
 
-def _against_mosec(figure: str, connections: int, *, highest: bool = False) -> Callable[[Figures], Spread]:
-    """Compare with that setting of mosec whose median is best for these connections."""
+def _against_best(
+    family: str, figure: str, connections: int, *, highest: bool = False
+) -> Callable[[Figures], Spread]:
+    """Compare with that setting of a peer whose median is best for these connections."""
 
     def measure(found: Figures) -> Spread:
-        peer = found.best("mosec", figure, highest=highest, connections=connections)
+        peer = found.best(family, figure, highest=highest, connections=connections)
         return _against(FAST.name, peer, figure, connections=connections)(found)
 
     return measure

@@ -5,6 +5,7 @@ from __future__ import annotations
 import compileall
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.progress import say
@@ -17,9 +18,12 @@ from rookery.load.report.provenance import ROOT, server_cpu
 
 if TYPE_CHECKING:
     from benchmarks.servers.authority import Authority
+    from benchmarks.servers.server_spec import ServerSpec
 
 BARE: Final = "bare numpy, xgboost and model"
 UNGUARDED: Final = f"{FAST.name}, behind Cloud Run's own check of tokens"
+WITHOUT_FOREST: Final = f"{FAST.name}, without a compiled forest"
+FORESTED: Final = f"{FAST.name}, its compiled forest answering"
 HOUR: Final = "over an hour's worth"
 HOUR_RATE: Final = 200
 HOUR_REQUESTS: Final = HOUR_RATE * 3600
@@ -36,8 +40,12 @@ def measure(run: BenchmarkRun) -> Section:
     _compile()
     for nth in range(run.rounds * (1 if run.quick else _STARTS_A_ROUND)):
         section.add(nth, BARE, **_bare(run))
-        section.add(nth, FAST.name, **_worker(run, nth, run.authority))
-        section.add(nth, UNGUARDED, **_worker(run, nth, None))
+        section.add(nth, FAST.name, **_worker(run, f"{nth}", run.authority))
+        section.add(nth, UNGUARDED, **_worker(run, f"{nth}-unguarded", None))
+        off = replace(FAST, environment={"ROOKERY_COMPILED_FOREST": "off"})
+        section.add(nth, WITHOUT_FOREST, **_worker(run, f"{nth}-without", run.authority, contender=off))
+        if nth < run.rounds:
+            section.add(nth, FORESTED, **_forested(run, nth))
     say("footprint: started in turn; now an hour's worth of requests")
     _hour(run, section)
     section.notes[BARE] = "no scikit-learn to import, as in the worker's image"
@@ -68,16 +76,26 @@ def _bare(run: BenchmarkRun) -> dict[str, float]:
         return {"start_seconds": seconds, "rss_mb": process.rss_mb(), "pss_mb": process.pss_mb()}
 
 
-def _worker(run: BenchmarkRun, nth: int, authority: Authority | None) -> dict[str, float]:
-    folder = run.folder / f"start-{nth}-{'guarded' if authority else 'unguarded'}"
+def _worker(
+    run: BenchmarkRun, name: str, authority: Authority | None, *, contender: ServerSpec = FAST
+) -> dict[str, float]:
+    folder = run.folder / f"start-{name}"
     folder.mkdir()
-    with BenchmarkWorker(FAST, run.reference, folder, authority=authority) as worker:
+    with BenchmarkWorker(contender, run.reference, folder, authority=authority, hasty=True) as worker:
         return {
             "start_seconds": worker.start_seconds,
             "rss_mb": worker.rss_ready_mb,
             "rss_after_400_mb": worker.process.rss_mb(),
             "pss_mb": worker.process.pss_mb(),
         }
+
+
+def _forested(run: BenchmarkRun, nth: int) -> dict[str, float]:
+    """What a worker holds after its forest has taken over, and answered."""
+    folder = run.folder / f"forested-{nth}"
+    folder.mkdir()
+    with BenchmarkWorker(FAST, run.reference, folder, authority=run.authority) as worker:
+        return {"rss_mb": worker.process.rss_mb(), "pss_mb": worker.process.pss_mb()}
 
 
 def _hour(run: BenchmarkRun, section: Section) -> None:

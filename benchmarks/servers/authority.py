@@ -67,6 +67,10 @@ class Authority:
             "ROOKERY_PUSH_JWKS_URL": self.keys_url,
         }
 
+    def peer_variables(self) -> dict[str, str]:
+        """Give the variables that make a peer verify these tokens."""
+        return {"BENCH_KEYS_URL": self.keys_url, "BENCH_AUDIENCE": AUDIENCE, "BENCH_ACCOUNT": ACCOUNT}
+
 
 def wait_for(ready: Path, process: PinnedProcess, *, within_s: float = _WITHIN_S) -> str:
     """Wait for a ready file and give its address; raises EnvironmentMissingError where the program ended or took too long."""

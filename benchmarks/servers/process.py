@@ -105,9 +105,10 @@ class PinnedProcess(ChildProcess):
         """Give the CPU time that it and its children have used, those that have ended included."""
         total = 0.0
         for each in self.tree():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                used = each.cpu_times()
-                total += used.user + used.system + used.children_user + used.children_system
+            with contextlib.suppress(psutil.NoSuchProcess, OSError):
+                ended = each.cpu_times()
+                total += ended.children_user + ended.children_system
+                total += time.clock_gettime(_cpu_clock(each.pid))
         return total
 
     def settle(self) -> None:
@@ -137,6 +138,11 @@ class PinnedProcess(ChildProcess):
         for each in self.tree():
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.send_signal(number)
+
+
+def _cpu_clock(pid: int) -> int:
+    """The clock of a process's CPU time, in nanoseconds where `cpu_times` counts hundredths: clock_getcpuclockid(3)."""
+    return ~pid << 3 | 2
 
 
 def free_port() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.generators.wrk import WrkResult
+    from benchmarks.servers.authority import Authority
     from benchmarks.servers.reference_answers import ReferenceAnswers
     from benchmarks.servers.server_spec import ServerSpec
 
+UNAUTHORIZED: Final = 401
 _ANSWERS_WITHIN_S: Final = 90.0
 _ASK_TIMEOUT_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.005
@@ -42,10 +46,19 @@ class ServerCost:
 class BenchmarkServer:
     """A running contender, pinned to the servers' CPU, frozen whenever it is not asked."""
 
-    def __init__(self, contender: ServerSpec, reference: ReferenceAnswers, folder: Path) -> None:
+    def __init__(
+        self,
+        contender: ServerSpec,
+        reference: ReferenceAnswers,
+        folder: Path,
+        *,
+        authority: Authority | None = None,
+    ) -> None:
         self.contender = contender
         self._reference = reference
         self._folder = folder / file_name(contender.name)
+        self._results = self._folder / "results"
+        self._authority = authority if contender.guarded else None
         self.start_seconds = 0.0
 
     def __enter__(self) -> Self:
@@ -56,7 +69,7 @@ class BenchmarkServer:
         self.port = ports[0]
         self._bodies = request_bodies(self.contender, self._reference.readings)
         self._requests = wrk.write_requests(
-            self._folder / "requests", self._bodies, path=self.contender.path, headers={}
+            self._folder / "requests", self._bodies, path=self.contender.path, headers=self.headers
         )
         self.process = PinnedProcess(
             self.contender.command(self.port),
@@ -75,12 +88,20 @@ class BenchmarkServer:
     def __exit__(self, *_: object) -> None:
         self.process.stop()
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of its requests."""
+        return {} if self._authority is None else {"Authorization": self._authority.token}
+
     def load(self, *, connections: int, seconds: int) -> ServerCost:
-        """Load it with single readings."""
-        return cost(
+        """Load it with single readings; what it wrote is deleted after."""
+        found = cost(
             self.process,
             lambda: wrk.run(self.address, self._requests, connections=connections, seconds=seconds),
         )
+        if self.contender.durable:
+            os.truncate(self._results, 0)
+        return found
 
     @property
     def address(self) -> str:
@@ -91,6 +112,9 @@ class BenchmarkServer:
         return {
             "BENCH_PORT": str(self.port),
             "BENCH_MODEL": str(self._reference.model),
+            "BENCH_FEATURES": str(self._reference.generated_features),
+            "BENCH_RESULTS": str(self._results) if self.contender.durable else "",
+            **({} if self._authority is None else self._authority.peer_variables()),
             # One CPU has no use for more threads; Rookery sees to that itself.
             "OMP_NUM_THREADS": "1",
             **self.contender.variables(*ports),
@@ -101,7 +125,7 @@ class BenchmarkServer:
         while time.monotonic() - begin < _ANSWERS_WITHIN_S:
             self.process.check()
             try:
-                status, _ = ask(self.port, self.contender.path, self._bodies[0])
+                status, _ = self._ask(self._bodies[0])
             except NoResponseError:
                 time.sleep(_LOOK_EVERY_S)
                 continue
@@ -115,7 +139,11 @@ class BenchmarkServer:
         answer = self.contender.answer
         if answer is None:
             return
-        responses = [ask(self.port, self.contender.path, body)[1] for body in self._bodies]
+        if self._authority and ask(self.port, self.contender.path, self._bodies[0])[0] != UNAUTHORIZED:
+            raise EnvironmentMissingError("a push without a token was not refused with 401")
+        if self.contender.durable:
+            os.truncate(self._results, 0)
+        responses = [self._ask(body)[1] for body in self._bodies]
         try:
             found = [answer(response) for response in responses]
         except (LookupError, TypeError, ValueError) as error:
@@ -123,6 +151,15 @@ class BenchmarkServer:
         wrong = sum(one != other for one, other in zip(found, self._reference.winners, strict=True))
         if wrong:
             raise EnvironmentMissingError(f"{wrong} of {len(found)} answers differ from the booster's")
+        if self.contender.durable and self._durable() != found:
+            raise EnvironmentMissingError("what it made durable differs from its answers")
+
+    def _ask(self, body: bytes) -> tuple[int, bytes]:
+        return ask(self.port, self.contender.path, body, self.headers)
+
+    def _durable(self) -> list[int]:
+        """The labels that are in its file, in their order."""
+        return [int(json.loads(line)[1]) for line in self._results.read_bytes().splitlines()]
 
 
 def cost(process: PinnedProcess, load: Callable[[], WrkResult]) -> ServerCost:

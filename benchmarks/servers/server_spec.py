@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.servers.environment import python_of
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from rookery.schemas.reading import Reading
+    from rookery.schemas.contract.reading_classes import AnyReading
 
 PEERS: Final = "benchmarks.peers"
 
@@ -35,10 +35,15 @@ class ServerSpec:
     lock: str | None = None
     path: str = "/"
     environment: Mapping[str, str] = field(default_factory=dict)
-    asks: Callable[[bytes, Reading], bytes] = lambda body, _: body
+    asks: Callable[[bytes, AnyReading], bytes] = lambda body, _: body
     answer: Callable[[bytes], int] | None = None
     prepares: Callable[[Path, Path], None] = lambda _folder, _model: None
     note: str = ""
+    durable: bool = False
+    """Whether it appends its results to a file, and syncs that, before it answers."""
+
+    guarded: bool = False
+    """Whether it verifies a token."""
 
     def variables(self, *ports: int) -> dict[str, str]:
         """Give its environment for three free ports."""
@@ -58,11 +63,11 @@ def _only(response: bytes) -> int:
     return int(position)
 
 
-def _bento_body(body: bytes, _: Reading) -> bytes:
+def _bento_body(body: bytes, _: AnyReading) -> bytes:
     return b'{"pushes":[' + body + b"]}"
 
 
-def _inference_body(_: bytes, reading: Reading) -> bytes:
+def _inference_body(_: bytes, reading: AnyReading) -> bytes:
     """Ask as MLServer's own protocol does: the encoded row as a tensor."""
     row = default_compiled().fields_matrix([reading.fields])[0].tolist()
     tensor = {"name": "rows", "shape": [1, len(row)], "datatype": "FP32", "data": row}
@@ -93,16 +98,18 @@ def _mlserver_folder(folder: Path, model: Path) -> None:
     (folder / "model-settings.json").write_text(json.dumps(described))
 
 
-def _mosec(batch: int) -> ServerSpec:
+def _mosec(batch: int, *, durable: bool = False) -> ServerSpec:
+    family = "durable mosec" if durable else "mosec"
     return ServerSpec(
-        name=f"mosec, batch {batch}",
-        family="mosec",
+        name=f"{family}, batch {batch}",
+        family=family,
         lock="mosec",
+        durable=durable,
         words=("-m", f"{PEERS}.mosec_server", "--address", "127.0.0.1", "--port", "{port}"),
         path="/inference",
         environment={"BENCH_BATCH": str(batch)},
         answer=_only,
-        note="a window of 1 ms",
+        note="a window of 1 ms" + ("; one sync for each batch; it cannot see a token" if durable else ""),
     )
 
 
@@ -114,14 +121,45 @@ PROTOCOL_NOOP: Final = ServerSpec(
 AIOHTTP_NOOP: Final = ServerSpec(
     name="aiohttp, no-op", words=("-m", f"{PEERS}.noop_aiohttp"), note="reads the body, answers 204"
 )
-PEER_SERVERS: Final[tuple[ServerSpec, ...]] = (
-    *(_mosec(batch) for batch in (64, 8, 256)),
-    ServerSpec(
-        name="FastAPI + inplace_predict",
-        lock="fastapi",
-        words=("-m", f"{PEERS}.fastapi_inplace"),
-        answer=_only,
+_BATCHES: Final = (64, 8, 256)
+_FASTAPI: Final = ServerSpec(
+    name="FastAPI + inplace_predict",
+    lock="fastapi",
+    words=("-m", f"{PEERS}.fastapi_inplace"),
+    answer=_only,
+)
+_LITSERVE: Final = ServerSpec(
+    name="LitServe",
+    lock="litserve",
+    words=("-m", f"{PEERS}.litserve_server"),
+    path="/predict",
+    answer=_only,
+    note="batches of 64, 1 ms",
+)
+MOSEC: Final[tuple[ServerSpec, ...]] = tuple(_mosec(batch) for batch in _BATCHES)
+DURABLE_MOSEC: Final[tuple[ServerSpec, ...]] = tuple(_mosec(batch, durable=True) for batch in _BATCHES)
+EQUAL_SERVERS: Final[tuple[ServerSpec, ...]] = (
+    *DURABLE_MOSEC,
+    replace(
+        _FASTAPI,
+        name="durable FastAPI",
+        durable=True,
+        guarded=True,
+        note="token verified; a sync for each request",
     ),
+    replace(
+        _LITSERVE,
+        name="durable LitServe",
+        durable=True,
+        guarded=True,
+        note="batches of 64, 1 ms; token verified; one sync for each batch",
+    ),
+)
+"""Peers that do the same work as Rookery: results on the disk before they are answered, and a token where they can."""
+
+PEER_SERVERS: Final[tuple[ServerSpec, ...]] = (
+    *MOSEC,
+    _FASTAPI,
     ServerSpec(
         name="MLServer",
         lock="mlserver",
@@ -137,14 +175,7 @@ PEER_SERVERS: Final[tuple[ServerSpec, ...]] = (
         prepares=_mlserver_folder,
         note="adaptive batching, 64 and 1 ms; asked in its own protocol, so without envelope and base64",
     ),
-    ServerSpec(
-        name="LitServe",
-        lock="litserve",
-        words=("-m", f"{PEERS}.litserve_server"),
-        path="/predict",
-        answer=_only,
-        note="batches of 64, 1 ms",
-    ),
+    _LITSERVE,
     ServerSpec(
         name="the original design",
         lock="fastapi",
@@ -164,6 +195,6 @@ PEER_SERVERS: Final[tuple[ServerSpec, ...]] = (
 )
 
 
-def request_bodies(contender: ServerSpec, readings: list[Reading]) -> list[bytes]:
+def request_bodies(contender: ServerSpec, readings: list[AnyReading]) -> list[bytes]:
     """Write each reading as this contender wants to be asked."""
     return [contender.asks(push(encode(each)), each) for each in readings]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+import urllib.request
+import uuid
 from typing import TYPE_CHECKING, Final, Self
 
 from benchmarks.generators import wrk
@@ -11,13 +13,13 @@ from benchmarks.servers.authority import wait_for
 from benchmarks.servers.environment import EnvironmentMissingError
 from benchmarks.servers.process import PinnedProcess
 from benchmarks.servers.reference_answers import MARK, pushes
-from benchmarks.servers.server import ask, cost, file_name
+from benchmarks.servers.server import UNAUTHORIZED, ask, cost, file_name
 from benchmarks.servers.server_spec import ServerSpec
 from rookery.load.accounting.folder_results import predictions
 from rookery.load.report.provenance import server_cpu
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from benchmarks.servers.authority import Authority
@@ -31,17 +33,30 @@ AIOHTTP: Final = ServerSpec(
     environment={"ROOKERY_FAST_PATH": "false"},
     note="the same without its fast path",
 )
+_WITHIN_S: Final = 10.0
+_FOREST_WITHIN_S: Final = 120.0
+_FORESTS: Final = b"rookery_forest_compilations_total"
 _TOLERANCE: Final = 2e-6
 """Predictions are rounded to six digits."""
 
 
 class BenchmarkWorker:
-    """A running worker, pinned like its peers; a context manager. `start_seconds` is from spawn to ready."""
+    """A running worker, pinned like its peers; a context manager. `start_seconds` is from spawn to ready.
+
+    Unless it is `hasty`, nothing is timed before its compiled forest answers, or was given up: seconds after a start.
+    """
 
     def __init__(
-        self, contender: ServerSpec, reference: ReferenceAnswers, folder: Path, *, authority: Authority | None
+        self,
+        contender: ServerSpec,
+        reference: ReferenceAnswers,
+        folder: Path,
+        *,
+        authority: Authority | None,
+        hasty: bool = False,
     ) -> None:
         self.contender = contender
+        self._hasty = hasty
         self._reference = reference
         self._authority = authority
         self._folder = folder / file_name(contender.name)
@@ -50,7 +65,7 @@ class BenchmarkWorker:
 
     def __enter__(self) -> Self:
         """Start it, check it; raises EnvironmentMissingError."""
-        self._folder.mkdir()
+        self._folder.mkdir(exist_ok=True)
         ready = self._folder / "ready"
         begin = time.monotonic()
         self.process = PinnedProcess(
@@ -63,6 +78,8 @@ class BenchmarkWorker:
             self.address = wait_for(ready, self.process)
             self.start_seconds = time.monotonic() - begin
             self.rss_ready_mb = self.process.rss_mb()
+            if not self._hasty:
+                self.process.wait_until(self._forest_is_decided, within_s=_FOREST_WITHIN_S)
             self._check()
         except BaseException:
             self.process.stop()
@@ -78,6 +95,11 @@ class BenchmarkWorker:
         """The headers of its pushes."""
         return {} if self._authority is None else {"Authorization": self._authority.token}
 
+    def _forest_is_decided(self) -> bool:
+        """Whether the compiled forest answers, or its worker has given it up."""
+        with urllib.request.urlopen(f"{self.address}/metrics", timeout=_WITHIN_S) as metrics:  # noqa: S310  the worker's own
+            return any(line.startswith(_FORESTS) and not line.endswith(b" 0.0\n") for line in metrics)
+
     def requests(self, name: str, bodies: list[bytes]) -> Path:
         """Write requests for it under a name."""
         return wrk.write_requests(self._folder / name, bodies, path="/", headers=self.headers)
@@ -92,6 +114,19 @@ class BenchmarkWorker:
         )
         self.tidy()
         return found
+
+    def deliver_table(self, body: bytes, rows: int) -> None:
+        """Push one table and count what became durable of it; raises EnvironmentMissingError."""
+        message_id = f"table-{uuid.uuid4().hex[:10]}"
+        port = int(self.address.rpartition(":")[2])
+        status, said = ask(port, "/", body.replace(MARK.encode(), message_id.encode()), self.headers)
+        found = sum(each.message_id == message_id for each in predictions(self._results))
+        if status != 204 or found != rows:  # noqa: PLR2004  HTTP's No Content
+            text = said.decode(errors="replace")[:200]
+            raise EnvironmentMissingError(
+                f"a table was answered {status}, {found} of {rows} rows became predictions {text}"
+            )
+        self.tidy()
 
     def tidy(self) -> None:
         """Delete finished segments: a run writes gigabytes."""
@@ -111,13 +146,23 @@ class BenchmarkWorker:
         }
 
     def _check(self) -> None:
-        """Push every checked reading and hold what became durable against the booster; raises EnvironmentMissingError."""
+        """Hold what became durable of every checked reading against the booster; raises EnvironmentMissingError."""
+        message_ids = self._deliver_each()
+        wrong = sum(not right for right in self._right_ones(message_ids))
+        if wrong:
+            raise EnvironmentMissingError(
+                f"{wrong} of {len(message_ids)} durable predictions differ from the booster's"
+            )
+
+    def _deliver_each(self) -> list[str]:
+        """Push every checked reading and give the messages' ids; raises EnvironmentMissingError."""
         port = int(self.address.rpartition(":")[2])
+        message_ids = [f"check-{nth:010d}" for nth in range(len(self._reference.readings))]
         bodies = [
-            body.replace(MARK.encode(), b"check-%010d" % nth)
-            for nth, body in enumerate(pushes(self._reference.readings))
+            body.replace(MARK.encode(), message_id.encode())
+            for body, message_id in zip(pushes(self._reference.readings), message_ids, strict=True)
         ]
-        if self._authority and ask(port, "/", bodies[0])[0] != 401:  # noqa: PLR2004  HTTP's Unauthorized
+        if self._authority and ask(port, "/", bodies[0])[0] != UNAUTHORIZED:
             raise EnvironmentMissingError("a push without a token was not refused with 401")
         for body in bodies:
             status, said = ask(port, "/", body, self.headers)
@@ -125,16 +170,12 @@ class BenchmarkWorker:
                 raise EnvironmentMissingError(
                     f"a push was answered {status}: {said.decode(errors='replace')[:200]}"
                 )
-        wrong = sum(not right for right in self._right_ones(len(bodies)))
-        if wrong:
-            raise EnvironmentMissingError(
-                f"{wrong} of {len(bodies)} durable predictions differ from the booster's"
-            )
+        return message_ids
 
-    def _right_ones(self, count: int) -> Iterator[bool]:
+    def _right_ones(self, message_ids: Sequence[str]) -> Iterator[bool]:
         found = {each.message_id: each for each in predictions(self._results)}
-        for nth in range(count):
-            one = found.get(f"check-{nth:010d}")
+        for nth, message_id in enumerate(message_ids):
+            one = found.get(message_id)
             asked = self._reference.probabilities[nth].tolist()
             yield (
                 one is not None
