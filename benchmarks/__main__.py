@@ -20,6 +20,7 @@ from benchmarks.report import comparison
 from benchmarks.report.document import render
 from benchmarks.report.picture import draw, draw_growth
 from benchmarks.report.promise import promises
+from benchmarks.report.stated import restated
 from benchmarks.run import BenchmarkRun, Section
 from benchmarks.sections import delivery, footprint, growth, models, neighbours, singles, tables
 from benchmarks.servers.authority import Authority
@@ -80,6 +81,8 @@ def main() -> int:
     (folder / "performance.md").write_text(render(figures))
     if folder == DOCUMENTS:
         (folder / "explanation" / "comparison.md").write_text(comparison.render(figures))
+        answers = folder / "explanation" / "thirteen-questions.md"
+        answers.write_text(restated(answers.read_text(), figures))
     for each in promises(figures):
         say(str(each))
     say(f"written: {folder}/performance.md, .json, .png")
@@ -93,9 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="5 minutes where the peers' environments are made: fewer rounds and peers; written to load/reports",
     )
-    parser.add_argument(
-        "--preflight", action="store_true", help="look at what is needed, and measure nothing"
-    )
+    parser.add_argument("--preflight", action="store_true", help="check what is needed, and measure nothing")
     parser.add_argument("--documents", action="store_true", help="write the documents, although it is quick")
     parser.add_argument("--rounds", type=int, metavar="N", help="of each section; 5, or 2 where quick")
     parser.add_argument("--only", default="", metavar="A,B", help=f"of {', '.join(SECTIONS)}")

@@ -1,4 +1,4 @@
-"""Preflight: what a run needs is looked at before it works for an hour."""
+"""Preflight: the needs of a run, checked before it works for an hour."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 DISK_BYTES: Final = 4 * 1024**3
-"""What a round may write before it is deleted, and the environments of the peers."""
+"""Room for the results of a round, which are deleted after it, and for the environments of the peers."""
 
 QUIET_LOAD: Final = 0.5
 """Programs that want to run beside the benchmark, for each CPU, beyond which figures are those of a busy machine."""
@@ -42,7 +42,7 @@ class PreflightCheck:
 
 
 def preflight(sections: Iterable[str], *, quick: bool) -> list[PreflightCheck]:
-    """Look at all that the sections need; peers' environments are made here."""
+    """Check all that the sections need; peers' environments are made here."""
     wanted = {*sections}
     checks = [_generator(), _pinning(), _disk(), _real_disk(), _quiet()]
     if wanted & {"singles", "models", "growth"}:

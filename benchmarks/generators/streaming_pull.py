@@ -1,8 +1,8 @@
 """A stand-in for Pub/Sub's StreamingPull: messages made ahead, sent as fast as they are acknowledged.
 
 Run as `python -m benchmarks.generators.streaming_pull BODIES READY`: BODIES holds push bodies with NUL between them, and the
-address goes into READY. Each line of the input is `FIRST SECONDS`, and is answered with one line of JSON; with 0 seconds each
-body is sent once, numbered from FIRST.
+address goes into READY. Each line of the input is `FIRST SECONDS`, and is answered with one line of JSON; with 0 seconds every
+body is sent one time, numbered from FIRST.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class Stretch:
         for each in ack_ids:
             self.waited.append(self.last - self.sent[(int(each[-digits:]) - self.first) // A_RESPONSE])
 
-    def summary(self) -> dict[str, float]:
-        """What a load generator says."""
+    def summary(self) -> dict[str, Any]:
+        """The summary of a load generator."""
         waited = sorted(1e3 * each for each in self.waited)
         return {
             "requests": len(waited),
@@ -88,7 +88,7 @@ class Stretch:
         }
 
 
-class Subscription:
+class MessageSource:
     """The service: one subscriber, one stretch at a time."""
 
     def __init__(self, bodies: Sequence[bytes]) -> None:
@@ -118,8 +118,8 @@ class Subscription:
             self._stretch.nacked += len(asked.ack_ids)
         return Empty().SerializeToString()
 
-    async def run(self, first: int, seconds: float) -> dict[str, float]:
-        """Send messages for so many seconds, or each once; gives the summary when all are acknowledged."""
+    async def run(self, first: int, seconds: float) -> dict[str, Any]:
+        """Send messages for so many seconds, or one round of them; gives the summary when all are acknowledged."""
         stretch = self._stretch = Stretch(first)
         until = stretch.began + seconds
         while time.perf_counter() < until if seconds else stretch.next == first:
@@ -153,12 +153,12 @@ class Subscription:
 
 
 async def _serve(bodies: Sequence[bytes], ready: Path) -> None:
-    subscription = Subscription(bodies)
+    source = MessageSource(bodies)
     server = grpc.aio.server(options=[("grpc.max_send_message_length", -1)])
-    handlers = {
-        "StreamingPull": grpc.stream_stream_rpc_method_handler(subscription.streaming_pull),
-        "Acknowledge": grpc.unary_unary_rpc_method_handler(subscription.acknowledge),
-        "ModifyAckDeadline": grpc.unary_unary_rpc_method_handler(subscription.modify_ack_deadline),
+    handlers: dict[str, Any] = {
+        "StreamingPull": grpc.stream_stream_rpc_method_handler(source.streaming_pull),
+        "Acknowledge": grpc.unary_unary_rpc_method_handler(source.acknowledge),
+        "ModifyAckDeadline": grpc.unary_unary_rpc_method_handler(source.modify_ack_deadline),
     }
     service = grpc.method_handlers_generic_handler("google.pubsub.v1.Subscriber", handlers)
     server.add_generic_rpc_handlers((service,))
@@ -168,7 +168,7 @@ async def _serve(bodies: Sequence[bytes], ready: Path) -> None:
     ready.with_suffix(".new").rename(ready)
     while line := await asyncio.to_thread(sys.stdin.readline):
         first, seconds = line.split()
-        sys.stdout.write(json.dumps(await subscription.run(int(first), float(seconds))) + "\n")
+        sys.stdout.write(json.dumps(await source.run(int(first), float(seconds))) + "\n")
         sys.stdout.flush()
     await server.stop(None)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import uvicorn  # type: ignore[import-not-found,unused-ignore]  # in its own environment only
 from fastapi import FastAPI, HTTPException, Request  # type: ignore[import-not-found,unused-ignore]
 
+from benchmarks.peers.equal_work.token_check import token_check
 from benchmarks.peers.model import PORT, PeerModel
 from benchmarks.peers.push_body import pushed
-from benchmarks.peers.token_check import token_check
 
 app = FastAPI()
 model = PeerModel()

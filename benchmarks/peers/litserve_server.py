@@ -5,9 +5,9 @@ from typing import Any
 import litserve  # type: ignore[import-not-found,unused-ignore]  # in its own environment only
 from fastapi import HTTPException, Request  # type: ignore[import-not-found,unused-ignore]
 
+from benchmarks.peers.equal_work.token_check import TokenCheck, token_check
 from benchmarks.peers.model import BATCH, PORT, WAIT_MS, PeerModel
 from benchmarks.peers.push_body import Pushed, pushed_of
-from benchmarks.peers.token_check import TokenCheck, token_check
 
 
 class ClassifyApi(litserve.LitAPI):  # type: ignore[misc,unused-ignore]

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import xgboost
 
-from benchmarks.peers.result_file import ResultFile
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benchmarks.peers.equal_work.result_file import ResultFile
     from benchmarks.peers.push_body import Pushed
 
 MODEL: Final = Path(os.environ.get("BENCH_MODEL", "model.ubj"))
@@ -39,13 +38,21 @@ def load() -> xgboost.Booster:
     return booster
 
 
+def _results() -> ResultFile | None:
+    if not RESULTS:
+        return None
+    from benchmarks.peers.equal_work.result_file import ResultFile  # noqa: PLC0415  Beam's environment has no msgspec
+
+    return ResultFile(RESULTS)
+
+
 class PeerModel:
     """The booster of a peer; where it does the same work as Rookery, results are durable before it answers."""
 
     def __init__(self) -> None:
         """Load the booster, and open the results."""
         self._booster = load()
-        self._results = ResultFile(RESULTS) if RESULTS else None
+        self._results = _results()
 
     def answer(self, batch: Sequence[Pushed]) -> list[int]:
         """Give the position of the likeliest label for each reading of a batch; one sync for all of them."""

@@ -61,8 +61,8 @@ def _penguin(one: PeerReading) -> tuple[float, ...]:
     )
 
 
-def _row_reader(features: int) -> tuple[Any, Callable[[Any], tuple[float, ...]]]:
-    """The class of readings and what makes a row of one."""
+def row_reader(features: int) -> tuple[Any, Callable[[Any], tuple[float, ...]]]:
+    """The class of readings, and what makes a row of one, for so many generated features."""
     if not features:
         return PeerReading, _penguin
     names = [f"f{nth}" for nth in range(features)]
@@ -70,7 +70,7 @@ def _row_reader(features: int) -> tuple[Any, Callable[[Any], tuple[float, ...]]]
 
 
 _PUSH: Final = msgspec.json.Decoder(PeerPush)
-_CLASS, _ROW = _row_reader(GENERATED)
+_CLASS, _ROW = row_reader(GENERATED)
 _READING: Final = msgspec.json.Decoder(_CLASS)
 
 

@@ -98,7 +98,7 @@ def _rows(found: Figures) -> Iterator[list[str]]:
 
 
 def _tables(found: Figures) -> str:
-    where = {"model": "reference", "rows": tables.ROWS}
+    where: dict[str, float | str] = {"model": "reference", "rows": tables.ROWS}
     rows = ([who, str(found.spread(who, "rows_per_second", **where))] for who in found.contenders(**where))
     return table(("way", "rows/s"), rows)
 

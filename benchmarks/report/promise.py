@@ -20,7 +20,7 @@ ORIGINAL: Final = "the original design"
 PLAIN: Final = MOSEC[0].family
 DURABLE: Final = DURABLE_MOSEC[0].family
 _P99_AGAINST: Final = {64: (DURABLE,), 256: (DURABLE, PLAIN)}
-"""Who a bound of p99 is held against, by connections."""
+"""The peers that a bound of p99 is held against, by connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _tables() -> Iterator[Ratio]:
     said = "rows a second in tables of 1,000"
     for form, bounds in ((ARROW, (2.5, 0.7)), (JSON, (1.0, 0.5))):
         for model, least in zip(("reference", "shipped"), bounds, strict=True):
-            at = {"model": model, "rows": tables.ROWS}
+            at: dict[str, float | str] = {"model": model, "rows": tables.ROWS}
             measure = _against(tables.way(form), tables.RAW, "rows_per_second", **at)
             each = f"{said}, {form}, {model} model, against {tables.RAW}"
             yield Ratio("tables", each, least, measure, at_most=False)

@@ -91,7 +91,7 @@ def _worker(
 
 
 def _forested(run: BenchmarkRun, nth: int) -> dict[str, float]:
-    """What a worker holds after its forest has taken over, and answered."""
+    """Give the memory of a worker whose forest has taken over, and answered."""
     folder = run.folder / f"forested-{nth}"
     folder.mkdir()
     with BenchmarkWorker(FAST, run.reference, folder, authority=run.authority) as worker:

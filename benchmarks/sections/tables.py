@@ -65,7 +65,7 @@ def _measure_model(
     rows = _rows(folder, reference)
     sizes = (ROWS,) if run.quick else SIZES
     worker = stack.enter_context(BenchmarkWorker(FAST, reference, folder, authority=run.authority))
-    tables = _Tables(run, section, worker, reference, model=name)
+    tables = _TableLoad(run, section, worker, reference, model=name)
     tables.write(sizes)
     worker.process.freeze()
     raw = stack.enter_context(_raw(folder, reference, rows))
@@ -78,7 +78,7 @@ def _measure_model(
         say(f"tables: {name}, round {nth + 1} of {run.rounds}")
 
 
-class _Tables:
+class _TableLoad:
     """The tables of a worker, in each form that it takes."""
 
     def __init__(

@@ -75,12 +75,14 @@ def _train(size: ModelSize, booster: Path, sample: Path) -> None:
     noise = drawing.normal(size=_ROWS)
     labels = (rows[:, :_INFORMATIVE].sum(axis=1) + noise > 0).astype(int)
     names = [f"f{nth}" for nth in range(size.features)]
-    classifier = xgboost.XGBClassifier(
-        n_estimators=size.trees, max_depth=size.depth, min_child_weight=0.1, n_jobs=1, tree_method="hist"
-    )
-    classifier.fit(rows, labels)
-    classifier.get_booster().feature_names = names
-    classifier.save_model(booster)
+    parameters = {
+        "objective": "binary:logistic",
+        "max_depth": size.depth,
+        "min_child_weight": 0.1,
+        "nthread": 1,
+    }
+    trained = xgboost.train(parameters, xgboost.DMatrix(rows, label=labels, feature_names=names), size.trees)
+    trained.save_model(booster)
     with sample.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*names, "label"])

@@ -35,8 +35,8 @@ _SUBSCRIPTION: Final = "projects/bench/subscriptions/pull"
 class PullWorker(BenchmarkWorker):
     """A worker that pulls, and the stand-in that it pulls from; a context manager."""
 
-    def __init__(self, reference: ReferenceAnswers, folder: Path) -> None:
-        super().__init__(PULL, reference, folder, authority=None)
+    def __init__(self, reference: ReferenceAnswers, folder: Path, *, hasty: bool = False) -> None:
+        super().__init__(PULL, reference, folder, authority=None, hasty=hasty)
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:

@@ -12,9 +12,10 @@ from benchmarks.__main__ import DOCUMENTS
 from benchmarks.report import comparison
 from benchmarks.report.document import render, table
 from benchmarks.report.figures import Figures
-from benchmarks.report.picture import draw
+from benchmarks.report.picture import draw, draw_growth
 from benchmarks.report.promise import ORIGINAL, SpeedBound, promises
 from benchmarks.report.spread import Spread, ratio, shown, spread
+from benchmarks.report.stated import restated
 from benchmarks.servers.server_spec import AIOHTTP_NOOP, PEER_SERVERS, request_bodies
 from benchmarks.servers.worker import AIOHTTP, FAST
 from rookery.load.report.provenance import provenance
@@ -178,3 +179,49 @@ def test_each_peer_is_asked_for_the_same_reading() -> None:
         (body,) = request_bodies(peer, [reading])
         assert b'"data":' in body
         assert len(body) > 100
+
+
+def test_the_other_sections_stand_in_the_document_by_model_and_axis() -> None:
+    """Models, table sizes, neighbours and growth have a table each, with the figures of their own model only."""
+    records = [
+        {**single("Rookery", 0, 10.0), "model": "reference"},
+        {**single("Rookery", 0, 50.0), "model": "large"},
+    ]
+    sized = [
+        {"round": 0, "who": "Rookery, Arrow", "model": "shipped", "rows": rows, "rows_per_second": rows * 7.0}
+        for rows in (150, 10_000)
+    ]
+    beside = [{"round": 0, "who": "paced, alone", "model": "large", "p50_ms": 1.0, "p99_ms": 4.0}]
+    grown = [
+        {"round": 0, "who": "Rookery", "axis": "connections", "at": at, "cpu_us": 90.0 / at} for at in (1, 8)
+    ]
+    parts = {"models": records, "tables": sized, "neighbours": beside, "growth": grown}
+    said = render({name: section(*each) for name, each in parts.items()})
+    assert "A large model, 500 trees of depth 6, 30 features:\n\n| server" in said
+    assert "| Rookery | 50.0 (50.0 to 50.0) |" in said
+    assert "| Rookery, Arrow | 10,000 | 70,000 (70,000 to 70,000) | - | - |" in said
+    assert "| paced, alone | 1.00 (1.00 to 1.00) | 4.00 (4.00 to 4.00) |" in said
+    assert "| 8 | 11.2 (11.2 to 11.2) |" in said
+
+
+def test_growth_is_drawn(tmp_path: Path) -> None:
+    """A PNG with a panel for each axis that was measured, and none where none was."""
+    records = [
+        {"round": round_, "who": who, "axis": axis, "at": at, "cpu_us": 50.0 / at}
+        for round_ in (0, 1)
+        for axis, who in (("trees", "Rookery"), ("trees", "mosec, batch 64"), ("rate", "Rookery"))
+        for at in (1, 10)
+    ]
+    draw_growth({"growth": section(*records)}, tmp_path / "growth.png")
+    assert (tmp_path / "growth.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    draw_growth({}, tmp_path / "nothing.png")
+    assert not (tmp_path / "nothing.png").exists()
+
+
+def test_a_sentence_with_figures_follows_the_benchmark(figures: dict[str, Any]) -> None:
+    """The rates that a page states are rewritten with the figures, and stay where one of them was not measured."""
+    page = "One worker answers 1 single readings or 2 rows in tables a second."
+    assert restated(page, figures) == page
+    rows = {"round": 0, "who": "Rookery, JSON", "model": "reference", "rows": 1000, "rows_per_second": 2e6}
+    said = restated(page, {**figures, "tables": section(rows)})
+    assert said == "One worker answers 45,455 single readings or 2,000,000 rows in tables a second."

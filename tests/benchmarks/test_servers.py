@@ -124,4 +124,4 @@ def test_an_unknown_section_is_refused() -> None:
         cwd=HERE,
     )
     assert done.returncode == 2
-    assert "no such section: singels; there are singles, tables" in done.stderr
+    assert "no such section: singels; there are singles, models, tables" in done.stderr

@@ -11,7 +11,7 @@ import urllib.request
 from typing import Any, Final
 
 _SHA256: Final = bytes.fromhex("3031300d060960864801650304020105000420")
-"""What stands before a SHA-256 digest in a signature: RFC 8017, 9.2."""
+"""The prefix of a SHA-256 digest in a signature: RFC 8017, 9.2."""
 
 
 class TokenCheck:
@@ -46,8 +46,8 @@ class TokenCheck:
         digest = _SHA256 + hashlib.sha256(f"{head}.{claims}".encode()).digest()
         wanted = b"\0\1" + b"\xff" * (size - len(digest) - 3) + b"\0" + digest
         signed = pow(_number(signature), exponent, modulus).to_bytes(size, "big") == wanted
-        rightly = (said.get("aud"), said.get("email")) == self._asked and said.get("email_verified") is True
-        return float(said["exp"]) if signed and rightly else 0.0
+        claimed = (said.get("aud"), said.get("email")) == self._asked and said.get("email_verified") is True
+        return float(said["exp"]) if signed and claimed else 0.0
 
 
 def token_check() -> TokenCheck | None:

@@ -1,0 +1,1 @@
+"""Equal work: a peer that keeps its results as Rookery does, and knows who pushes."""
