@@ -51,6 +51,10 @@ THEMED: Final = Palette(ink="#010101", faint="#020202", first="#030303", second=
 """Stand-ins that become `var(--ink)` and so on in an SVG."""
 
 _NARROW: Final = 1_000
+_HEADROOM: Final = 1.08
+"""The top of a linear axis, times the highest value."""
+_SLOTS: Final = 6
+"""Bars that an axis has room for at least."""
 _ROUND: Final = (1, 2, 5, 10)
 """Steps between ticks, times a power of ten."""
 
@@ -125,7 +129,7 @@ def lines(
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=7))
         axes.minorticks_off()
     else:
-        axes.set_ylim(bottom=lowest)
+        axes.set_ylim(bottom=lowest, top=_HEADROOM * (axes.dataLim.ymax or 1))
         axes.yaxis.set_major_locator(_ticks(unit))
     axes.yaxis.set_major_formatter(FuncFormatter(_figure))
     if len(drawn) > 1:
@@ -137,6 +141,9 @@ def lines(
 def bars(axes: Any, palette: Palette, counts: Sequence[tuple[str, float]], *, unit: str, across: str) -> None:
     """Draw counts by name."""
     axes.bar([name for name, _ in counts], [count for _, count in counts], color=palette.first, width=0.7)
+    # A few bars stand at the left, no wider than bars are where there are more.
+    axes.set_xlim(-0.6, max(len(counts), _SLOTS) - 0.4)
+    axes.set_ylim(0, _HEADROOM * (axes.dataLim.ymax or 1))
     axes.set_xlabel(across, color=palette.ink, fontsize=8)
     axes.set_ylabel(unit, color=palette.ink, fontsize=8)
     axes.yaxis.set_major_locator(_ticks(unit))

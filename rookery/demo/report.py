@@ -66,6 +66,7 @@ class DemoReport:
     location: ResultsLocation
     folders: Folders
     broker: str
+    keeps_logs: bool = False
 
     @property
     def confusion(self) -> Counter[tuple[str, str]]:
@@ -200,7 +201,7 @@ def _end(report: DemoReport) -> RenderableType:
     deleted = ", deleted with this run" if report.location.temporary else ""
     lines.add_row("predictions", Text(f"{_place(report.location.results)}{deleted}"))
     lines.add_row("rejections", Text(f"{_place(report.location.rejects)}{deleted}"))
-    if report.folders.logs.exists():
+    if report.keeps_logs or not report.good:
         lines.add_row("logs", Text(str(report.folders.logs)))
     return lines
 

@@ -66,7 +66,11 @@ def run(plan: DemoOptions, console: Console | None = None) -> int:
         try:
             with signals_interrupt(), out.status("Starting broker and worker") as status:
                 report = play(
-                    plan, folders, status, on_stage=lambda stage: _show(plan, stage, folders, pages, out)
+                    plan,
+                    folders,
+                    status,
+                    on_stage=lambda stage: _show(plan, stage, folders, pages, out),
+                    on_report=lambda report, stage: _stay(plan, report, stage, status, out),
                 )
         except KeyboardInterrupt:
             raise UserError(
@@ -74,12 +78,12 @@ def run(plan: DemoOptions, console: Console | None = None) -> int:
                 hint=f"Their logs: {folders.logs}",
                 code=EXIT_INTERRUPTED,
             ) from None
-        _finish(plan, folders, report, remote=remote)
+    if report.good and not report.keeps_logs:
+        shutil.rmtree(folders.logs)
+        if remote:
+            folders.root.rmdir()
+    if not plan.show:
         out.print(render(report))
-        if plan.show:
-            out.print("The page stays open, over ended broker and worker; Ctrl-C ends it.")
-            with suppress(KeyboardInterrupt), signals_interrupt():
-                threading.Event().wait()
     return 0 if report.good else EXIT_FAILED
 
 
@@ -96,12 +100,19 @@ def _show(
     out.print(f"The page: {page.address()}")
 
 
-def _finish(plan: DemoOptions, folders: Folders, report: DemoReport, *, remote: bool) -> None:
-    """Remove the logs after a good run."""
-    if report.good and not plan.keep_logs:
-        shutil.rmtree(folders.logs)
-        if remote:
-            folders.root.rmdir()
+def _stay(
+    plan: DemoOptions, report: DemoReport, stage: LocalEnvironment, status: Status, out: Console
+) -> None:
+    """Print the report, and keep the page's broker and worker where there is a page, until Ctrl-C."""
+    if not plan.show:
+        return
+    status.stop()
+    out.print(render(report))
+    # One line, whatever the terminal's width: it is there to be copied.
+    out.print("The page, broker and worker stay until Ctrl-C. To publish readings of your own to them:")
+    out.print(f"  rookery publish csv FILE --broker {stage.broker} --topic {stage.route.topic}", soft_wrap=True)
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def play(
@@ -110,10 +121,11 @@ def play(
     status: Status,
     *,
     on_stage: Callable[[LocalEnvironment], None] = lambda _: None,
+    on_report: Callable[[DemoReport, LocalEnvironment], None] = lambda *_: None,
 ) -> DemoReport:
-    """Send the readings phase by phase, wait for the results of each, end the processes, and reconcile.
+    """Send the readings phase by phase, wait for the results of each, and reconcile; the processes end with it.
 
-    `on_stage` is called once broker and worker run.
+    `on_stage` is called once broker and worker run, `on_report` before they end.
     """
     status.update(f"Reading the data set {plan.dataset}")
     chosen, ledger = dataset(plan.dataset, folders.root), Ledger()
@@ -137,22 +149,27 @@ def play(
             senders["burst"] = lambda: traffic.burst(readings)
         phases = [_phase(name, send, stage, results, status) for name, send in senders.items()]
         acknowledged = acknowledged_after(stage.broker, stage.route.subscription)
-        status.update("Ending broker and worker")
-        stage.end_worker()
+        if not plan.show:
+            # No result can come after the account then; a page shows broker and worker as they are.
+            status.update("Ending broker and worker")
+            stage.end_worker()
         results.gather()
-    return DemoReport(
-        dataset=chosen,
-        phases=phases,
-        account=ledger.close(),
-        predicted=results.predicted,
-        rejected=results.rejected,
-        expected_accuracy=expected.expected_accuracy,
-        training_accuracy=expected.training_accuracy,
-        acknowledged=acknowledged,
-        location=location,
-        folders=folders,
-        broker=f"Google's emulator at {plan.emulator}" if plan.emulator else "the embedded broker",
-    )
+        report = DemoReport(
+            dataset=chosen,
+            phases=phases,
+            account=ledger.close(),
+            predicted=results.predicted,
+            rejected=results.rejected,
+            expected_accuracy=expected.expected_accuracy,
+            training_accuracy=expected.training_accuracy,
+            acknowledged=acknowledged,
+            location=location,
+            folders=folders,
+            broker=f"Google's emulator at {plan.emulator}" if plan.emulator else "the embedded broker",
+            keeps_logs=plan.keep_logs,
+        )
+        on_report(report, stage)
+    return report
 
 
 def _phase(

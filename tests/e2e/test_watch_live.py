@@ -12,6 +12,7 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from rookery.environment.process import RookeryProcess
@@ -64,21 +65,35 @@ def test_a_load_is_watched_while_it_lasts_and_to_the_last_reading(tmp_path: Path
 
 @pytest.mark.timeout(90)
 def test_the_demo_opens_a_page_that_stays(tmp_path: Path) -> None:
-    """`rookery demo --open` serves the page, accounts for every reading, and ends with Ctrl-C and its own exit code."""
+    """`rookery demo --open` serves the page, accounts for every reading, keeps broker and worker for more of them, and ends all with Ctrl-C."""
     environment = {**os.environ, "BROWSER": "true"}
-    words = [sys.executable, "-m", "rookery", "demo", "--open", "--results", str(tmp_path / "demo")]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path) as demo:
+    folder = tmp_path / "demo"
+    words = [sys.executable, "-m", "rookery", "demo", "--open", "--results", str(folder)]
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(words, **streams, env=environment, cwd=tmp_path) as demo:
         assert demo.stdout is not None
-        said, address = [], ""
+        said, address, more = [], "", ""
         for line in demo.stdout:
             said.append(line)
             if found := re.search(r"The page: (http://\S+)", line):
                 address = found[1]
-            if "The page stays open" in line:
+            if found := re.search(r"rookery (publish csv) FILE (.+)$", line):
+                more = f"{found[1]} FILE {found[2]}"
                 break
         (account,) = [line for line in said if "Reconciliation passed" in line]
         predicted, rejected = map(int, re.findall(r"= (\d+) \+ (\d+) \+ 0", account)[0])
         shown = settled(address, predicted, rejected)
         assert (shown["totals"]["predicted"], shown["totals"]["rejected"]) == (predicted, rejected)
+        assert shown["worker"]["ready"] == 1
+        assert shown["broker"] == {"backlog": 0, "outstanding": 0, "nacked": shown["broker"]["nacked"]}
+        (tmp_path / "more.csv").write_text("bill_length_mm\n40\n41\n")
+        more_words = [str(tmp_path / "more.csv") if each == "FILE" else each for each in more.split()]
+        subprocess.run([sys.executable, "-m", "rookery", *more_words], check=True, capture_output=True)
+        settled(address, predicted + 2, rejected)
+        children = psutil.Process(demo.pid).children()
+        assert len(children) == 3
         demo.send_signal(signal.SIGINT)
         assert demo.wait(15) == 0
+        assert "Traceback" not in demo.stdout.read()
+    assert [each for each in children if each.is_running()] == []
+    assert not (folder / "logs").exists()

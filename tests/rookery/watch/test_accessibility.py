@@ -1,0 +1,59 @@
+"""The page by axe-core in every state, and its pictures for people: ROOKERY_TEST_PICTURES names the folder that they go to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.accessibility import grave_violations
+from tests.rookery.watch.page_states import states
+from tests.rookery.watch.visits import visited
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+PICTURES = os.environ.get("ROOKERY_TEST_PICTURES", "")
+WIDTHS = {"desktop": 1360, "tablet": 800, "phone": 390}
+
+
+@pytest.mark.timeout(600 if PICTURES else 120)
+def test_no_state_of_the_page_has_a_grave_violation(browser: Browser, tmp_path: Path) -> None:
+    """Empty, full, drifted and with dead programs beside it, light and dark: no serious and no critical violation."""
+    found = {}
+    with states(tmp_path) as every:
+        for name, enter in every.items():
+            address = enter()
+            for scheme in ("light", "dark"):
+                options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": 1360, "height": 900}}
+                with visited(browser, address, **options) as page:
+                    if name == "down":
+                        expect(page.locator("#status")).to_have_attribute(
+                            "data-state", "lost", timeout=30_000
+                        )
+                        expect(page.locator("#status")).to_contain_text("The broker")
+                    # Closed tables are parts of the page, too.
+                    for each in page.locator("summary").all():
+                        if PICTURES == "" and each.is_visible():
+                            each.click()
+                    found[name, scheme] = grave_violations(page)
+                    pictures(page, f"{name}-{scheme}")
+    assert found == dict.fromkeys(found, [])
+
+
+def pictures(page: Page, name: str) -> None:
+    """Whole pages at each width, and one that the keyboard has gone through."""
+    if not PICTURES:
+        return
+    for width in WIDTHS.values():
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(1500)  # a chart draws itself anew a moment after its width
+        page.screenshot(path=Path(PICTURES) / f"{name}-{width}.png", full_page=True)
+    page.set_viewport_size({"width": 1360, "height": 900})
+    for nth in range(4):
+        page.keyboard.press("Tab")
+        page.wait_for_timeout(100)
+        page.screenshot(path=Path(PICTURES) / f"{name}-focus-{nth}.png")
