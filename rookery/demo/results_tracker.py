@@ -35,6 +35,11 @@ class ResultsTracker:
         self.predicted: dict[str, Prediction] = {}
         self.rejected: dict[str, Rejection] = {}
 
+    @property
+    def count(self) -> int:
+        """How many readings have a result."""
+        return len(self.predicted) + len(self.rejected)
+
     def gather(self) -> None:
         """Enter the results since the last call."""
         found, refused = list(self._results.fresh()), list(self._rejects.fresh())

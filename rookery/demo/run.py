@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 SETTLES_WITHIN_S: Final = 60.0
 """Seconds that one phase may wait for its results; Google's emulator pushes only two messages at a time."""
 
+_COUNTED_WITHIN_S: Final = 2.0
+_LOOKS_EVERY_S: Final = 0.02
+
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
@@ -110,7 +113,9 @@ def _stay(
     out.print(render(report))
     # One line, whatever the terminal's width: it is there to be copied.
     out.print("The page, broker and worker stay until Ctrl-C. To publish readings of your own to them:")
-    out.print(f"  rookery publish csv FILE --broker {stage.broker} --topic {stage.route.topic}", soft_wrap=True)
+    out.print(
+        f"  rookery publish csv FILE --broker {stage.broker} --topic {stage.route.topic}", soft_wrap=True
+    )
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
 
@@ -181,8 +186,12 @@ def _phase(
         stage.check()
         status.update(f"Readings {name}: {missing} in flight")
 
-    before, began = batches(stage.worker), time.monotonic()
+    before, known, began = batches(stage.worker), results.count, time.monotonic()
     messages = send()
     results.wait(SETTLES_WITHIN_S, meanwhile=meanwhile)
     seconds = time.monotonic() - began
-    return Phase(name=name, messages=messages, seconds=seconds, batches=batches(stage.worker).since(before))
+    # A worker counts a batch after its lines are durable: what was read may not be counted yet.
+    found, until = results.count - known, time.monotonic() + _COUNTED_WITHIN_S
+    while (counted := batches(stage.worker).since(before)).readings < found and time.monotonic() < until:
+        time.sleep(_LOOKS_EVERY_S)
+    return Phase(name=name, messages=messages, seconds=seconds, batches=counted)

@@ -40,7 +40,10 @@ log: Final = logging.getLogger(__name__)
 _PAGE: Final = Path(__file__).parent / "page"
 _FILES: Final = {
     "/": "index.html",
-    **{f"/{name}": name for name in ("page.css", "page.js", "charts.js", "words.js", "tables.js")},
+    **{
+        f"/{name}": name
+        for name in ("page.css", "page.js", "charts.js", "legends.js", "words.js", "tables.js")
+    },
 }
 _POLL_INTERVAL_S: Final = 1.0
 _SAFE: Final = {

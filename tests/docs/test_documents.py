@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import importlib
+import importlib.util
 import os
 import re
 import shlex
@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+EXTRAS = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
 FOUND = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENTS = [path for path in FOUND if "decisions" not in path.parts and path.name != "CHANGELOG.md"]
 """Every document for people; decisions and changes are of their day and are not kept in step."""
@@ -116,30 +118,56 @@ def test_every_command_runs(path: Path, tmp_path: Path, network_namespace: list[
 
 
 def command_lines() -> Iterator[tuple[str, str]]:
-    """Every line of every document that starts with `rookery` or `make`: in blocks, indented, or in `code`."""
+    """Every command line of every document that the repository can know: in blocks, indented, or in `code`."""
     for path in DOCUMENTS:
         text = path.read_text()
-        fenced = "\n".join(each.commands for each in blocks(path, "sh", "console", "bash"))
-        found = [
-            *re.findall(
-                r"^(?: {4}|\S*\$ |)(?:\.venv/bin/)?((?:rookery|make) .+)$", fenced, flags=re.MULTILINE
-            ),
-            *re.findall(r"^ {4,}(?:\.venv/bin/)?((?:rookery|make) [^:\n]+)$", text, flags=re.MULTILINE),
-            *re.findall(r"`(?:\.venv/bin/)?((?:rookery|make) [a-z][^`\n]*)`", text),
+        prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        fenced = [
+            line
+            for each in blocks(path, "sh", "console", "bash")
+            for line in each.commands.replace("\\\n", " ").splitlines()
         ]
+        indented = re.findall(r"^ {4,}(\S.*)$", prose, flags=re.MULTILINE)
+        inline = re.findall(r"(?<!`)`([^`\n]+)`", prose)
+        found = [known for line in [*fenced, *indented, *inline] for known in _known_commands(line)]
         yield from ((name(path), line) for line in dict.fromkeys(found))
+
+
+def _known_commands(line: str) -> Iterator[str]:
+    """The commands of a line whose words can be checked, without what stands before them."""
+    for part in re.split(r" \| | && |;", re.split(r"  +#", line)[0].rstrip(" &")):
+        plain = re.sub(r"^(?:\$ |sudo -u \S+ |[A-Z_]+=\S+ )*", "", part.strip())
+        plain = re.sub(r"^(?:\.venv/bin/|/opt/rookery/bin/)", "", plain)
+        if re.match(
+            r"(?:rookery|make) [a-zA-Z-]|pip install '|python -m (?:rookery|benchmarks|tools)\b|deploy/\w+ ",
+            plain,
+        ):
+            yield plain
 
 
 @pytest.mark.parametrize(("path", "line"), list(command_lines()))
 def test_every_command_line_is_one_that_exists(path: str, line: str) -> None:
-    """Whether it is run here or not: the command is there with just these options, and so is the target."""
-    words = shlex.split(re.split(r"  #|\|", line)[0].rstrip(" &"), comments=True)
-    if words[0] == "make":
-        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-        assert {word for word in words[1:2] if "=" not in word} <= set(targets), path
-        return
+    """Whether it is run here or not: the command is there with just these options, and so are target, module, script and extra."""
+    words = shlex.split(line, comments=True)
+    match words:
+        case ["make", *_]:
+            targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+            named = {word for word in words[1:] if "=" not in word and not word.startswith("-")}
+            assert named <= set(targets), path
+        case ["python", "-m", module, *_]:
+            assert importlib.util.find_spec(module), path
+        case ["pip", "install", *_, target]:
+            extras = re.fullmatch(r"\.\[([a-z,]+|NAME,NAME)\]", target)
+            assert extras, path
+            assert set(extras[1].split(",")) <= {*EXTRAS, "NAME"}, path
+        case ["rookery", *given]:
+            _checked_options(path, line, given)
+        case [script, *_]:
+            assert os.access(ROOT / script, os.X_OK), path
+
+
+def _checked_options(path: str, line: str, words: list[str]) -> None:
     command: Any = typer.main.get_command(app)
-    words = words[1:]
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
     if words and words[0].isupper():

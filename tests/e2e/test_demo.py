@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -52,6 +53,8 @@ def test_the_demo_accounts_for_every_penguin(tmp_path: Path) -> None:
         page, said = running.communicate(timeout=50)
     assert running.returncode == 0, page + said
     assert_everything_landed(page, tmp_path, bursts=BURST_ROUNDS)
+    # Each phase names the readings that it published, in messages of one or of 43.
+    assert re.findall(r"^ +in tables +(\d+) +(\d+) ", page, flags=re.MULTILINE) == [("8", "344")]
     *_, mean, _ = next(
         line.split() for line in page.splitlines() if "burst" in line and "published" not in line
     )

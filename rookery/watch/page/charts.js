@@ -14,16 +14,15 @@ function layout(more) {
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: false, hovermode: "closest",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("soft") },
-    margin: { l: 44, r: 10, t: 8, b: 44 }, showlegend: false,
+    margin: { l: 44, r: 12, t: 8, b: 44 }, showlegend: false,
     hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink") } },
-    legend: { orientation: "h", y: 1.03, yanchor: "bottom", x: 0, traceorder: "normal", font: { color: colour("ink"), size: mobile() ? 12 : 13 }, itemwidth: 30, itemclick: false, itemdoubleclick: false },
     ...more,
     xaxis: { ...axis, showgrid: false, ...(more.xaxis || {}) },
     yaxis: { ...axis, ...(more.yaxis || {}) },
   };
 }
 
-const titled = (words) => ({ title: { text: words, standoff: 8 } });
+const titled = (words) => ({ title: { text: words, standoff: 8, font: { size: 12 } } });
 
 function draw(id, traces, more) {
   Plotly.react(id, traces, layout(more), CONFIG);
@@ -43,11 +42,15 @@ function robustRange(values) {
 // The ranges that the user chose, for each drawing sets them anew; Plotly reports a double click without any.
 let zoom = null;
 
-function followZoom(redraw) {
+let followed = false;
+
+function followZoom() {
+  if (followed) return;
+  followed = true;
   el("scatter").on("plotly_relayout", (change) => {
     const { xaxis, yaxis } = el("scatter").layout;
     zoom = Object.keys(change).some((name) => name.includes("range")) ? [[...xaxis.range], [...yaxis.range]] : null;
-    if (!zoom) redraw();
+    if (!zoom) drawScatter(latest.readings);
   });
 }
 
@@ -56,24 +59,23 @@ function drawScatter(readings) {
   const traces = [0, 1].flatMap((outlier) => LABELS.map((name, place) => {
     const own = readings.filter((reading) => reading[2] === place && reading[3] === outlier);
     return {
-      type: "scatter", mode: "markers", name, showlegend: !outlier, x: own.map((reading) => reading[0]), y: own.map((reading) => reading[1]), customdata: own.map((reading) => reading[4]),
+      type: "scatter", mode: "markers", name, x: own.map((reading) => reading[0]), y: own.map((reading) => reading[1]), customdata: own.map((reading) => reading[4]),
       marker: outlier
         ? { color: shade(place), symbol: "x-thin", size: mobile() ? 8 : 10, line: { color: shade(place), width: 2.2 } }
         : { color: shade(place), symbol: SYMBOLS[place % SYMBOLS.length], size: mobile() ? 6 : 7, opacity: 0.62, line: { width: 0 } },
       hovertemplate: `${name}${outlier ? ", out of distribution" : ""}, probability %{customdata:.0%}<br>%{x} × %{y}<extra></extra>`,
     };
   }));
-  // The legend names the symbol once, in no label's colour.
-  traces.push({ type: "scatter", mode: "markers", name: "out of distribution", x: [null], y: [null], hoverinfo: "skip", marker: { symbol: "x-thin", size: 10, line: { color: colour("ink"), width: 2.2 } } });
-  const ranges = readings.length ? [0, 1].map((place) => robustRange(readings.map((reading) => reading[place]))) : [[0, 1], [0, 1]];
+  const ranges = [0, 1].map((place) => robustRange(readings.map((reading) => reading[place])));
   // A finger on a phone scrolls the page.
   const fixedrange = mobile();
   const [across, up] = zoom || ranges;
   draw("scatter", traces, {
-    showlegend: true, margin: { l: 44, r: 10, t: 36, b: 44 }, dragmode: fixedrange ? false : "zoom",
+    dragmode: fixedrange ? false : "zoom",
     xaxis: { ...titled(contract.x), showgrid: true, range: across, fixedrange },
     yaxis: { ...titled(contract.y), range: up, fixedrange },
   });
+  followZoom();
   return ranges;
 }
 
@@ -90,7 +92,7 @@ function secondsOf(state) {
 
 // A second more at both ends: a bar stands around its second.
 const beyond = (row, seconds) => new Date(Date.parse(`${row[0]}Z`) + 1000 * seconds).toISOString().slice(0, 19);
-const clockAxis = (rows) => ({ ...titled("time, UTC"), type: "date", tickformat: "%H:%M:%S", nticks: mobile() ? 3 : 4, range: [beyond(rows[0], -1), beyond(rows[rows.length - 1], 1)] });
+const clockAxis = (rows) => ({ ...titled("time, UTC"), type: "date", tickformat: "%H:%M:%S", dtick: 30000, range: [beyond(rows[0], -1), beyond(rows[rows.length - 1], 1)] });
 
 function drawRates(rows) {
   const times = rows.map((row) => row[0]);
@@ -98,7 +100,7 @@ function drawRates(rows) {
     { type: "bar", name: "predicted", x: times, y: rows.map((row) => row[1]), marker: { color: colour("label-2") }, hovertemplate: "%{y} predicted<extra></extra>" },
     { type: "bar", name: "rejected", x: times, y: rows.map((row) => row[2]), marker: { color: colour("alarm") }, hovertemplate: "%{y} rejected<extra></extra>" },
   ], {
-    barmode: "stack", bargap: 0.12, hovermode: "x", showlegend: true, margin: { l: 44, r: 10, t: 34, b: 44 },
+    barmode: "stack", bargap: 0.12, hovermode: "x",
     xaxis: clockAxis(rows), yaxis: { ...titled("readings/s"), rangemode: "tozero", nticks: 5 },
   });
 }
@@ -109,7 +111,7 @@ function drawLatencies(rows) {
     line: { color: shade, width: 2, dash, shape: "linear" }, marker: { size: 4, color: shade }, hovertemplate: `${name} %{y} ms<extra></extra>`,
   });
   draw("latencies", [line("p50", 3, colour("label-2"), "solid"), line("p99", 4, colour("label-0"), "dot")], {
-    showlegend: true, hovermode: "x", margin: { l: 44, r: 10, t: 34, b: 44 },
+    hovermode: "x",
     xaxis: clockAxis(rows), yaxis: { ...titled("latency, ms"), rangemode: "tozero", nticks: 5 },
   });
 }
@@ -132,12 +134,13 @@ function drawBatches(batches) {
 
 function drawDays(days) {
   const names = Object.keys(days);
-  const words = names.map((day) => new Date(`${day}T12:00Z`).toLocaleDateString("en-GB", { timeZone: "UTC", day: "numeric", month: "short", year: "2-digit" }));
+  const year = names.length && names[0].slice(0, 4) !== names[names.length - 1].slice(0, 4) ? { year: "2-digit" } : {};
+  const words = names.map((day) => new Date(`${day}T12:00Z`).toLocaleDateString("en-GB", { timeZone: "UTC", day: "numeric", month: "short", ...year }));
   draw("days", LABELS.map((label, place) => ({
     type: "bar", name: label, x: words, y: names.map((day) => days[day][label] || 0), marker: { color: shade(place) },
     hovertemplate: `%{y} ${label}<extra></extra>`,
   })), {
-    barmode: "stack", showlegend: true, bargap: names.length < 4 ? 0.7 : 0.25, hovermode: "x", margin: { l: 44, r: 10, t: 34, b: 44 },
+    barmode: "stack", bargap: names.length < 4 ? 0.7 : 0.25, hovermode: "x",
     xaxis: { ...titled("day, UTC"), type: "category", nticks: mobile() ? 3 : 4, tickangle: 0 }, yaxis: { ...titled("readings"), rangemode: "tozero", nticks: 5 },
   });
 }

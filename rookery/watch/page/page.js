@@ -3,6 +3,7 @@
 // never as HTML.
 
 const FRESH_S = 8;
+const MOST_DRIFTS = 12;
 
 let latest = null;
 let paused = 0;
@@ -47,20 +48,34 @@ function showBacklog(state) {
   el("backlog-note").classList.toggle("alarm", Boolean(silent));
   say("backlog", broker ? number.format(broker.backlog + broker.outstanding) : worker && !silent ? number.format(worker.queue_rows || 0) : "–");
   say("backlog-note", silent ? `The ${availability.broker ? "broker" : "worker"} ${silent}` : broker ? "messages at the broker"
-    : worker ? "readings in the worker's queue" : "needs --broker");
+    : worker ? "readings in the worker's queue" : "shown with --broker");
+}
+
+// A chart without a value is not drawn: empty axes say nothing.
+function blank(id, isBlank) {
+  el(id).closest("section").classList.toggle("blank", isBlank);
+  return isBlank;
+}
+
+// How many of each label, the most frequent ones where there are many.
+function counted(labels) {
+  const known = Object.entries(labels);
+  const shown = known.length > MOST_LABELS ? known.sort((one, other) => other[1] - one[1]).slice(0, MOST_LABELS) : known;
+  const rest = known.slice(shown.length).reduce((sum, each) => sum + each[1], 0);
+  return shown.map(([name, count]) => `${name} ${number.format(count)}`).join(", ") + (rest ? `, others ${number.format(rest)}` : "");
 }
 
 function showScatter(state) {
   el("scatter").closest("section").hidden = !contract.x;
   if (!contract.x) return;
   const { readings, totals } = state;
-  const [across, up] = drawScatter(readings);
+  const [across, up] = blank("scatter", !readings.length) ? [[0, 0], [0, 0]] : drawScatter(readings);
   const outliers = readings.filter((reading) => reading[3]).length;
   const outside = readings.filter(([x, y]) => x < across[0] || x > across[1] || y < up[0] || y > up[1]).length;
-  const words = LABELS.map((name) => `${name} ${number.format(state.labels[name])}`).join(", ");
+  const words = counted(state.labels);
   const sampled = readings.length === state.readings_with_features ? `All ${many(readings.length, "reading")}`
     : `A random sample: ${number.format(readings.length)} (${share(readings.length, state.readings_with_features)}) of the ${many(state.readings_with_features, "reading")}`;
-  say("say-scatter", !totals.predicted ? `${contract.x} against ${contract.y}, of a random sample of the predictions.`
+  say("say-scatter", !totals.predicted ? "No prediction so far."
     : readings.length
       ? `${sampled} whose features are in the results, ${share(outliers, readings.length)} of the points out of distribution (of all predictions ${share(totals.out_of_distribution, totals.predicted)})${outside ? `; ${number.format(outside)} outside the axes` : ""}. In all: ${words}.`
       : `No result holds its features; a worker with ROOKERY_FEATURE_SAMPLE_ROWS=4 writes those of a sample. In all: ${words}.`);
@@ -74,7 +89,10 @@ function showDrift(state) {
   say("say-drift", !measured.length ? "Needs the features of 200 readings; a worker with ROOKERY_FEATURE_SAMPLE_ROWS=4 writes those of a sample."
     : drifted.length ? `Drifted from the training data: ${drifted.join(", ")}.`
       : `No drift in the latest ${many(Math.max(...measured.map((each) => each.rows)), "reading")}.`);
-  el("drift").replaceChildren(...measured.map((each) => {
+  const most = [...measured].sort((one, other) => other.index - one.index).slice(0, MOST_DRIFTS);
+  const shown = measured.filter((each) => most.includes(each));
+  say("drift-foot", `Population stability index (PSI) against the training data: below 0.1 no drift, above 0.25 drifted.${shown.length < measured.length ? ` The ${MOST_DRIFTS} highest of ${measured.length} features.` : ""}`);
+  el("drift").replaceChildren(...shown.map((each) => {
     const item = make("li", undefined, each.drifted ? "drifted" : each.index > 0.1 ? "notable" : "");
     const unchecked = each.index > 0.25 && !each.drifted ? ", shown only" : "";
     item.append(make("span", plain(each.feature)), make("span", `${each.index.toFixed(3)}${each.drifted ? " drifted" : unchecked}`, "value"));
@@ -95,9 +113,9 @@ function showSeconds(state) {
   const { predicted, rejected, busiest, timed, p50_ms: p50, p99_ms: p99 } = state.window;
   const within = span(state);
   say("say-rate", predicted + rejected ? `${many(predicted + rejected, "reading")} in ${within}, at most ${number.format(busiest)} in a second.` : `No result in ${within}.`);
-  drawRates(rows);
+  if (!blank("rates", !(predicted + rejected))) drawRates(rows);
   say("say-latency", timed ? `From publication to prediction: p50 ${ms(p50)}, p99 ${ms(p99)} over ${many(timed, "reading")} in ${within}.` : `From publication to prediction; no result in ${within}.`);
-  drawLatencies(rows);
+  if (!blank("latencies", !timed)) drawLatencies(rows);
   const busy = rows.filter((row) => row[1] + row[2]).map(([at, ...row]) => [at.slice(11), ...row]);
   table("table-rates", ["Second, UTC", "Predicted", "Rejected"], busy.map((row) => row.slice(0, 3)));
   table("table-latencies", ["Second, UTC", "p50, ms", "p99, ms"], busy.map((row) => [row[0], row[3], row[4]]));
@@ -107,13 +125,13 @@ function showBatches(batches) {
   const count = Object.values(batches).reduce((sum, each) => sum + each, 0);
   const words = count === 1 ? "One batch" : `${number.format(count)} batches`;
   say("say-batches", count ? `${words}; the largest held up to ${many(Math.max(...Object.keys(batches).map(Number)), "reading")}.` : "How many readings were predicted together.");
-  table("table-batches", ["Readings in a batch", "Batches"], drawBatches(batches));
+  if (!blank("batches", !count)) table("table-batches", ["Readings in a batch", "Batches"], drawBatches(batches));
 }
 
 function showDays(days) {
   const names = Object.keys(days);
   say("say-days", `By day of observation, of publication where that is unknown${names.length > 1 ? `; ${names.length} days, ${names[0]} to ${names[names.length - 1]}` : names.length ? `; all on ${names[0]}` : ""}.`);
-  drawDays(days);
+  if (!blank("days", !names.length)) drawDays(days);
   table("table-days", ["Day, UTC", ...LABELS], names.map((day) => [day, ...LABELS.map((label) => days[day][label] || 0)]));
 }
 
@@ -151,7 +169,7 @@ function showModel(state) {
 
 function showEmpty(state) {
   const { predicted, rejected } = state.totals;
-  el("empty").hidden = Boolean(predicted + rejected);
+  document.body.dataset.waiting = String(!(predicted + rejected));
   if (predicted + rejected) return;
   const [results, rejects] = state.addresses;
   const next = state.worker ? ["The worker answers. Publish readings to it: ", "rookery publish csv FILE"]
@@ -216,19 +234,21 @@ function show() {
   showEmpty(state);
   showTiles(state);
   showBacklog(state);
-  showScatter(state);
-  showDrift(state);
-  showSeconds(state);
-  showBatches(state.batches);
-  showDays(state.days);
-  showReasons(state);
   showModel(state);
-  showRejections(state);
   say("remembered", number.format(state.remembered));
-  if (!changed) followZoom(() => drawScatter(latest.readings));
+  if (document.body.dataset.waiting === "false") {
+    showScatter(state);
+    showDrift(state);
+    showSeconds(state);
+    showBatches(state.batches);
+    showDays(state.days);
+    showReasons(state);
+    showRejections(state);
+  }
   document.body.dataset.shown = String((changed += 1));
 }
 
+showLegends();
 const events = new EventSource("events");
 events.onmessage = (event) => {
   lost = false;

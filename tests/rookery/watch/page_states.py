@@ -25,7 +25,7 @@ REASONS = (
     ("bill_length_mm", "at most 150 is possible", "4650"),
     ("body_mass_g", "a number is needed", '"4,2 kg"'),
     ("sex", "one of 'female' or 'male' is needed", '"f"'),
-    ("", "a JSON object is needed", "[1, 2"),
+    ("reading", "a JSON object is needed", "[1, 2"),
 )
 
 

@@ -91,7 +91,10 @@ def test_the_page_shows_the_results(browser: Browser, address: str) -> None:
         expect(page.locator("#say-drift")).to_contain_text("Drifted from the training data: ")
         expect(page.locator("#drift li")).to_have_count(8)
         expect(page.locator("#facts")).to_contain_text("e93ac8fb8e7e")
-        # Every chart has drawn something: in the first each species, its outliers, and the legend's name of these.
+        expect(page.locator("#legend-scatter li")).to_have_text(
+            ["Adelie", "Chinstrap", "Gentoo", "out of distribution"]
+        )
+        # Every chart has drawn something: in the first each species, and its outliers.
         for chart in ("scatter", "rates", "latencies", "batches", "days"):
             expect(page.locator(f"#{chart} .main-svg").first).to_be_visible()
         assert page.evaluate("document.getElementById('scatter').data.map((trace) => trace.x.length)") == [
@@ -100,7 +103,6 @@ def test_the_page_shows_the_results(browser: Browser, address: str) -> None:
             149,
             0,
             0,
-            1,
             1,
         ]
         colours = page.evaluate("document.getElementById('scatter').data.map((trace) => trace.marker.color)")

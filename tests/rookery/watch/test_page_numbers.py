@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import signal
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from rookery.environment.local import Folders, staged
 from rookery.environment.process import broker, worker
 from rookery.schemas.testing import ReadingFactory
+from tests.rookery.watch.recount import SPECIES, compare, drift, stability
 from tests.rookery.watch.visits import served, visited, write
 
 if TYPE_CHECKING:
@@ -24,10 +26,13 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-SPECIES = ("Adelie", "Chinstrap", "Gentoo")
+    from rookery.publisher.client import ReadingPublisher
+
 ROWS = 100_000
+PUBLISHED = int(os.environ.get("ROOKERY_TEST_BURST", "10000"))
+"""Readings of the burst over broker and worker; `make page` publishes 100,000."""
+TITLES = ("Bill length", "Bill depth", "Flipper length", "Body mass")
 RANDOM = Random(20)  # noqa: S311  repeatable, not secret
-UNITS = {"ms": 1.0, "s": 1000.0}
 
 
 def burst(now: datetime) -> list[dict[str, Any]]:
@@ -79,48 +84,6 @@ def rejections(now: datetime, count: int) -> list[dict[str, Any]]:
     ]
 
 
-def waits_by_second(lines: list[dict[str, Any]]) -> dict[int, list[float]]:
-    """Latencies in milliseconds by the second of their prediction."""
-    found: dict[int, list[float]] = {}
-    for line in lines:
-        at, published_at = (datetime.fromisoformat(line[name]) for name in ("predicted_at", "published_at"))
-        found.setdefault(int(at.timestamp()), []).append(1000 * (at - published_at).total_seconds())
-    return found
-
-
-def exact(values: list[float], share: float) -> float:
-    """A percentile by nearest rank."""
-    return sorted(values)[math.ceil(share * len(values)) - 1]
-
-
-def batch_sizes(lines: list[dict[str, Any]]) -> dict[str, int]:
-    """Batches by the least power of two that holds them, as JSON names them."""
-    sizes = Counter(line["predicted_at"] for line in lines).values()
-    return {
-        str(size): count
-        for size, count in sorted(Counter(2 ** math.ceil(math.log2(each)) for each in sizes).items())
-    }
-
-
-def text(page: Page, name: str) -> str:
-    return page.locator(f"#{name}").text_content() or ""
-
-
-def durations(words: str) -> list[float]:
-    """The durations in a sentence, in milliseconds."""
-    return [
-        float(value) * UNITS[unit] for value, unit in re.findall(r"(?:p50|p99|^) ?([\d.]+) (ms|s)\b", words)
-    ]
-
-
-def drawn(page: Page, chart: str, axis: str) -> list[list[Any]]:
-    """The values that Plotly has drawn, trace by trace."""
-    found: list[list[Any]] = page.evaluate(
-        f"document.getElementById('{chart}').data.map((trace) => Array.from(trace.{axis}))"
-    )
-    return found
-
-
 @pytest.mark.timeout(180)
 def test_every_number_is_a_recount_of_the_lines(browser: Browser, tmp_path: Path) -> None:
     """After a burst of 100,000 rows counts are exact and p50 and p99 within 5 %, the same in tile, sentence and chart; duplicate lines count once."""
@@ -140,67 +103,89 @@ def test_every_number_is_a_recount_of_the_lines(browser: Browser, tmp_path: Path
         expect(page.locator("#predicted")).to_have_text("100,000", timeout=90_000)
         expect(page.locator("#predicted-note")).to_have_text("50 duplicate lines skipped", timeout=90_000)
         expect(page.locator("#empty")).to_be_hidden()
-        # Charts and sentences are of one moment, for the window moves on: the state is that of the pause.
-        paused = "() => { document.getElementById('pause').click(); return JSON.stringify(latest); }"
-        state = json.loads(page.evaluate(paused))
-        tiles_and_sentences(page, lines, rejected)
-        charts(page, state, lines)
+        compare(page, paused(page), lines, rejected)
+        assert {title: index for title, index in drift(page).items() if title in TITLES} == pytest.approx(
+            dict(zip(TITLES, stability(lines).values(), strict=True)), abs=2e-3
+        )
 
 
-def tiles_and_sentences(page: Page, lines: list[dict[str, Any]], rejected: list[dict[str, Any]]) -> None:
-    outliers = sum(line["out_of_distribution"] for line in lines)
-    by_second = waits_by_second(lines)
-    waits = [wait for each in by_second.values() for wait in each]
-    assert text(page, "rejected-note") == f"{100 * len(rejected) / (len(rejected) + ROWS):.1f} % of all"
-    assert text(page, "ood") == f"{outliers}"
-    assert text(page, "ood-note") == f"{100 * outliers / ROWS:.1f} % of predicted"
-    assert text(page, "rate") == "0"
-    assert re.fullmatch(r"no result for \d+ (s|min)", text(page, "rate-note"))
-    p50, p99 = exact(waits, 0.50), exact(waits, 0.99)
-    shown = [*durations(text(page, "latency")), *durations(text(page, "latency-note"))]
-    assert shown == pytest.approx([p50, p99], rel=0.05)
-    assert durations(text(page, "say-latency")) == shown
-    assert f"over {ROWS:,} readings" in text(page, "say-latency")
-    busiest = Counter({second: len(each) for second, each in by_second.items()})
-    busiest.update(int(datetime.fromisoformat(line["rejected_at"]).timestamp()) for line in rejected)
-    said = re.findall(r"^([\d,]+) readings in .*, at most ([\d,]+) in a second", text(page, "say-rate"))
-    assert said == [(f"{ROWS + len(rejected):,}", f"{max(busiest.values()):,}")]
-    batches = Counter(line["predicted_at"] for line in lines)
-    largest = 2 ** math.ceil(math.log2(max(batches.values())))
-    assert (
-        text(page, "say-batches") == f"{len(batches):,} batches; the largest held up to {largest} readings."
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("patient")
+def test_every_number_is_a_recount_after_a_published_burst(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Published at once to broker and worker, each reading is on the page as in the result lines; a killed worker is red within moments, and once it is back the numbers go on."""
+    monkeypatch.setenv("ROOKERY_FEATURE_SAMPLE_ROWS", "1000")
+    root = tmp_path / "results"
+    with staged(Folders(root)) as stage:
+        named = ["--worker", stage.worker, "--broker", stage.broker]
+        with served(root, tmp_path, *named) as address, visited(browser, address) as page:
+            predicted, refused = publish(stage.publisher, PUBLISHED, "before")
+            expect(page.locator("#predicted")).to_have_text(f"{predicted:,}", timeout=400_000)
+            expect(page.locator("#rejected")).to_have_text(f"{refused:,}")
+            expect(page.locator("#backlog")).to_have_text("0")
+            lines, rejected = read(root, "predictions"), read(root, "rejections")
+            assert (len(lines), len(rejected)) == (predicted, refused)
+            compare(page, paused(page), lines, rejected)
+            page.locator("#pause").click()
+
+            first = stage.children[0]
+            first.popen.kill()
+            expect(page.locator("#status")).to_have_attribute("data-state", "lost")
+            expect(page.locator("#say-model")).to_contain_text("The worker at")
+            again = worker(
+                tmp_path,
+                results=root / "predictions",
+                rejects=root / "rejections",
+                port=int(stage.worker.rpartition(":")[2].strip("/")),
+            )
+            with again:
+                again.address()
+                more, _ = publish(stage.publisher, 2000, "after")
+                expect(page.locator("#say-model")).to_have_text("The worker is ready.")
+                expect(page.locator("#status")).not_to_have_attribute("data-state", "lost")
+                expect(page.locator("#predicted")).to_have_text(f"{predicted + more:,}", timeout=120_000)
+                state = paused(page)
+                compare(page, state, read(root, "predictions"), read(root, "rejections"))
+
+
+def publish(publisher: ReadingPublisher, count: int, word: str) -> tuple[int, int]:
+    """Publish about so many readings, nine in ten of them as tables, some impossible; gives how many will be predicted and rejected."""
+    factory = ReadingFactory(21)
+    rows = [factory.fields(SPECIES[nth % 3]) | {"reading_id": f"{word}-{nth}"} for nth in range(count)]
+    for nth in range(0, count, 500):
+        rows[nth]["bill_length_mm"] = 4650
+    for nth in range(7, count, 300):
+        rows[nth]["bill_depth_mm"] = 24
+    single = count // 10
+    for row in rows[:single]:
+        publisher.publish_payload(json.dumps(row).encode())
+    for nth in range(single, count, 1000):
+        part = rows[nth : nth + 1000]
+        publisher.publish_payload(
+            json.dumps({name: [row[name] for row in part] for name in part[0]}).encode()
+        )
+    publisher.flush()
+    refused = len(range(0, count, 500))
+    return count - refused, refused
+
+
+def read(root: Path, kind: str) -> list[dict[str, Any]]:
+    """The result lines of a folder, each reading once."""
+    lines = [
+        json.loads(line)
+        for path in sorted((root / kind).rglob("*.ndjson"))
+        for line in path.read_text().splitlines()
+    ]
+    return list({line["reading_id"]: line for line in lines}.values())
+
+
+def paused(page: Page) -> dict[str, Any]:
+    """Pause the page; gives the state that it shows. Charts and sentences are of one moment, for the window moves on."""
+    state: dict[str, Any] = json.loads(
+        page.evaluate("() => { document.getElementById('pause').click(); return JSON.stringify(latest); }")
     )
-    with_features = sum("features" in line for line in lines)
-    sentence = text(page, "say-scatter")
-    assert sentence.startswith(
-        f"A random sample: 1,000 ({100_000 / with_features:.0f} %) of the {with_features:,} readings"
-    )
-    share = 1000 * outliers / ROWS
-    assert f"{round(share) / 10:.1f} % of the points out of distribution" in sentence
-    species = Counter(line["species"] for line in lines)
-    assert sentence.endswith(f"In all: {', '.join(f'{name} {species[name]:,}' for name in SPECIES)}.")
-    assert text(page, "reasons").startswith("700sex")
-
-
-def charts(page: Page, state: dict[str, Any], lines: list[dict[str, Any]]) -> None:
-    by_second = waits_by_second(lines)
-    rows = {row[0]: row for row in state["seconds"] if row[1]}
-    assert {second: row[1] for second, row in rows.items()} == {
-        at: len(each) for at, each in by_second.items()
-    }
-    for second, waits in by_second.items():
-        assert rows[second][3:] == pytest.approx([exact(waits, 0.50), exact(waits, 0.99)], rel=0.05)
-    window = range(state["window"]["from"], state["window"]["to"])
-    assert drawn(page, "rates", "y")[0] == [len(by_second.get(second, [])) for second in window]
-    assert drawn(page, "rates", "x")[0][0] == datetime.fromtimestamp(window[0], UTC).isoformat()[:19]
-    for place, percentiles in enumerate(drawn(page, "latencies", "y"), 3):
-        assert percentiles == [rows[second][place] if second in rows else None for second in window]
-    assert state["batches"] == batch_sizes(lines)
-    days = Counter((line["published_at"][:10], line["species"]) for line in lines)
-    assert {(day, name): count for day, each in state["days"].items() for name, count in each.items()} == days
-    points = [len(trace) for trace in drawn(page, "scatter", "x")]
-    outliers = round(1000 * state["totals"]["out_of_distribution"] / ROWS)
-    assert (sum(points[:3]), sum(points[3:6])) == (1000 - outliers, outliers)
+    return state
 
 
 @pytest.fixture
