@@ -54,7 +54,7 @@ _NARROW: Final = 1_000
 _HEADROOM: Final = 1.08
 """The top of a linear axis, times the highest value."""
 _SLOTS: Final = 6
-"""Bars that an axis has room for at least."""
+"""Bars that fit side by side at least."""
 _ROUND: Final = (1, 2, 5, 10)
 """Steps between ticks, times a power of ten."""
 

@@ -117,7 +117,7 @@ for words in leaves(typer.main.get_command(rookery.cli.app)):
             for number in (0, 1):
                 os.dup2(os.open(os.devnull, os.O_RDWR), number)
             os.dup2(writing, 2)
-            # What goes on as another program, or needs no further import, was not reached.
+            # An interrupt is not reached by what goes on as another program, or needs no further import.
             os.execv = os.execve = os.execvp = lambda *_: os._exit(77)
             sys.argv = words
             meta = Interrupts(nth)

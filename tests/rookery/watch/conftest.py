@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 CHROMIUM = shutil.which("chromium")
+PATIENCE_MS = 60_000
+"""How long a page may take on a machine that has other work."""
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -30,5 +32,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("Debian's chromium is not on this machine: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        expect.set_options(timeout=PATIENCE_MS)
         yield browser
+        expect.set_options(timeout=5_000)
         browser.close()

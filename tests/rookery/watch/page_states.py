@@ -30,7 +30,7 @@ REASONS = (
 
 
 def predictions(now: datetime, *, heavier_by: float = 0.0) -> list[dict[str, Any]]:
-    """A field season in two minutes: batches of some readings, twelve days of observation, one reading in a hundred strange."""
+    """A field season in two minutes: batches of some readings, twelve days of observation, one reading in a hundred out of distribution."""
     dice, factory = Random(4), ReadingFactory(4)  # noqa: S311  repeatable, not secret
     lines: list[dict[str, Any]] = []
     at = now - timedelta(seconds=118)

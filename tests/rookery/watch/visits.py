@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rookery.environment.process import RookeryProcess
+from tests.rookery.watch.conftest import PATIENCE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,7 @@ def served(root: Path, folder: Path, *arguments: str) -> Iterator[str]:
 def visited(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
     """A drawn page; at the end its console must be empty, and every request must have been for the page's own server."""
     context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     logged: list[str] = []
     page.on("console", lambda message: logged.append(message.text))
@@ -46,7 +48,7 @@ def visited(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
         ),
     )
     page.goto(address, wait_until="domcontentloaded")
-    page.wait_for_selector("body[data-shown]", timeout=30_000)
+    page.wait_for_selector("body[data-shown]")
     yield page
     assert logged == []
     context.close()
