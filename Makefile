@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: dist docs frames reference kills forests worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak station help demo train test check format install lock clean
+.PHONY: dist docs frames reference kills forests page worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak station help demo train test check format install lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -71,6 +71,11 @@ frames: $(VENV)/dev ## Publish a pandas frame of 1,000,000 rows, predict and rea
 
 station: $(VENV)/dev ## Publish 1,000,000 rows to `rookery up` while its programs are killed -9; every row accounted for (ROWS=1000000 SEED=1)
 	@$(BIN)/python -m tools.station_trial $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+page: $(VENV)/dev ## Compare every number of the live page after 100,000 published readings; its pictures go to build/page (Chromium)
+	@mkdir -p build/page
+	@ROOKERY_TEST_BURST=100000 ROOKERY_TEST_PICTURES=build/page $(BIN)/python -m pytest -q tests/rookery/watch/test_page_numbers.py \
+		tests/rookery/watch/test_accessibility.py -k "published_burst or grave" $(ARGS)
 
 forests: $(VENV)/dev ## Random models, their compiled forests bit for bit as XGBoost (COUNT=200 ROWS=1000000 SEED=1)
 	@ROOKERY_TEST_FORESTS=$(or $(COUNT),200) ROOKERY_TEST_FOREST_ROWS=$(or $(ROWS),1000000) ROOKERY_TEST_FOREST_SEED=$(or $(SEED),1) \

@@ -108,7 +108,7 @@ def test_every_number_is_a_recount_of_the_lines(browser: Browser, tmp_path: Path
         )
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_every_number_is_a_recount_after_a_published_burst(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
