@@ -193,6 +193,7 @@ def test_every_python_snippet_runs(path: Path, tmp_path: Path) -> None:
     """One after the other, as one program, over a broker that knows their topic."""
     (tmp_path / "data").mkdir()
     shutil.copy(ROOT / "data" / "penguins.csv", tmp_path / "data")
+    (tmp_path / "station" / "results" / "predictions").mkdir(parents=True)
     program = "\n".join(each.text for each in blocks(path, "python") if not each.not_run)
     if re.search(r"^(?:async|await) ", program, flags=re.MULTILINE):
         program = (
