@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 SETTLES_WITHIN_S: Final = 60.0
 """Seconds that one phase may wait for its results; Google's emulator pushes only two messages at a time."""
 
+_PAGE_SETTINGS: Final = {"ROOKERY_FEATURE_SAMPLE_ROWS": "64"}
+"""A page over so few readings shows more of each batch than the worker's usual sample."""
 _COUNTED_WITHIN_S: Final = 2.0
 _LOOKS_EVERY_S: Final = 0.02
 
@@ -136,7 +138,10 @@ def play(
     chosen, ledger = dataset(plan.dataset, folders.root), Ledger()
     readings = chosen.readings
     status.update("Starting broker and worker")
-    with staged(folders, where=plan.results, emulator=plan.emulator, model=chosen.model) as stage:
+    settings = _PAGE_SETTINGS if plan.show else {}
+    with staged(
+        folders, where=plan.results, emulator=plan.emulator, model=chosen.model, settings=settings
+    ) as stage:
         on_stage(stage)
         location = stage.location
         results = ResultsTracker(

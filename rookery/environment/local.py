@@ -18,7 +18,7 @@ from rookery.publisher.topics import LOCAL_PROJECT
 from rookery.schemas.output.permissions import make_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rookery.environment.process import RookeryProcess
@@ -63,19 +63,20 @@ class LocalEnvironment:
 
 
 @contextmanager
-def staged(
+def staged(  # noqa: PLR0913  each is a choice of its own, by keyword
     folders: Folders,
     *,
     where: str | None = None,
     emulator: str | None = None,
     worker: Sequence[str] = child.WORKER,
     model: Path | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[LocalEnvironment]:
     """Start broker and worker with a route between them; raises UserError.
 
     `where` is an address that takes the results in place of the folders; `emulator` is a running emulator's HOST:PORT,
     used in place of the embedded broker; `worker` is another program than the usual one, with its arguments; `model` is
-    the file of the worker's model, by default that of its settings.
+    the file of the worker's model, by default that of its settings; `settings` are further variables of the worker.
 
     At the end the worker drains before the broker ends, and the route is removed from an emulator.
     """
@@ -94,7 +95,11 @@ def staged(
                 folders.logs,
                 results=location.results,
                 rejects=location.rejects,
-                settings={**location.settings, **({} if model is None else {"ROOKERY_MODEL": str(model)})},
+                settings={
+                    **(settings or {}),
+                    **location.settings,
+                    **({} if model is None else {"ROOKERY_MODEL": str(model)}),
+                },
                 command=worker,
             ),
         )

@@ -92,7 +92,13 @@ function secondsOf(state) {
 
 // A second more at both ends: a bar stands around its second.
 const beyond = (row, seconds) => new Date(Date.parse(`${row[0]}Z`) + 1000 * seconds).toISOString().slice(0, 19);
-const clockAxis = (rows) => ({ ...titled("time, UTC"), type: "date", tickformat: "%H:%M:%S", dtick: 30000, range: [beyond(rows[0], -1), beyond(rows[rows.length - 1], 1)] });
+// From the first result on, half a minute at least: what began a moment ago is not squeezed to the edge.
+function clockAxis(rows) {
+  const first = rows.findIndex((row) => row[1] + row[2]);
+  const start = Math.max(0, Math.min(first, rows.length - 30));
+  const every = (rows.length - start > 75 ? 30 : rows.length - start > 45 ? 20 : 10) * (mobile() ? 2 : 1);
+  return { ...titled("time, UTC"), type: "date", tickformat: "%H:%M:%S", dtick: 1000 * every, range: [beyond(rows[start], -1), beyond(rows[rows.length - 1], 1)] };
+}
 
 function drawRates(rows) {
   const times = rows.map((row) => row[0]);
@@ -123,10 +129,10 @@ function drawBatches(batches) {
   for (let size = 1; size <= most; size *= 2) bounds.push(size);
   const rows = bounds.map((size) => [size <= 2 ? `${size}` : `${size / 2 + 1}–${size}`, batches[size] || 0]);
   draw("batches", [{
-    type: "bar", x: rows.map((row) => row[0]), y: rows.map((row) => row[1]), marker: { color: colour("label-1") },
-    hovertemplate: "%{y} batches of %{x} readings<extra></extra>",
+    type: "bar", x: bounds.map(String), y: rows.map((row) => row[1]), customdata: rows.map((row) => row[0]), marker: { color: colour("label-1") },
+    hovertemplate: "%{y} batches of %{customdata} readings<extra></extra>",
   }], {
-    bargap: 0.25, xaxis: { ...titled("readings in a batch"), type: "category", tickangle: bounds.length > 5 ? -40 : 0 },
+    bargap: 0.25, xaxis: { ...titled("readings in a batch, up to"), type: "category", tickangle: 0 },
     yaxis: { ...titled("batches"), rangemode: "tozero", nticks: 5 },
   });
   return rows;
