@@ -9,8 +9,10 @@ ARG RUNTIME=${BASE}
 FROM docker.io/library/python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b AS python
 
 # Dependencies before code: this stage is built anew only when the lock changes.
+# LOCK=worker-compiled adds llvmlite (179 MB uncompressed), with which compiled forests answer.
 FROM ${BASE} AS dependencies
-COPY requirements/worker.txt /build/worker.txt
+ARG LOCK=worker
+COPY requirements/${LOCK}.txt /build/worker.txt
 RUN ["python3", "-m", "pip", "install", "--no-cache-dir", "--no-compile", "--only-binary", ":all:", \
      "--require-hashes", "--target", "/opt/packages", "--requirement", "/build/worker.txt"]
 COPY deploy/image/slim.py /build/slim.py

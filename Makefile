@@ -36,8 +36,8 @@ train: $(VENV)/runtime ## Train the model from data/penguins.csv and print its r
 test: $(VENV)/dev ## Run the tests (ARGS="-k broker")
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-image: $(VENV)/dev ## Build the worker's image without a daemon and try it (root, Debian's buildah, podman, runc, mmdebstrap)
-	@ROOKERY_TEST_IMAGE=1 $(BIN)/python -m pytest -q -s tests/deploy/test_image_runs.py $(ARGS)
+image: $(VENV)/dev ## Build the worker's image without a daemon and try it (root, Debian's buildah, podman, runc, mmdebstrap; LOCK=worker-compiled)
+	@ROOKERY_TEST_IMAGE=1 ROOKERY_TEST_IMAGE_LOCK=$(LOCK) $(BIN)/python -m pytest -q -s tests/deploy/test_image_runs.py $(ARGS)
 
 chaos: $(VENV)/dev ## Kill workers and break disks for 3 minutes; every reading must be accounted for (SEED=7 MINUTES=3 ARGS="--broker")
 	@$(BIN)/python -m rookery.load.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
@@ -84,7 +84,7 @@ forests: $(VENV)/dev ## Random models, their compiled forests bit for bit as XGB
 kills: $(VENV)/dev ## Kill -9 a device with an outbox 1,000 times; nothing that publish returned for may be lost (KILLS=1000)
 	@ROOKERY_TEST_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -q tests/publisher/outbox/test_outbox.py -k killed $(ARGS)
 
-bench: $(VENV)/dev ## Measure against the peers, write docs/performance.md (QUICK=1: 3 minutes; ROUNDS=5 ONLY=singles,tables,...)
+bench: $(VENV)/dev ## Measure against the peers, write docs/performance.md (QUICK=1: 5 minutes; ROUNDS=5 ONLY=singles,models,...; ARGS=--preflight)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 dist: $(VENV)/runtime ## Build the sdist of the present commit and its wheel into dist
@@ -113,12 +113,16 @@ UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate
 # All that the commands of the README need: every extra but `load`.
 USED := $(addprefix --extra ,broker bulk compiled device frames oidc parquet publisher storage topic tracing training watch worker)
 
+# What the worker's image holds.
+IN_IMAGE := $(addprefix --extra ,worker storage topic oidc tracing)
+
 lock: ## Write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) uv
 	@$(UV) $(UPGRADE) $(USED) --group build -o requirements/runtime.txt
 	@$(UV) $(UPGRADE) --extra all --group build --group dev -c requirements/runtime.txt -o requirements/dev.txt
-	@$(UV) $(UPGRADE) --extra worker --extra storage --extra topic --extra oidc --extra tracing --group build -c requirements/runtime.txt -o requirements/worker.txt
+	@$(UV) $(UPGRADE) $(IN_IMAGE) --group build -c requirements/runtime.txt -o requirements/worker.txt
+	@$(UV) $(UPGRADE) $(IN_IMAGE) --extra compiled --group build -c requirements/runtime.txt -o requirements/worker-compiled.txt
 
 BENCH_LOCKS := beam bentoml fastapi litserve mlserver mosec
 

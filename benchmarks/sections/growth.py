@@ -68,7 +68,7 @@ def _rates_and_connections(run: BenchmarkRun, section: Section) -> None:
         worker = stack.enter_context(BenchmarkWorker(FAST, run.reference, folder, authority=run.authority))
         requests = worker.requests("paced", pushes(run.reference.readings))
         worker.load(connections=64, seconds=1)
-        rates = RATES[::2] if run.quick else RATES
+        rates = RATES[1::2] if run.quick else RATES
         connections = CONNECTIONS[::5] if run.quick else CONNECTIONS
         for nth in range(run.rounds):
             for rate in rates:

@@ -35,6 +35,7 @@ AIOHTTP: Final = ServerSpec(
 )
 _WITHIN_S: Final = 10.0
 _FOREST_WITHIN_S: Final = 120.0
+_ASK_EVERY_S: Final = 0.25
 _FORESTS: Final = b"rookery_forest_compilations_total"
 _TOLERANCE: Final = 2e-6
 """Predictions are rounded to six digits."""
@@ -79,7 +80,7 @@ class BenchmarkWorker:
             self.start_seconds = time.monotonic() - begin
             self.rss_ready_mb = self.process.rss_mb()
             if not self._hasty:
-                self.process.wait_until(self._forest_is_decided, within_s=_FOREST_WITHIN_S)
+                self._await_forest()
             self._check()
         except BaseException:
             self.process.stop()
@@ -95,8 +96,17 @@ class BenchmarkWorker:
         """The headers of its pushes."""
         return {} if self._authority is None else {"Authorization": self._authority.token}
 
+    def _await_forest(self) -> None:
+        """Wait until the compiled forest answers, or its worker has given it up; raises EnvironmentMissingError."""
+        until = time.monotonic() + _FOREST_WITHIN_S
+        while not self._forest_is_decided():
+            self.process.check()
+            if time.monotonic() > until:
+                raise EnvironmentMissingError(f"its forest was not compiled within {_FOREST_WITHIN_S:g} s")
+            # Each question takes a hundred times as long as a reading, and has a thread's work wait.
+            time.sleep(_ASK_EVERY_S)
+
     def _forest_is_decided(self) -> bool:
-        """Whether the compiled forest answers, or its worker has given it up."""
         with urllib.request.urlopen(f"{self.address}/metrics", timeout=_WITHIN_S) as metrics:  # noqa: S310  the worker's own
             return any(line.startswith(_FORESTS) and not line.endswith(b" 0.0\n") for line in metrics)
 
