@@ -19,6 +19,12 @@ OPEN: Final = ".open-"
 
 SUFFIX: Final = ".ndjson"
 
+PARQUET: Final = ".parquet"
+"""The end of the name of a file of predictions in columns, which is there whole or not at all."""
+
+UNFINISHED: Final = ".part-"
+"""How the name of a Parquet file begins that is still written (or whose worker was killed)."""
+
 FILLER: Final = b"\0"
 """The padding where lines will be written."""
 
@@ -37,6 +43,12 @@ def segments(root: Path) -> list[Path]:
     """Every segment below a folder, open ones too, in the order of their hours and names; other files are ignored."""
     found = (file for file in root.rglob(f"*{SUFFIX}") if _listed(file.relative_to(root).parts))
     return sorted(found, key=sealed)
+
+
+def result_files(root: Path) -> list[Path]:
+    """Every segment and every Parquet file below a folder, in the order of their hours and names."""
+    columns = (file for file in root.rglob(f"*{PARQUET}") if _listed(file.relative_to(root).parts))
+    return sorted([*segments(root), *columns], key=sealed)
 
 
 def _listed(parts: tuple[str, ...]) -> bool:

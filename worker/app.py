@@ -121,10 +121,13 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
             results=sinks.results,
             rejects=sinks.rejects,
             coalesces=sinks.coalesces,
+            named=sinks.named,
+            columnar=sinks.columnar,
+            every_feature=settings.result_features == "all",
             metrics=metrics,
             now=partial(datetime.now, UTC),
             revision=settings.revision,
-            feature_sample_rows=settings.feature_sample_rows,
+            feature_sample_rows=0 if settings.result_features == "none" else settings.feature_sample_rows,
             observers=[health, drift, NackLog(), *_observers(stack, settings, metrics)],
         )
         pipeline = Pipeline(

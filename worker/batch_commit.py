@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from rookery.worker.decoding.message import DecodedMessage, feature_matrix
 from rookery.worker.encoding.blocks import line_blocks
-from rookery.worker.encoding.feature_sample import FeatureSample
+from rookery.worker.encoding.feature_sample import FeatureSample, sample_features
 from rookery.worker.encoding.lines import EncodedLines, encode_lines
 from rookery.worker.errors import DefectError, RetryError
 from rookery.worker.inference.bisection import BatchResult, classify
@@ -71,7 +71,7 @@ class BatchCommit:
         else:
             parts = await asyncio.to_thread(self._answers, messages, at)
         predicted = time.monotonic()
-        if self._parts.feature_sample_rows:
+        if self._parts.feature_sample_rows and not self._parts.every_feature:
             self._add_features(parts, at)
         kept: list[tuple[Ticket[DecodedMessage], EncodedLines]] = []
         retried = 0
@@ -110,8 +110,15 @@ class BatchCommit:
         classifier = self._parts.models.classifier
         rows = feature_matrix(messages, classifier.contract)
         result = classify(classifier, rows)
-        lines = encode_lines(messages, rows, result, at=at, revision=self._parts.revision)
-        return BatchPart(messages, rows, result, lines)
+        columnar = self._parts.columnar
+        lines = encode_lines(messages, rows, result, at=at, revision=self._parts.revision, columnar=columnar)
+        part = BatchPart(messages, rows, result, lines)
+        if self._parts.every_feature:
+            sample_features(part, most=len(rows))
+        if columnar:
+            for each in lines:
+                each.contract = classifier.contract
+        return part
 
     def _add_features(self, parts: Sequence[BatchPart], at: datetime) -> None:
         """Add features to some predictions; where that fails, the lines are complete without them."""
@@ -122,7 +129,7 @@ class BatchCommit:
 
     async def _commit(self, batch: BatchCompleted) -> None:
         """Make the lines durable; a message fails only with the sink that it needs."""
-        kept, named = batch.kept, self._parts.coalesces
+        kept, named = batch.kept, self._parts.named
         if not named or _inline(batch.rows, batch.tickets):
             results, rejects = line_blocks(kept, batch.at, named=named)
         else:

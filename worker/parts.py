@@ -28,6 +28,15 @@ class PipelineParts:
     coalesces: bool = False
     """Whether the sinks coalesce blocks, so that the next batch need not wait until this one is durable."""
 
+    named: bool = False
+    """Whether a sink addresses blocks by their key."""
+
+    columnar: bool = False
+    """Whether a sink writes predictions in columns."""
+
+    every_feature: bool = False
+    """Whether each prediction carries its features."""
+
     feature_sample_rows: int = 0
     """Readings of a batch whose predictions carry their features."""
 

@@ -164,14 +164,17 @@ class SinkSettings(SubscriptionSettings):
     rejects: str = "file://./results/rejections"
     """Where rejections become durable: addresses like those of the results."""
 
+    results_format: Literal["ndjson", "parquet"] = "ndjson"
+    """How predictions are written into folders and buckets: as lines of JSON, or in columns, one Parquet file each flush (needs pyarrow, extra `parquet`). Rejections are lines, as is what a topic gets."""
+
     file_mode: Annotated[str, Field(pattern=PATTERN)] = f"{PRIVATE:04o}"
     """Mode of new result files; `0640` lets a group read them, `0644` anybody. Their folders can be looked into by the same."""
 
     flush_interval_seconds: Annotated[float, Field(ge=0)] = 0.25
-    """Time from one Cloud Storage object to the next, for each has its price; after a pause the first four do not wait."""
+    """Time from one Cloud Storage object, or Parquet file, to the next, for each has its price; after a pause the first four do not wait."""
 
     flush_rows: Annotated[int, Field(ge=1)] = 200
-    """Lines that are worth a Cloud Storage object at once, however short the last one is ago."""
+    """Lines that are worth a Cloud Storage object or a Parquet file at once, however short the last one is ago."""
 
     write_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
     """Time for one write to Cloud Storage or a topic, its retries included; less than the ack deadline."""
@@ -182,6 +185,9 @@ class ObservabilitySettings(_Concern):
 
     failing_seconds: Annotated[float, Field(ge=0)] = 60.0
     """How long a worker answers nothing but 503 for its own defects until `/readyz` is 503; after three times as long so is `/livez`. 0 never."""
+
+    result_features: Literal["sample", "all", "none"] = "sample"
+    """Which predictions repeat their reading's features: those that ROOKERY_FEATURE_SAMPLE_ROWS samples, all, or none. Without any the live page has no chart of measurements."""
 
     feature_sample_rows: Annotated[int, Field(ge=0)] = 4
     """Out-of-distribution readings whose predictions carry their features, in each batch; in 50 batches a second as many of all readings."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic
 from urllib.parse import unquote, urlsplit
 
 from rookery.load.accounting.folder_results import Line, deduplicated, parsed
-from rookery.schemas.segment import SUFFIX
+from rookery.schemas.output.parquet_lines import parquet_lines
+from rookery.schemas.segment import PARQUET, SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,11 +47,13 @@ class ResultsBucket(Generic[Line]):
 
     def _objects(self) -> Iterator[Any]:
         found = self._client.list_blobs(self._bucket, prefix=self._prefix)
-        return (blob for blob in found if blob.name.endswith((SUFFIX, f"{SUFFIX}.gz")))
+        return (blob for blob in found if blob.name.endswith((SUFFIX, f"{SUFFIX}.gz", PARQUET)))
 
     def _lines(self, blob: Any) -> Iterator[Line]:
         content = blob.download_as_bytes(raw_download=True)
         # A Cloud Storage subscription to the result topic writes its files uncompressed.
+        if blob.name.endswith(PARQUET):
+            content = parquet_lines(content)
         content = gzip.decompress(content) if blob.name.endswith(".gz") else content
         for number, line in enumerate(content.splitlines(), start=1):
             yield parsed(self._kind, line, f"gs://{self._bucket}/{blob.name}, line {number},")

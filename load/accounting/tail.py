@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rookery.schemas.segment import sealed, segments, whole
+from rookery.schemas.output.parquet_lines import parquet_lines
+from rookery.schemas.segment import PARQUET, result_files, sealed, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Tail:
-    """Follows every segment below a folder, open ones too, up to its last whole line."""
+    """Follows every segment below a folder, open ones too, up to its last whole line, and every Parquet file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -20,7 +21,7 @@ class Tail:
 
     def each(self) -> Iterator[tuple[Path, bytes]]:
         """Give each segment that has grown with its whole lines that were not there at the last look."""
-        for segment in segments(self._folder):
+        for segment in result_files(self._folder):
             if content := self._new(segment):
                 yield segment, content
 
@@ -29,6 +30,8 @@ class Tail:
         return b"".join(content for _, content in self.each())
 
     def _new(self, segment: Path) -> bytes:
+        if segment.suffix == PARQUET:
+            return self._columns(segment)
         known = sealed(segment)
         begin = self._read.get(known, 0)
         try:
@@ -42,4 +45,12 @@ class Tail:
             file.seek(begin)
             content = whole(file.read())
         self._read[known] = begin + len(content)
+        return content
+
+    def _columns(self, file: Path) -> bytes:
+        """Give a Parquet file's rows as lines, once: it does not grow."""
+        if file in self._read:
+            return b""
+        content = parquet_lines(file)
+        self._read[file] = len(content)
         return content

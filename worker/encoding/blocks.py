@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import repeat
+from functools import partial
+from itertools import groupby, repeat
 from typing import TYPE_CHECKING
 
+from rookery.worker.encoding.contract_lines import ContractLines
 from rookery.worker.encoding.fixed_width import chained
 from rookery.worker.sinks.protocol import LineBlock, block_key, trace_context
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from rookery.schemas.contract.compiled import CompiledContract
     from rookery.worker.batching.ticket import Ticket
     from rookery.worker.decoding.message import DecodedMessage
     from rookery.worker.encoding.lines import EncodedLines
@@ -24,9 +27,29 @@ if TYPE_CHECKING:
 def line_blocks(kept: Kept, at: datetime, *, named: bool) -> tuple[LineBlock, LineBlock]:
     """Collect the predictions and the rejections of a batch; `named` where a sink addresses blocks by their key."""
     rejected = [lines.rejections for _, lines in kept if lines.rejections]
-    results = LineBlock(key="", lines=chained([lines.predictions for _, lines in kept]), written_at=at)
+    results = LineBlock(key="", lines=_predictions(kept), written_at=at)
     rejects = LineBlock(key="", lines=chained(rejected) if rejected else (), written_at=at)
     return _named(results, rejects, kept) if named else (results, rejects)
+
+
+def _predictions(kept: Kept) -> Sequence[bytes]:
+    """The predictions of all messages in their order, with their contract where they become columns."""
+    if not kept or kept[0][1].contract is None:
+        return chained([lines.predictions for _, lines in kept])
+    parts: list[Sequence[bytes]] = []
+    # Single readings of one contract are one part.
+    for (contract, columns), group in groupby((lines for _, lines in kept), _kind):
+        own = chained([lines.predictions for lines in group])
+        parts.append(own if columns or contract is None else ContractLines(contract, partial(_same, own)))
+    return chained(parts)
+
+
+def _kind(lines: EncodedLines) -> tuple[CompiledContract | None, bool]:
+    return lines.contract, isinstance(lines.predictions, ContractLines)
+
+
+def _same(lines: Sequence[bytes]) -> Sequence[bytes]:
+    return lines
 
 
 def _named(results: LineBlock, rejects: LineBlock, kept: Kept) -> tuple[LineBlock, LineBlock]:

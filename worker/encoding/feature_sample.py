@@ -9,6 +9,7 @@ import orjson
 
 from rookery.worker.decoding.reading_reader import DecodedReading
 from rookery.worker.decoding.table import DecodedColumns
+from rookery.worker.encoding.contract_lines import ContractLines
 from rookery.worker.encoding.fixed_width import FixedWidthLines
 from rookery.worker.errors import RetryError
 
@@ -76,6 +77,8 @@ def _sampled(
     message: DecodedMessage, predictions: Sequence[bytes], own: set[int], first: int, result: BatchResult
 ) -> Sequence[bytes]:
     """The lines of a message, those of its readings `own` with their features."""
+    if isinstance(predictions, ContractLines):
+        return predictions.with_features(own, lambda lines: _sampled(message, lines, own, first, result))
     if isinstance(predictions, FixedWidthLines):
         # All of a message's readings have such lines, or none.
         return predictions.with_others({nth: _with(predictions[nth], _features(message, nth)) for nth in own})

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final, overload
 
+from rookery.worker.encoding.contract_lines import ContractLines
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -81,7 +83,7 @@ class _Chained(Sequence[bytes]):
 _LARGE: Final = 1024 * 1024
 """Bytes whose copy takes half a millisecond and more."""
 
-_AS_ONE: Final = frozenset({FixedWidthLines, _Chained})
+_AS_ONE: Final = frozenset({FixedWidthLines, _Chained, ContractLines})
 
 
 def chained(parts: Sequence[Sequence[bytes]]) -> Sequence[bytes]:
@@ -91,6 +93,13 @@ def chained(parts: Sequence[Sequence[bytes]]) -> Sequence[bytes]:
     if _AS_ONE.isdisjoint(map(type, parts)):
         return [line for part in parts for line in part]
     return _Chained(parts)
+
+
+def parts_of(lines: Sequence[bytes]) -> list[Sequence[bytes]]:
+    """The lines of each that were put together."""
+    if not isinstance(lines, _Chained):
+        return [lines] if len(lines) else []
+    return [part for each in lines.parts for part in parts_of(each)]
 
 
 class Pieces:
@@ -140,6 +149,8 @@ def size_of(lines: Sequence[bytes]) -> int:
 def _pieces(lines: Sequence[bytes]) -> Sequence[bytes | memoryview]:
     if isinstance(lines, FixedWidthLines):
         return lines.pieces()
+    if isinstance(lines, ContractLines):
+        return _pieces(lines.lines)
     if isinstance(lines, _Chained):
         return [piece for part in lines.parts for piece in _pieces(part)]
     return lines

@@ -13,6 +13,8 @@ import orjson
 
 from rookery.schemas.identity import identity
 from rookery.worker.decoding.reading_reader import DecodedReading
+from rookery.worker.encoding.contract_lines import ContractLines
+from rookery.worker.encoding.prediction_columns import DIGITS, PredictionColumns
 from rookery.worker.encoding.rejection_lines import failed, rejections
 from rookery.worker.encoding.table_lines import (
     LEAST_ROWS,
@@ -35,9 +37,6 @@ if TYPE_CHECKING:
     from rookery.worker.inference.bisection import BatchResult
     from rookery.worker.inference.classifier import Predictions
 
-DIGITS: Final = 6
-"""Digits of a probability; a float32 holds about seven."""
-
 
 @dataclass(slots=True)
 class EncodedLines:
@@ -48,18 +47,25 @@ class EncodedLines:
     reasons: Reasons = ()
     """How often the rejections name each field and rule, without a sender's own words."""
 
+    contract: CompiledContract | None = None
+    """That of the model which answered, where predictions become columns."""
 
-def encode_lines(
+
+def encode_lines(  # noqa: PLR0913  each is a fact of the batch
     works: Sequence[DecodedMessage],
     rows: NDArray[np.float32],
     result: BatchResult,
     *,
     at: datetime,
     revision: str,
+    columnar: bool = False,
 ) -> list[EncodedLines]:
-    """Write every answer, message by message; what the model fails on becomes a rejection."""
+    """Write every answer, message by message; what the model fails on becomes a rejection.
+
+    With `columnar` the predictions of large tables are columns, of which lines are made where one is asked for.
+    """
     stamp = _Stamp(at, revision, f',"predicted_at":{_json(at)}}}\n')
-    even = _even(works, rows, result, stamp)
+    even = _even(works, rows, result, stamp, columnar=columnar)
     if len(even) == len(works):
         return [*even.values()]
     middles = _prediction_fields(rows, result)
@@ -92,7 +98,12 @@ class _Stamp:
 
 
 def _even(
-    works: Sequence[DecodedMessage], rows: NDArray[np.float32], result: BatchResult, stamp: _Stamp
+    works: Sequence[DecodedMessage],
+    rows: NDArray[np.float32],
+    result: BatchResult,
+    stamp: _Stamp,
+    *,
+    columnar: bool,
 ) -> dict[int, EncodedLines]:
     """Write the large tables of a batch by columns, by their places in it; the others are written line by line."""
     if len(rows) < LEAST_ROWS or result.failed_rows or len(result.runs) != 1:
@@ -102,8 +113,9 @@ def _even(
     first = 0
     for nth, work in enumerate(works):
         end = first + work.usable
+        encode = _columns if columnar and work.kept else _table
         if end - first >= LEAST_ROWS and (
-            lines := _table(work, rows[first:end], run.subset(slice(first, end)), stamp)
+            lines := encode(work, rows[first:end], run.subset(slice(first, end)), stamp)
         ):
             written[nth] = lines
         first = end
@@ -125,6 +137,29 @@ def _table(
         )
     except UnevenWidthError:
         return None
+    return EncodedLines(lines, *rejections(work, work.refused, at=stamp.at, revision=stamp.revision))
+
+
+def _columns(
+    work: DecodedMessage, rows: NDArray[np.float32], run: Predictions, stamp: _Stamp
+) -> EncodedLines | None:
+    readings = work.readings
+    if readings is None or isinstance(readings, DecodedReading):
+        return None
+
+    def render() -> Sequence[bytes]:
+        encoded = _table(work, rows, run, stamp) or _many(work, _run_fields(rows, run), {}, stamp)
+        return encoded.predictions
+
+    columns = PredictionColumns(
+        readings,
+        np.asarray(work.positions),
+        TablePredictions(run, np.isnan(rows)),
+        Message(work.envelope.message_id, work.envelope.identity),
+        work.envelope.published_at,
+        stamp.at,
+    )
+    lines = ContractLines(run.contract, render, columns)
     return EncodedLines(lines, *rejections(work, work.refused, at=stamp.at, revision=stamp.revision))
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
+from rookery.schemas.output.extras import install_hint
 from rookery.schemas.output.permissions import file_mode
 from rookery.worker.errors import MisconfiguredError
 from rookery.worker.sinks.coalescing import CoalescingSink, RateLimit
 from rookery.worker.sinks.fan_out import FanOut
 from rookery.worker.sinks.folder import FolderSink
 from rookery.worker.sinks.gcs import GcsSink
+from rookery.worker.sinks.parquet_folder import ParquetFolderSink
 from rookery.worker.sinks.pubsub import PubSubSink
 from rookery.worker.sinks.watched import WatchedSink
 
@@ -29,12 +31,15 @@ if TYPE_CHECKING:
 class Sinks:
     """Both sinks, open, and every place that they write to.
 
-    `coalesces` says that they coalesce blocks, so that the next batch need not wait for a write.
+    `coalesces` says that they coalesce blocks, so that the next batch need not wait for a write, `named` that one addresses
+    blocks by their key, `columnar` that one writes predictions in columns.
     """
 
     results: Sink
     rejects: Sink
     coalesces: bool
+    named: bool
+    columnar: bool
     places: Sequence[WatchedSink]
 
 
@@ -42,24 +47,50 @@ async def open_sinks(stack: AsyncExitStack, settings: SinkSettings) -> Sinks:
     """Open both sinks; the stack closes them. Raises MisconfiguredError with what is needed, or SinkUnavailable."""
     results = _addresses("ROOKERY_RESULTS", settings.results)
     rejects = _addresses("ROOKERY_REJECTS", settings.rejects)
+    columnar = settings.results_format == "parquet"
+    if columnar:
+        _hold_columns(results)
     # One remote sink is enough for both to coalesce: a batch must not wait for either.
-    coalesces = any(each.scheme != "file" for each in (*results, *rejects))
-    to_results = await _places(stack, results, settings, kind="results")
-    to_rejects = await _places(stack, rejects, settings, kind="rejections")
+    named = any(each.scheme != "file" for each in (*results, *rejects))
+    coalesces = named or columnar
+    to_results = await _places(stack, results, settings, kind="results", columnar=columnar)
+    to_rejects = await _places(stack, rejects, settings, kind="rejections", columnar=False)
     return Sinks(
-        results=_together(stack, to_results, _pace(results, settings) if coalesces else None),
-        rejects=_together(stack, to_rejects, _pace(rejects, settings) if coalesces else None),
+        results=_together(
+            stack, to_results, _pace(results, settings, columnar=columnar) if coalesces else None
+        ),
+        rejects=_together(stack, to_rejects, _pace(rejects, settings, columnar=False) if coalesces else None),
         coalesces=coalesces,
+        named=named,
+        columnar=columnar,
         places=[*to_results, *to_rejects],
     )
 
 
+def _hold_columns(addresses: Sequence[SplitResult]) -> None:
+    """Raise MisconfiguredError unless columns can be written somewhere, by what is installed."""
+    if all(each.scheme == "pubsub" for each in addresses):
+        raise MisconfiguredError(
+            "ROOKERY_RESULTS_FORMAT=parquet: a topic takes lines; a folder or a bucket is needed in ROOKERY_RESULTS"
+        )
+    try:
+        import pyarrow.parquet  # noqa: F401, PLC0415  an extra of its own, loaded where it is needed
+    except ImportError as error:
+        hint = install_hint(error.name)
+        raise MisconfiguredError(f"ROOKERY_RESULTS_FORMAT=parquet needs pyarrow: {hint}") from None
+
+
 async def _places(
-    stack: AsyncExitStack, addresses: Sequence[SplitResult], settings: SinkSettings, *, kind: str
+    stack: AsyncExitStack,
+    addresses: Sequence[SplitResult],
+    settings: SinkSettings,
+    *,
+    kind: str,
+    columnar: bool,
 ) -> list[WatchedSink]:
     opened = []
     for address in addresses:
-        sink = _sink(address, settings)
+        sink = _sink(address, settings, columnar=columnar)
         stack.push_async_callback(sink.close)
         await sink.open()
         # A folder that cannot be written to does not open: no later try would fare better. A service may.
@@ -77,24 +108,33 @@ def _together(stack: AsyncExitStack, places: Sequence[WatchedSink], pace: RateLi
     return coalescing
 
 
-def _pace(addresses: Sequence[SplitResult], settings: SinkSettings) -> RateLimit:
+def _pace(addresses: Sequence[SplitResult], settings: SinkSettings, *, columnar: bool) -> RateLimit:
     """Objects are billed one by one; in a folder, blocks that arrive during a sync share the next one."""
     schemes = {each.scheme for each in addresses}
     if "gs" in schemes:
         return RateLimit(interval_seconds=settings.flush_interval_seconds, enough_lines=settings.flush_rows)
+    if columnar:
+        # What comes while a file is written is in the next one.
+        return RateLimit(
+            interval_seconds=settings.flush_interval_seconds, enough_lines=settings.flush_rows, at_once=1
+        )
     return RateLimit(at_once=1) if schemes == {"file"} else RateLimit()
 
 
-def _sink(address: SplitResult, settings: SinkSettings) -> FolderSink | GcsSink | PubSubSink:
+def _sink(
+    address: SplitResult, settings: SinkSettings, *, columnar: bool
+) -> FolderSink | ParquetFolderSink | GcsSink | PubSubSink:
     path = unquote(address.path)
     if address.scheme == "gs":
-        return GcsSink(address.netloc, path, write_timeout_seconds=settings.write_timeout_seconds)
+        timeout = settings.write_timeout_seconds
+        return GcsSink(address.netloc, path, write_timeout_seconds=timeout, parquet=columnar)
     if address.scheme == "pubsub":
         topic = f"projects/{address.netloc}/topics/{path.strip('/')}"
         return PubSubSink(topic, write_timeout_seconds=settings.write_timeout_seconds)
     # file://./relative is no standard URI, but what people write.
     where = Path(address.netloc.removeprefix("localhost") + path)
-    return FolderSink(where, mode=file_mode(settings.file_mode))
+    mode = file_mode(settings.file_mode)
+    return ParquetFolderSink(where, mode=mode) if columnar else FolderSink(where, mode=mode)
 
 
 def _addresses(name: str, written: str) -> list[SplitResult]:

@@ -60,7 +60,8 @@ def merged(blocks: Sequence[LineBlock]) -> LineBlock:
     nothing: Mapping[str, str] = {}
     traced = any(block.traces for block in blocks)
     return LineBlock(
-        key=_key(sum(int(block.key, 16) for block in blocks)),
+        # Where no sink asks for one there is none.
+        key=_key(sum(int(block.key, 16) for block in blocks)) if all(block.key for block in blocks) else "",
         lines=chained([block.lines for block in blocks]),
         written_at=min(block.written_at for block in blocks),
         published_at=min((each.published_at for each in blocks if each.published_at), default=None),
