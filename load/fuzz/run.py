@@ -28,7 +28,7 @@ PUSH: Final = "/"
 PREDICT: Final = "/predict"
 EXPECTED: Final = {PUSH: {204, 400}, PREDICT: {200, 422}}
 _PREDICT_EVERY: Final = 20
-_ROUND: Final = 50_000
+_ROUND: Final = 20_000
 _REMEMBERED: Final = 20_000
 """Small enough that the worker's deduplication window is full before its memory is measured."""
 

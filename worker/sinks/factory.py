@@ -74,7 +74,9 @@ def _hold_columns(addresses: Sequence[SplitResult]) -> None:
             "ROOKERY_RESULTS_FORMAT=parquet: a topic takes lines; a folder or a bucket is needed in ROOKERY_RESULTS"
         )
     try:
-        import pyarrow.parquet  # noqa: F401, PLC0415  an extra of its own, loaded where it is needed
+        # All that the first file needs: later a thread of low priority would import it.
+        import pyarrow.compute  # noqa: PLC0415  an extra of its own
+        import pyarrow.parquet  # noqa: F401, PLC0415  the same
     except ImportError as error:
         hint = install_hint(error.name)
         raise MisconfiguredError(f"ROOKERY_RESULTS_FORMAT=parquet needs pyarrow: {hint}") from None

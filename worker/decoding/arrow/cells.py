@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Cells = "Nothing | Numbers | Flags | Texts | Moments | Coded"
+    Cells: TypeAlias = "Nothing | Numbers | Flags | Texts | Moments | Coded"
     # (n,) whether a cell has a value; None where all have.
-    Valid = NDArray[np.bool_] | None
+    Valid: TypeAlias = NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class Coded:
 
     valid: Valid
     places: NDArray[np.int64]
-    words: Cells  # type: ignore[valid-type]  # only written for who reads
+    words: Cells
 
     @property
     def text_bytes(self) -> int:
