@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 DISK_BYTES: Final = 4 * 1024**3
-"""Room for the results of a round, which are deleted after it, and for the environments of the peers."""
+"""Space for the results of a round, which are deleted after it, and for the environments of the peers."""
 
 QUIET_LOAD: Final = 0.5
 """Programs that want to run beside the benchmark, for each CPU, beyond which figures are those of a busy machine."""

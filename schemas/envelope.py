@@ -97,18 +97,18 @@ def _long(data: str) -> bytes | None:
     return payload
 
 
-_MOST_ATTEMPTS: Final = 2**31 - 1
+MOST_ATTEMPTS: Final = 2**31 - 1
 """Pub/Sub's own field holds no more, nor could a line of JSON hold any number."""
 
 
-_LONGEST_ID: Final = 1_000
+LONGEST_ID: Final = 1_000
 """Characters of a message's id, which stands in each of its lines; Pub/Sub's own have twenty."""
 
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True)
 
-    message_id: Annotated[str, Field(alias="messageId", min_length=1, max_length=_LONGEST_ID)]
+    message_id: Annotated[str, Field(alias="messageId", min_length=1, max_length=LONGEST_ID)]
     data: str = ""
     attributes: dict[str, str] | None = None
     published_at: Annotated[Moment | None, Field(alias="publishTime")] = None
@@ -120,12 +120,12 @@ class _Wrapped(BaseModel):
 
     message: _Message
     subscription: str
-    delivery_attempt: Annotated[int | None, Field(alias="deliveryAttempt", ge=0, le=_MOST_ATTEMPTS)] = None
+    delivery_attempt: Annotated[int | None, Field(alias="deliveryAttempt", ge=0, le=MOST_ATTEMPTS)] = None
 
 
 def wrapped(body: bytes) -> Envelope:
     """Read a wrapped push body; raises InvalidEnvelopeError with the reasons."""
-    if len(body) > _LONG_BODY and not _mostly_data(body):
+    if len(body) > LONG_BODY and not _mostly_data(body):
         raise InvalidEnvelopeError(f"{_NEEDED}more than a message's attributes may be stands beside its data")
     try:
         return _plain(from_json(body))
@@ -133,7 +133,7 @@ def wrapped(body: bytes) -> Envelope:
         return _odd(body)
 
 
-_LONG_BODY: Final = 256 * 1024
+LONG_BODY: Final = 256 * 1024
 _MOST_BESIDE: Final = 800_000
 """Bytes of a push without its data: 100 attributes of 256 and 1,024 bytes, all of them escaped, and some names."""
 
@@ -159,25 +159,25 @@ def _plain(push: Any) -> Envelope:
     message = push["message"]
     message_id, subscription = message["messageId"], push["subscription"]
     get = message.get
-    data, published, attributes, ordering_key = (
+    data, at, attributes, ordering_key = (
         get("data", ""),
         get("publishTime"),
-        get("attributes", _NONE),
+        get("attributes", NO_ATTRIBUTES),
         get("orderingKey", ""),
     )
     attempt = push.get("deliveryAttempt")
-    published_at = None if published is None else _published(published)
+    published_at = None if at is None else published(at)
     # Raises TypeError where one is no text, at a third of the cost of looking at each.
     attribute_size = len("".join(attributes.values()))
     if not (
         message_id
         and type(message_id) is str
-        and len(message_id) <= _LONGEST_ID
+        and len(message_id) <= LONGEST_ID
         and type(subscription) is str
         and type(data) is str
         and type(ordering_key) is str
         and type(attributes) is dict
-        and (attempt is None or (type(attempt) is int and 0 <= attempt <= _MOST_ATTEMPTS))
+        and (attempt is None or (type(attempt) is int and 0 <= attempt <= MOST_ATTEMPTS))
     ):
         raise TypeError
     return Envelope(
@@ -185,9 +185,9 @@ def _plain(push: Any) -> Envelope:
     )
 
 
-_NONE: Final[dict[str, str]] = {}
+NO_ATTRIBUTES: Final[dict[str, str]] = {}
 
-_published: Final = lru_cache(maxsize=1_024)(parse)
+published: Final = lru_cache(maxsize=1_024)(parse)
 """Messages that come together were often published in one millisecond, which is read once."""
 
 
@@ -221,7 +221,7 @@ _FIELDS: Final = frozenset({MESSAGE_ID_HEADER, PUBLISH_TIME_HEADER, SUBSCRIPTION
 
 
 class _Headers(BaseModel):
-    message_id: Annotated[str, Field(alias=MESSAGE_ID_HEADER, min_length=1, max_length=_LONGEST_ID)]
+    message_id: Annotated[str, Field(alias=MESSAGE_ID_HEADER, min_length=1, max_length=LONGEST_ID)]
     published_at: Annotated[Moment | None, BeforeValidator(parse), Field(alias=PUBLISH_TIME_HEADER)] = None
     subscription: Annotated[str, Field(alias=SUBSCRIPTION_HEADER)] = ""
     ordering_key: Annotated[str, Field(alias=ORDERING_KEY_HEADER)] = ""

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 import orjson
 from aiohttp import web
 
-from rookery.schemas.envelope import MESSAGE_ID_HEADER, Envelope, InvalidEnvelopeError, unwrapped, wrapped
+from rookery.schemas.envelope import MESSAGE_ID_HEADER, Envelope, InvalidEnvelopeError, unwrapped
 from rookery.worker.auth.policy import AuthenticationFailure
+from rookery.worker.decoding.envelope_reader import read_envelope
 from rookery.worker.encoding.fixed_width import size_of
 from rookery.worker.errors import DefectError, QueueFullError, RetryError
 from rookery.worker.http.responses import FULL, LATER, advice
@@ -96,7 +97,7 @@ class PushHandler:
         messages = []
         for body, answer in turn:
             try:
-                messages.append((wrapped(body), partial(self._respond, answer)))
+                messages.append((read_envelope(body), partial(self._respond, answer)))
             except InvalidEnvelopeError as error:
                 self._respond(answer, error)
             except Exception:
@@ -137,7 +138,7 @@ class PushHandler:
 def _envelope(request: web.BaseRequest, body: bytes) -> Envelope:
     if MESSAGE_ID_HEADER in request.headers:
         return unwrapped(body, {name.lower(): value for name, value in request.headers.items()})
-    return wrapped(body)
+    return read_envelope(body)
 
 
 def _answer(lines: EncodedLines) -> bytes:

@@ -65,7 +65,7 @@ async def test_a_push_that_breaks_its_reading_takes_nothing_from_its_turn(
             raise ZeroDivisionError
         return wrapped(body)
 
-    monkeypatch.setattr("rookery.worker.http.handlers.wrapped", breaks)
+    monkeypatch.setattr("rookery.worker.http.handlers.read_envelope", breaks)
     handler = PushHandler(house.pipeline, house.metrics)
     assert await statuses_of(handler, push(1), ODD, push(2)) == [204, 503, 204]
 
