@@ -215,11 +215,20 @@ _BODIES: Final[dict[str, Callable[[Figures], list[str]]]] = {
 }
 
 
+BUSY_LOAD: Final = 2.0
+"""Load average for each CPU from which on a table says so: the benchmark itself makes one of one or less."""
+
+
 def _footing(section: Mapping[str, Any]) -> str:
     """Say who was absent, what is to be known of each, and where all this was measured."""
     lines = [f"- {who}: {note}." for who, note in section["notes"].items() if note]
     lines += [f"- Left out: {who}, for {why}." for who, why in section["absent"].items()]
     origin = section["provenance"]
+    if origin["load"] > BUSY_LOAD * origin["cores"]:
+        lines.append(
+            f"- **A busy machine**: {origin['load']:.0f} programs wanted to run on its {origin['cores']} CPUs. Ratios of CPU time"
+            " mean something, for they are of the same moments; rates, latencies and starts do not."
+        )
     rounds = 1 + max((each["round"] for each in section["records"]), default=-1)
     versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
     lines.append(

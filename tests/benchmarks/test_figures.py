@@ -225,3 +225,12 @@ def test_a_sentence_with_figures_follows_the_benchmark(figures: dict[str, Any]) 
     rows = {"round": 0, "who": "Rookery, JSON", "model": "reference", "rows": 1000, "rows_per_second": 2e6}
     said = restated(page, {**figures, "tables": section(rows)})
     assert said == "One worker answers 45,455 single readings or 2,000,000 rows in tables a second."
+
+
+def test_figures_of_a_busy_machine_say_so(figures: dict[str, Any]) -> None:
+    """A table that was measured while many other programs ran says it, and one of a quiet machine does not."""
+    origin = figures["singles"]["provenance"]
+    origin.update(load=30.2, cores=2)
+    assert "- **A busy machine**: 30 programs wanted to run on its 2 CPUs." in render(figures)
+    origin.update(load=1.5)
+    assert "A busy machine" not in render(figures)
