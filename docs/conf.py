@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -63,9 +63,23 @@ def _lead_out(folder: Path, source: list[str]) -> None:
     source[0] = _LINK.sub(lambda link: _source_link(folder, link), source[0])
 
 
+def _accessible(context: dict[str, Any]) -> None:
+    """Give headings of the navigation their level, and let the keyboard scroll wide blocks of code."""
+    # The theme renders the navigation before this event, Sphinx the body.
+    for name in ("furo_navigation_tree", "body"):
+        if name in context:
+            context[name] = (
+                context[name]
+                .replace('role="heading"', 'role="heading" aria-level="2"')
+                .replace("<pre>", '<pre tabindex="0">')
+            )
+
+
 def setup(app: Sphinx) -> None:
-    """Let links out of docs/ lead to the repository."""
+    """Let links out of docs/ lead to the repository, and make the pages accessible."""
     app.connect(
         "source-read", lambda app, name, source: _lead_out(Path(app.env.doc2path(name)).parent, source)
     )
     app.connect("include-read", lambda _, path, __, source: _lead_out((_DOCS / path).parent, source))
+    # After the theme's own handler, which has the default priority of 500.
+    app.connect("html-page-context", lambda *of: _accessible(of[3]), priority=900)

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from sphinx.util.inventory import InventoryFile
 
 import rookery
+from tests.accessibility import grave_violations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,3 +122,22 @@ def test_the_site_loads_nothing_from_another_server(pages: dict[Path, Page]) -> 
     loaded = {each for page in pages.values() for each in page.loaded}
     assert len(loaded) > 5
     assert sorted(each for each in loaded if urlsplit(each).netloc) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_site_has_no_grave_violation(site: Path, scheme: Literal["light", "dark"]) -> None:
+    """The first page, a how-to with commands, and the Python interface: axe-core finds nothing serious or critical."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("Debian's chromium is not on this machine: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(color_scheme=scheme)
+        page.set_default_timeout(120_000)
+        found = {}
+        for name in ("index.html", "howto/watch.html", "reference/python.html"):
+            page.goto((site / name).as_uri())
+            found[name] = grave_violations(page)
+        browser.close()
+    assert {name: each for name, each in found.items() if each} == {}

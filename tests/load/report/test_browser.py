@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rookery.load.report.page import write_page
+from tests.accessibility import grave_violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ PAPER = {"light": "rgb(255, 255, 255)", "dark": "rgb(13, 17, 23)"}
 
 
 def test_the_page_draws_without_a_complaint(written: Callable[..., RunFolder]) -> None:
-    """No error in the console, nothing fetched, every plot has its size and colours, the paper follows the reader."""
+    """No error in the console, nothing fetched, every plot has its size and colours, the paper follows the reader, and axe-core finds nothing serious."""
     sync_api = pytest.importorskip("playwright.sync_api")
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -45,4 +46,5 @@ def test_the_page_draws_without_a_complaint(written: Callable[..., RunFolder]) -
             assert all(box and box["width"] > 300 and box["height"] > 80 for box in boxes)
             assert page.evaluate("getComputedStyle(document.body).backgroundColor") == paper
             assert stroke.startswith("rgb(")
+            assert grave_violations(page) == []
         browser.close()
