@@ -11,7 +11,9 @@ from rookery.errors import EXIT_FAILED, UserError
 
 
 def classify(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Table to read: .csv, .xlsx or .parquet.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="Table to read: .csv, .tsv, .txt, .xlsx, .ods or .parquet.")
+    ],
     *,
     out: Annotated[Path, typer.Option(help="Table to write: .csv, .xlsx or .parquet.")],
     model: Annotated[

@@ -25,6 +25,7 @@ __all__ = [
     "Project",
     "ReadyFile",
     "Since",
+    "SourceFile",
     "Topic",
     "Until",
 ]
@@ -43,6 +44,9 @@ Since = Annotated[date | None, typer.Option(parser=day, metavar="2026-11-23", he
 Until = Annotated[date | None, typer.Option(parser=day, metavar="2026-11-23", help="Last day, UTC.")]
 PredictedLabel = Annotated[
     str | None, typer.Option("--predicted", metavar="LABEL", help="Only readings with this predicted label.")
+]
+SourceFile = Annotated[
+    Path | None, typer.Option("--file", metavar="FILE", help="Only the readings of this published file.")
 ]
 Device = Annotated[str | None, typer.Option(help="Only this device's readings.")]
 LabelFiles = Annotated[

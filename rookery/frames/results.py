@@ -9,15 +9,14 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.frames.libraries import library
-from rookery.publisher.files.bad_row import BadRow, why
-from rookery.publisher.files.csv.rows import CsvFile
+from rookery.publisher.files.bad_row import why
 from rookery.results.export import with_columns
 from rookery.results.id_set import IdSet
 from rookery.results.location import lines
+from rookery.results.published_file import published_rows
 from rookery.results.replay import original
 from rookery.schemas.identity import known_as
 from rookery.schemas.parsing.moment import parse
@@ -26,6 +25,7 @@ from rookery.schemas.rejection import Rejection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from typing import Literal
 
     from pandas import DataFrame
@@ -104,7 +104,7 @@ def _selected(
     file: str | Path | None,
 ) -> Iterator[Any]:
     first, last = _begin(bounds[0]), _end(bounds[1])
-    names = None if file is None else set(_names(Path(file)))
+    names = None if file is None else {row.reading_id for row in published_rows(file)}
     seen = IdSet()
     for one in found:
         if (
@@ -114,12 +114,6 @@ def _selected(
             and (names is None or one.reading_id in names)
         ):
             yield one
-
-
-def _names(file: Path) -> Iterator[str]:
-    """The reading_id of each row of a published file."""
-    for row in CsvFile(file).rows():
-        yield row.reading_id if isinstance(row, BadRow) else str(row.reading.reading_id)
 
 
 def _begin(bound: When) -> datetime | None:

@@ -11,12 +11,14 @@ from rookery.publisher.files.csv.rows import CsvFile
 from rookery.publisher.files.source import sources
 from rookery.results.id_set import IdSet, Labels
 from rookery.results.location import lines
+from rookery.results.published_file import published_rows
 from rookery.schemas.identity import known_as
 from rookery.schemas.prediction import Prediction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from datetime import date
+    from pathlib import Path
 
     from rookery.schemas.contract.compiled import CompiledContract
 
@@ -29,6 +31,7 @@ class PredictionQuery:
     until: date | None = None
     label: str | None = None
     device: str | None = None
+    ids: Collection[str] | None = None
 
     def takes(self, one: Prediction) -> bool:
         """Whether the query selects this prediction."""
@@ -38,6 +41,7 @@ class PredictionQuery:
             and (self.until is None or day <= self.until)
             and self.label in (None, one.label)
             and self.device in (None, one.device_id)
+            and (self.ids is None or one.reading_id in self.ids)
         )
 
 
@@ -56,6 +60,18 @@ class SelectedPredictions:
                 self.duplicates += 1
             elif self.query.takes(line):
                 yield line
+
+
+def ids_of(
+    file: Path | None, *, id_prefix: str = "", contract: CompiledContract | None = None
+) -> Collection[str] | None:
+    """The identities of a published file's rows; None without a file. Raises UserError."""
+    if file is None:
+        return None
+    try:
+        return {row.reading_id for row in published_rows(file, id_prefix=id_prefix, contract=contract)}
+    except (BadFileError, OSError) as error:
+        raise UserError(f"{file} cannot be read: {error}") from error
 
 
 def labels_of(

@@ -25,6 +25,7 @@ EXTRAS: Final = {
     "prometheus_client": "worker",
     "psutil": "load",
     "pyarrow": "parquet",
+    "python_calamine": "frames",
     "requests": "device",
     "sklearn": "training",
     "swagger_ui_bundle": "worker",

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from rookery.frames.errors import BadTableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?")
 _DIGITS: Final = 15
@@ -36,6 +41,29 @@ class Table:
     def rows(self) -> int:
         """The number of rows."""
         return len(self.columns[0]) if self.columns else 0
+
+
+def of_rows(name: str, found: Iterable[Sequence[Any]], *, left_out: int = 0) -> Table:
+    """The table of a sheet's rows, the first that is not blank its header; raises BadTableError where each is blank."""
+    rows = [cells for row in found if (cells := _trimmed(row))]
+    if not rows:
+        raise BadTableError(f"{name}: a row with the names of the columns is needed")
+    width = max(map(len, rows))
+    header, *filled = ([*row, *[None] * (width - len(row))] for row in rows)
+    columns = [list(column) for column in zip(*filled, strict=True)] if filled else [[] for _ in header]
+    return Table([text(each) for each in header], columns, left_out=left_out)
+
+
+def _trimmed(row: Sequence[Any]) -> list[Any]:
+    cells = [_day(cell) for cell in row]
+    while cells and cells[-1] is None:
+        cells.pop()
+    return cells
+
+
+def _day(cell: Any) -> Any:
+    """A day, which spreadsheets have as its first moment."""
+    return cell.date() if isinstance(cell, datetime) and cell.time() == time.min else cell
 
 
 def typed(cell: str) -> float | str | None:

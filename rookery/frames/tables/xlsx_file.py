@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rookery.frames.errors import BadTableError
 from rookery.frames.libraries import library
-from rookery.frames.tables.table import Table, is_long, text
+from rookery.frames.tables.table import Table, is_long, of_rows, text
 from rookery.schemas.output.permissions import ensure_file, file_mode
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _read(openpyxl: Any, path: Path) -> Table:
         ]
         others = len(book.worksheets) - 1
         if not formulas:
-            return _table(path, sheet.iter_rows(values_only=True), others)
+            return of_rows(path.name, sheet.iter_rows(values_only=True), left_out=others)
     finally:
         book.close()
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
@@ -74,7 +74,7 @@ def _read(openpyxl: Any, path: Path) -> Table:
         sheet = book.worksheets[0]
         rows = [list(row) for row in sheet.iter_rows(values_only=True)]
         _check_values(path, rows, formulas)
-        return _table(path, rows, others)
+        return of_rows(path.name, rows, left_out=others)
     finally:
         book.close()
 
@@ -88,28 +88,6 @@ def _check_values(path: Path, rows: Sequence[Sequence[Any]], formulas: Sequence[
             raise BadTableError(
                 f"{path.name}, cell {name}: the formula has no saved value; open the file in a spreadsheet and save it"
             )
-
-
-def _table(path: Path, found: Iterable[Sequence[Any]], others: int) -> Table:
-    rows = [cells for row in found if (cells := _trimmed(row))]
-    if not rows:
-        raise BadTableError(f"{path.name}: a row with the names of the columns is needed")
-    width = max(map(len, rows))
-    header, *filled = ([*row, *[None] * (width - len(row))] for row in rows)
-    columns = [list(column) for column in zip(*filled, strict=True)] if filled else [[] for _ in header]
-    return Table([text(name) for name in header], columns, left_out=others)
-
-
-def _trimmed(row: Sequence[Any]) -> list[Any]:
-    cells = [_day(cell) for cell in row]
-    while cells and cells[-1] is None:
-        cells.pop()
-    return cells
-
-
-def _day(cell: Any) -> Any:
-    """A day, which the format has as its first moment."""
-    return cell.date() if isinstance(cell, datetime) and cell.time() == time.min else cell
 
 
 def write(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:

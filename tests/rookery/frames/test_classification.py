@@ -57,6 +57,40 @@ def sheet(path: Path, rows: list[list[Any]]) -> Path:
     return path
 
 
+_ODS = """<?xml version="1.0" encoding="UTF-8"?>
+<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" office:version="1.2"
+ xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0">
+<office:body><office:spreadsheet><table:table table:name="one">{rows}</table:table><table:table table:name="two"/>
+</office:spreadsheet></office:body></office:document-content>"""
+
+
+def open_document(path: Path, rows: list[list[Any]]) -> Path:
+    """Write a spreadsheet of the OpenDocument format: texts, numbers, days, and cells without a value."""
+
+    def cell(value: Any) -> str:
+        if value is None:
+            return "<table:table-cell/>"
+        kind, name = {date: ("date", "date-value"), float: ("float", "value"), int: ("float", "value")}.get(
+            type(value), ("string", "")
+        )
+        said = f' office:{name}="{value}"' if name else ""
+        return (
+            f'<table:table-cell office:value-type="{kind}"{said}><text:p>{value}</text:p></table:table-cell>'
+        )
+
+    made = "".join(f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in rows)
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", kind)
+        archive.writestr("content.xml", _ODS.format(rows=made))
+        archive.writestr(
+            "META-INF/manifest.xml",
+            '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+            f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/></manifest:manifest>',
+        )
+    return path
+
+
 def refused(*arguments: object) -> str:
     """The sentence that a command ends with; its exit code is 2."""
     outcome = CliRunner().invoke(app, ["classify", *map(str, arguments)])
@@ -94,6 +128,23 @@ def test_a_table_comes_back_with_its_rows_and_columns_first(first: str, second: 
     assert (done.rows, done.rejected) == (60, 1)
     assert [nth for nth, row in enumerate(rows) if row[-1]] == [3]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([source.name, out.name])
+
+
+def test_tabs_and_an_open_document_are_read_too(tmp_path: Path) -> None:
+    """Tables of .tsv, .txt and .ods come back as .csv with commas, with their days, their ids and the answers of their numbers."""
+    rows = [["day", "ring", "bill_length_mm"], [date(2007, 11, 11), LONG_ID, 39.1], [None, "007", None]]
+    (tmp_path / "in.tsv").write_text("\n".join("\t".join(map(str, row)) for row in rows[:2]) + "\n\t007\t\n")
+    shutil.copy(tmp_path / "in.tsv", tmp_path / "in.txt")
+    open_document(tmp_path / "in.ods", rows)
+    for kind in (".tsv", ".txt", ".ods"):
+        done = classify_file(tmp_path / f"in{kind}", tmp_path / "out.csv")
+        assert (done.rows, done.rejected, done.left_out) == (2, 1, int(kind == ".ods")), kind
+        header, first, second = cells_of(tmp_path / "out.csv")
+        assert header[:4] == ["day", "ring", "bill_length_mm", "species"]
+        assert first[:4] == ["2007-11-11", LONG_ID, "39.1", "Adelie"]
+        assert second[:4] == ["", "007", "", ""]
+    (tmp_path / "damaged.ods").write_bytes(b"PK\x03\x04 damaged")
+    assert "damaged.ods is no spreadsheet" in refused(tmp_path / "damaged.ods", "--out", tmp_path / "out.csv")
 
 
 def test_a_parquet_file_keeps_its_types_and_its_metadata(tmp_path: Path) -> None:
@@ -195,7 +246,7 @@ def test_a_name_or_a_row_that_cannot_be_is_refused_with_what_is_needed(tmp_path:
     assert "a name that ends in .csv, .xlsx or .parquet is needed" in refused(
         PENGUINS, "--out", tmp_path / "out.xls"
     )
-    assert "a name that ends in" in refused(tmp_path / "in.tsv", "--out", tmp_path / "out.csv")
+    assert "a name that ends in" in refused(tmp_path / "in.doc", "--out", tmp_path / "out.csv")
     assert "No such file" in refused(tmp_path / "none.csv", "--out", tmp_path / "out.csv")
     assert "the file that is read" in refused(source, "--out", source, "--map", "beak=")
     assert "--map 'beak=bill_depth_mm'" in refused(source, "--out", tmp_path / "out.csv")
@@ -222,7 +273,10 @@ def test_a_classified_spreadsheet_opens_in_libreoffice(tmp_path: Path) -> None:
     office = shutil.which("soffice") or shutil.which("libreoffice")
     if office is None:
         pytest.skip("LibreOffice is not installed")
-    sheet(tmp_path / "in.xlsx", [["note", "ring", "bill_length_mm"], ["=1+1", int(LONG_ID), 39.1]])
+    rows = [
+        [text, int(LONG_ID), "007", date(2007, 11, 11), -1.5, 39.1] for text in HOSTILE if text[0] != "\t"
+    ]
+    sheet(tmp_path / "in.xlsx", [["note", "ring", "code", "day", "change", "bill_length_mm"], *rows])
     classify_file(tmp_path / "in.xlsx", tmp_path / "out.xlsx")
     command = [
         office,
@@ -232,4 +286,8 @@ def test_a_classified_spreadsheet_opens_in_libreoffice(tmp_path: Path) -> None:
         "csv",
     ]
     subprocess.run([*command, "--outdir", str(tmp_path), str(tmp_path / "out.xlsx")], check=True, timeout=50)
-    assert cells_of(tmp_path / "out.csv")[1][:3] == ["=1+1", LONG_ID, "39.1"]
+    header, *shown = cells_of(tmp_path / "out.csv")
+    assert header[:7] == ["note", "ring", "code", "day", "change", "bill_length_mm", "species"]
+    assert [row[:7] for row in shown] == [
+        [row[0], LONG_ID, "007", "2007-11-11", "-1.5", "39.1", "Adelie"] for row in rows
+    ]
