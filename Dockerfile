@@ -27,12 +27,12 @@ COPY schemas /opt/rookery/rookery/schemas
 COPY worker /opt/rookery/rookery/worker
 RUN ["python3", "/build/slim.py", "/opt/rookery"]
 
-# `docker compose` only: the whole command line, for setup, the demo publisher and the embedded broker; the storage emulator.
+# `docker compose` only: the command line for setup, the demo publisher and the embedded broker; the storage emulator.
 FROM ${BASE} AS tools
 WORKDIR /opt/rookery
-COPY requirements/runtime.txt requirements/runtime.txt
+COPY requirements/tools.txt requirements/tools.txt
 RUN ["python3", "-m", "pip", "install", "--no-cache-dir", "--only-binary", ":all:", "--require-hashes", \
-     "--target", "/opt/packages", "--requirement", "requirements/runtime.txt"]
+     "--target", "/opt/packages", "--requirement", "requirements/tools.txt"]
 COPY rookery rookery
 COPY broker rookery/broker
 COPY data rookery/data

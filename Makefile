@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: dist docs frames reference kills forests page worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak station help demo train test check format install lock clean
+.PHONY: dist docs frames reference kills forests page worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak station help demo train test check format install lock lock-terraform clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,8 +36,8 @@ train: $(VENV)/runtime ## Train the model from data/penguins.csv and print its r
 test: $(VENV)/dev ## Run the tests (ARGS="-k broker")
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-image: $(VENV)/dev ## Build the worker's image without a daemon and try it (root, Debian's buildah, podman, runc, mmdebstrap; LOCK=worker-compiled)
-	@ROOKERY_TEST_IMAGE=1 ROOKERY_TEST_IMAGE_LOCK=$(LOCK) $(BIN)/python -m pytest -q -s tests/deploy/test_image_runs.py $(ARGS)
+image: $(VENV)/dev ## Build the images and try them, docker-compose.yml too (root; the packages that .ci/run installs; LOCK=worker-compiled)
+	@ROOKERY_TEST_IMAGE=1 ROOKERY_TEST_IMAGE_LOCK=$(LOCK) $(BIN)/python -m pytest -q -s tests/deploy/test_image_runs.py tests/deploy/test_compose_runs.py $(ARGS)
 
 chaos: $(VENV)/dev ## Kill workers and break disks for 3 minutes; every reading must be accounted for (SEED=7 MINUTES=3 ARGS="--broker")
 	@$(BIN)/python -m rookery.load.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
@@ -123,6 +123,11 @@ lock: ## Write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer v
 	@$(UV) $(UPGRADE) --extra all --group build --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	@$(UV) $(UPGRADE) $(IN_IMAGE) --group build -c requirements/runtime.txt -o requirements/worker.txt
 	@$(UV) $(UPGRADE) $(IN_IMAGE) --extra compiled --group build -c requirements/runtime.txt -o requirements/worker-compiled.txt
+	@$(UV) $(UPGRADE) --extra broker --extra bulk --extra storage --group build -c requirements/runtime.txt -o requirements/tools.txt
+
+lock-terraform: ## Write the lock of Terraform's provider, for every platform (needs terraform, and its registry)
+	@terraform -chdir=deploy/terraform init -backend=false -upgrade -input=false
+	@terraform -chdir=deploy/terraform providers lock $(addprefix -platform=,linux_amd64 linux_arm64 darwin_amd64 darwin_arm64 windows_amd64)
 
 BENCH_LOCKS := beam bentoml fastapi litserve mlserver mosec
 

@@ -14,6 +14,8 @@ from bluegreen.errors import InterruptedReleaseError, ReleaseError
 from bluegreen.gcloud import Gcloud
 from bluegreen.image_build import ROOT, ImageBuild
 from bluegreen.known_reading import known_readings
+from bluegreen.pools.pool_rollout import PoolRollout
+from bluegreen.pools.worker_pool import WorkerPool
 from bluegreen.rollout import ReleasePlan, Rollout, roll_back
 from bluegreen.service import Service
 from bluegreen.watch import Limits
@@ -26,6 +28,7 @@ _KNOWN = Path(__file__).parent / "known_readings.json"
 _EPILOG = """\
 examples:
   deploy/release deploy --project my-project --push-service-account rookery-push@my-project.iam.gserviceaccount.com
+  deploy/release deploy --project my-project --worker-pool rookery-worker --steps 50,100
   deploy/release rollback --project my-project
   deploy/release deploy --project my-project --dry-run
 
@@ -38,10 +41,14 @@ def main() -> int:
     options = _parser().parse_args()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, _interrupted)
-    service = Service(Gcloud(options.project, dry=options.dry_run), options.service, options.region)
+    gcloud = Gcloud(options.project, dry=options.dry_run)
+    pool = options.worker_pool and WorkerPool(gcloud, options.worker_pool, options.region)
+    service = Service(gcloud, options.service, options.region)
     try:
         if options.verb == "rollback":
-            roll_back(service)
+            roll_back(pool or service)
+        elif pool:
+            PoolRollout(pool, _plan(options)).run()
         else:
             Rollout(service, _plan(options)).run()
     except ReleaseError as error:
@@ -60,7 +67,9 @@ def _plan(options: argparse.Namespace) -> ReleasePlan:
         watch_s=options.watch_seconds,
         settle_s=options.settle_seconds,
         lag_s=options.metric_lag_seconds,
-        limits=Limits(refused_share=options.max_refused, latency_s=options.max_latency),
+        limits=Limits(
+            refused_share=options.max_refused, latency_s=options.max_latency, age_s=options.max_age
+        ),
         model=_name_of(options.model),
         known=known_readings(options.known_readings),
         pusher=options.push_service_account,
@@ -120,6 +129,9 @@ def _parser() -> argparse.ArgumentParser:
     every.add_argument("--project", required=True, help="Google Cloud project")
     every.add_argument("--region", default="europe-west1", help="of the service (default: %(default)s)")
     every.add_argument("--service", default="rookery-worker", help="Cloud Run service (default: %(default)s)")
+    every.add_argument(
+        "--worker-pool", metavar="NAME", help="a worker pool in place of a service (mode = pull)"
+    )
     every.add_argument("--dry-run", action="store_true", help="print every command and run none")
     verbs.add_parser("rollback", parents=[every], help="give all traffic to the revision that served before")
     deploy = verbs.add_parser(
@@ -152,6 +164,9 @@ def _parser() -> argparse.ArgumentParser:
         "--max-refused", type=float, default=0.01, help="share of requests that may be refused"
     )
     deploy.add_argument("--max-latency", type=float, default=1.0, help="seconds that the p99 may take")
+    deploy.add_argument(
+        "--max-age", type=float, default=120.0, help="seconds that a message may wait for a worker pool"
+    )
     return parser
 
 

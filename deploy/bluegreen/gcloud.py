@@ -6,7 +6,8 @@ import json
 import shlex
 import signal
 import subprocess
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bluegreen.errors import GcloudError
@@ -18,6 +19,7 @@ class Gcloud:
 
     project: str
     dry: bool = False
+    _tokens: list[tuple[float, str]] = field(default_factory=list, compare=False, repr=False)
 
     def run(self, *words: str) -> str:
         """Run a command to its end and give what it printed, nothing in a dry run; raises GcloudError."""
@@ -29,6 +31,13 @@ class Gcloud:
         if code:
             raise GcloudError(f"`{shlex.join(command[:4])} ...` ended with exit code {code}")
         return said.strip()
+
+    def token(self) -> str:
+        """Give an access token, the latest one for some minutes of its hour; raises GcloudError."""
+        now = time.monotonic()
+        if not self._tokens or now - self._tokens[-1][0] > _TOKEN_S:
+            self._tokens.append((now, self.run("auth", "print-access-token")))
+        return self._tokens[-1][1]
 
     def ask(self, *words: str) -> Any:
         """Run a command that answers in JSON; an empty object in a dry run. Raises GcloudError."""
@@ -63,5 +72,7 @@ def _ended(command: list[str]) -> tuple[int, str]:
             raise
     return running.returncode, said
 
+
+_TOKEN_S: Final = 300.0
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)

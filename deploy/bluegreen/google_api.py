@@ -30,16 +30,20 @@ class GoogleApi:
 
     def get(self, path: str, query: Mapping[str, str]) -> Any:
         """Give the answer to a GET, an empty object in a dry run; raises GcloudError."""
-        return self._call("GET", f"{path}?{urlencode(query)}", None)
+        return self._call("GET", f"{path}?{urlencode(query)}" if query else path, None)
 
     def post(self, path: str, body: Mapping[str, object]) -> Any:
         """Give the answer to a POST, an empty object in a dry run; raises GcloudError."""
         return self._call("POST", path, json.dumps(body).encode())
 
+    def patch(self, path: str, query: Mapping[str, str], body: Mapping[str, object]) -> Any:
+        """Give the answer to a PATCH, an empty object in a dry run; raises GcloudError."""
+        return self._call("PATCH", f"{path}?{urlencode(query)}", json.dumps(body).encode())
+
     def _call(self, method: str, path: str, body: bytes | None) -> Any:
         address = os.environ.get(f"{_OVERRIDE}{self.name.upper()}", f"https://{self.name}.googleapis.com/")
         url = f"{address.rstrip('/')}/{path}"
-        token = self.gcloud.run("auth", "print-access-token")
+        token = self.gcloud.token()
         if self.gcloud.dry:
             print("+", method, url)  # noqa: T201  a dry run says what it would do
             return {}

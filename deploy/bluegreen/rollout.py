@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from bluegreen.image_build import ImageBuild
     from bluegreen.known_reading import KnownReading
+    from bluegreen.pools.worker_pool import WorkerPool
     from bluegreen.service import Service, ServiceState, TaggedRevision
     from bluegreen.watch import Limits
 
@@ -47,7 +48,7 @@ class ReleasePlan:
 class Rollout:
     """Releases one plan to one service."""
 
-    def __init__(self, service: Service, plan: ReleasePlan) -> None:
+    def __init__(self, service: Service | WorkerPool, plan: ReleasePlan) -> None:
         """Store what to do; nothing is asked or changed before `run`."""
         self._service = service
         self._gcloud = service.gcloud
@@ -62,22 +63,20 @@ class Rollout:
             image = image.run(self._gcloud)
         try:
             green = self._service.deploy(image)
-            _say(f"smoke-testing {green.revision} at {green.url}")
-            self._try(self._smoke(green, audience=before.url))
+            self._try(green, before.url)
             for share in self._plan.shares:
-                _say(f"{share} % to {green.revision}")
+                say(f"{share} % to {green.revision}")
                 self._service.share({green.revision: share, blue: ALL - share})
-                # A token lives an hour, a careful release may take longer: each step gets its own.
-                self._watch(green, self._smoke(green, audience=before.url), share)
+                self._watch(green, before.url, share)
             self._service.share({green.revision: ALL}, **{BLUE: blue, GREEN: green.revision})
         except BaseException as error:
             self._back(before, error)
             raise
-        _say(f"{green.revision} serves; `deploy/release rollback` goes back to {blue}")
+        say(f"{green.revision} serves; `deploy/release rollback` goes back to {blue}")
 
     def _back(self, before: ServiceState, error: BaseException) -> None:
         """Take the green revision out of traffic; raises ReleaseError with both reasons where even that fails."""
-        _say(f"rolling back: {str(error) or type(error).__name__}")
+        say(f"rolling back: {str(error) or type(error).__name__}")
         try:
             self._service.withdraw(before.shares)
         except ReleaseError as failed:
@@ -102,21 +101,25 @@ class Rollout:
         token: str | None = answer.get("token")
         return token
 
-    def _try(self, smoke: Smoke) -> None:
+    def _try(self, green: TaggedRevision, url: str) -> None:
+        say(f"smoke-testing {green.revision} at {green.url}")
+        smoke = self._smoke(green, audience=url)
         if self._gcloud.dry:
-            _say(f"POST push envelopes and /predict to {smoke.url}, model {smoke.model or 'any'}")
+            say(f"POST push envelopes and /predict to {smoke.url}, model {smoke.model or 'any'}")
         else:
             smoke.run()
             # Requests that were refused on purpose must not be counted in the first step.
             time.sleep(self._plan.settle_s)
 
-    def _watch(self, green: TaggedRevision, smoke: Smoke, share: int) -> None:
+    def _watch(self, green: TaggedRevision, url: str, share: int) -> None:
         """Push for the time of a step and until its metrics are visible, then check them against the limits."""
+        # A token lives an hour, a careful release may take longer: each step gets its own.
+        smoke = self._smoke(green, audience=url)
         monitoring = Monitoring(self._gcloud, self._service.name, green.revision)
         since = datetime.now(UTC)
         until = since + timedelta(seconds=self._plan.watch_s)
         if self._gcloud.dry:
-            _say(f"push and watch for {self._plan.watch_s:g} s")
+            say(f"push and watch for {self._plan.watch_s:g} s")
             monitoring.stats(since, until)
             return
         number, ends = 0, time.monotonic() + self._plan.watch_s + self._plan.lag_s
@@ -126,21 +129,22 @@ class Rollout:
             time.sleep(min(_BETWEEN_PUSHES_S, left))
         smoke.answers()
         stats = monitoring.stats(since, until)
-        _say(str(stats))
+        say(str(stats))
         stats.check(self._plan.limits)
 
 
-def roll_back(service: Service) -> None:
-    """Give all traffic to the revision that served before; raises ReleaseError where none is known."""
+def roll_back(service: Service | WorkerPool) -> None:
+    """Give all traffic, or all instances, to the revision that served before; raises ReleaseError where none is known."""
     state = service.state()
     if BLUE not in state.tags:
         raise ReleaseError(
-            f"no revision is tagged {BLUE}: `gcloud run revisions list` names all that there are"
+            f"no revision is known as {BLUE}: `gcloud run revisions list` names all that there are"
         )
     blue = state.tags[BLUE].revision
     service.share({blue: ALL})
-    _say(f"{blue} serves again")
+    say(f"{blue} serves again")
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
+    """Print one sentence of the release's story."""
     print(f"release: {sentence}", flush=True)  # noqa: T201  a release says what it does

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bluegreen.errors import UnhealthyRevisionError
@@ -19,10 +20,11 @@ _FINEST_S: Final = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Beyond these, Pub/Sub's push window begins to close."""
+    """Beyond the first two Pub/Sub's push window begins to close; `age_s` is the age of a message that nobody takes."""
 
     refused_share: float = 0.01
     latency_s: float = 1.0
+    age_s: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,23 @@ class RequestStats:
 
     def __str__(self) -> str:
         return f"{self.requests} requests, {self.refused} refused, p99 {self.p99_s:.2f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class BacklogStats:
+    """The ages (s) of the oldest message of a subscription in a window."""
+
+    ages: tuple[float, ...]
+
+    def check(self, limits: Limits) -> None:
+        """Raise UnhealthyRevisionError where the latest age is above the limit, or where Monitoring has none."""
+        if not self.ages:
+            raise UnhealthyRevisionError("Monitoring has no age of the backlog, so nothing can be said of it")
+        if self.ages[0] > limits.age_s:
+            raise UnhealthyRevisionError(f"{self}; {limits.age_s:.0f} s is the limit")
+
+    def __str__(self) -> str:
+        return f"the oldest message waits for {self.ages[0]:.0f} s" if self.ages else "no age of the backlog"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +103,27 @@ class Monitoring:
             p99_s=max((point for series in latency for point in _points(series)), default=0.0) / 1000,
         )
 
+    def backlog(self, subscription: str, since: datetime, until: datetime) -> BacklogStats:
+        """Ask Monitoring for the age of a subscription's oldest message; raises GcloudError where it does not answer."""
+        metric = "pubsub.googleapis.com/subscription/oldest_unacked_message_age"
+        chosen = (
+            f'metric.type="{metric}" AND resource.labels.subscription_id="{subscription.rpartition("/")[2]}"'
+        )
+        # One point a minute: a window of less may hold none.
+        since = min(since, until - timedelta(seconds=2 * _FINEST_S))
+        window = {"interval.startTime": since.isoformat(), "interval.endTime": until.isoformat()}
+        series = self._found(chosen, window)
+        return BacklogStats(tuple(point for each in series for point in _points(each)))
+
     def _series(self, metric: str, query: dict[str, str]) -> list[dict[str, Any]]:
         chosen = (
             f'metric.type="run.googleapis.com/{metric}"'
             f' AND resource.labels.service_name="{self.service}"'
             f' AND resource.labels.revision_name="{self.revision}"'
         )
+        return self._found(chosen, query)
+
+    def _found(self, chosen: str, query: dict[str, str]) -> list[dict[str, Any]]:
         path = f"v3/projects/{self.gcloud.project}/timeSeries"
         answer = GoogleApi(self.gcloud, "monitoring").get(path, {"filter": chosen, **query})
         series: list[dict[str, Any]] = answer.get("timeSeries", [])

@@ -4,8 +4,9 @@ locals {
   push = "monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.worker.name}\""
   kept = "monitored_resource=\"pubsub_subscription\",subscription_id=\"${google_pubsub_subscription.dead_letters_kept.name}\""
 
-  # A worker pool gets no pushes.
+  # A worker pool gets no pushes, and a service opens no streams.
   of_pushes = ["push_latency", "ack_share"]
+  of_pulls  = ["no_listener"]
 
   alerts = {
     backlog_age = {
@@ -44,6 +45,14 @@ locals {
       # The share of the others: where no push is acknowledged there is no series of acknowledgements, and no result.
       query = "sum(rate(pubsub_googleapis_com:subscription_push_request_count{${local.push},response_class!=\"ack\"}[5m])) / sum(rate(pubsub_googleapis_com:subscription_push_request_count{${local.push}}[5m])) > 0.01"
     }
+    no_listener = {
+      title    = "No listener"
+      says     = "No worker has a stream to the subscription open: nothing takes readings."
+      severity = "CRITICAL"
+      lasts    = "300s"
+      # From the start there is no series; afterwards it is 0.
+      query = "max(pubsub_googleapis_com:subscription_open_streaming_pulls{${local.push}}) < 1 or absent_over_time(pubsub_googleapis_com:subscription_open_streaming_pulls{${local.push}}[10m])"
+    }
     no_metrics = {
       title    = "No metrics"
       says     = "No worker has written metrics for ten minutes: every alert on a rookery_... metric is blind."
@@ -64,7 +73,7 @@ locals {
       says     = "The distribution of recent readings differs from the training data (population stability index above 0.25)."
       severity = "WARNING"
       lasts    = "1800s"
-      query    = "max by (feature) (rookery_drift_index{feature!=\"year\"}) > 0.25"
+      query    = "max by (feature) (rookery_drift_index{monitored=\"true\"}) > 0.25"
     }
   }
 }
@@ -81,7 +90,7 @@ resource "google_monitoring_notification_channel" "email" {
 }
 
 resource "google_monitoring_alert_policy" "rookery" {
-  for_each              = { for name, alert in local.alerts : name => alert if var.mode == "push" || !contains(local.of_pushes, name) }
+  for_each              = { for name, alert in local.alerts : name => alert if !contains(var.mode == "push" ? local.of_pulls : local.of_pushes, name) }
   display_name          = "${var.name}: ${each.value.title}"
   combiner              = "OR"
   severity              = each.value.severity

@@ -42,6 +42,14 @@ resource "google_storage_bucket_iam_member" "worker_writes" {
   member = google_service_account.worker.member
 }
 
+# A compaction lists, reads, writes and deletes.
+resource "google_storage_bucket_iam_member" "operators" {
+  for_each = var.operators
+  bucket   = google_storage_bucket.results.name
+  role     = "roles/storage.objectUser"
+  member   = each.value
+}
+
 # The worker polls the model's generation, and reads the model when it changes.
 resource "google_storage_bucket_iam_member" "worker_reads_models" {
   bucket = google_storage_bucket.models.name

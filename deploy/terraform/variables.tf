@@ -25,6 +25,12 @@ variable "image" {
   type        = string
 }
 
+variable "collector" {
+  description = "Image of Google's collector, which reads http://localhost:8080/metrics every 30 s. The default is the tag of Google's own example; a tag that is not in Google's registry stops the deployment."
+  type        = string
+  default     = "us-docker.pkg.dev/cloud-ops-agents-artifacts/cloud-run-gmp-sidecar/cloud-run-gmp-sidecar:1.2.0"
+}
+
 variable "model" {
   description = "Where the worker's model is: gs://bucket/object, or empty for the one in the image. A new generation is picked up without a release."
   type        = string
@@ -61,6 +67,12 @@ variable "topic" {
 
 variable "publishers" {
   description = "Members that may publish readings, such as serviceAccount:mast@PROJECT.iam.gserviceaccount.com."
+  type        = set(string)
+  default     = []
+}
+
+variable "operators" {
+  description = "Members that may read, delete and compact predictions and rejections (rookery results compact), such as user:ranger@example.org."
   type        = set(string)
   default     = []
 }

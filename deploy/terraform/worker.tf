@@ -17,9 +17,6 @@ locals {
     var.mode == "pull" ? { ROOKERY_PULL = local.subscription, ROOKERY_FLUSH_INTERVAL_SECONDS = "10" } : { ROOKERY_PUSH_AUTH = "cloud-run-iam" },
     var.model == "" ? {} : { ROOKERY_MODEL = var.model },
   )
-
-  # Google's own collector reads http://localhost:8080/metrics every 30 s.
-  collector = "us-docker.pkg.dev/cloud-ops-agents-artifacts/cloud-run-gmp-sidecar/cloud-run-gmp-sidecar:1.2.0"
 }
 
 resource "google_cloud_run_v2_service" "worker" {
@@ -96,7 +93,7 @@ resource "google_cloud_run_v2_service" "worker" {
 
     containers {
       name       = "metrics"
-      image      = local.collector
+      image      = var.collector
       depends_on = ["worker"]
 
       resources {

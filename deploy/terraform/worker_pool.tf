@@ -1,5 +1,4 @@
-# mode = "pull": the same worker without an address. Cloud Run scales it by CPU, to 60 %, between the same bounds. deploy/release
-# knows services only, so that an image comes by `terraform apply -var image=...`.
+# mode = "pull": the same worker without an address. Cloud Run scales it by CPU, to 60 %, between the same bounds.
 resource "google_cloud_run_v2_worker_pool" "worker" {
   count               = var.mode == "pull" ? 1 : 0
   name                = "${var.name}-worker"
@@ -57,7 +56,7 @@ resource "google_cloud_run_v2_worker_pool" "worker" {
 
     containers {
       name       = "metrics"
-      image      = local.collector
+      image      = var.collector
       depends_on = ["worker"]
 
       resources {
@@ -67,6 +66,17 @@ resource "google_cloud_run_v2_worker_pool" "worker" {
         }
       }
     }
+  }
+
+  # As with the service: deploy/release decides which image runs in how many of the instances.
+  lifecycle {
+    ignore_changes = [
+      client,
+      client_version,
+      instance_splits,
+      template[0].containers[0].image,
+      template[0].labels,
+    ]
   }
 
   # A worker whose subscription is missing, or may not be read, ends with exit code 2.

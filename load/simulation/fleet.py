@@ -1,43 +1,18 @@
-"""Fleet: instances under Cloud Run's rules for concurrency, scaling and waiting requests.
-
-https://cloud.google.com/run/docs/about-instance-autoscaling: instances follow the average of a minute, of CPU and of
-concurrency, each with a target of 60 %; requests that no instance can take wait up to 10 s, or 3.5 times a start where that
-is longer, and bring new instances on. An idle instance may stay for 15 minutes.
-"""
+"""Fleet: instances under Cloud Run's rules for concurrency, scaling and waiting requests."""
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Generic
+from typing import TYPE_CHECKING, Generic
 
+from rookery.load.simulation.autoscaler import IDLE_S, Autoscaler, longest_wait
 from rookery.load.simulation.instance import Request, SimulatedInstance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from rookery.load.simulation.autoscaler import Platform
     from rookery.load.simulation.service import Service
-
-TARGET: Final = 0.6
-WINDOW_S: Final = 60.0
-IDLE_S: Final = 900.0
-_LEAST_WAIT_S: Final = 10.0
-_STARTS_WAITED: Final = 3.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
-    """The settings of the service."""
-
-    concurrency: int = 80
-    min_instances: int = 0
-    max_instances: int = 100
-
-
-def longest_wait(service: Service) -> float:
-    """Seconds that a request waits for an instance before it is refused."""
-    return max(_LEAST_WAIT_S, _STARTS_WAITED * service.start)
 
 
 class Fleet(Generic[Request]):
@@ -67,8 +42,7 @@ class Fleet(Generic[Request]):
         self._instances: deque[SimulatedInstance[Request]] = deque()
         self._starting = 0
         self._pending: deque[tuple[Request, float]] = deque()
-        self._loads: deque[tuple[float, float]] = deque(maxlen=int(WINDOW_S))
-        self._busy_before = 0.0
+        self._autoscaler = Autoscaler(platform)
         for _ in range(platform.min_instances):
             self._add(0.0)
 
@@ -101,19 +75,9 @@ class Fleet(Generic[Request]):
     def scale(self, now: float) -> None:
         """A second has passed: measure, refuse who waited too long, start and end instances."""
         in_flight = sum(each.in_flight for each in self._instances)
-        busy = sum(each.busy for each in self.everyone)
-        self._loads.append((busy - self._busy_before, in_flight + len(self._pending)))
-        self._busy_before = busy
+        self._autoscaler.measure(sum(each.busy for each in self.everyone), in_flight + self.pending)
         self._refuse(now)
-        cores = sum(load for load, _ in self._loads) / len(self._loads)
-        held = sum(load for _, load in self._loads) / len(self._loads)
-        wanted = max(
-            math.ceil(cores / TARGET),
-            math.ceil(held / (TARGET * self._platform.concurrency)),
-            # Those that wait bring on as many as they would fill.
-            self.ready + math.ceil(len(self._pending) / self._platform.concurrency),
-        )
-        self._start(min(wanted, self._platform.max_instances) - self.ready - self._starting, now)
+        self._start(self._autoscaler.wanted(self.ready, self.pending) - self.ready - self._starting, now)
         self._end_idle(now)
 
     def _free(self) -> SimulatedInstance[Request] | None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Final
 
+from rookery.load.simulation.autoscaler import IDLE_S, Autoscaler, longest_wait
 from rookery.load.simulation.cohorts import Cohort, CohortQueue, counted
-from rookery.load.simulation.fleet import IDLE_S, TARGET, WINDOW_S, longest_wait
 from rookery.load.simulation.instance_group import InstanceGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rookery.load.simulation.fleet import Platform
+    from rookery.load.simulation.autoscaler import Platform
     from rookery.load.simulation.service import Service
 
 MOST_GROUPS: Final = 6
@@ -44,8 +43,7 @@ class FlowFleet:
         self._retired: list[InstanceGroup] = []
         self._starting = 0
         self._pending: deque[tuple[CohortQueue, float]] = deque()
-        self._loads: deque[tuple[float, float]] = deque(maxlen=int(WINDOW_S))
-        self._busy_before = 0.0
+        self._autoscaler = Autoscaler(platform)
         if platform.min_instances:
             self._add(platform.min_instances, 0.0)
 
@@ -76,18 +74,9 @@ class FlowFleet:
     def scale(self, now: float) -> None:
         """A second has passed: measure, refuse what waited too long, start and end instances."""
         in_flight = sum(each.in_flight for each in self._groups)
-        busy = sum(each.busy for each in self.everyone)
-        self._loads.append((busy - self._busy_before, in_flight + self.pending))
-        self._busy_before = busy
+        self._autoscaler.measure(sum(each.busy for each in self.everyone), in_flight + self.pending)
         self._refuse(now)
-        cores = sum(load for load, _ in self._loads) / len(self._loads)
-        held = sum(load for _, load in self._loads) / len(self._loads)
-        wanted = max(
-            math.ceil(cores / TARGET),
-            math.ceil(held / (TARGET * self._platform.concurrency)),
-            self.ready + math.ceil(self.pending / self._platform.concurrency),
-        )
-        self._start(min(wanted, self._platform.max_instances) - self.ready - self._starting, now)
+        self._start(self._autoscaler.wanted(self.ready, self.pending) - self.ready - self._starting, now)
         self._end_idle(now)
 
     def _start(self, count: int, now: float) -> None:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
-from rookery.load.simulation.fleet import TARGET
+from rookery.load.simulation.autoscaler import TARGET
 from rookery.load.simulation.prices import TIB, Billing
 
 if TYPE_CHECKING:

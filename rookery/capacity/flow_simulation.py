@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from rookery.capacity.flow_window import FlowWindow
-from rookery.capacity.simulation import SimulatedSecond, SimulationOutcome
+from rookery.capacity.scenario import SimulationOutcome
+from rookery.capacity.scenario_run import ScenarioRun
 from rookery.load.simulation.cohorts import Cohort, CohortQueue, counted
 from rookery.load.simulation.flow_fleet import FlowFleet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from rookery.capacity.simulation import Scenario
+    from rookery.capacity.scenario import Scenario
 
-_SECOND: Final = 1.0
 _AGE_DIGITS: Final = 2
 """Latencies are counted to a hundredth of a second, so that their number is bounded."""
 
 
-class FlowSimulation:
-    """Runs one scenario once; its results are those of `Simulation` within 5 % (tests/rookery/capacity)."""
+class FlowSimulation(ScenarioRun):
+    """Simulates cohorts of messages; its results are those of `Simulation` within 5 % (tests/rookery/capacity)."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self._scenario = scenario
+        super().__init__(scenario)
         self._window = FlowWindow()
-        self._events: list[tuple[float, int, Callable[[float], None]]] = []
-        self._serial = count()
-        self._fleet = FlowFleet(
+        self._groups = FlowFleet(
             scenario.service,
             scenario.platform,
             scenario.rows,
@@ -39,47 +35,22 @@ class FlowSimulation:
             answered=lambda cohorts, now: self._later(self._ack, cohorts, now),
             refused=lambda cohorts, now: self._later(self._nack, cohorts, now),
         )
-        self._arrivals: Iterator[tuple[float, int]] = iter(scenario.arrivals)
-        self._publishing = True
         self._backlog = CohortQueue()
         self._outstanding = 0
-        self._published = 0
         self._delivered = 0
-        self._acked = 0
         self._nacked = 0
-        self._finished_at = 0.0
         self._ages: Counter[float] = Counter()
         self._every_age: Counter[float] = Counter()
-        self._seconds: list[SimulatedSecond] = []
 
-    def run(self) -> SimulationOutcome:
-        """Let time pass until everything is acked, or patience ends."""
-        self._next_arrival()
-        self._at(_SECOND, self._second)
-        until = self._scenario.arrivals.seconds + self._scenario.patience
-        now = 0.0
-        while self._events and (self._publishing or self._acked < self._published) and now <= until:
-            now, _, act = heapq.heappop(self._events)
-            act(now)
-        return self._outcome(now)
-
-    def _at(self, moment: float, act: Callable[[float], None]) -> None:
-        heapq.heappush(self._events, (moment, next(self._serial), act))
+    @property
+    def _fleet(self) -> FlowFleet:
+        return self._groups
 
     def _later(self, act: Callable[[list[Cohort], float], None], cohorts: list[Cohort], now: float) -> None:
         self._at(now + self._scenario.network, lambda then: act(cohorts, then))
 
-    def _next_arrival(self) -> None:
-        moment = next(self._arrivals, None)
-        if moment is None:
-            self._publishing = False
-        else:
-            self._at(moment[0], lambda now: self._publish(moment[1], now))
-
     def _publish(self, messages: int, now: float) -> None:
         self._backlog.put([Cohort(messages, now)])
-        self._published += messages
-        self._next_arrival()
         self._pump(now)
 
     def _pump(self, now: float) -> None:
@@ -118,27 +89,16 @@ class FlowSimulation:
         self._backlog.put_first([cohort])
         self._pump(now)
 
-    def _second(self, now: float) -> None:
-        self._fleet.scale(now)
-        self._seconds.append(
-            SimulatedSecond(
-                at=now,
-                published=self._published,
-                acked=self._acked,
-                backlog=self._backlog.count + self._outstanding,
-                window=self._window.size,
-                instances=self._fleet.ready,
-                pending=self._fleet.pending,
-                p50=_percentile(self._ages, 0.50),
-                p99=_percentile(self._ages, 0.99),
-            )
-        )
+    def _standing(self) -> tuple[int, int]:
+        return self._backlog.count + self._outstanding, self._window.size
+
+    def _latest_ages(self) -> tuple[float | None, float | None]:
+        latest = _percentile(self._ages, 0.50), _percentile(self._ages, 0.99)
         self._every_age.update(self._ages)
         self._ages.clear()
-        self._at(now + _SECOND, self._second)
+        return latest
 
     def _outcome(self, now: float) -> SimulationOutcome:
-        self._second(now)
         groups = self._fleet.everyone
         for each in groups:
             each.measure(now)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rookery.capacity.monthly_page import Month
     from rookery.capacity.plan import PlanRequest, PlanResult
-    from rookery.capacity.simulation import SimulationOutcome
+    from rookery.capacity.scenario import SimulationOutcome
     from rookery.load.report.plots import Palette
 
 _BILLED: Final = {

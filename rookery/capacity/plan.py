@@ -7,17 +7,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from rookery.capacity.flow_simulation import FlowSimulation
-from rookery.capacity.simulation import Scenario, Simulation
+from rookery.capacity.scenario import Scenario
+from rookery.capacity.simulation import Simulation
 from rookery.errors import UserError
 from rookery.load.simulation.arrivals import SHAPES, Arrivals
-from rookery.load.simulation.fleet import Platform
+from rookery.load.simulation.autoscaler import Platform
 from rookery.load.simulation.monthly import CloudDeployment, Load, alternatives, monthly_bill
 from rookery.load.simulation.prices import Bill, Billing, Usage, bill, prices
 from rookery.load.simulation.service import Service, measured
 
 if TYPE_CHECKING:
     from rookery.capacity.monthly_page import Month
-    from rookery.capacity.simulation import SimulationOutcome
+    from rookery.capacity.scenario import SimulationOutcome
     from rookery.load.simulation.prices import Prices
 
 EXACT_MESSAGES: Final = 100_000

@@ -10,9 +10,10 @@ import pytest
 
 from rookery.publisher.settings import EMULATOR_VARIABLE
 from rookery.worker.settings import Settings
+from tests.deploy.image_engine import LOCK, ImageEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 CLIENTS_OWN = {EMULATOR_VARIABLE, "STORAGE_EMULATOR_HOST"}
 """Variables that Google's clients read themselves."""
@@ -40,3 +41,17 @@ def routes(root: Path) -> set[tuple[str, str]]:
 def named_settings() -> Callable[[str], set[str]]:
     """Find the settings that a text names."""
     return lambda text: set(re.findall(r"\bROOKERY_[A-Z_]*[A-Z]\b", text))
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> ImageEngine:
+    """Buildah and podman without a daemon."""
+    return ImageEngine(tmp_path_factory.mktemp("engine"))
+
+
+@pytest.fixture(scope="session")
+def worker_image(engine: ImageEngine) -> Iterator[str]:
+    """The worker's image, built of this tree."""
+    image = engine.built("worker", LOCK)
+    yield image
+    engine.removed(image)

@@ -21,6 +21,7 @@ COUNT: Final = "pubsub_googleapis_com:subscription_push_request_count"
 LATENCY: Final = "pubsub_googleapis_com:subscription_push_request_latencies"
 AGE: Final = "pubsub_googleapis_com:subscription_oldest_unacked_message_age"
 HELD: Final = "pubsub_googleapis_com:subscription_num_undelivered_messages"
+STREAMS: Final = "pubsub_googleapis_com:subscription_open_streaming_pulls"
 READINGS: Final = "rookery_readings_total"
 
 pytestmark = pytest.mark.skipif(
@@ -39,19 +40,18 @@ def query(alert: str) -> str:
     return filled
 
 
-def rules() -> dict[str, Any]:
+def alerts(mode: str) -> list[str]:
+    """The alerts of a service, or of a worker pool."""
+    left = LOCALS["of_pulls" if mode == "push" else "of_pushes"]
+    return [name for name in LOCALS["alerts"] if name not in left]
+
+
+def rules(mode: str) -> dict[str, Any]:
     """All alerts as one group of Prometheus's rules."""
-    return {
-        "groups": [
-            {
-                "name": "rookery",
-                "rules": [
-                    {"alert": name, "expr": query(name), "for": body["lasts"]}
-                    for name, body in LOCALS["alerts"].items()
-                ],
-            }
-        ]
-    }
+    made = [
+        {"alert": name, "expr": query(name), "for": LOCALS["alerts"][name]["lasts"]} for name in alerts(mode)
+    ]
+    return {"groups": [{"name": "rookery", "rules": made}]}
 
 
 def push(response: str, values: str) -> dict[str, str]:
@@ -93,7 +93,17 @@ FIRING: Final[dict[str, tuple[str, list[dict[str, str]]]]] = {
         "model_degraded",
         [ALIVE, series("rookery_model_degraded", "1x40")],
     ),
-    "drift": ("drift", [ALIVE, series("rookery_drift_index", "0.3x40", 'feature="body_mass_g"')]),
+    "drift": ("drift", [ALIVE, series("rookery_drift_index", "0.3x40", 'feature="a",monitored="true"')]),
+}
+LISTENS: Final = series(STREAMS, "1x40", PUSH)
+OF_A_POOL: Final[dict[str, tuple[set[str], list[dict[str, str]]]]] = {
+    "streams end": ({"no_listener"}, [ALIVE, series(STREAMS, "1x10 0x30", PUSH)]),
+    "no stream from the start": ({"no_listener"}, [ALIVE]),
+    "workers that take nothing": ({"backlog_age"}, [ALIVE, LISTENS, series(AGE, "301x40", PUSH)]),
+    "no metrics at all": ({"no_listener", "no_metrics"}, [series(AGE, "2x40", PUSH)]),
+    "metrics end": ({"no_metrics"}, [LISTENS, series(READINGS, "0+600x10 _x30", 'outcome="predicted"')]),
+    "an idle topic": (set(), [LISTENS, series(READINGS, "0x40", 'outcome="predicted"')]),
+    "a healthy pool": (set(), [LISTENS, ALIVE, series(AGE, "12x40", PUSH)]),
 }
 QUIET: Final = {
     "an idle topic": [series(READINGS, "0x40", 'outcome="predicted"')],
@@ -103,14 +113,18 @@ QUIET: Final = {
         push("remote_server_5xx", "0+6x40"),
         series(AGE, "2x40", PUSH),
     ],
+    "a feature that changes by itself": [
+        ALIVE,
+        series("rookery_drift_index", "0.9x40", 'feature="a",monitored="false"'),
+    ],
 }
 
 
-def firing(folder: Path, given: list[dict[str, str]]) -> set[str]:
+def firing(folder: Path, given: list[dict[str, str]], mode: str = "push") -> set[str]:
     """Names of the alerts that fire after 40 minutes of these series."""
-    (folder / "rules.yml").write_text(yaml.safe_dump(rules()))
+    (folder / "rules.yml").write_text(yaml.safe_dump(rules(mode)))
     fired = set()
-    for alert in LOCALS["alerts"]:
+    for alert in alerts(mode):
         case = {
             "interval": "1m",
             "input_series": given,
@@ -135,10 +149,18 @@ def test_an_alert_fires_in_its_outage(tmp_path: Path, outage: str) -> None:
 
 @pytest.mark.parametrize("state", QUIET)
 def test_no_alert_fires_without_an_outage(tmp_path: Path, state: str) -> None:
-    """An idle topic and a healthy worker with a failed push in a thousand wake no one."""
+    """An idle topic, a healthy worker with a failed push in a thousand, and a feature that is not monitored wake no one."""
     assert firing(tmp_path, QUIET[state]) == set()
+
+
+@pytest.mark.parametrize("state", OF_A_POOL)
+def test_the_alerts_of_a_pool_fire_in_its_outages(tmp_path: Path, state: str) -> None:
+    """Nobody listening, nothing taken, and no metrics at all are found without pushes; a quiet and a healthy pool wake no one."""
+    expected, given = OF_A_POOL[state]
+    assert firing(tmp_path, given, "pull") == expected
 
 
 def test_every_alert_is_tried() -> None:
     """There is an outage for each alert."""
-    assert {alert for alert, _ in FIRING.values()} == LOCALS["alerts"].keys()
+    tried = {alert for alert, _ in FIRING.values()}.union(*(expected for expected, _ in OF_A_POOL.values()))
+    assert tried == LOCALS["alerts"].keys()

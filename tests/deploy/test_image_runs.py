@@ -1,18 +1,12 @@
-"""The image, built and run: unprivileged, on a read-only root, healthy, classifying, and stopped within ten seconds.
-
-Needs root, buildah, podman, runc and mmdebstrap (Debian's packages, no daemon), and takes minutes; `make image`
-asks for it. The base is made of Debian's own packages where no registry of images is reached.
-"""
+"""The image, built and run: unprivileged, on a read-only root, healthy, classifying, and stopped within ten seconds."""
 
 from __future__ import annotations
 
 import base64
 import json
 import os
-import shutil
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from dataclasses import dataclass
@@ -21,79 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.deploy.image_engine import LOCK, WITH_AN_ENGINE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
-BASE = "localhost/rookery-base"
-IMAGE = "localhost/rookery-worker:test"
-TOOLS = ("buildah", "podman", "runc", "mmdebstrap")
-MISSING = [name for name in TOOLS if shutil.which(name) is None]
-LOCK = os.environ.get("ROOKERY_TEST_IMAGE_LOCK") or "worker"
+    from tests.deploy.image_engine import ImageEngine
+
 MOST_MEGABYTES = {"worker": 400, "worker-compiled": 600}[LOCK]
 ADELIE = {"bill_length_mm": 39.1, "bill_depth_mm": 18.7, "flipper_length_mm": 181, "body_mass_g": 3750}
 
-pytestmark = [
-    pytest.mark.skipif(
-        not os.environ.get("ROOKERY_TEST_IMAGE"), reason="takes minutes: `make image` runs it"
-    ),
-    pytest.mark.skipif(bool(MISSING) or os.geteuid() != 0, reason=f"needs root and {', '.join(TOOLS)}"),
-    pytest.mark.timeout(900),
-]
-
-
-@dataclass(frozen=True)
-class Engine:
-    """buildah and podman without a daemon, in a storage of their own kind."""
-
-    environment: dict[str, str]
-
-    def run(self, *words: str, check: bool = True) -> str:
-        ran = subprocess.run(
-            words, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert not check or ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
-        return ran.stdout.strip()
-
-    def has(self, image: str) -> bool:
-        return bool(self.run("buildah", "images", "--quiet", image, check=False))
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    settings = tmp_path_factory.mktemp("engine") / "containers.conf"
-    settings.write_text(
-        '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n'
-        '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
-    )
-    chosen = {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot", "CONTAINERS_CONF": str(settings)}
-    return Engine({**os.environ, **chosen})
-
-
-@pytest.fixture(scope="module")
-def image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Build the image from this tree on a local base; what pip installs is fetched outside, by the lock's hashes."""
-    if not engine.has(BASE):
-        engine.run("deploy/image/local-base", BASE)
-    wheels = tmp_path_factory.mktemp("wheels")
-    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--only-binary", ":all:")
-    engine.run(*pip, "--requirement", f"requirements/{LOCK}.txt", "--dest", str(wheels))
-    settings = wheels / "pip.conf"
-    settings.write_text("[global]\nno-index = true\nfind-links = /wheels\nroot-user-action = ignore\n")
-    engine.run(
-        *("buildah", "bud", "--isolation", "chroot", "--pull-never", "--format", "docker"),
-        *("--build-arg", f"BASE={BASE}", "--build-arg", f"LOCK={LOCK}", "--target", "worker", "--tag", IMAGE),
-        *("--volume", f"{wheels}:/wheels:ro", "--volume", f"{settings}:/etc/pip.conf:ro", "."),
-    )
-    yield IMAGE
-    engine.run("buildah", "rmi", "--force", IMAGE, check=False)
+pytestmark = WITH_AN_ENGINE
 
 
 @dataclass(frozen=True)
 class Container:
     """A running worker."""
 
-    engine: Engine
+    engine: ImageEngine
     name: str
     address: str
     data: Path
@@ -116,7 +55,7 @@ class Container:
 
 
 @pytest.fixture
-def container(engine: Engine, image: str, tmp_path: Path) -> Iterator[Container]:
+def container(engine: ImageEngine, worker_image: str, tmp_path: Path) -> Iterator[Container]:
     """Run it as Cloud Run would and stricter: read-only root, no capabilities, the port by PORT."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -145,7 +84,7 @@ def container(engine: Engine, image: str, tmp_path: Path) -> Iterator[Container]
         ),
         *("--read-only-tmpfs=false", "--security-opt", "no-new-privileges", "--volume", f"{data}:/data"),
         *(word for key, value in settings.items() for word in ("--env", f"{key}={value}")),
-        image,
+        worker_image,
     )
     container = Container(engine, name, f"http://127.0.0.1:{port}", data)
     try:
@@ -202,19 +141,31 @@ def test_a_compiled_forest_takes_over_in_the_container(container: Container) -> 
     assert container.post("/predict", ADELIE)[1]["predictions"][0]["species"] == "Adelie"
 
 
-def test_every_optional_part_that_production_uses_can_be_imported(engine: Engine, image: str) -> None:
+def test_every_optional_part_that_production_uses_can_be_imported(
+    engine: ImageEngine, worker_image: str
+) -> None:
     """Nothing that was slimmed away is missed: the sinks, the model store and token checks import with bytecode alone."""
     parts = "rookery.worker.app, google.cloud.storage, google.pubsub_v1, google.auth.jwt, cryptography.hazmat, xgboost"
     said = engine.run(
-        *("podman", "run", "--rm", "--network", "host", "--read-only", "--entrypoint", "python3", image),
+        *(
+            "podman",
+            "run",
+            "--rm",
+            "--network",
+            "host",
+            "--read-only",
+            "--entrypoint",
+            "python3",
+            worker_image,
+        ),
         *("-W", "error::ImportWarning", "-c", f"import {parts}; print('all there')"),
     )
     assert said == "all there"
 
 
-def test_it_is_small_and_says_what_it_is(engine: Engine, image: str) -> None:
+def test_it_is_small_and_says_what_it_is(engine: ImageEngine, worker_image: str) -> None:
     """Below 400 MB uncompressed (600 with llvmlite), base included, labelled, with a health check, no tests or stubs inside."""
-    (inspected,) = json.loads(engine.run("podman", "image", "inspect", image))
+    (inspected,) = json.loads(engine.run("podman", "image", "inspect", worker_image))
     megabytes = inspected["Size"] / 1e6
     print(f"uncompressed size: {megabytes:.0f} MB")  # noqa: T201  the figure that the documents name
     assert megabytes < MOST_MEGABYTES

@@ -26,7 +26,7 @@ HEADINGS = re.findall(r"^#+ (.+)$", RUNBOOK, flags=re.MULTILINE)
 @pytest.mark.parametrize("alert", ALERTS)
 def test_every_alert_has_its_section(alert: str) -> None:
     """A section of the alert's own name says what it means, what to check and what to do."""
-    assert len(ALERTS) == 8
+    assert len(ALERTS) == 9
     section = RUNBOOK.partition(f"### {alert}\n")[2].split("\n##")[0]
     assert re.search(r"^\*.+", section.strip())
     assert "1. " in section
@@ -101,8 +101,10 @@ def test_every_make_target_exists() -> None:
 
 
 def test_every_check_of_the_deployment_is_a_test() -> None:
-    """The table of checks names tests that exist."""
+    """The table of checks has every finding, and names tests that exist."""
     section = RUNBOOK.partition("## Checks of the deployment\n")[2].split("\n## ")[0]
+    rows = re.findall(r"^\| F(\d+): .* \| `[^|]*::test_[^|]*` \|$", section, flags=re.MULTILINE)
+    assert [int(each) for each in rows] == [*range(1, 25)]
     named = re.findall(r"`([\w./]*test_\w+\.py)::(test_\w+)`", section)
     assert len(named) > 20
     tests = ROOT / "tests" / "deploy"

@@ -10,12 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from rookery.worker.settings import SHIPPED_MODEL
 from tests.deploy.cloud_run_api import CloudRunApi
 from tests.deploy.recording_server import RecordingServer, monitoring, serving
+from tests.deploy.worker_pool_api import WorkerPoolApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,3 +104,58 @@ def test_a_release_leaves_no_revision_name_that_terraform_would_send_again(
     code, said = release(api, environment, "rollback")
     assert (code, percentages(api)) == (0, {old: 100}), said
     assert [each for each in api.changes if each["template"]["metadata"].get("name")] == []
+
+
+def ages(seconds: int) -> RecordingServer:
+    """A Monitoring API whose subscription has a message of that age."""
+    points = [{"value": {"int64Value": str(seconds)}}]
+
+    def answers(_: str, path: str, __: Any) -> tuple[int, bytes]:
+        (chosen,) = parse_qs(urlsplit(path).query)["filter"]
+        known = "oldest_unacked_message_age" in chosen and 'subscription_id="readings-worker"' in chosen
+        return 200, json.dumps({"timeSeries": [{"points": points}] if known else []}).encode()
+
+    return RecordingServer(answers)
+
+
+def pool_release(
+    pool: WorkerPoolApi, environment: dict[str, str], verb: str, image: str = "", *, age: int = 5
+) -> tuple[int, str]:
+    """Run one command of the release of a worker pool."""
+    quick = ("--watch-seconds=0", "--metric-lag-seconds=0", "--steps=50,100", f"--image={image}")
+    words = (verb, f"--worker-pool={SERVICE}", *(quick if verb == "deploy" else ()))
+    with serving(RecordingServer(pool.answers)) as run, serving(ages(age)) as monitor:
+        addresses = {
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN": f"{run.url}/",
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_MONITORING": f"{monitor.url}/",
+        }
+        ran = subprocess.run(
+            [str(RELEASE), *words, "--project=my-project"],
+            env={**environment, **addresses},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+def test_a_worker_pool_is_released_withdrawn_and_rolled_back(environment: dict[str, str]) -> None:
+    """A backlog or an image that does not start goes back; the splits are right each time, and no template gets a name."""
+    pool = WorkerPoolApi(SERVICE, broken={"worker@sha256:bad"})
+    old = f"{SERVICE}-00001-abc"
+    code, said = pool_release(pool, environment, "deploy", "worker@sha256:slow", age=500)
+    assert (code, pool.shares) == (1, {old: 100}), said
+    assert "waits for 500 s" in said
+    code, said = pool_release(pool, environment, "deploy", "worker@sha256:bad")
+    assert (code, pool.shares) == (1, {old: 100}), said
+    assert "startup probe" in said
+    code, said = pool_release(pool, environment, "rollback")
+    assert code == 1, "nothing ran before"
+    code, said = pool_release(pool, environment, "deploy", "worker@sha256:good")
+    assert (code, pool.shares) == (0, {f"{SERVICE}-00004-abc": 100}), said
+    code, said = pool_release(pool, environment, "rollback")
+    assert (code, pool.shares) == (0, {old: 100}), said
+    assert [fields for _, fields in pool.changes if fields.get("template", {}).get("revision")] == []
+    assert {each["template"]["containers"][1]["image"] for _, each in pool.changes if "template" in each} == {
+        "collector"
+    }

@@ -221,7 +221,7 @@ def test_alerts_and_charts_ask_metrics_that_exist(root: Path) -> None:
         assert f'rookery_readings_total{{outcome="{outcome}"}}' in rendered
 
 
-def test_the_eight_alerts_are_there() -> None:
+def test_the_nine_alerts_are_there() -> None:
     """Each failure that must reach the on-call engineer has its alert."""
     assert LOCALS["alerts"].keys() == {
         *(
@@ -230,6 +230,7 @@ def test_the_eight_alerts_are_there() -> None:
             "reject_share",
             "push_latency",
             "ack_share",
+            "no_listener",
             "no_metrics",
             "model_degraded",
             "drift",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+import duckdb
 import pytest
 import yaml
 
@@ -166,6 +168,20 @@ def test_a_view_has_each_reading_once() -> None:
     view = RESOURCES["google_bigquery_table.readings"]["view"][0]
     assert "QUALIFY ROW_NUMBER() OVER (PARTITION BY reading_id ORDER BY predicted_at) = 1" in view["query"]
     assert "google_bigquery_table.predictions[0].table_id" in view["query"]
+    # BigQuery's own SQL, but for the quotes of a name, is DuckDB's.
+    query = re.sub(r"`.*`", "predictions", view["query"].removeprefix("<<-SQL").rpartition("SQL")[0])
+    with duckdb.connect() as database:
+        database.execute(
+            "CREATE TABLE predictions (reading_id VARCHAR, predicted_at TIMESTAMP, species VARCHAR)"
+        )
+        rows = [("a", 2, "second"), ("a", 1, "first"), ("b", 1, "alone"), ("a", 1.5, "between")]
+        moments = [
+            (name, datetime(2026, 11, 26, tzinfo=UTC) + timedelta(hours=hours), answer)
+            for name, hours, answer in rows
+        ]
+        database.executemany("INSERT INTO predictions VALUES (?, ?, ?)", moments)
+        found = {name: answer for name, _, answer in database.execute(query).fetchall()}
+        assert (len(found), found) == (2, {"a": "first", "b": "alone"})
 
 
 def test_a_test_project_can_be_destroyed(root: Path) -> None:

@@ -106,10 +106,10 @@ def test_a_cloud_storage_subscription_writes_the_result_topic() -> None:
 
 
 def test_alerts_link_to_their_sections_and_a_pool_has_none_of_pushes() -> None:
-    """The link's anchor is the heading's; alerts on pushes are not made where there are none."""
+    """The link's anchor is the heading's; alerts on pushes are not made for a pool, nor those on streams for a service."""
     policy = RESOURCES["google_monitoring_alert_policy.rookery"]
-    assert "!contains(local.of_pushes, name)" in policy["for_each"]
-    assert set(LOCALS["of_pushes"]) <= LOCALS["alerts"].keys()
+    assert '!contains(var.mode == "push" ? local.of_pulls : local.of_pushes, name)' in policy["for_each"]
+    assert {*LOCALS["of_pushes"], *LOCALS["of_pulls"]} <= LOCALS["alerts"].keys()
     (link,) = policy["documentation"][0]["links"]
     assert link["url"] == '${var.runbook}#${replace(lower(each.value.title), " ", "-")}'
     assert link["url"] in policy["documentation"][0]["content"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,7 @@ def test_every_make_target_exists() -> None:
     """Every target that a workflow makes is in the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     made = {word for run in RUNS if run.startswith("make ") for word in run.split()[1:] if "=" not in word}
-    assert made == {"check", "dist", "test", "lock"}
+    assert made == {"check", "dist", "test", "lock", "lock-terraform"}
     assert made <= targets
 
 
@@ -119,11 +121,38 @@ def test_a_release_is_built_before_it_is_published() -> None:
     assert "--verify-tag" in runs[-1]
 
 
-def test_the_build_file_builds_the_workers_image() -> None:
+def cloud_build(build: dict[str, Any], folder: Path) -> list[str]:
+    """Run the one step as Cloud Build does, with a docker that says what it was asked for; gives its words."""
+    (step,) = build["steps"]
+    docker = folder / "docker"
+    docker.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    docker.chmod(0o755)
+    chosen = {"_IMAGE": "registry/worker:5afe", "_REVISION": "5afe"}
+    script = re.sub(
+        r"\$(\$|_[A-Z]+)",
+        lambda found: "$" if found[1] == "$" else chosen[found[1]],
+        step["args"][1],
+    )
+    words = [step["entrypoint"], step["args"][0], script]
+    path = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    ran = subprocess.run(words, cwd=ROOT, env=path, capture_output=True, text=True, check=True)
+    return ran.stdout.splitlines()
+
+
+def test_the_base_of_a_release_comes_from_googles_copy_of_docker_hub(tmp_path: Path) -> None:
+    """Docker Hub bounds the pulls of Cloud Build's addresses; the copy is asked for the Dockerfile's own digest."""
+    build = yaml.safe_load((ROOT / "deploy" / "cloudbuild.yaml").read_text())
+    (base,) = [each for each in cloud_build(build, tmp_path) if each.startswith("--build-arg=BASE=")]
+    (own,) = re.findall(r"^FROM docker\.io/(\S+) AS python$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert base == f"--build-arg=BASE=mirror.gcr.io/{own}"
+
+
+def test_the_build_file_builds_the_workers_image(tmp_path: Path) -> None:
     """Cloud Build builds the stage that is shipped, with the substitutions that the release gives."""
     build = yaml.safe_load((ROOT / "deploy" / "cloudbuild.yaml").read_text())
-    arguments = build["steps"][0]["args"]
-    assert "--target=worker" in arguments
+    arguments = cloud_build(build, tmp_path)
+    assert arguments[0] == "build"
+    assert {"--target=worker", "--build-arg=REVISION=5afe", "--tag=registry/worker:5afe"} <= set(arguments)
     assert "FROM ${RUNTIME} AS worker" in (ROOT / "Dockerfile").read_text()
     assert "ARG REVISION" in (ROOT / "Dockerfile").read_text()
     build_command = (ROOT / "deploy" / "bluegreen" / "image_build.py").read_text()
@@ -166,6 +195,23 @@ def test_no_job_keeps_its_token_in_the_clone() -> None:
         for job in yaml.safe_load(file.read_text())["jobs"].values():
             steps = [each for each in job["steps"] if each.get("uses", "").startswith("actions/checkout@")]
             assert [each for each in steps if each.get("with") != {"persist-credentials": False}] == []
+
+
+def test_the_provider_is_locked_by_a_workflow_and_checked_by_ci() -> None:
+    """The weekly pull request writes the provider's hashes for every platform; with them CI takes no other provider."""
+    steps = yaml.safe_load((ROOT / ".github" / "workflows" / "locks.yml").read_text())["jobs"]["upgrade"][
+        "steps"
+    ]
+    order = [each.get("uses", "").split("@")[0] or each["run"] for each in steps]
+    for before, after in pairwise(
+        ("hashicorp/setup-terraform", "make lock-terraform", "peter-evans/create-pull-request")
+    ):
+        assert order.index(before) < order.index(after)
+    recipe = (ROOT / "Makefile").read_text().partition("\nlock-terraform:")[2].partition("\n\n")[0]
+    assert "providers lock" in recipe
+    assert all(platform in recipe for platform in ("linux_amd64", "darwin_arm64", "windows_amd64"))
+    assert "test ! -f deploy/terraform/.terraform.lock.hcl || locked=-lockfile=readonly" in RUNS
+    assert ".terraform.lock.hcl" not in (ROOT / ".gitignore").read_text()
 
 
 def test_dependabot_can_follow_the_base_image() -> None:

@@ -35,7 +35,7 @@ class DriftGauges(Collector):
                 rows.add_metric([shift.feature], shift.rows)
                 missing.add_metric([shift.feature], shift.missing)
                 if shift.index is not None:
-                    index.add_metric([shift.feature], shift.index)
+                    index.add_metric([shift.feature, str(shift.monitored).lower()], shift.index)
         return active, index, missing, rows
 
     def _families(self) -> tuple[GaugeMetricFamily, ...]:
@@ -48,8 +48,9 @@ class DriftGauges(Collector):
             ),
             GaugeMetricFamily(
                 "rookery_drift_index",
-                "Population stability index against the training data: above 0.25 is another population (ROOKERY_DRIFT_ROWS).",
-                labels=by,
+                "Population stability index against the training data: above 0.25 is another population (ROOKERY_DRIFT_ROWS)."
+                ' Features that the contract does not monitor have `monitored="false"`.',
+                labels=[*by, "monitored"],
             ),
             GaugeMetricFamily(
                 "rookery_drift_missing", "Share of the latest readings that lack it.", labels=by

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rookery.load.simulation.arrivals import SHAPES, Arrivals
-from rookery.load.simulation.fleet import Fleet, Platform
+from rookery.load.simulation.autoscaler import Platform
+from rookery.load.simulation.fleet import Fleet
 from rookery.load.simulation.prices import Usage, bill, prices
 from rookery.load.simulation.service import Service, measured
 

@@ -11,9 +11,10 @@ import pytest
 from rookery.broker.scheduling.push_window import PushWindow
 from rookery.capacity.flow_simulation import FlowSimulation
 from rookery.capacity.flow_window import FlowWindow
-from rookery.capacity.simulation import Scenario, Simulation, SimulationOutcome
+from rookery.capacity.scenario import Scenario, SimulationOutcome
+from rookery.capacity.simulation import Simulation
 from rookery.load.simulation.arrivals import Arrivals
-from rookery.load.simulation.fleet import Platform
+from rookery.load.simulation.autoscaler import Platform
 from rookery.load.simulation.service import Service, measured
 
 WITHIN = 0.05

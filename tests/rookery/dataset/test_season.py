@@ -13,15 +13,16 @@ from grpc.aio import insecure_channel
 
 from rookery.broker.server import EmbeddedBroker
 from rookery.capacity.plan import PlanRequest, ask
-from rookery.capacity.simulation import Scenario, Simulation
+from rookery.capacity.scenario import Scenario
+from rookery.capacity.simulation import Simulation
 from rookery.load.simulation.arrivals import Arrivals
-from rookery.load.simulation.fleet import Platform
+from rookery.load.simulation.autoscaler import Platform
 from rookery.load.simulation.monthly import CloudDeployment
 from rookery.load.simulation.prices import Billing
 from rookery.load.simulation.service import Service
 
 if TYPE_CHECKING:
-    from rookery.capacity.simulation import SimulationOutcome
+    from rookery.capacity.scenario import SimulationOutcome
 
 TOPIC = "projects/rookery-local/topics/simulated"
 SUBSCRIPTION = "projects/rookery-local/subscriptions/simulated"

@@ -96,6 +96,11 @@ def test_drift_of_any_contract_is_that_of_its_features() -> None:
     assert [*shifts] == ["sepal length (cm)", "sepal.width", "petals"]
     assert min(shift.index for shift in shifts.values()) > DRIFTED
     assert [name for name, shift in shifts.items() if shift.drifted] == ["sepal length (cm)", "petals"]
+    metrics = Metrics()
+    metrics.drift(drift)
+    rendered = metrics.render().decode()
+    assert 'rookery_drift_index{feature="petals",monitored="true"}' in rendered
+    assert 'rookery_drift_index{feature="sepal.width",monitored="false"}' in rendered
 
 
 def test_drift_is_off_where_the_card_has_no_distribution() -> None:

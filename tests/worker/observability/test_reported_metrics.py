@@ -64,7 +64,7 @@ async def test_a_push_is_measured_phase_by_phase(tmp_path: Path, envelope: Calla
     assert not any("my own words" in str(labels) for _, labels in reported)
     assert reported["rookery_queue_rows", ()] == reported["rookery_queue_bytes", ()] == 0
     assert reported["rookery_drift_rows", (("feature", "bill_length_mm"),)] == 300
-    assert reported["rookery_drift_index", (("feature", "bill_length_mm"),)] < 0.25
+    assert reported["rookery_drift_index", (("feature", "bill_length_mm"), ("monitored", "true"))] < 0.25
     assert reported["rookery_model_loaded_timestamp_seconds", ()] > published.timestamp()
     assert reported["rookery_batch_rows_bucket", (("le", "512.0"),)] == 2
     assert reported["rookery_batch_rows_bucket", (("le", "+Inf"),)] == 2

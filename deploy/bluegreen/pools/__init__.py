@@ -1,0 +1,1 @@
+"""Releases of worker pools, which have instances in place of traffic, and no address."""
