@@ -210,7 +210,7 @@ def test_the_provider_is_locked_by_a_workflow_and_checked_by_ci() -> None:
     recipe = (ROOT / "Makefile").read_text().partition("\nlock-terraform:")[2].partition("\n\n")[0]
     assert "providers lock" in recipe
     assert all(platform in recipe for platform in ("linux_amd64", "darwin_arm64", "windows_amd64"))
-    assert "test ! -f deploy/terraform/.terraform.lock.hcl || locked=-lockfile=readonly" in RUNS
+    assert "test ! -f .terraform.lock.hcl || locked=-lockfile=readonly" in RUNS
     assert ".terraform.lock.hcl" not in (ROOT / ".gitignore").read_text()
 
 
