@@ -138,7 +138,7 @@ def roll_back(service: Service | WorkerPool) -> None:
     state = service.state()
     if BLUE not in state.tags:
         raise ReleaseError(
-            f"no revision is known as {BLUE}: `gcloud run revisions list` names all that there are"
+            f"no revision is tagged {BLUE}: only `deploy/release deploy` remembers the one that served before"
         )
     blue = state.tags[BLUE].revision
     service.share({blue: ALL})
