@@ -20,7 +20,7 @@ _FINEST_S: Final = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Beyond the first two Pub/Sub's push window begins to close; `age_s` is the age of a message that nobody takes."""
+    """Beyond the first two Pub/Sub's push window begins to close; `age_s` bounds the age of a waiting message."""
 
     refused_share: float = 0.01
     latency_s: float = 1.0

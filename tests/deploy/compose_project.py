@@ -109,7 +109,7 @@ def _lines(file: Path) -> list[dict[str, Any]]:
     try:
         lines = file.read_text().splitlines(keepends=True)
     except FileNotFoundError:
-        # It was closed, and has its last name now: the next look finds it.
+        # It was closed, and has its last name now: the next reading of the folder finds it.
         return []
     # A worker that is killed may leave half a line, which was not acknowledged.
     return [json.loads(line) for line in lines if line.endswith("\n")]

@@ -155,7 +155,7 @@ def test_no_alert_fires_without_an_outage(tmp_path: Path, state: str) -> None:
 
 @pytest.mark.parametrize("state", OF_A_POOL)
 def test_the_alerts_of_a_pool_fire_in_its_outages(tmp_path: Path, state: str) -> None:
-    """Nobody listening, nothing taken, and no metrics at all are found without pushes; a quiet and a healthy pool wake no one."""
+    """No listener, nothing taken, and no metrics at all are found without pushes; a quiet and a healthy pool wake no one."""
     expected, given = OF_A_POOL[state]
     assert firing(tmp_path, given, "pull") == expected
 
