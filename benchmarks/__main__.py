@@ -20,7 +20,7 @@ from benchmarks.report import comparison
 from benchmarks.report.document import render
 from benchmarks.report.picture import draw, draw_growth
 from benchmarks.report.promise import promises
-from benchmarks.report.stated import restated
+from benchmarks.report.stated import restated, summarized
 from benchmarks.run import BenchmarkRun, Section
 from benchmarks.sections import delivery, footprint, growth, models, neighbours, singles, tables
 from benchmarks.servers.authority import Authority
@@ -83,6 +83,8 @@ def main() -> int:
         (folder / "explanation" / "comparison.md").write_text(comparison.render(figures))
         answers = folder / "explanation" / "thirteen-questions.md"
         answers.write_text(restated(answers.read_text(), figures))
+        readme = ROOT / "README.md"
+        readme.write_text(summarized(readme.read_text(), figures))
     for each in promises(figures):
         say(str(each))
     say(f"written: {folder}/performance.md, .json, .png")

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -44,7 +45,7 @@ class PreflightCheck:
 def preflight(sections: Iterable[str], *, quick: bool) -> list[PreflightCheck]:
     """Check all that the sections need; peers' environments are made here."""
     wanted = {*sections}
-    checks = [_generator(), _pinning(), _disk(), _real_disk(), _quiet()]
+    checks = [_generator(), _pinning(), _disk(), _real_disk(), _quiet(), _forest()]
     if wanted & {"singles", "models", "growth"}:
         checks += _environments(_QUICK_PEERS if quick or wanted.isdisjoint({"singles"}) else _PEERS)
     if "tables" in wanted:
@@ -101,6 +102,13 @@ def _quiet() -> PreflightCheck:
         said = f"load average {load:.1f} on {cpus} CPUs: figures will be those of a busy machine"
         return PreflightCheck("quiet machine", met=False, said=said)
     return PreflightCheck("quiet machine", met=True, said=f"load average {load:.1f} on {cpus} CPUs")
+
+
+def _forest() -> PreflightCheck:
+    if find_spec("llvmlite") is None:
+        said = "llvmlite is not installed (extra compiled): Rookery answers with its booster"
+        return PreflightCheck("compiled forest", met=False, said=said)
+    return PreflightCheck("compiled forest", met=True, said="llvmlite is installed")
 
 
 def _environments(names: Iterable[str]) -> Iterator[PreflightCheck]:

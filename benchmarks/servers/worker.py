@@ -6,6 +6,7 @@ import sys
 import time
 import urllib.request
 import uuid
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Self
 
 from benchmarks.generators import wrk
@@ -57,7 +58,8 @@ class BenchmarkWorker:
         hasty: bool = False,
     ) -> None:
         self.contender = contender
-        self._hasty = hasty
+        forest = find_spec("llvmlite") and contender.environment.get("ROOKERY_COMPILED_FOREST") != "off"
+        self._hasty = hasty or not forest
         self._reference = reference
         self._authority = authority
         self._folder = folder / file_name(contender.name)

@@ -15,7 +15,7 @@ from benchmarks.report.figures import Figures
 from benchmarks.report.picture import draw, draw_growth
 from benchmarks.report.promise import ORIGINAL, SpeedBound, promises
 from benchmarks.report.spread import Spread, ratio, shown, spread
-from benchmarks.report.stated import restated
+from benchmarks.report.stated import restated, summarized
 from benchmarks.servers.server_spec import AIOHTTP_NOOP, PEER_SERVERS, request_bodies
 from benchmarks.servers.worker import AIOHTTP, FAST
 from rookery.load.report.provenance import provenance
@@ -234,3 +234,25 @@ def test_figures_of_a_busy_machine_say_so(figures: dict[str, Any]) -> None:
     assert "- **A busy machine**: 30 programs wanted to run on its 2 CPUs." in render(figures)
     origin.update(load=1.5)
     assert "A busy machine" not in render(figures)
+
+
+def test_the_readme_has_the_figures_of_the_benchmark(figures: dict[str, Any]) -> None:
+    """The paragraph on performance is written anew from the run, and nothing else; without all of its figures it stays."""
+    text = "# A\n\nAt 64 connections a reading costs\n1 us.\n\n## B\n"
+    assert summarized(text, figures) == text
+    rows = [
+        {"round": 0, "who": who, "model": "reference", "rows": 1000, "rows_per_second": rate}
+        for who, rate in (("Rookery, JSON", 2e6), ("Rookery, Arrow", 4e6), ("raw inplace_predict", 1e6))
+    ]
+    peer = [single("durable mosec, batch 64", 0, 80.0, family="durable mosec")]
+    whole = {"singles": section(*figures["singles"]["records"], *peer), "tables": section(*rows)}
+    said = " ".join(summarized(text, whole).split())
+    assert said.startswith("# A At 64 connections a reading that is verified")
+    assert (
+        "costs 22 us of CPU: 0.014 times the original design's, 0.25 times that of a mosec that syncs" in said
+    )
+    assert (
+        "0.50 times that of one that does not. Tables of 1,000 rows reach 2.00 (JSON) and 4.00 (Arrow)"
+        in said
+    )
+    assert said.endswith("## B")
