@@ -5,7 +5,7 @@ The tree of errors::
     PublishError
     ├── BadTopicError        the name is no topic's; raised at once
     ├── BadBrokerError       the address is no broker's; raised at once
-    ├── BadFileError         the file as a whole is no CSV of readings; raised at once
+    ├── BadFileError         the file as a whole is no table of readings; raised at once
     ├── ResumeError          a checkpoint does not fit the file or the options; raised at once
     ├── BadMessageError      too large, or attributes that Pub/Sub refuses; raised at once
     ├── BadOutboxError       the file is no outbox, or one of another topic; raised at once
@@ -54,14 +54,15 @@ class BadBrokerError(PublishError):
 
 
 class BadFileError(PublishError):
-    """The file cannot be read as a CSV of readings; carries every reason."""
+    """The file cannot be read as readings; carries every reason, and `lines`, each of one reason."""
 
     def __init__(self, name: str, *reasons: Reason) -> None:
-        shown = "; ".join(
+        shown = [
             f"{each.field}: {each.rule}" + (f" ({each.value})" if each.value else "") for each in reasons
-        )
-        super().__init__(f"{name}: {shown}")
+        ]
+        super().__init__(f"{name}: {'; '.join(shown)}")
         self.reasons = reasons
+        self.lines = [f"{name}: {shown[0]}", *shown[1:]] if shown else [name]
 
 
 class ResumeError(PublishError):

@@ -19,7 +19,7 @@ import typer
 from rookery.environment.local import Folders, staged
 from rookery.errors import EXIT_DEFECT, EXIT_FAILED, UserError
 from rookery.load.child_process import ChildProcess, module_command
-from rookery.publisher.files.csv.rows import CsvFile
+from rookery.publisher.files.reading_file import ReadingFile
 from rookery.publisher.files.resume.checkpoint import checkpoint_path
 from rookery.publisher.files.source import FileSource
 from rookery.results.id_set import IdSet
@@ -147,7 +147,7 @@ def main(
         with staged(Folders(root)) as stage:
             began = time.monotonic()
             runs = publish(path, stage, kills=kills)
-            found = read(stage, CsvFile(path).profile.digest12, rows=rows, expected=rows - bad)
+            found = read(stage, ReadingFile(path).profile.digest12, rows=rows, expected=rows - bad)
             took_s = time.monotonic() - began
             memory = {child.name: _peak_mb(child.pid) for child in stage.children}
         rejected = path.with_name("readings.csv.rejected.csv")

@@ -22,7 +22,7 @@ import typer
 from rookery.errors import EXIT_DEFECT, EXIT_FAILED
 from rookery.load.accounting.folder_results import predictions
 from rookery.load.child_process import ChildProcess, ProcessFailedError, module_command
-from rookery.publisher.files.csv.rows import CsvFile
+from rookery.publisher.files.reading_file import ReadingFile
 from rookery.results.id_set import IdSet
 from tools.bulk_trial import write
 
@@ -82,7 +82,7 @@ def run(root: Path, *, rows: int, seed: int, least_kills: int = 0) -> tuple[Stat
     with StationProcess(root) as station:
         broker = station.address(within_s=_READY_WITHIN_S)
         found.kills = _publish(path, station, broker, seed=seed, least_kills=least_kills)
-        _read(station, CsvFile(path).profile.digest12, found, rows=rows, expected=rows - bad)
+        _read(station, ReadingFile(path).profile.digest12, found, rows=rows, expected=rows - bad)
         found.code = station.stop(signal.SIGTERM)
     rejected = path.with_name("readings.csv.rejected.csv")
     found.kept = len(rejected.read_text().splitlines()) - 1 if rejected.exists() else 0

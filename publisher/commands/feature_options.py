@@ -63,10 +63,10 @@ def reading_values(
     contract: CompiledContract, given: Mapping[str, str], assigned: Iterable[str]
 ) -> dict[str, Any]:
     """Read the values of options by feature, and of `NAME=VALUE` by any name that a file's column could have."""
-    from rookery.publisher.files.csv.cells import CellReader  # noqa: PLC0415  lazy, see above
-    from rookery.publisher.files.csv.header import column_names  # noqa: PLC0415  the same
+    from rookery.publisher.files.cells.reader import CellReader  # noqa: PLC0415  lazy, see above
+    from rookery.publisher.files.columns.names import field_names  # noqa: PLC0415  the same
 
-    names, cells = column_names(contract), CellReader(contract)
+    names, cells = field_names(contract), CellReader(contract)
     stated = dict(given)
     for each in assigned:
         name, separator, value = each.rpartition("=") if each.count("=") > 1 else each.partition("=")

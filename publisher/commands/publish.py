@@ -22,22 +22,23 @@ from rookery.publisher.commands.renamed_options import RenamedOptions
 from rookery.publisher.topics import LOCAL_TOPIC
 
 app: Final = typer.Typer(
-    help="Publish readings to a topic.\n\nExample: rookery publish csv readings.csv\n\n"
+    help="Publish readings to a topic.\n\nExample: rookery publish file readings.csv\n\n"
     "Exit code 0: every row has a message id, or stands in its file of bad rows. 1: some rows have neither, or a file "
     "has none that was published. 2: nothing was published, for whatever reason. 130: interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
-CsvPaths = Annotated[
+FilePaths = Annotated[
     list[str],
-    typer.Argument(metavar="FILE...", help="Paths, patterns, gs://bucket/name or -; .gz and .zst are fine."),
+    typer.Argument(metavar="FILE...", help="Paths, patterns, gs://bucket/name or -; compressed ones too."),
 ]
 
 
-@app.command("csv", cls=RenamedOptions)
-def csv_files(  # noqa: PLR0913  each option is a parameter
-    files: CsvPaths,
+@app.command("csv", cls=RenamedOptions, hidden=True)
+@app.command("file", cls=RenamedOptions)
+def file_(  # noqa: PLR0913  each option is a parameter
+    files: FilePaths,
     *,
     topic: Topic = LOCAL_TOPIC,
     project: Project = None,
@@ -55,6 +56,24 @@ def csv_files(  # noqa: PLR0913  each option is a parameter
         list[str] | None,
         typer.Option("--map", metavar="COLUMN=FIELD", help="Meaning of a column; COLUMN= leaves it out."),
     ] = None,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option("--unit", metavar="COLUMN=UNIT", help="Unit of a column, such as cm or kg."),
+    ] = None,
+    thousands: Annotated[str, typer.Option(metavar="SIGN", help="Sign between thousands, as in 3,750.")] = "",
+    decimal: Annotated[str, typer.Option(metavar="SIGN", help="Sign before decimals, as in 39,1.")] = "",
+    missing: Annotated[
+        list[str] | None,
+        typer.Option("--missing", metavar="NUMBER", help="A number that stands for no value, such as -9999."),
+    ] = None,
+    skip: Annotated[
+        int | None, typer.Option(min=0, metavar="LINES", help="Lines above the names of the columns.")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(metavar="SIGN", help="Sign between cells; tab is \\t.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a text, such as latin-1.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a spreadsheet, by its name.")] = None,
     id_prefix: Annotated[str, typer.Option(help="Put before each reading_id, to send a file twice.")] = "",
     device_id: DeviceId = None,
     contract: ContractSource = None,
@@ -70,26 +89,38 @@ def csv_files(  # noqa: PLR0913  each option is a parameter
     dry_run: DryRun = False,
     timeout_s: Timeout = DEFAULT_TIMEOUT_S,
 ) -> None:
-    """Publish CSV files. A file sent again counts once: its reading ids come from its content.
+    """Publish files: CSV and other text, .xlsx, .xls, .ods, Parquet, Feather, Arrow, JSON, also compressed ones.
 
-    Bad rows go to FILE.rejected.csv, with every reason; fix and publish that file. An interrupted or killed
-    run goes on with --resume. Exit code 0: every row has a message id or stands in that file; 2: nothing was
-    published, nothing was there among others. A dry run has the same codes, and keeps no bad row.
+    The form, the delimiter, the encoding and the header are recognised by the content; the options say what cannot be.
+    A file sent again counts once: its reading ids come from its content. Bad rows go to FILE.rejected.csv, with every
+    reason; fix and publish that file. An interrupted or killed run goes on with --resume. Exit code 0: every row has a
+    message id or stands in that file; 2: nothing was published, nothing was there among others. A dry run has the same
+    codes, and keeps no bad row.
 
-    Example: rookery publish csv readings.csv
+    Example: rookery publish file readings.csv
 
-    Example: rookery publish csv 'season/*.csv.gz' --map 'Weight=body_mass_g' --resume
+    Example: rookery publish file 'season/*.xlsx' --map 'Weight=body_mass_g' --unit 'Weight=kg' --resume
     """
-    from rookery.publisher.commands.csv import CsvCommand, column_map  # noqa: PLC0415  lazy, see above
     from rookery.publisher.commands.feature_options import explained_contract  # noqa: PLC0415  lazy, see above
+    from rookery.publisher.commands.file import FileCommand, assigned, file_options  # noqa: PLC0415  lazy, see above
     from rookery.publisher.commands.terminal import Destination, Terminal  # noqa: PLC0415  lazy, see above
 
-    command = CsvCommand(
+    command = FileCommand(
         files=tuple(files),
         one_per_message=not tables,
         table_bytes=table_bytes,
         most_rows=rows_per_table,
-        mapping=column_map(mapping or []),
+        options=file_options(
+            mapping=assigned(mapping or []),
+            units=assigned(unit or [], hint="--unit", what="UNIT"),
+            skip=skip,
+            delimiter=delimiter,
+            encoding=encoding,
+            decimal=decimal,
+            thousands=thousands,
+            missing=tuple(missing or ()),
+            sheet=sheet,
+        ),
         id_prefix=id_prefix,
         device_id=device_id,
         contract=explained_contract(contract),
@@ -169,7 +200,7 @@ def stream(  # noqa: PLR0913  each option is a parameter
     """
     from rookery.publisher.commands.feature_options import explained_contract  # noqa: PLC0415  lazy, see above
     from rookery.publisher.commands.terminal import Destination, Terminal  # noqa: PLC0415  lazy, see above
-    from rookery.publisher.files.ndjson import ndjson_readings  # noqa: PLC0415  lazy, see above
+    from rookery.publisher.files.stream.ndjson import ndjson_readings  # noqa: PLC0415  lazy, see above
 
     terminal, items = Terminal(), ndjson_readings(source, explained_contract(contract))
     if dry_run:

@@ -16,7 +16,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rookery.publisher.client import ReadingPublisher
 from rookery.publisher.commands.exit_codes import ALL, INTERRUPTED, NONE, code_of, exit_code
 from rookery.publisher.commands.feature_options import option_of
-from rookery.publisher.errors import NoSuchTopicError, NotAllowedError, PublishError, UnreachableError
+from rookery.publisher.errors import (
+    BadFileError,
+    NoSuchTopicError,
+    NotAllowedError,
+    PublishError,
+    UnreachableError,
+)
 from rookery.publisher.files.bad_row import BadRow
 from rookery.publisher.files.bulk import PublishSummary, publish_all
 from rookery.publisher.files.encoded_message import EncodedMessage
@@ -65,6 +71,10 @@ class Terminal:
         """Tell what went wrong in a sentence; ends the command with exit code 2."""
         try:
             yield
+        except BadFileError as error:
+            for nth, line in enumerate(error.lines):
+                self.note(f"  {line}" if nth else f"rookery: {line}")
+            raise typer.Exit(NONE) from error
         except PublishError as error:
             self.note(f"rookery: {error}")
             self._err.print(_hint(error), end="")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from rookery.publisher.client import ReadingPublisher
-    from rookery.publisher.files.csv.chunks import FilePosition
+    from rookery.publisher.files.resume.position import FilePosition
     from rookery.publisher.files.resume.watermark import AckedStep
     from rookery.publisher.receipt import Receipt
     from rookery.schemas.contract.reading_classes import AnyReading, AnyTable

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from rookery.publisher.commands.exit_codes import code_of, exit_code
 from rookery.publisher.files.bulk import publish_all
-from rookery.publisher.files.csv.chunks import FilePosition
-from rookery.publisher.files.csv.messages import TABLE_BYTES, TABLE_ROWS, CsvMessages
 from rookery.publisher.files.encoded_message import EncodedMessage
 from rookery.publisher.files.rejected_file import RejectedFile
 from rookery.publisher.files.resume.checkpoint import Checkpoint, checkpoint_path, load
+from rookery.publisher.files.resume.position import FilePosition
+from rookery.publisher.files.tables.messages import TableMessages
+from rookery.publisher.files.tables.size import TABLE_BYTES, TABLE_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from rookery.publisher.client import ReadingPublisher
     from rookery.publisher.files.bad_row import BadRow
     from rookery.publisher.files.bulk import Progress, PublishSummary
-    from rookery.publisher.files.csv.rows import CsvFile
+    from rookery.publisher.files.reading_file import ReadingFile
 
 SAVE_EVERY_S: Final = 1.0
 
@@ -36,10 +37,9 @@ class MessageSize:
     most_rows: int = TABLE_ROWS
 
     def encoded_messages(
-        self, file: CsvFile, begin: FilePosition | None = None
+        self, messages: TableMessages, begin: FilePosition | None = None
     ) -> Iterator[EncodedMessage | BadRow]:
         """Read a file from a place on, cut so."""
-        messages = CsvMessages(file)
         if self.one_per_message:
             return messages.singles(begin)
         return messages.tables(begin, table_bytes=self.table_bytes, most_rows=self.most_rows)
@@ -78,7 +78,7 @@ class FileRun:
 
     def __init__(
         self,
-        file: CsvFile,
+        file: ReadingFile,
         cut: MessageSize,
         *,
         options: dict[str, str] | None = None,
@@ -86,6 +86,7 @@ class FileRun:
     ) -> None:
         self._file = file
         self._cut = cut
+        self.messages = TableMessages(file)
         self._options = options or {}
         self._clock = clock
         self._path = checkpoint_path(file.source)
@@ -111,7 +112,7 @@ class FileRun:
         on_progress: Callable[[Progress], None] = lambda _: None,
         on_bad_row: Callable[[BadRow], None] = lambda _: None,
     ) -> FileOutcome:
-        """Publish what comes after a checkpoint; raises as `publish_all` and `CsvFile.profile` do.
+        """Publish what comes after a checkpoint; raises as `publish_all` and `ReadingFile.profile` do.
 
         What is in flight is always finished, also where a bad row cannot be kept.
         """
@@ -144,7 +145,7 @@ class FileRun:
 
     def _items(self, after: Checkpoint | None, rejected: RejectedFile) -> Iterator[EncodedMessage | BadRow]:
         begin = None if after is None else FilePosition(offset=after.offset, row=after.row)
-        for each in self._cut.encoded_messages(self._file, begin):
+        for each in self._cut.encoded_messages(self.messages, begin):
             if self._stopped is not None:
                 return
             if isinstance(each, EncodedMessage) and each.end is not None:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from rookery.publisher.durable import hold_in_place
-from rookery.publisher.files.csv.header import REJECTED
+from rookery.publisher.files.columns.names import REJECTED
 from rookery.publisher.files.source import REJECTED as SUFFIX
 from rookery.schemas.output import spreadsheet
 from rookery.schemas.output.permissions import opener
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rookery.publisher.files.bad_row import BadRow
-    from rookery.publisher.files.csv.rows import CsvFile
+    from rookery.publisher.files.reading_file import ReadingFile
     from rookery.publisher.files.resume.checkpoint import Checkpoint
 
 
 class RejectedFile:
     """A context manager; the file is made with its first row. Every method raises OSError."""
 
-    def __init__(self, file: CsvFile, after: Checkpoint | None = None) -> None:
+    def __init__(self, file: ReadingFile, after: Checkpoint | None = None) -> None:
         """Go on with what a checkpoint knows of; any other content is the user's work, and set aside."""
         beside = file.source.beside
         self.path: Path = beside.with_name(beside.name + SUFFIX)
@@ -66,7 +66,7 @@ class RejectedFile:
         with self._naming():
             if self._file is None:
                 self._file = open(self.path, "xb", opener=opener())  # noqa: SIM115  closed by __exit__
-                self._put(REJECTED, self._delimiter.join(self._original(self._profile.columns.names)))
+                self._put(REJECTED, self._delimiter.join(self._original(self._profile.columns.written)))
             self._put((bad.reading_id, str(bad.line), " ".join(bad.why.split())), self._text(bad.text))
 
     def sync(self) -> None:

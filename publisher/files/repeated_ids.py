@@ -10,6 +10,9 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from rookery.publisher.errors import BadFileError
+from rookery.schemas.rejection import Reason
+
 MOST: Final = 1_000
 """Rows that may repeat an id; where there are more, the column is no identity. A block more may be found at once."""
 
@@ -35,6 +38,19 @@ def repeated(stated: Stated) -> dict[int, int]:
                 found[row] = first
         if len(found) > MOST:
             break
+    return found
+
+
+def identities(file: str, stated: Stated, line: Callable[[int], int], column: str) -> dict[int, int]:
+    """The same of a file's column of ids; raises BadFileError where it is no identity."""
+    found = repeated(stated)
+    if len(found) > MOST:
+        (row, first), *_ = found.items()
+        rule = (
+            f"each row needs its own; lines {line(first)} and {line(row)} share one, and more than {MOST} others do: "
+            f"--map '{column}=' leaves the column out"
+        )
+        raise BadFileError(file, Reason(field="reading_id", rule=rule))
     return found
 
 

@@ -9,19 +9,17 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import glob
-import gzip
-import io
 import re
 import shutil
 import sys
 import tempfile
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, BinaryIO, Final, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, Final
 
 from rookery.publisher.errors import BadFileError
+from rookery.publisher.files.packing.unpacked import DAMAGED, ManyFilesError, unpacked
 from rookery.schemas.rejection import Reason
 
 if TYPE_CHECKING:
@@ -32,8 +30,6 @@ BUCKET: Final = "gs://"
 REJECTED: Final = ".rejected.csv"
 """How the name of a file of bad rows ends; a pattern never means such a file."""
 
-_GZIP: Final = b"\x1f\x8b"
-_ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _PIECE: Final = 1 << 20
 _MAGIC: Final = re.compile(r"[*?[]")
 
@@ -54,25 +50,24 @@ class FileSource:
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
         """Open the unpacked bytes; raises OSError, and BadFileError where they are packed wrongly."""
-        with self.path.open("rb") as raw:
-            magic = raw.read(4)
-            raw.seek(0)
-            with contextlib.closing(_unpacked(raw, magic)) as plain:
-                try:
-                    yield plain
-                except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                    reason = Reason(field="file", rule=f"it is damaged: {error}")
-                    raise BadFileError(self.name, reason) from error
+        with self.path.open("rb") as raw, self._explained(), contextlib.closing(unpacked(raw)) as plain:
+            yield plain
 
-
-def _unpacked(raw: BinaryIO, magic: bytes) -> BinaryIO:
-    if magic.startswith(_GZIP):
-        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
-    if magic == _ZSTD:
-        from rookery.publisher.files.zstd import ZstdReader  # noqa: PLC0415  an extra of its own, and only such a file needs it
-
-        return cast("BinaryIO", io.BufferedReader(ZstdReader(raw), _PIECE))
-    return raw
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except ManyFilesError as error:
+            raise BadFileError(self.name, Reason(field="file", rule=str(error))) from error
+        except DAMAGED as error:
+            reason = Reason(field="file", rule=f"it is damaged: {error}")
+            raise BadFileError(self.name, reason) from error
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            # So bz2 says that its data are none.
+            reason = Reason(field="file", rule=f"it is damaged: {error}")
+            raise BadFileError(self.name, reason) from error
 
 
 @contextmanager

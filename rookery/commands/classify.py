@@ -36,13 +36,13 @@ def classify(
     """
     from rookery.frames.classification import classify_file  # noqa: PLC0415  lazy, so that help is quick
     from rookery.frames.errors import BadTableError  # noqa: PLC0415  the same
-    from rookery.publisher.commands.csv import column_map  # noqa: PLC0415  the same
+    from rookery.publisher.commands.file import assigned  # noqa: PLC0415  the same
     from rookery.schemas.output.printable import printable  # noqa: PLC0415  the same
     from rookery.worker.models.loader import ModelRefusedError  # noqa: PLC0415  the same
     from rookery.worker.models.source import ModelAddressError, ModelUnreachableError  # noqa: PLC0415  the same
 
     try:
-        done = classify_file(source, out, model=model, mapping=column_map(mapping or []))
+        done = classify_file(source, out, model=model, mapping=assigned(mapping or []))
     except (BadTableError, ModelAddressError, ModelRefusedError, ModelUnreachableError) as error:
         raise UserError(f"{error}.") from error
     except OSError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rookery import data
 from rookery.errors import UserError
-from rookery.publisher.files.csv.cells import CellReader
+from rookery.publisher.files.cells.reader import CellReader
 from rookery.schemas.contract.default import default_compiled
 
 if TYPE_CHECKING:

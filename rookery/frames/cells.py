@@ -14,11 +14,14 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.frames.libraries import library
-from rookery.publisher.files.csv.cells import CellReader
+from rookery.publisher.files.cells.numbers import converted
+from rookery.publisher.files.cells.reader import CellReader
 from rookery.schemas.contract.feature import IDENTITY
 from rookery.schemas.rejection import VALUE_LENGTH
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pandas import Series
 
     from rookery.schemas.contract.compiled import CompiledContract
@@ -33,9 +36,10 @@ _EXACT: Final = 2**53
 class ColumnCells:
     """Reads the columns of a frame by a contract."""
 
-    def __init__(self, contract: CompiledContract) -> None:
-        """Store the contract's kinds of features."""
-        self._reader = CellReader(contract)
+    def __init__(self, contract: CompiledContract, factors: Mapping[str, float] | None = None) -> None:
+        """Store the contract's kinds of features, and what numbers of another unit are multiplied by."""
+        self._factors = factors or {}
+        self._reader = CellReader(contract, factors=self._factors)
         self._kinds = {each.name: each.kind for each in contract.contract.features}
         self._dated = frozenset(each.name for each in contract.contract.features if each.date_part)
         self._pandas = library("pandas")
@@ -46,6 +50,8 @@ class ColumnCells:
         if isinstance(column.dtype, self._pandas.DatetimeTZDtype):
             # In one step for all: cell by cell a time costs twenty times as much.
             return _numbers(column.dt.year, whole=True) if name in self._dated else _moments(column)
+        if name in self._factors and getattr(column.dtype, "kind", "O") in _NUMERIC:
+            column = column.map(lambda cell: converted(cell, self._factors[name]), na_action="ignore")
         if kind in {"number", "integer"} and getattr(column.dtype, "kind", "O") in _NUMERIC:
             return _numbers(column, whole=kind == "integer")
         found = self._coded(column)
@@ -93,6 +99,7 @@ class ColumnCells:
         kind = self._kinds.get(name)
         if isinstance(cell, bool):
             return cell
+        cell = converted(cell, self._factors.get(name, 1))
         if kind == "flag" and cell in (0, 1):
             return bool(cell)
         if name in IDENTITY or kind == "category":

@@ -11,7 +11,8 @@ from rookery.frames.prediction import classifier, predictions
 from rookery.frames.rows import FrameRows
 from rookery.frames.tables.files import ending, read_table, write_beside
 from rookery.publisher.errors import BadFileError
-from rookery.publisher.files.csv.header import column_names
+from rookery.publisher.files.columns.header import header_of
+from rookery.publisher.files.columns.names import field_names
 from rookery.schemas.contract.feature import IDENTITY
 
 if TYPE_CHECKING:
@@ -66,15 +67,15 @@ def _features(
     path: Path, table: Table, contract: CompiledContract, mapping: Mapping[str, str] | None
 ) -> FrameRows:
     try:
-        places = column_names(contract).columns(path.name, table.names, mapping).places
+        header = header_of(path.name, field_names(contract), table.names, mapping)
     except BadFileError as error:
         raise BadTableError(str(error)) from None
     pandas = library("pandas")
     frame = pandas.DataFrame(
         {nth: pandas.Series(cells, dtype=object) for nth, cells in enumerate(table.columns)}
     )
-    places = {name: nth for name, nth in places.items() if name not in IDENTITY}
-    return FrameRows(frame, places, contract)
+    places = {name: nth for name, nth in header.places.items() if name not in IDENTITY}
+    return FrameRows(frame, places, contract, header.factors)
 
 
 def _cells(answered: Any, names: Sequence[str]) -> list[list[Any]]:

@@ -17,8 +17,8 @@ from rookery.publisher.contracts import compiled_of
 from rookery.publisher.errors import PublishError
 from rookery.publisher.failure import NotPublishedError
 from rookery.publisher.files.bad_row import why
-from rookery.publisher.files.csv.messages import TABLE_BYTES, TABLE_ROWS
 from rookery.publisher.files.encoded_message import EncodedMessage
+from rookery.publisher.files.tables.size import TABLE_BYTES, TABLE_ROWS
 from rookery.publisher.settings import BULK
 from rookery.publisher.topics import topic_path
 from rookery.schemas.codec import DecodedTable, decode_fields, encode

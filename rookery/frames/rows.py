@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
@@ -11,7 +11,8 @@ from rookery.frames.cells import ColumnCells
 from rookery.frames.errors import BadFrameError
 from rookery.frames.libraries import library
 from rookery.publisher.errors import BadFileError
-from rookery.publisher.files.csv.header import DATE, column_names
+from rookery.publisher.files.columns.header import header_of
+from rookery.publisher.files.columns.names import DATE, field_names
 from rookery.schemas.codec import DecodedTable, decode_fields
 
 if TYPE_CHECKING:
@@ -28,11 +29,15 @@ VALIDATED_ROWS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class FrameRows:
-    """A frame, its contract, and the column of each field; `places` maps a field to its position in the frame."""
+    """A frame, its contract, and the column of each field; `places` maps a field to its position in the frame.
+
+    `factors` are what numbers are multiplied by whose column is in another unit than the contract's, by field.
+    """
 
     frame: DataFrame
     places: Mapping[str, int]
     contract: CompiledContract
+    factors: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -42,10 +47,10 @@ class FrameRows:
         if not isinstance(frame, library("pandas").DataFrame):
             raise TypeError(f"a pandas DataFrame is needed, not {type(frame).__name__}")
         try:
-            header = column_names(contract).columns("frame", [str(name) for name in frame.columns], mapping)
+            header = header_of("frame", field_names(contract), [str(name) for name in frame.columns], mapping)
         except BadFileError as error:
             raise BadFrameError(error.reasons) from None
-        return cls(frame, header.places, contract)
+        return cls(frame, header.places, contract, header.factors)
 
     @property
     def stated(self) -> Any:
@@ -59,10 +64,10 @@ class FrameRows:
     def chunks(self, size: int = VALIDATED_ROWS) -> Iterator[tuple[int, dict[str, list[Any]]]]:
         """Yield the position of the first row, and the columns, of so many rows after the other."""
         taken = {name: self.places[name] for name in self.contract.members if name in self.places}
-        dated = column_names(self.contract).dated
+        dated = field_names(self.contract).dated
         if DATE in self.places and dated is not None:
             taken[dated] = self.places[DATE]
-        cells = ColumnCells(self.contract)
+        cells = ColumnCells(self.contract, self.factors)
         for first in range(0, len(self.frame), size):
             part = self.frame.iloc[first : first + size]
             yield first, {name: cells.values(name, part.iloc[:, place]) for name, place in taken.items()}

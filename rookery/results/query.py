@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rookery.errors import UserError
 from rookery.publisher.errors import BadFileError
-from rookery.publisher.files.csv.rows import CsvFile
+from rookery.publisher.files.reading_file import ReadingFile
 from rookery.publisher.files.source import sources
 from rookery.results.id_set import IdSet, Labels
 from rookery.results.location import lines
@@ -82,7 +82,7 @@ def labels_of(
     def known() -> Iterator[tuple[str, str]]:
         with sources(list(files)) as found:
             for source in found:
-                for label in CsvFile(source, id_prefix=id_prefix, contract=contract).labels():
+                for label in ReadingFile(source, id_prefix=id_prefix, contract=contract).labels():
                     yield label.reading_id, label.label
 
     try:

@@ -13,8 +13,9 @@ from typer.testing import CliRunner, Result
 from rookery.publisher.client import ReadingPublisher
 from rookery.publisher.commands.publish import app
 from rookery.publisher.contracts import InvalidReadingError, compiled_of
-from rookery.publisher.files.csv.messages import CsvMessages
-from rookery.publisher.files.csv.rows import CsvFile, CsvRow
+from rookery.publisher.files.reading_file import ReadingFile
+from rookery.publisher.files.row_reader import ReadingRow
+from rookery.publisher.files.tables.messages import TableMessages
 from rookery.publisher.settings import PublisherSettings
 from rookery.schemas.codec import DecodedTable, decode
 
@@ -109,17 +110,17 @@ def test_a_file_is_read_by_a_contract(tmp_path: Path, contract: Path) -> None:
     path.write_text(
         "Acidity,Depth,soil,fenced,verdict\n7.5,3.0,NA,yes,null\n,4,mud,,no\n8,5,clay,0,yes\n9,,clay,1,no\n3,6,loam,1,no\n"
     )
-    file = CsvFile(path, contract=compiled_of(contract))
-    rows: list[CsvRow | BadRow] = list(file.rows())
-    good = [each for each in rows if isinstance(each, CsvRow)]
+    file = ReadingFile(path, contract=compiled_of(contract))
+    rows: list[ReadingRow | BadRow] = list(file.rows())
+    good = [each for each in rows if isinstance(each, ReadingRow)]
     assert [([each.reading.fields[name] for name in file.contract.names], each.label) for each in good] == [
         ([7.5, 3, "NA", True], "null"),
         ([None, 4, "clay", None], "no"),
         ([8.0, 5, "clay", False], "yes"),
     ]
-    bad = [each for each in rows if not isinstance(each, CsvRow)]
+    bad = [each for each in rows if not isinstance(each, ReadingRow)]
     assert [str(each.reasons[0].field) for each in bad] == ["depth", "soil"]
-    payloads = [each.payload for each in CsvMessages(file).tables() if getattr(each, "rows", 0)]
+    payloads = [each.payload for each in TableMessages(file).tables() if getattr(each, "rows", 0)]
     from_tables = [
         table.row(nth)
         for payload in payloads

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rookery.publisher.files.csv.chunks import FilePosition
+    from rookery.publisher.files.resume.position import FilePosition
 
 
 @dataclass(slots=True)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 from typing import TYPE_CHECKING, Any
 
 from rookery.frames.errors import BadTableError
 from rookery.frames.tables.table import Table, text
 from rookery.publisher.errors import BadFileError
-from rookery.publisher.files.csv.header import column_names
-from rookery.publisher.files.csv.profile import profile_of
-from rookery.publisher.files.source import FileSource
+from rookery.publisher.files.reading_file import ReadingFile
 from rookery.schemas.output import spreadsheet
 from rookery.schemas.output.permissions import opener
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from rookery.schemas.contract.compiled import CompiledContract
@@ -25,35 +21,21 @@ if TYPE_CHECKING:
 
 def read(path: Path, contract: CompiledContract, mapping: Mapping[str, str] | None = None) -> Table:
     """Read a file; raises BadTableError with every reason, and OSError."""
-    source = FileSource.of(path)
+    file = ReadingFile(path, contract=contract, mapping=mapping)
     try:
-        profile = profile_of(source, column_names(contract), mapping)
-        with source.open() as file:
-            mark = file.read(profile.start).startswith(codecs.BOM_UTF8)
-            lines = io.TextIOWrapper(file, encoding=profile.encoding, newline="")
-            names = list(profile.columns.names)
-            found = csv.reader(lines, delimiter=profile.delimiter, strict=True)
-            rows = list(_rows(found, len(names), profile.header_line, path))
+        profile = file.profile
+        with file.source.open() as raw:
+            mark = raw.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+        columns: list[list[Any]] = [[] for _ in profile.columns.names]
+        for chunk in file.texts():
+            for broken in chunk.broken:
+                raise BadTableError(f"{path.name}, {file.reader.broken(broken)}")
+            for nth, cells in chunk.columns.items():
+                columns[nth] += cells.fill_null("").to_pylist()
     except BadFileError as error:
         raise BadTableError(str(error)) from None
-    except (csv.Error, UnicodeError) as error:
-        raise BadTableError(f"{path.name} is no CSV file: {error}") from None
-    columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in names]
+    names = list(profile.columns.written)
     return Table(names, columns, delimiter=profile.delimiter, mark=mark, untyped=True)
-
-
-def _rows(found: Any, width: int, before: int, path: Path) -> Iterator[Sequence[str]]:
-    """Yield the rows that are not blank, an empty last cell too many cut off."""
-    for row in found:
-        cells = row[:-1] if len(row) == width + 1 and not row[-1] else row
-        if not cells:
-            continue
-        if len(cells) != width:
-            line = before + found.line_num
-            raise BadTableError(
-                f"{path.name}, line {line}: {width} cells are needed, as in the header, not {len(cells)}"
-            )
-        yield cells
 
 
 def write(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]], like: Table | None = None) -> int:

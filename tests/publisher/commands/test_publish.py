@@ -13,7 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from rookery.publisher.commands.publish import app
-from rookery.publisher.files.csv.rows import CsvFile, CsvRow
+from rookery.publisher.files.reading_file import ReadingFile
+from rookery.publisher.files.row_reader import ReadingRow
 from rookery.schemas.codec import DecodedTable, decode, encode
 from rookery.schemas.testing import ReadingFactory
 
@@ -51,7 +52,9 @@ def test_a_file_goes_out_as_tables_and_as_singles(topic: Topic, good_penguins: P
         name for each in decoded if isinstance(each, DecodedTable) for name in each.table.reading_id
     }
     from_singles = {each.reading_id for each in decoded if not isinstance(each, DecodedTable)}
-    ids = {each.reading.reading_id for each in CsvFile(good_penguins).rows() if isinstance(each, CsvRow)}
+    ids = {
+        each.reading.reading_id for each in ReadingFile(good_penguins).rows() if isinstance(each, ReadingRow)
+    }
     assert from_tables == ids
     assert from_singles == {f"single-{name}" for name in ids}
 
@@ -121,7 +124,7 @@ def test_a_missing_topic_is_a_sentence_and_a_hint(staged: StagedPubSub, good_pen
 
 def test_a_broker_that_is_not_there_is_named(good_penguins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 2 within bounded time, with the address and how to start a broker there."""
-    monkeypatch.setattr("rookery.publisher.commands.csv.REACH_S", 0.2)
+    monkeypatch.setattr("rookery.publisher.commands.file.REACH_S", 0.2)
     result = run("csv", good_penguins, "--broker", "127.0.0.1:1")
     assert result.exit_code == 2
     assert "cannot reach 127.0.0.1:1" in result.stderr
@@ -132,7 +135,7 @@ def test_a_failure_in_the_middle_costs_the_exit_code(staged: StagedPubSub, good_
     """Rows that Pub/Sub refused are counted and named by their first reading; exit code 1."""
     staged.failure = grpc.StatusCode.INVALID_ARGUMENT
     result = run("csv", good_penguins, "--broker", staged.address)
-    first = next(CsvFile(good_penguins).rows()).reading.reading_id
+    first = next(ReadingFile(good_penguins).rows()).reading.reading_id
     assert result.exit_code == 1
     assert f"342 rows not published, from reading {first}:" in result.stderr
 

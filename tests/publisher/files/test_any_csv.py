@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from rookery.publisher.errors import BadFileError
 from rookery.publisher.files.bad_row import BadRow
-from rookery.publisher.files.csv.messages import CsvMessages
-from rookery.publisher.files.csv.rows import CsvFile, CsvRow
+from rookery.publisher.files.reading_file import ReadingFile
+from rookery.publisher.files.row_reader import ReadingRow
+from rookery.publisher.files.tables.messages import TableMessages
 from rookery.schemas.codec import DecodedTable, decode
 from rookery.schemas.parsing.moment import RULE
 from rookery.schemas.reading import Reading
@@ -38,12 +39,12 @@ FILES = st.builds(
 )
 
 
-def read(content: bytes) -> list[CsvRow | BadRow] | None:
+def read(content: bytes) -> list[ReadingRow | BadRow] | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "penguins.csv"
         path.write_bytes(content)
         try:
-            return list(CsvFile(path).rows())
+            return list(ReadingFile(path).rows())
         except BadFileError as error:
             return None if str(error) else []
 
@@ -89,9 +90,9 @@ def agree(content: str, most_rows: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "penguins.csv"
         path.write_text(content, encoding="utf-8")
-        file = CsvFile(path)
+        file = ReadingFile(path)
         strict = list(file.rows())
-        fast = list(CsvMessages(file).tables(most_rows=most_rows))
+        fast = list(TableMessages(file).tables(most_rows=most_rows))
     tables = [each for each in fast if not isinstance(each, BadRow) and each.rows]
     assert [each for each in fast if isinstance(each, BadRow)] == [
         each for each in strict if isinstance(each, BadRow)
@@ -102,7 +103,7 @@ def agree(content: str, most_rows: int) -> None:
         assert isinstance(decoded, DecodedTable)
         assert not decoded.refused
         decoded_rows += [decoded.table.row(row) for row in range(each.rows)]
-    assert decoded_rows == [each.reading for each in strict if isinstance(each, CsvRow)]
+    assert decoded_rows == [each.reading for each in strict if isinstance(each, ReadingRow)]
 
 
 HEADER = "bill_length_mm,body_mass_g,sex,island,year,reading_id,device_id,observed_at"
@@ -136,7 +137,7 @@ def test_digits_are_no_time_in_a_file(tmp_path: Path, tables: bool) -> None:  # 
     cells = ["20071111", "2007", "39402", "200711110930"]
     path = tmp_path / "penguins.csv"
     path.write_text("\n".join(["species,bill_length_mm,observed_at", *(f"A,39.1,{cell}" for cell in cells)]))
-    messages = CsvMessages(CsvFile(path))
+    messages = TableMessages(ReadingFile(path))
     found = [
         each for each in (messages.tables() if tables else messages.singles()) if isinstance(each, BadRow)
     ]

@@ -23,8 +23,8 @@ from typer.testing import CliRunner
 from rookery.publisher.client import ReadingPublisher
 from rookery.publisher.commands.publish import app
 from rookery.publisher.errors import BadFileError, ResumeError
-from rookery.publisher.files.csv.rows import CsvFile
 from rookery.publisher.files.file_run import FileOutcome, FileRun, MessageSize
+from rookery.publisher.files.reading_file import ReadingFile
 from rookery.publisher.files.resume.checkpoint import Checkpoint, checkpoint_path, load
 from rookery.publisher.files.source import FileSource, sources
 from rookery.publisher.settings import PublisherSettings
@@ -75,16 +75,16 @@ def test_fixed_rows_are_sent_under_their_first_identity(
 ) -> None:
     """Bad rows stand with line, reasons and text; fixed, they are sent under their first ids, however often."""
     path = many(tmp_path / "penguins.csv", 20, bad=10)
-    outcome = FileRun(CsvFile(path), MessageSize()).publish(publisher)
+    outcome = FileRun(ReadingFile(path), MessageSize()).publish(publisher)
     kept = outcome.rejected.read_text().splitlines()
-    digest = CsvFile(path).profile.digest12
+    digest = ReadingFile(path).profile.digest12
     assert kept[0] == f"rejected_as,rejected_line,rejected_why,{HEADER}"
     assert (
-        kept[1] == f'{digest}-9,11,"body_mass_g: at least 50 is needed, not 3.0",{GOOD.replace("3750", "3")}'
+        kept[1] == f'{digest}-9,11,"body_mass_g: at least 50 is needed, not ""3""",{GOOD.replace("3750", "3")}'
     )
     assert len(kept) == 3
     outcome.rejected.write_text("\n".join([kept[0], kept[1].replace(",3,male", ",3750,male"), kept[2]]))
-    again = FileRun(CsvFile(outcome.rejected), MessageSize()).publish(publisher)
+    again = FileRun(ReadingFile(outcome.rejected), MessageSize()).publish(publisher)
     assert again.summary.rows == 1
     assert sorted(sent(staged)) == sorted(f"{digest}-{row}" for row in range(19))
     assert again.rejected.read_text().splitlines() == [kept[0], kept[2].replace(",21,", ",3,")]
@@ -101,13 +101,13 @@ def test_no_cell_of_a_rejected_file_is_a_formula_and_every_row_comes_back(
     bad = f"Adelie,Torgersen,-1.5,18.7,181,3750,male,{FORMULA},@d,2007"
     lines = [bad, bad.replace("@d", "'=d"), bad.replace("@d", "+d").replace("2007", '"'), GOOD]
     path.write_text("\n".join([f"{HEADER.removesuffix(',year')},=note,device_id,year", *lines]) + "\n")
-    outcome = FileRun(CsvFile(path), MessageSize()).publish(publisher)
+    outcome = FileRun(ReadingFile(path), MessageSize()).publish(publisher)
     text = outcome.rejected.read_text()
     for cell in re.split(r'[,"\n]', text):
         assert re.match(r"\s*[=+@-]", cell) is None or cell == "-1.5"
     assert f"'{FORMULA},'@d,2007" in text
     outcome.rejected.write_text(text.replace("-1.5", "39.1").replace('+d,"', "+d,2007"))
-    again = FileRun(CsvFile(outcome.rejected), MessageSize()).publish(publisher)
+    again = FileRun(ReadingFile(outcome.rejected), MessageSize()).publish(publisher)
     assert (again.summary.rows, again.rejected.exists()) == (3, True)
     tables = [decode(message.data) for request in staged.requests for message in request.messages]
     devices = [
@@ -120,11 +120,11 @@ def test_a_row_that_is_rejected_again_is_guarded_once(publisher: ReadingPublishe
     """However often a file of rejected rows goes round, its cells stay as they are."""
     path = tmp_path / "penguins.csv"
     path.write_text(f"{HEADER},device_id\nAdelie,Torgersen,1.5,18.7,181,3750,male,2007,{FORMULA}\n")
-    kept = FileRun(CsvFile(path), MessageSize()).publish(publisher).rejected
+    kept = FileRun(ReadingFile(path), MessageSize()).publish(publisher).rejected
     for _ in range(2):
         row = kept.read_text().splitlines()[1]
         assert row.endswith(f",'{FORMULA}")
-        kept = FileRun(CsvFile(kept), MessageSize()).publish(publisher).rejected
+        kept = FileRun(ReadingFile(kept), MessageSize()).publish(publisher).rejected
 
 
 def test_an_interrupted_run_goes_on_and_leaves_no_row_out(
@@ -139,13 +139,13 @@ def test_an_interrupted_run_goes_on_and_leaves_no_row_out(
         if now.rows_sent > 1_000 and not pressed:
             pressed.append(os.kill(os.getpid(), signal.SIGINT))
 
-    first = FileRun(CsvFile(path), cut).publish(publisher, on_progress=press)
+    first = FileRun(ReadingFile(path), cut).publish(publisher, on_progress=press)
     assert first.summary.interrupted
-    run = FileRun(CsvFile(path), cut)
+    run = FileRun(ReadingFile(path), cut)
     after = run.earlier()
     assert 0 < after.row < 4_000
     second = run.publish(publisher, after=after)
-    digest = CsvFile(path).profile.digest12
+    digest = ReadingFile(path).profile.digest12
     good = {f"{digest}-{row}" for row in range(4_000) if row % 100 != 99}
     assert set(sent(staged)) == good
     kept = second.rejected.read_text().splitlines()[1:]
@@ -173,7 +173,7 @@ def test_a_file_that_was_done_is_not_sent_again_on_resume(staged: StagedPubSub, 
     staged.failure = None
     staged.requests.clear()
     assert CliRunner().invoke(app, command).exit_code == 0
-    assert set(sent(staged)) == {f"{CsvFile(second).profile.digest12}-{row}" for row in range(500)}
+    assert set(sent(staged)) == {f"{ReadingFile(second).profile.digest12}-{row}" for row in range(500)}
     assert not list(tmp_path.glob("*.checkpoint"))
 
 
@@ -199,7 +199,7 @@ def test_a_killed_run_goes_on(topic: Topic, tmp_path: Path) -> None:
         0,
         True,
     ), done.stderr
-    digest = CsvFile(path).profile.digest12
+    digest = ReadingFile(path).profile.digest12
     names = set[str]()
     while taken := topic.take(1):
         names.update(names_of(taken))
@@ -216,7 +216,7 @@ def test_rows_that_the_user_has_fixed_are_never_lost(publisher: ReadingPublisher
     path, kept = many(tmp_path / "penguins.csv", 4_000, bad=100), tmp_path / "penguins.csv.rejected.csv"
     for number in range(2):
         kept.write_text(f"edited {number}")
-        run = FileRun(CsvFile(path), MessageSize())
+        run = FileRun(ReadingFile(path), MessageSize())
         run.publish(publisher)
     after = run.earlier()
     kept.write_text("edited 2" + kept.read_text()[8:])
@@ -228,7 +228,7 @@ def test_rows_that_the_user_has_fixed_are_never_lost(publisher: ReadingPublisher
 def test_a_file_that_changes_while_it_is_read_is_no_other(tmp_path: Path) -> None:
     """Rows appended after the file was profiled are left alone; a file that became shorter is reported as damaged."""
     path = many(tmp_path / "penguins.csv", 100, bad=1_000)
-    longer, shorter = CsvFile(path), CsvFile(path)
+    longer, shorter = ReadingFile(path), ReadingFile(path)
     assert longer.profile.lines == shorter.profile.lines == 101
     with path.open("a") as file:
         file.write(GOOD + "\n")
@@ -247,10 +247,10 @@ def test_what_cannot_be_gone_on_from_is_refused(
 ) -> None:
     """A changed file, other options or a damaged checkpoint never mix two runs."""
     path = many(tmp_path / "penguins.csv", 2_000, bad=3_000)
-    saved = FileRun(CsvFile(path), MessageSize())
+    saved = FileRun(ReadingFile(path), MessageSize())
     staged.stop()
     saved.publish(publisher)
-    place = Checkpoint(digest12=CsvFile(path).profile.digest12, options={}, offset=100, row=1)
+    place = Checkpoint(digest12=ReadingFile(path).profile.digest12, options={}, offset=100, row=1)
     place.save(checkpoint_path(FileSource.of(path)))
     if change == "checkpoint":
         checkpoint_path(FileSource.of(path)).write_text("x")
@@ -258,7 +258,7 @@ def test_what_cannot_be_gone_on_from_is_refused(
         many(path, 2_001, bad=3_000)
     options = {"id-prefix": "x"} if change == "options" else {}
     with pytest.raises(ResumeError, match=expected):
-        FileRun(CsvFile(path), MessageSize(), options=options).earlier()
+        FileRun(ReadingFile(path), MessageSize(), options=options).earlier()
 
 
 def test_patterns_and_folders_beside(tmp_path: Path) -> None:
@@ -296,8 +296,8 @@ def test_a_bucket_s_files_are_read_as_local_ones_are(monkeypatch: pytest.MonkeyP
                 "gs://penguins/season/b.csv",
             ]
             assert [each.beside.name for each in found] == ["a.csv.gz", "b.csv"]
-            local = list(CsvFile(PENGUINS).rows())
-            assert all(list(CsvFile(each).rows()) == local for each in found)
+            local = list(ReadingFile(PENGUINS).rows())
+            assert all(list(ReadingFile(each).rows()) == local for each in found)
         with pytest.raises(FileNotFoundError), sources(["gs://penguins/season/c.csv"]):
             pass
         with pytest.raises(OSError, match="nowhere"), sources(["gs://nowhere/x.csv"]):
@@ -311,12 +311,12 @@ def test_tables_take_a_hundredth_of_the_calls_of_singles(publisher: ReadingPubli
     together = many(tmp_path / "penguins.csv", tables, bad=300_000)
     alone = many(tmp_path / "few.csv", singles, bad=300_000)
     # Imports and connections of the first publish are not counted.
-    FileRun(CsvFile(many(tmp_path / "first.csv", 1, bad=300_000)), MessageSize()).publish(publisher)
+    FileRun(ReadingFile(many(tmp_path / "first.csv", 1, bad=300_000)), MessageSize()).publish(publisher)
     in_tables = (
-        calls(lambda: FileRun(CsvFile(together), MessageSize()).publish(publisher).summary.rows) / tables
+        calls(lambda: FileRun(ReadingFile(together), MessageSize()).publish(publisher).summary.rows) / tables
     )
     in_singles = calls(
-        lambda: FileRun(CsvFile(alone), MessageSize(one_per_message=True)).publish(publisher).summary.rows
+        lambda: FileRun(ReadingFile(alone), MessageSize(one_per_message=True)).publish(publisher).summary.rows
     )
     assert in_singles / singles > 100 * in_tables, f"{in_singles / singles:.1f} and {in_tables:.3f}"
 
@@ -344,7 +344,7 @@ def test_bad_rows_and_checkpoints_are_their_users_alone(
     for mode in (0o600, 0o640):
         monkeypatch.setenv("ROOKERY_FILE_MODE", f"{mode:04o}")
         path = many(tmp_path / f"{mode:o}" / "penguins.csv", 20, bad=10)
-        rejected = FileRun(CsvFile(path), MessageSize()).publish(publisher).rejected
+        rejected = FileRun(ReadingFile(path), MessageSize()).publish(publisher).rejected
         made = (rejected, checkpoint_path(FileSource.of(path)))
         assert [stat.S_IMODE(each.stat().st_mode) for each in made] == [mode, mode]
 
@@ -354,7 +354,7 @@ def test_bad_rows_whose_file_was_removed_are_not_passed_over(
 ) -> None:
     """The run stops with a sentence, and no checkpoint says that these rows were kept."""
     path = many(tmp_path / "penguins.csv", 4_000, bad=100)
-    run = FileRun(CsvFile(path), MessageSize(table_bytes=10_000), clock=itertools.count(0, 10).__next__)
+    run = FileRun(ReadingFile(path), MessageSize(table_bytes=10_000), clock=itertools.count(0, 10).__next__)
     kept = run.publish(publisher).rejected
     run.forget()
     kept.unlink()
@@ -365,7 +365,7 @@ def test_bad_rows_whose_file_was_removed_are_not_passed_over(
         if len(saved) == 20:
             kept.unlink()
 
-    again = FileRun(CsvFile(path), MessageSize(table_bytes=10_000), clock=itertools.count(0, 10).__next__)
+    again = FileRun(ReadingFile(path), MessageSize(table_bytes=10_000), clock=itertools.count(0, 10).__next__)
     outcome = again.publish(publisher, on_bad_row=lose)
     assert "it was removed or changed while it was written" in str(outcome.stopped)
     after = again.earlier()

@@ -10,7 +10,7 @@ import pytest
 
 from rookery.publisher.errors import BadFileError
 from rookery.publisher.files.bad_row import BadRow
-from rookery.publisher.files.ndjson import ndjson_readings
+from rookery.publisher.files.stream.ndjson import ndjson_readings
 from rookery.schemas.codec import encode
 from rookery.schemas.parsing.moment import RULE
 from rookery.schemas.table import ReadingTable

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from rookery.publisher.commands.publish import app
 from rookery.publisher.errors import BadFileError
 from rookery.publisher.files.bad_row import BadRow
-from rookery.publisher.files.csv.messages import CsvMessages
-from rookery.publisher.files.csv.rows import CsvFile
+from rookery.publisher.files.reading_file import ReadingFile
 from rookery.publisher.files.repeated_ids import MOST, repeated
+from rookery.publisher.files.tables.messages import TableMessages
 from rookery.schemas.codec import decode
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def test_every_repetition_is_found_wherever_it_stands(tmp_path: Path, *, one_per
         if row >= 3 and plain not in {"", "NA"} and first.setdefault(plain, row) != row:
             expected[row] = first[plain]
     assert 100 < len(expected) < MOST
-    file = CsvFile(path)
+    file = ReadingFile(path)
     assert file.repeated == expected
-    messages = CsvMessages(file).singles() if one_per_message else CsvMessages(file).tables()
+    messages = TableMessages(file).singles() if one_per_message else TableMessages(file).tables()
     bad = [each for each in messages if isinstance(each, BadRow)]
     assert [each.line - 2 for each in bad] == sorted({0, 1, 2, *expected})
     found = {each.line - 2: int(each.why.split("line ")[1].split()[0]) - 2 for each in bad[3:]}
@@ -77,10 +77,10 @@ def test_a_column_that_names_no_rows_is_refused_whole(tmp_path: Path) -> None:
     """More repetitions than can be listed are no accident: nothing is sent, and the option is named that helps."""
     path = written(tmp_path / "penguins.csv", ["colony 7"] * (MOST + 2), header=HEADER.replace("_id", " ID"))
     with pytest.raises(BadFileError, match=r"lines 2 and 3 share one.*--map 'reading ID='"):
-        _ = CsvFile(path).repeated
+        _ = ReadingFile(path).repeated
     said = CliRunner().invoke(app, ["csv", str(path), "--dry-run"])
     assert (said.exit_code, said.stdout) == (2, "")
-    assert len(list(CsvFile(path, mapping={"reading ID": ""}).rows())) == MOST + 2
+    assert len(list(ReadingFile(path, mapping={"reading ID": ""}).rows())) == MOST + 2
 
 
 def test_the_ids_of_a_large_file_are_kept_in_a_few_bytes_each() -> None:

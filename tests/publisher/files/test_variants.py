@@ -10,8 +10,9 @@ import zstandard
 
 from rookery.publisher.errors import BadFileError
 from rookery.publisher.files.bad_row import BadRow
-from rookery.publisher.files.csv.messages import CsvMessages
-from rookery.publisher.files.csv.rows import CsvFile, CsvRow
+from rookery.publisher.files.reading_file import ReadingFile
+from rookery.publisher.files.row_reader import ReadingRow
+from rookery.publisher.files.tables.messages import TableMessages
 from rookery.schemas.codec import DecodedTable, decode
 from rookery.worker.models.loader import SHIPPED, load
 from tests.publisher.files.variants import PENGUINS, VARIANTS
@@ -36,16 +37,16 @@ def test_every_variant_is_the_same_penguins(name: str, tmp_path: Path) -> None:
     path = tmp_path / "penguins.csv"
     path.write_bytes(VARIANTS[name]())
     year = name not in WITHOUT_YEAR
-    original = [each for each in CsvFile(PENGUINS).rows() if isinstance(each, CsvRow)]
-    file = CsvFile(path)
+    original = [each for each in ReadingFile(PENGUINS).rows() if isinstance(each, ReadingRow)]
+    file = ReadingFile(path)
     every = list(file.rows())
-    rows = [each for each in every if isinstance(each, CsvRow)]
+    rows = [each for each in every if isinstance(each, ReadingRow)]
     assert [features(each.reading, year=year) for each in rows] == [
         features(each.reading, year=year) for each in original
     ]
     assert [each.label for each in rows] == [each.label for each in original]
     assert len(every) - len(rows) == 2
-    tables = [each for each in CsvMessages(file).tables() if not isinstance(each, BadRow) and each.rows]
+    tables = [each for each in TableMessages(file).tables() if not isinstance(each, BadRow) and each.rows]
     decoded = [decode(each.payload) for each in tables]
     readings = [
         each.table.row(row)
@@ -61,7 +62,7 @@ def test_packing_a_file_changes_no_reading(pack: Callable[[bytes], bytes], tmp_p
     """A packed file has the very reading ids of the plain one, whatever its name ends with."""
     path = tmp_path / "penguins"
     path.write_bytes(pack(PENGUINS.read_bytes()))
-    assert list(CsvFile(path).rows()) == list(CsvFile(PENGUINS).rows())
+    assert list(ReadingFile(path).rows()) == list(ReadingFile(PENGUINS).rows())
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
@@ -71,15 +72,19 @@ def test_a_damaged_packed_file_is_a_sentence(pack: Callable[[bytes], bytes], tmp
     packed = pack(PENGUINS.read_bytes())
     path.write_bytes(packed[: len(packed) // 2] + b"\x00" * 50)
     with pytest.raises(BadFileError, match="damaged"):
-        _ = CsvFile(path).profile
+        _ = ReadingFile(path).profile
 
 
-def test_utf_16_is_named(tmp_path: Path) -> None:
-    """A file in an alphabet that we do not read says so, and names those that we do."""
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "utf-32"])
+def test_an_encoding_changes_no_reading(encoding: str, tmp_path: Path) -> None:
+    """A text of two bytes a letter, with its mark or without, has the rows of the original."""
     path = tmp_path / "penguins.csv"
-    path.write_bytes(PENGUINS.read_text().encode("utf-16"))
-    with pytest.raises(BadFileError, match="UTF-8 or Latin-1 is needed, not UTF-16"):
-        _ = CsvFile(path).profile
+    path.write_bytes(PENGUINS.read_text().encode(encoding))
+    original = [each for each in ReadingFile(PENGUINS).rows() if isinstance(each, ReadingRow)]
+    rows = [each for each in ReadingFile(path).rows() if isinstance(each, ReadingRow)]
+    assert [features(each.reading, year=True) for each in rows] == [
+        features(each.reading, year=True) for each in original
+    ]
 
 
 def test_every_variant_classifies_with_the_same_accuracy(tmp_path: Path) -> None:
@@ -89,7 +94,7 @@ def test_every_variant_classifies_with_the_same_accuracy(tmp_path: Path) -> None
     for name, written in VARIANTS.items():
         path = tmp_path / "penguins.csv"
         path.write_bytes(written())
-        rows = [each for each in CsvFile(path).rows() if isinstance(each, CsvRow)]
+        rows = [each for each in ReadingFile(path).rows() if isinstance(each, ReadingRow)]
         asked = classifier.classify(matrix(each.reading for each in rows))
         answers = [asked.labels[winner] for winner in asked.label_indices]
         right[name] = sum(answer == each.label for answer, each in zip(answers, rows, strict=True))
@@ -112,14 +117,14 @@ def test_the_user_maps_an_ambiguous_column(
     """A mapping says what a column is, or that it is nothing."""
     path = tmp_path / "penguins.csv"
     path.write_text(f"{header}\n")
-    assert dict(CsvFile(path, mapping=mapping).places) == found
+    assert dict(ReadingFile(path, mapping=mapping).places) == found
 
 
 @pytest.mark.parametrize(
     ("header", "mapping", "expected"),
     [
         ("bill_length_mm,Weight", {}, "--map 'Weight=body_mass_g'"),
-        ("bill_length_mm,Body Mass (kg)", {}, "--map 'Body Mass (kg)=body_mass_g'"),
+        ("bill_length_mm,Weight (kg)", {}, "--map 'Weight (kg)=body_mass_g'"),
         ("bill_length_mm,observed date", {}, "--map 'observed date=year'"),
         ("bill_length_mm,bill_len", {}, "only one column can be bill_length_mm"),
         ("bill_length_mm", {"x": "sex"}, "no such column"),
@@ -133,5 +138,5 @@ def test_what_is_ambiguous_is_asked_for(
     path = tmp_path / "penguins.csv"
     path.write_text(f"{header}\n")
     with pytest.raises(BadFileError) as caught:
-        _ = CsvFile(path, mapping=mapping).profile
+        _ = ReadingFile(path, mapping=mapping).profile
     assert expected in str(caught.value)

@@ -13,7 +13,7 @@ import pytest
 import rookery
 from rookery.environment.local import Folders, staged
 from rookery.publisher.errors import UnreachableError
-from rookery.publisher.files.csv.messages import TABLE_ROWS
+from rookery.publisher.files.tables.size import TABLE_ROWS
 from rookery.publisher.settings import PublisherSettings
 from rookery.schemas.testing import ReadingFactory
 

@@ -14,7 +14,8 @@ from google.cloud.storage import Client
 
 import rookery
 from rookery.errors import UserError
-from rookery.publisher.files.csv.rows import CsvFile, CsvRow
+from rookery.publisher.files.reading_file import ReadingFile
+from rookery.publisher.files.row_reader import ReadingRow
 from rookery.schemas.codec import in_base64
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Reason, Rejection
@@ -120,7 +121,7 @@ def test_the_readings_of_a_file_are_found_by_their_ids(tmp_path: Path) -> None:
     """`file` selects what a published CSV file became, whatever else lies in the folder."""
     file = tmp_path / "in.csv"
     file.write_text("bill_length_mm,sex\n39.1,male\n46.5,\n")
-    names = [str(row.reading.reading_id) for row in CsvFile(file).rows() if isinstance(row, CsvRow)]
+    names = [str(row.reading.reading_id) for row in ReadingFile(file).rows() if isinstance(row, ReadingRow)]
     folder = put(tmp_path / "out", prediction("other"), *(prediction(name) for name in names))
     assert rookery.read_predictions(folder, file=file)["reading_id"].tolist() == names
 

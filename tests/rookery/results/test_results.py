@@ -24,7 +24,8 @@ from rookery.commands.rejects import app as rejects
 from rookery.commands.results import app as results
 from rookery.errors import UserError
 from rookery.load.accounting.folder_results import predictions
-from rookery.publisher.files.csv.rows import CsvFile, CsvRow
+from rookery.publisher.files.reading_file import ReadingFile
+from rookery.publisher.files.row_reader import ReadingRow
 from rookery.results.compaction import BucketTarget, FolderTarget, compact
 from rookery.results.export import PredictionColumns, export
 from rookery.results.id_set import IdSet, Labels
@@ -117,7 +118,7 @@ def test_labels_are_found_by_name() -> None:
 
 def test_each_reading_counts_once_and_is_scored(tmp_path: Path) -> None:
     """Predictions under the ids of a published file are scored against its labels, without duplicates."""
-    rows = [each for each in CsvFile(PENGUINS).rows() if isinstance(each, CsvRow)]
+    rows = [each for each in ReadingFile(PENGUINS).rows() if isinstance(each, ReadingRow)]
     correct = [prediction(each.reading.reading_id, each.label or "") for each in rows]
     mixed = [correct[0].model_copy(update={"species": "Gentoo"}), *correct[1:]]
     root = written(tmp_path, mixed, mixed[:100])
@@ -140,7 +141,7 @@ def test_each_reading_counts_once_and_is_scored(tmp_path: Path) -> None:
 def test_a_score_on_training_data_says_so(tmp_path: Path, *, trained: bool) -> None:
     """Where the model that answered was trained on the labelled file, its accuracy is not taken for that on new readings."""
     model = load(SHIPPED).model if trained else "another"
-    rows = [each for each in CsvFile(PENGUINS).rows() if isinstance(each, CsvRow)]
+    rows = [each for each in ReadingFile(PENGUINS).rows() if isinstance(each, ReadingRow)]
     lines = [prediction(each.reading.reading_id, each.label or "", model=model) for each in rows]
     root = written(tmp_path / "results", lines)
     said = "The model was trained on these readings; its cross-validated accuracy is 9"

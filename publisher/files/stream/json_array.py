@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final, TextIO
 
-from rookery.publisher.files.lines import SPACE, Line
+from rookery.publisher.files.stream.lines import SPACE, Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

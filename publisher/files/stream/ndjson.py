@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from rookery.publisher.errors import BadFileError
 from rookery.publisher.files.bad_row import BadRow
-from rookery.publisher.files.json_array import BrokenArrayError, JsonArray, is_line
-from rookery.publisher.files.lines import Line, begin, lines
+from rookery.publisher.files.stream.json_array import BrokenArrayError, JsonArray, is_line
+from rookery.publisher.files.stream.lines import Line, begin, lines
 from rookery.publisher.message import MAX_PAYLOAD
 from rookery.schemas.codec import InvalidPayload, decode
 from rookery.schemas.contract.reading_classes import AnyReading

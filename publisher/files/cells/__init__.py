@@ -1,0 +1,1 @@
+"""Cells: the text of a cell as the value of a field."""

@@ -1,1 +1,0 @@
-"""CSV: profile, header, cells and rows of a CSV file as messages."""

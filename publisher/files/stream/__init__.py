@@ -1,0 +1,1 @@
+"""Stream: readings as a program writes them, line by line."""

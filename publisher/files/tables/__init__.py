@@ -1,0 +1,1 @@
+"""Tables: chunks of rows as messages, validated column by column."""
