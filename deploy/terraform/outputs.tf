@@ -1,5 +1,5 @@
 output "topic" {
-  description = "Topic of the readings: rookery publish csv FILE --topic ..."
+  description = "Topic of the readings: rookery publish file FILE --topic ..."
   value       = google_pubsub_topic.readings.id
 }
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rookery.publisher.files.columns.header import Header
+    from rookery.publisher.files.columns.header import FileHeader
 
 
 @dataclass(frozen=True, slots=True)
 class FileProfile:
     """A file at a glance: its columns, the first 12 digits of its SHA-256, about how many rows it has, and what was recognised."""
 
-    columns: Header
+    columns: FileHeader
     digest12: str
     rows: int
     header_line: int

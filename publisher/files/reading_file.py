@@ -14,10 +14,10 @@ from rookery.publisher.files.columns.header import header_of
 from rookery.publisher.files.columns.names import DATE, REJECTED, field_names
 from rookery.publisher.files.file_profile import FileProfile
 from rookery.publisher.files.forms.opened import opened
-from rookery.publisher.files.forms.scan import scan
 from rookery.publisher.files.options import FileOptions
 from rookery.publisher.files.repeated_ids import identities
 from rookery.publisher.files.row_reader import RowReader
+from rookery.publisher.files.scan import scan
 from rookery.publisher.files.source import FileSource
 from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.output.spreadsheet import unguarded
@@ -97,7 +97,7 @@ class ReadingFile:
 
     @cached_property
     def cells(self) -> CellReader:
-        """What reads the cells, as this file writes numbers."""
+        """The reader of cells, as this file writes numbers."""
         style = self.options.numbers
         if not style.decimal and style.thousands != ",":
             numeric = [
@@ -111,7 +111,7 @@ class ReadingFile:
 
     @cached_property
     def reader(self) -> RowReader:
-        """What reads single rows."""
+        """The reader of single rows."""
         return RowReader(self)
 
     @cached_property

@@ -40,7 +40,7 @@ class ReadingRow:
 
 
 class ReadFile(Protocol):
-    """What of a file a row is read by; see ReadingFile."""
+    """The parts of a file that a row is read by; see ReadingFile."""
 
     contract: CompiledContract
     names: FieldNames

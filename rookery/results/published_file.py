@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rookery.publisher.files.bad_row import BadRow
-from rookery.publisher.files.csv.rows import CsvFile
+from rookery.publisher.files.reading_file import ReadingFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ def published_rows(
     mapping: Mapping[str, str] | None = None,
 ) -> Iterator[PublishedRow]:
     """Every row of a file in order, blank ones left out; raises BadFileError with every reason, and OSError."""
-    for row in CsvFile(Path(file), id_prefix=id_prefix, contract=contract, mapping=mapping).rows():
+    for row in ReadingFile(Path(file), id_prefix=id_prefix, contract=contract, mapping=mapping).rows():
         if isinstance(row, BadRow):
             yield PublishedRow(row.reading_id, row.why)
         else:

@@ -56,7 +56,7 @@ def run(options: StationOptions) -> int:
 def _welcome(folder: StationFolder, at: StationAddresses) -> Iterator[str]:
     broker = "" if at.broker == LOCAL_BROKER else f" --broker {at.broker}"
     yield f"ready; data in {folder.root}"
-    yield f"publish to {LOCAL_TOPIC} at {at.broker}: rookery publish csv FILE{broker}"
+    yield f"publish to {LOCAL_TOPIC} at {at.broker}: rookery publish file FILE{broker}"
     yield f"results in {folder.results}: rookery results summary {folder.predictions}"
     yield f"live page: rookery watch {folder.results} --worker {at.worker} --broker {at.broker}"
 

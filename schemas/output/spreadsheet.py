@@ -3,7 +3,7 @@
 A cell of text that begins with `=`, `+`, `-`, `@`, one of their full-width forms, a tab or a line break (white space
 and apostrophes before it not counted) is written with an apostrophe before it, `'=1+1`; a number such as `-1.5` is
 written as it is. To read such a file by other means, take one apostrophe away from every cell that has one or more
-before such a character. `rookery publish csv` does so with a `FILE.rejected.csv`. Parquet and JSON hold every text
+before such a character. `rookery publish file` does so with a `FILE.rejected.csv`. Parquet and JSON hold every text
 as it is.
 """
 

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 CASES = {
     # addresses
-    "publish csv {good} --broker http://127.0.0.1:1": "is no broker's address: HOST:PORT is needed",
-    "publish csv {good} --broker 127.0.0.1": "is no broker's address: HOST:PORT is needed",
-    "publish csv {good} --broker 127.0.0.1:99999": "is no broker's address: HOST:PORT is needed",
+    "publish file {good} --broker http://127.0.0.1:1": "is no broker's address: HOST:PORT is needed",
+    "publish file {good} --broker 127.0.0.1": "is no broker's address: HOST:PORT is needed",
+    "publish file {good} --broker 127.0.0.1:99999": "is no broker's address: HOST:PORT is needed",
     "publish reading --bill-length-mm 40 --broker 127.0.0.1:x": "is no broker's address",
-    "publish csv {good} --topic a/b/c": "projects/PROJECT/topics/TOPIC is needed",
-    "publish csv {good} --topic readings": "its project is needed too",
-    "publish csv {good} --topic projects/p/topics/t --project q": "it belongs to project p, not to q",
+    "publish file {good} --topic a/b/c": "projects/PROJECT/topics/TOPIC is needed",
+    "publish file {good} --topic readings": "its project is needed too",
+    "publish file {good} --topic projects/p/topics/t --project q": "it belongs to project p, not to q",
     "setup --push-to nowhere": "needed is an http or https URL",
     "setup --push-to http://x --broker http://127.0.0.1:1": "is no broker's address",
     "setup --push-to http://x --topic x/y": "projects/PROJECT/topics/TOPIC is needed",
@@ -62,7 +62,7 @@ CASES = {
     "load --target none": "'none' is not one of",
     "load --seconds -1": "greater than or equal to 1",
     "simulate --days x": "--days",
-    "publish csv {good} --map nosuch=bill_length_mm": "nosuch",
+    "publish file {good} --map nosuch=bill_length_mm": "nosuch",
     "publish reading --bill-length-mm forty": "a number is needed",
     "publish reading --bill-length-mm 4000 --broker 127.0.0.1:1": "--bill-length-mm 4000.0: at most 150 is possible",
     # commands and options

@@ -1,4 +1,4 @@
-"""Header: which column of a file is which field of a reading; what may be several things is asked for, never guessed."""
+"""FileHeader: which column of a file is which field of a reading; what may be several things is asked for, never guessed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FEW: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class FileHeader:
     """A header read: its names (a second one of a name has `.1` behind it), where each field is found, and by what its numbers are multiplied.
 
     `written` are the names as the file has them; `left` names the columns that are no field.
@@ -50,7 +50,7 @@ def distinct(header: Sequence[str]) -> tuple[str, ...]:
             name if name not in names or not name else next(each for each in others if each not in names)
         ] = None
         if not name:
-            # Nameless columns cannot be told apart, and need not be.
+            # Nameless columns cannot be distinguished, and need not be.
             names[f"\0{len(names)}"] = names.pop(name)
     return tuple("" if name.startswith("\0") else name for name in names)
 
@@ -61,7 +61,7 @@ def header_of(
     header: Sequence[str],
     mapping: Mapping[str, str] | None = None,
     given: Mapping[str, str] | None = None,
-) -> Header:
+) -> FileHeader:
     """Read a header; `mapping` says of some columns what they are ("" is nothing), and `given` in what unit.
 
     Raises BadFileError with every reason.
@@ -72,11 +72,11 @@ def header_of(
     if reasons := list(asked.reasons()):
         raise BadFileError(file, *reasons)
     places, factors = asked.places()
-    return Header(names=asked.header, places=places, factors=factors, written=tuple(header))
+    return FileHeader(names=asked.header, places=places, factors=factors, written=tuple(header))
 
 
 class _Asked:
-    """What the names of columns mean with what the user says of them."""
+    """The meanings of columns by their names and by the options of the user."""
 
     def __init__(
         self, names: FieldNames, written: Sequence[str], mapping: Mapping[str, str], given: Mapping[str, str]

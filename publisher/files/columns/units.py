@@ -70,7 +70,7 @@ def known(unit: str) -> str | None:
 
 
 def factor(unit: str, into: str | None) -> float | None:
-    """What a number in one unit is multiplied by to be in another; None where these do not measure the same, or are no units."""
+    """The factor between a number in one unit and in another; None where these do not measure the same, or are no units."""
     one, other = known(unit), known(into or "")
     for dimension in _DIMENSIONS:
         if one in dimension and other in dimension:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rookery.publisher.files.forms.scan import FileScan
+    from rookery.publisher.files.scan import FileScan
 
 MAX_LINE: Final = 65_536
 """Characters of one row; eight cells need about fifty."""

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rookery.publisher.files.columns.names import FieldNames
-    from rookery.publisher.files.forms.scan import FileScan
     from rookery.publisher.files.options import FileOptions
+    from rookery.publisher.files.scan import FileScan
     from rookery.publisher.files.source import FileSource
 
 _FEED: Final = 10

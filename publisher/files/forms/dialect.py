@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from rookery.publisher.errors import BadFileError
 from rookery.publisher.files.cells.reader import CellReader
 from rookery.publisher.files.forms.blocks import MAX_LINE
-from rookery.publisher.files.forms.header_row import LOOKED_AT, header_row, merit, remarked
+from rookery.publisher.files.forms.header_row import FIRST_ROWS, header_row, merit, remarked
 from rookery.publisher.files.forms.recognition import is_arff
 from rookery.publisher.files.forms.records import Record, RowShape, records, spaced, split
 from rookery.schemas.rejection import Reason
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rookery.publisher.files.columns.names import FieldNames
-    from rookery.publisher.files.forms.scan import FileScan
     from rookery.publisher.files.options import FileOptions
+    from rookery.publisher.files.scan import FileScan
 
 DELIMITERS: Final = (",", ";", "\t", "|", " ")
 _SAMPLED: Final = 1_000
@@ -62,7 +62,7 @@ def dialect_of(file: str, scan: FileScan, names: FieldNames, options: FileOption
         rule = "a line with the names of the columns is needed"
         raise BadFileError(file, Reason(field="header", rule=rule))
     delimiter = options.delimiter or (sep[1] if sep else _delimiter(found, names, options))
-    rows = [_cells(each, delimiter) for each in found[:LOOKED_AT]]
+    rows = [_cells(each, delimiter) for each in found[:FIRST_ROWS]]
     nth = 0 if options.skip is not None else header_row(rows, names, options.mapping)
     chosen = found[nth]
     header = _header(file, chosen, delimiter)
@@ -106,7 +106,7 @@ def _delimiter(found: Sequence[Record], names: FieldNames, options: FileOptions)
     """The sign by which one of the first rows names most fields; in doubt, the one that stands in the first row most often."""
 
     def most(delimiter: str) -> tuple[int, int]:
-        rows = [_cells(each, delimiter) for each in found[:LOOKED_AT]]
+        rows = [_cells(each, delimiter) for each in found[:FIRST_ROWS]]
         named = max(merit(cells, names, options.mapping) for cells in rows)
         return named, len(rows[0]) if named or delimiter != " " else 0
 
@@ -116,8 +116,8 @@ def _delimiter(found: Sequence[Record], names: FieldNames, options: FileOptions)
 def _shaped(made: Dialect, below: Sequence[Record], names: FieldNames) -> Dialect:
     """Allow for a column more than the header names: R's names of rows before it, or nothing behind it."""
     width = len(made.header)
-    texts = [each.text for each in below[:LOOKED_AT]]
-    rows = [_cells(each, made.shape.delimiter) for each in below[:LOOKED_AT]]
+    texts = [each.text for each in below[:FIRST_ROWS]]
+    rows = [_cells(each, made.shape.delimiter) for each in below[:FIRST_ROWS]]
     if not rows or not all(len(cells) == width + 1 for cells in rows):
         return made
     if all(not cells[-1].strip() for cells in rows):

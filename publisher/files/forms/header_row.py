@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     from rookery.publisher.files.columns.names import FieldNames
 
-LOOKED_AT: Final = 60
-"""Rows among which the names are looked for."""
+FIRST_ROWS: Final = 60
+"""Rows among which the names of the columns are searched for."""
 
 
 def merit(cells: Sequence[str], names: FieldNames, mapped: Collection[str]) -> int:
@@ -22,11 +22,19 @@ def merit(cells: Sequence[str], names: FieldNames, mapped: Collection[str]) -> i
 
 def header_row(rows: Sequence[Sequence[str]], names: FieldNames, mapped: Collection[str]) -> int:
     """The position of the first row that names most fields; of the first with a cell where none does."""
-    looked_at = rows[:LOOKED_AT]
-    merits = [merit(cells, names, mapped) for cells in looked_at]
+    first = rows[:FIRST_ROWS]
+    merits = [
+        merit(cells, names, mapped) if nth == 0 or _heads(cells, rows[nth + 1 : nth + 2]) else 0
+        for nth, cells in enumerate(first)
+    ]
     if any(merits):
         return merits.index(max(merits))
-    return next((nth for nth, cells in enumerate(looked_at) if any(cell.strip() for cell in cells)), 0)
+    return next((nth for nth, cells in enumerate(first) if any(cell.strip() for cell in cells)), 0)
+
+
+def _heads(cells: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether the row below has as many cells, or one more where rows have names."""
+    return not below or len(below[0]) in {len(cells), len(cells) + 1}
 
 
 def remarked(line: int, above: int) -> list[str]:

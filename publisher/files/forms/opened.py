@@ -11,8 +11,8 @@ from rookery.schemas.rejection import Reason
 if TYPE_CHECKING:
     from rookery.publisher.files.columns.names import FieldNames
     from rookery.publisher.files.forms.chunk import TableForm
-    from rookery.publisher.files.forms.scan import FileScan
     from rookery.publisher.files.options import FileOptions
+    from rookery.publisher.files.scan import FileScan
     from rookery.publisher.files.source import FileSource
 
 

@@ -31,7 +31,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class RowShape:
-    """What is one row: the delimiter, so many cells; `extra` says that a delimiter stands behind the last cell as well."""
+    """The shape of one row: its delimiter, so many cells; `extra` says that a delimiter stands behind the last cell as well."""
 
     delimiter: str
     width: int

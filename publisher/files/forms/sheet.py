@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.publisher.errors import BadFileError
-from rookery.publisher.files.forms.header_row import LOOKED_AT, header_row, merit, remarked
+from rookery.publisher.files.forms.header_row import FIRST_ROWS, header_row, merit, remarked
 from rookery.publisher.files.forms.rows_in_memory import chunks_of
 from rookery.schemas.rejection import Reason
 
@@ -85,7 +85,7 @@ def _chosen(
 
 
 def _merit(rows: Sequence[Sequence[str]], names: FieldNames, options: FileOptions) -> tuple[int, bool]:
-    return max((merit(cells, names, options.mapping) for cells in rows[:LOOKED_AT]), default=0), bool(rows)
+    return max((merit(cells, names, options.mapping) for cells in rows[:FIRST_ROWS]), default=0), bool(rows)
 
 
 def _rows(book: Any, title: str) -> list[list[str]]:

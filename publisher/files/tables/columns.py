@@ -53,7 +53,7 @@ class EncodedColumns:
 
 @dataclass(slots=True)
 class Counts:
-    """What was seen that the user should know: texts by field, and how many rows have them."""
+    """Counts of what the user should know: texts by field, and how many rows have them."""
 
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
     codes: dict[str, Counter[str]] = field(default_factory=dict)
@@ -222,10 +222,10 @@ class ColumnEncoder:
     def _known(self, cells: Any, says: Callable[[str], bool]) -> NDArray[np.bool_]:
         """The rows in which a cell says something, each different text asked once."""
         coded = cells.dictionary_encode()
-        told = [says(text) for text in coded.dictionary.to_pylist()]
-        if not any(told):
+        said_so = [says(text) for text in coded.dictionary.to_pylist()]
+        if not any(said_so):
             return np.zeros(len(cells), dtype=bool)
-        return np.array([*told, False])[np.asarray(coded.indices.fill_null(len(told)))]
+        return np.array([*said_so, False])[np.asarray(coded.indices.fill_null(len(said_so)))]
 
     def _count_labels(self, cells: Any) -> None:
         coded = cells.dictionary_encode()

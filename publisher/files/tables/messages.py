@@ -1,7 +1,7 @@
 """TableMessages: a file as messages: single readings, or tables at speed.
 
 A chunk of rows is validated column by column; rows with anything odd are read one by one, so that a bad row costs its neighbours
-nothing. What is left is cut into tables, each of which the contract validates once more as a worker does.
+nothing. The others are cut into tables, each of which the contract validates once more as a worker does.
 """
 
 from __future__ import annotations

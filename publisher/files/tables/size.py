@@ -29,8 +29,8 @@ def boundaries(sizes: NDArray[np.int64], table_bytes: int, most_rows: int) -> li
     behind = np.cumsum(sizes)
     total = int(behind[-1])
     # Names and brackets come to the cells.
-    room = min(table_bytes, MAX_PAYLOAD // 2)
-    tables = max(1, round(total / room))
+    most = min(table_bytes, MAX_PAYLOAD // 2)
+    tables = max(1, round(total / most))
     ends = np.searchsorted(behind, np.arange(1, tables) * (total / tables), side="left") + 1
     found = [0]
     for end in [*ends.tolist(), rows]:

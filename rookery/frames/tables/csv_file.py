@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rookery.frames.errors import BadTableError
 from rookery.frames.tables.table import Table, text
 from rookery.publisher.errors import BadFileError
+from rookery.publisher.files.bad_row import why
 from rookery.publisher.files.reading_file import ReadingFile
 from rookery.schemas.output import spreadsheet
 from rookery.schemas.output.permissions import opener
@@ -29,7 +30,8 @@ def read(path: Path, contract: CompiledContract, mapping: Mapping[str, str] | No
         columns: list[list[Any]] = [[] for _ in profile.columns.names]
         for chunk in file.texts():
             for broken in chunk.broken:
-                raise BadTableError(f"{path.name}, {file.reader.broken(broken)}")
+                said = why(file.reader.broken(broken).reasons).removeprefix("row: ")
+                raise BadTableError(f"{path.name}, line {file.line(broken.row)}: {said}")
             for nth, cells in chunk.columns.items():
                 columns[nth] += cells.fill_null("").to_pylist()
     except BadFileError as error:

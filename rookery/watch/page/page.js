@@ -172,7 +172,7 @@ function showEmpty(state) {
   document.body.dataset.waiting = String(!(predicted + rejected));
   if (predicted + rejected) return;
   const [results, rejects] = state.addresses;
-  const next = state.worker ? ["The worker answers. Publish readings to it: ", "rookery publish csv FILE"]
+  const next = state.worker ? ["The worker answers. Publish readings to it: ", "rookery publish file FILE"]
     : ["Start a worker that writes here: ", `rookery serve --results ${results} --rejects ${rejects}`];
   el("empty").replaceChildren(`No result in ${state.source} yet. ${next[0]}`, make("code", next[1]));
 }

@@ -80,7 +80,9 @@ def test_fixed_rows_are_sent_under_their_first_identity(
     digest = ReadingFile(path).profile.digest12
     assert kept[0] == f"rejected_as,rejected_line,rejected_why,{HEADER}"
     assert (
-        kept[1] == f'{digest}-9,11,"body_mass_g: at least 50 is needed, not ""3""",{GOOD.replace("3750", "3")}'
+        kept[1]
+        == f'{digest}-9,11,"body_mass_g: at least 50 is needed, not ""3"": is the column in kg? --unit \'body_mass_g=kg\'",'
+        f"{GOOD.replace('3750', '3')}"
     )
     assert len(kept) == 3
     outcome.rejected.write_text("\n".join([kept[0], kept[1].replace(",3,male", ",3750,male"), kept[2]]))
@@ -229,7 +231,7 @@ def test_a_file_that_changes_while_it_is_read_is_no_other(tmp_path: Path) -> Non
     """Rows appended after the file was profiled are left alone; a file that became shorter is reported as damaged."""
     path = many(tmp_path / "penguins.csv", 100, bad=1_000)
     longer, shorter = ReadingFile(path), ReadingFile(path)
-    assert longer.profile.lines == shorter.profile.lines == 101
+    assert longer.profile.rows == shorter.profile.rows == 100
     with path.open("a") as file:
         file.write(GOOD + "\n")
     assert len(list(longer.rows())) == 100

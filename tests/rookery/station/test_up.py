@@ -47,7 +47,7 @@ def test_it_says_where_to_publish_and_where_results_lie(running: RunningStation)
     """Its lines name the address, the commands that come next, and the folder; a file keeps all lines with their times."""
     running.wait_for("station: live page")
     said = "\n".join(running.lines())
-    assert f"rookery publish csv FILE --broker {running.address()}" in said
+    assert f"rookery publish file FILE --broker {running.address()}" in said
     assert f"rookery results summary {running.data}/results/predictions" in said
     kept = (running.data / "station.log").read_text()
     timed = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (.*)$", re.MULTILINE)

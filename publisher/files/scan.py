@@ -86,4 +86,4 @@ def _marked(head: bytes) -> str | None:
 
 
 HEAD_LEAST: Final = 8
-"""Bytes by which a text of two bytes a letter is told from one of one."""
+"""Bytes by which a text of two bytes a letter is distinguished from one of one."""
