@@ -3,7 +3,7 @@
 # Exit code 1 says that some rows are no readings: they are kept, with the reasons, to be fixed and published.
 set -eu
 
-rookery publish csv data/penguins.csv || test $? -eq 1
+rookery publish file data/penguins.csv || test $? -eq 1
 cat data/penguins.csv.rejected.csv
 
 rookery classify data/penguins.csv --out classified.xlsx

@@ -29,7 +29,7 @@ def main() -> int:
         for line in demo.stdout or ():
             if found := re.search(r"The page: (http://\S+)", line):
                 address = found[1]
-            if "rookery publish csv" in line:
+            if "rookery publish file" in line:
                 break
         if address:
             _take(address)

@@ -116,7 +116,7 @@ def _stay(
     # One line, whatever the terminal's width: it is there to be copied.
     out.print("The page, broker and worker stay until Ctrl-C. To publish readings of your own to them:")
     out.print(
-        f"  rookery publish csv FILE --broker {stage.broker} --topic {stage.route.topic}", soft_wrap=True
+        f"  rookery publish file FILE --broker {stage.broker} --topic {stage.route.topic}", soft_wrap=True
     )
     with suppress(KeyboardInterrupt):
         threading.Event().wait()

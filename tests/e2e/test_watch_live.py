@@ -77,7 +77,7 @@ def test_the_demo_opens_a_page_that_stays(tmp_path: Path) -> None:
             said.append(line)
             if found := re.search(r"The page: (http://\S+)", line):
                 address = found[1]
-            if found := re.search(r"rookery (publish csv) FILE (.+)$", line):
+            if found := re.search(r"rookery (publish file) FILE (.+)$", line):
                 more = f"{found[1]} FILE {found[2]}"
                 break
         (account,) = [line for line in said if "Reconciliation passed" in line]
