@@ -32,8 +32,11 @@ def read(path: Path, contract: CompiledContract, mapping: Mapping[str, str] | No
             for broken in chunk.broken:
                 said = why(file.reader.broken(broken).reasons).removeprefix("row: ")
                 raise BadTableError(f"{path.name}, line {file.line(broken.row)}: {said}")
-            for nth, cells in chunk.columns.items():
-                columns[nth] += cells.fill_null("").to_pylist()
+            texts = [chunk.columns[nth].fill_null("").to_pylist() for nth in range(len(columns))]
+            # A row of nothing but signs is blank, as it is for the readings of the file.
+            kept = [row for row in zip(*texts, strict=True) if any(map(str.isalnum, "".join(row)))]
+            for nth, cells in enumerate(zip(*kept, strict=True)):
+                columns[nth] += cells
     except BadFileError as error:
         raise BadTableError(str(error)) from None
     names = list(profile.columns.written)
