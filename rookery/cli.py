@@ -105,6 +105,9 @@ def demo(  # noqa: PLR0913  each option is a parameter
         str | None,
         typer.Option(metavar="HOST:PORT", help="Run over Google's emulator, which must be running."),
     ] = None,
+    pull: Annotated[
+        bool, typer.Option("--pull", help="Let the worker pull in place of being pushed to.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the twenty malformed readings.")] = 1,
     keep_logs: Annotated[
         bool, typer.Option("--keep-logs", help="Keep the logs of broker and worker too.")
@@ -125,6 +128,7 @@ def demo(  # noqa: PLR0913  each option is a parameter
                 dataset=dataset,
                 results=results,
                 emulator=use_emulator,
+                pull=pull,
                 seed=seed,
                 keep_logs=keep_logs,
                 show=show,

@@ -50,6 +50,7 @@ class DemoOptions:
     dataset: str = SHIPPED
     results: str | None = None
     emulator: str | None = None
+    pull: bool = False
     seed: int = 1
     keep_logs: bool = False
     show: bool = False
@@ -140,7 +141,12 @@ def play(
     status.update("Starting broker and worker")
     settings = _PAGE_SETTINGS if plan.show else {}
     with staged(
-        folders, where=plan.results, emulator=plan.emulator, model=chosen.model, settings=settings
+        folders,
+        where=plan.results,
+        emulator=plan.emulator,
+        model=chosen.model,
+        settings=settings,
+        pull=plan.pull,
     ) as stage:
         on_stage(stage)
         location = stage.location
@@ -154,7 +160,7 @@ def play(
             "in tables": lambda: traffic.tables(readings),
             "malformed": lambda: traffic.malformed(plan.seed),
         }
-        if not plan.emulator:
+        if plan.pull or not plan.emulator:
             # Google's emulator pushes two messages at a time, whatever its backlog: it cannot deliver a burst.
             senders["burst"] = lambda: traffic.burst(readings)
         phases = [_phase(name, send, stage, results, status) for name, send in senders.items()]
@@ -175,11 +181,16 @@ def play(
             acknowledged=acknowledged,
             location=location,
             folders=folders,
-            broker=f"Google's emulator at {plan.emulator}" if plan.emulator else "the embedded broker",
+            broker=_broker(plan),
             keeps_logs=plan.keep_logs,
         )
         on_report(report, stage)
     return report
+
+
+def _broker(plan: DemoOptions) -> str:
+    broker = f"Google's emulator at {plan.emulator}" if plan.emulator else "the embedded broker"
+    return f"{broker}, pulled" if plan.pull else broker
 
 
 def _phase(

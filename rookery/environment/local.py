@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from rookery.environment import process as child
@@ -13,7 +13,7 @@ from rookery.environment.results_location import opened
 from rookery.errors import UserError
 from rookery.publisher.client import ReadingPublisher
 from rookery.publisher.errors import PublishError
-from rookery.publisher.settings import PublisherSettings
+from rookery.publisher.settings import EMULATOR_VARIABLE, PublisherSettings
 from rookery.publisher.topics import LOCAL_PROJECT
 from rookery.schemas.output.permissions import make_folder
 
@@ -71,45 +71,47 @@ def staged(  # noqa: PLR0913  each is a choice of its own, by keyword
     worker: Sequence[str] = child.WORKER,
     model: Path | None = None,
     settings: Mapping[str, str] | None = None,
+    pull: bool = False,
 ) -> Iterator[LocalEnvironment]:
     """Start broker and worker with a route between them; raises UserError.
 
     `where` is an address that takes the results in place of the folders; `emulator` is a running emulator's HOST:PORT,
     used in place of the embedded broker; `worker` is another program than the usual one, with its arguments; `model` is
-    the file of the worker's model, by default that of its settings; `settings` are further variables of the worker.
+    the file of the worker's model, by default that of its settings; `settings` are further variables of the worker; with
+    `pull` it pulls in place of being pushed to.
 
     At the end the worker drains before the broker ends, and the route is removed from an emulator.
     """
     make_folder(folders.logs)
     with ExitStack() as stack:
-        # Both start at once: the worker needs the broker only where results go to a topic.
+        # Both start at once: the worker needs the broker only where results go to a topic, or to pull.
         embedded = None if emulator else _start(stack, child.broker(folders.logs))
 
         def broker_address() -> str:
             return embedded.address() if embedded else str(emulator)
 
         location = stack.enter_context(opened(where, folders.root, broker=broker_address))
+        variables = {**(settings or {}), **location.settings}
+        variables |= {} if model is None else {"ROOKERY_MODEL": str(model)}
+        route = _fresh_route()
+        if pull:
+            broker = broker_address()
+            _provide(stack, broker, route, removes=emulator is not None)
+            variables |= {"ROOKERY_PULL": route.subscription, EMULATOR_VARIABLE: broker}
         running = _start(
             stack,
             child.worker(
                 folders.logs,
                 results=location.results,
                 rejects=location.rejects,
-                settings={
-                    **(settings or {}),
-                    **location.settings,
-                    **({} if model is None else {"ROOKERY_MODEL": str(model)}),
-                },
+                settings=variables,
                 command=worker,
             ),
         )
-        broker = broker_address()
-        address = running.address()
-        route = _fresh_route(f"{address}/")
-        provisioner = stack.enter_context(Provisioner(broker))
-        provisioner.provide(route)
-        if emulator:
-            stack.callback(provisioner.remove, route)
+        broker, address = broker_address(), running.address()
+        if not pull:
+            route = replace(route, push_to=f"{address}/")
+            _provide(stack, broker, route, removes=emulator is not None)
         publisher = ReadingPublisher(route.topic, settings=PublisherSettings(broker=broker))
         children = (running, embedded) if embedded else (running,)
         with _explained(running), publisher:
@@ -131,10 +133,18 @@ def _start(stack: ExitStack, started: RookeryProcess) -> RookeryProcess:
     return started
 
 
-def _fresh_route(push_to: str) -> Route:
-    """Name a topic that no earlier run has used."""
+def _provide(stack: ExitStack, broker: str, route: Route, *, removes: bool) -> None:
+    """Make a route, which the stack removes where it `removes`."""
+    provisioner = stack.enter_context(Provisioner(broker))
+    provisioner.provide(route)
+    if removes:
+        stack.callback(provisioner.remove, route)
+
+
+def _fresh_route() -> Route:
+    """Name a topic that no earlier run has used; nothing is pushed yet."""
     topic = f"projects/{LOCAL_PROJECT}/topics/demo-{secrets.token_hex(4)}"
-    return Route(topic=topic, push_to=push_to, min_backoff_s=_MIN_BACKOFF_S, max_backoff_s=_MAX_BACKOFF_S)
+    return Route(topic=topic, push_to=None, min_backoff_s=_MIN_BACKOFF_S, max_backoff_s=_MAX_BACKOFF_S)
 
 
 @contextmanager

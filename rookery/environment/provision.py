@@ -1,4 +1,4 @@
-"""Provision: the topic, its push subscription and its dead letters, made or found, the same every time."""
+"""Provision: the topic, its subscription and its dead letters, made or found, the same every time."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _A_WEEK: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The route of readings: topic -> push subscription -> worker, and the dead letters of undeliverable messages.
+    """The route of readings: topic -> subscription -> worker, and the dead letters of undeliverable messages.
 
-    Names are whole (`projects/P/topics/T`). The worker refuses a message only for a transient cause, so that many
+    Names are whole (`projects/P/topics/T`). Without `push_to` the worker pulls. The worker refuses a message only for a transient cause, so that many
     delivery attempts are right: at a minute's backoff, a hundred last longer than an hour's outage.
     """
 
     topic: str
-    push_to: str
+    push_to: str | None
     ack_deadline_s: int = 60
     min_backoff_s: float = 1.0
     max_backoff_s: float = 60.0
@@ -41,7 +41,7 @@ class Route:
 
     @property
     def subscription(self) -> str:
-        """The push subscription's name."""
+        """The name of the worker's subscription."""
         return f"{self.topic.replace('/topics/', '/subscriptions/')}-worker"
 
     @property
@@ -95,7 +95,7 @@ class Provisioner:
                 self._topic(route.dead_letters),
                 self._subscription(_kept(route), ()),
                 self._topic(route.topic),
-                self._subscription(_pushed(route), _CHANGEABLE),
+                self._subscription(_delivered(route), _CHANGEABLE),
             ]
         except api.GoogleAPICallError as error:
             raise self._explained(error) from error
@@ -158,9 +158,9 @@ class Provisioner:
 _CHANGEABLE: Final = ("ack_deadline_seconds", "dead_letter_policy", "push_config", "retry_policy")
 
 
-def _pushed(route: Route) -> Subscription:
-    push: dict[str, Any] = {"push_endpoint": route.push_to}
-    if route.service_account:
+def _delivered(route: Route) -> Subscription:
+    push: dict[str, Any] = {} if route.push_to is None else {"push_endpoint": route.push_to}
+    if push and route.service_account:
         push["oidc_token"] = {"service_account_email": route.service_account}
     return Subscription(
         name=route.subscription,
