@@ -17,6 +17,7 @@ from rookery.worker.observability.drift_gauges import DriftGauges
 from rookery.worker.observability.former_names import FormerNames
 from rookery.worker.observability.histogram import Histogram, observe
 from rookery.worker.observability.observer_failures import ObserverFailures, only_observes
+from rookery.worker.observability.pull_metrics import PullMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,6 +172,8 @@ class Metrics:
             "Bytes that wait or are in flight (ROOKERY_QUEUE_BYTES).",
             registry=registry,
         )
+        self.pull = PullMetrics(registry, self.failures)
+        """Those of a worker that pulls."""
         ProcessCollector(registry=registry)
 
     def queue(self, stats: QueueStats) -> None:

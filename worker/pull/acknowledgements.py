@@ -18,6 +18,7 @@ from rookery.worker.pull.retry_delay import RetryDelay
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+    from rookery.worker.observability.pull_metrics import PullMetrics
     from rookery.worker.pull.channel import SubscriberChannel
     from rookery.worker.pull.leases import DeliveryLeases
 
@@ -31,14 +32,13 @@ LONGEST_NACK_SECONDS: Final = 30.0
 
 
 class AckSender:
-    """Sends what became of deliveries, and releases their leases."""
+    """Sends what became of deliveries, and releases their leases once Pub/Sub has confirmed or refused it."""
 
-    def __init__(self, channel: SubscriberChannel, leases: DeliveryLeases) -> None:
+    def __init__(self, channel: SubscriberChannel, leases: DeliveryLeases, metrics: PullMetrics) -> None:
         """Store where requests go; `sending` sends them."""
-        self._channel = channel
         self._leases = leases
-        self._acks = _Outgoing(channel.acknowledge, leases)
-        self._nacks = _Outgoing(channel.nack, leases)
+        self._acks = _Outgoing(channel.acknowledge, leases, metrics.acknowledged)
+        self._nacks = _Outgoing(channel.nack, leases, metrics.nacked)
         self._delay = RetryDelay(FIRST_NACK_SECONDS, LONGEST_NACK_SECONDS)
 
     def acknowledge(self, ack_id: str) -> None:
@@ -66,23 +66,31 @@ class AckSender:
 
     async def finish(self) -> None:
         """Send the acknowledgements that are left, and nack every other delivery that is held."""
-        await self._acks.flush()
+        await self._acks.finish()
         for ack_id in self._leases.ids:
             self._nacks.add(ack_id)
-        await self._nacks.flush()
+        await self._nacks.finish()
 
 
 class _Outgoing:
-    """Ack ids that wait for one kind of request; sent again they change nothing, so none is removed before its answer."""
+    """Ack ids that wait for one kind of request, with the time since which they do.
 
-    def __init__(self, call: Call, leases: DeliveryLeases) -> None:
+    None is removed before its answer: sent again it changes nothing, or, of a subscription with exactly-once delivery,
+    is refused. A request that failed is retried as long as a lease lasts, for the ids that may still succeed.
+    """
+
+    def __init__(
+        self, call: Call, leases: DeliveryLeases, answered: Callable[[int, int, float], None]
+    ) -> None:
         self._call = call
         self._leases = leases
-        self._ids: dict[str, None] = {}
+        self._answered = answered
+        self._ids: dict[str, float] = {}
         self._added = asyncio.Event()
+        self._pause = RetryDelay(0.1, 5.0)
 
     def add(self, ack_id: str) -> None:
-        self._ids[ack_id] = None
+        self._ids.setdefault(ack_id, time.monotonic())
         self._added.set()
 
     async def send(self, delay: Callable[[], float]) -> None:
@@ -92,32 +100,43 @@ class _Outgoing:
             self._added.clear()
             await asyncio.sleep(delay())
             try:
-                await self.flush()
+                failed = not await self._flush()
             except Exception:
                 log.exception("failed to answer deliveries")
+                failed = True
+            if failed:
+                await asyncio.sleep(self._pause.next())
+                self._added.set()
+            else:
+                self._pause.reset()
 
-    async def flush(self) -> None:
-        """Send all that waits now; a request is retried as long as a lease lasts, then its messages are redelivered."""
+    async def finish(self) -> None:
+        """Send what waits until nothing is left."""
+        while not await self._flush():  # noqa: ASYNC110  each flush is a request, not a look
+            await asyncio.sleep(self._pause.next())
+
+    async def _flush(self) -> bool:
+        """Send all that waits now; False where some of it has to be sent again."""
         waiting = list(self._ids)
         for first in range(0, len(waiting), MOST_IDS):
-            ack_ids = waiting[first : first + MOST_IDS]
-            await self._answered(ack_ids)
-            for ack_id in ack_ids:
-                self._ids.pop(ack_id, None)
-            self._leases.release(ack_ids)
+            await self._request(waiting[first : first + MOST_IDS])
+        return self._ids.keys().isdisjoint(waiting)
 
-    async def _answered(self, ack_ids: Sequence[str]) -> None:
-        until = time.monotonic() + self._leases.seconds
-        pause = RetryDelay(0.1, 5.0)
-        while True:
-            try:
-                await self._call(ack_ids)
-            except PullCallError as error:
-                if not error.transient or time.monotonic() > until:
-                    log.warning(
-                        "failed to answer %d deliveries, which will be redelivered: %s", len(ack_ids), error
-                    )
-                    return
-                await asyncio.sleep(pause.next())
-            else:
-                return
+    async def _request(self, ack_ids: Sequence[str]) -> None:
+        began = time.monotonic()
+        lost: Sequence[str] = ()
+        ended = ack_ids
+        try:
+            await self._call(ack_ids)
+        except PullCallError as error:
+            oldest = began - self._leases.seconds
+            lost = ended = [
+                each for each in ack_ids if error.ends(each) or self._ids.get(each, began) < oldest
+            ]
+            if lost:
+                log.warning("failed to answer %d deliveries, which will be redelivered: %s", len(lost), error)
+        for ack_id in ended:
+            # A drain that is given up sends beside the requests in flight.
+            self._ids.pop(ack_id, None)
+        self._leases.release(ended)
+        self._answered(len(ended) - len(lost), len(lost), time.monotonic() - began)

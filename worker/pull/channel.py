@@ -26,6 +26,8 @@ CALL_SECONDS: Final = 5.0
 HEARTBEAT_SECONDS: Final = 30.0
 """From one empty request of an open stream to the next, as Google's own client sends them: proxies end silent streams."""
 
+_STATUS: Final = "grpc-status-details-bin"
+_ACK_ID_FAILURE: Final = "EXACTLY_ONCE_ACKID_FAILURE"
 _SERVICE: Final = "/google.pubsub.v1.Subscriber"
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", -1),
@@ -150,7 +152,22 @@ async def _write(call: Any, first: Any, empty: Any) -> None:
 
 
 def _failure(error: Any) -> PullCallError:
-    return PullCallError(error.code().name, error.details() or "no details")
+    return PullCallError(error.code().name, error.details() or "no details", _failures(error))
+
+
+def _failures(error: Any) -> dict[str, str]:
+    """Read the reasons of single ack ids from the status in an error's trailers."""
+    from google.rpc.error_details_pb2 import ErrorInfo  # noqa: PLC0415  loaded only where it is used
+    from google.rpc.status_pb2 import Status  # noqa: PLC0415  the same
+
+    failures: dict[str, str] = {}
+    for name, value in error.trailing_metadata() or ():
+        if name == _STATUS:
+            for detail in Status.FromString(value).details:
+                info = ErrorInfo()
+                if detail.Unpack(info) and info.reason == _ACK_ID_FAILURE:
+                    failures |= info.metadata
+    return failures
 
 
 def _load() -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from rookery.worker.decoding.message import size_of
 from rookery.worker.errors import DefectError, DrainingError, QueueFullError, RetryError
 from rookery.worker.pull.received import envelope_of
 
@@ -60,10 +61,9 @@ class PullReceiver:
 
     def take(self, messages: Sequence[Any]) -> None:
         """Take the ReceivedMessage protocol buffers that came together."""
-        deliveries = []
-        for received in messages:
-            self._leases.hold(received.ack_id, len(received.message.data))
-            deliveries.append((received.ack_id, envelope_of(received, self._subscription)))
+        subscription = self._subscription
+        deliveries = [(received.ack_id, envelope_of(received, subscription)) for received in messages]
+        self._leases.hold((ack_id, size_of(envelope)) for ack_id, envelope in deliveries)
         if self._waiting:
             self._waiting.extend(deliveries)
         else:

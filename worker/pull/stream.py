@@ -46,12 +46,14 @@ class PullStream:
         take: Callable[[Sequence[Any]], None],
         *,
         opened: Callable[[], None],
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
-        """Store the parts; `opened` is called once, when the first stream is open."""
+        """Store the parts; `opened` is called once, when the first stream is open, and `ended` for each that ends."""
         self._channel = channel
         self._leases = leases
         self._take = take
         self._opened = opened
+        self._ended = ended
         self._delay = RetryDelay(0.1, 30.0)
         self._works = False
         self._failures = 0
@@ -99,6 +101,7 @@ class PullStream:
 
     def _failed(self, error: PullCallError) -> None:
         self._failures += 1
+        self._ended()
         if self._failures == 1:
             log.warning("the stream ended and is opened again: %s", error)
         elif self._failures >= FAILING_STREAMS and self.reason is None:

@@ -36,11 +36,12 @@ class PullSubscriber:
         self._channel = SubscriberChannel(settings.pull)
         self._leases = DeliveryLeases(
             self._channel,
+            metrics.pull,
             seconds=settings.ack_deadline_seconds,
             most_messages=settings.queue_rows,
             most_bytes=settings.queue_bytes,
         )
-        self._acks = AckSender(self._channel, self._leases)
+        self._acks = AckSender(self._channel, self._leases, metrics.pull)
         self._receiver = PullReceiver(
             pipeline,
             self._leases,
@@ -49,6 +50,7 @@ class PullSubscriber:
             metrics=metrics,
             health=health,
         )
+        self._metrics = metrics.pull
         self._start = asyncio.Event()
         self._stream: PullStream | None = None
 
@@ -81,7 +83,13 @@ class PullSubscriber:
 
         A stream that the configuration does not allow ends the context's body with MisconfiguredError.
         """
-        self._stream = stream = PullStream(self._channel, self._leases, self._receiver.take, opened=opened)
+        self._stream = stream = PullStream(
+            self._channel,
+            self._leases,
+            self._receiver.take,
+            opened=opened,
+            ended=self._metrics.stream_ended,
+        )
 
         async def run() -> None:
             await self._start.wait()

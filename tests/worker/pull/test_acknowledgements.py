@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rookery.worker.observability.metrics import Metrics
 from rookery.worker.pull.acknowledgements import AckSender
 from rookery.worker.pull.errors import PullCallError
 from rookery.worker.pull.leases import LONGEST_SECONDS, MOST_IDS, DeliveryLeases
@@ -46,15 +47,17 @@ class FailingChannel:
 
 
 def leases_over(channel: Any, **chosen: Any) -> DeliveryLeases:
-    return DeliveryLeases(channel, **{"seconds": 10, "most_messages": 100, "most_bytes": 1_000, **chosen})
+    return DeliveryLeases(
+        channel, Metrics().pull, **{"seconds": 10, "most_messages": 100, "most_bytes": 1_000, **chosen}
+    )
 
 
 async def test_an_acknowledgement_that_fails_is_sent_again() -> None:
     """Until Pub/Sub has it, and only then is its lease released."""
     channel: Any = FailingChannel(failures=2)
     leases = leases_over(channel)
-    leases.hold("a", 1)
-    acks = AckSender(channel, leases)
+    leases.hold([("a", 1)])
+    acks = AckSender(channel, leases, Metrics().pull)
     async with acks.sending():
         acks.acknowledge("a")
         await channel.called.wait()
@@ -66,8 +69,8 @@ async def test_an_acknowledgement_that_is_refused_is_left_for_a_redelivery() -> 
     """Another try would be refused too; those behind it go on."""
     channel: Any = FailingChannel(failures=1, code="INVALID_ARGUMENT")
     leases = leases_over(channel)
-    leases.hold("a", 1)
-    acks = AckSender(channel, leases)
+    leases.hold([("a", 1)])
+    acks = AckSender(channel, leases, Metrics().pull)
     acks.acknowledge("a")
     await acks.finish()
     acks.acknowledge("b")
@@ -79,7 +82,7 @@ async def test_an_acknowledgement_that_is_refused_is_left_for_a_redelivery() -> 
 async def test_acknowledgements_go_together_within_the_limit_of_a_request() -> None:
     """Those of one turn are one request, or as few as hold them."""
     channel: Any = FailingChannel()
-    acks = AckSender(channel, leases_over(channel))
+    acks = AckSender(channel, leases_over(channel), Metrics().pull)
     for nth in range(MOST_IDS + 1):
         acks.acknowledge(str(nth))
     await acks.finish()
@@ -91,8 +94,8 @@ async def test_a_finish_acknowledges_and_nacks_the_rest() -> None:
     channel: Any = FailingChannel()
     leases = leases_over(channel)
     for ack_id in "abc":
-        leases.hold(ack_id, 1)
-    acks = AckSender(channel, leases)
+        leases.hold([(ack_id, 1)])
+    acks = AckSender(channel, leases, Metrics().pull)
     acks.acknowledge("b")
     await acks.finish()
     assert channel.acked == [["b"]]
@@ -105,9 +108,9 @@ async def test_leases_are_extended_before_they_end_and_not_for_ever() -> None:
     now = 0.0
     channel: Any = FailingChannel()
     leases = leases_over(channel, clock=lambda: now)
-    leases.hold("old", 1)
+    leases.hold([("old", 1)])
     now = 4.0
-    leases.hold("new", 1)
+    leases.hold([("new", 1)])
     await leases.extend()
     assert channel.modified == []
     now = 6.0
@@ -121,14 +124,14 @@ async def test_leases_are_extended_before_they_end_and_not_for_ever() -> None:
 async def test_there_is_capacity_once_enough_is_released() -> None:
     """By messages and by bytes."""
     leases = leases_over(FailingChannel(), most_messages=2, most_bytes=100)
-    leases.hold("a", 100)
+    leases.hold([("a", 100)])
     waiting = asyncio.create_task(leases.capacity())
     await asyncio.sleep(0)
     assert not waiting.done()
     leases.release(["a"])
     await waiting
-    leases.hold("b", 1)
-    leases.hold("c", 1)
+    leases.hold([("b", 1)])
+    leases.hold([("c", 1)])
     waiting = asyncio.create_task(leases.capacity())
     await asyncio.sleep(0)
     assert not waiting.done()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rookery.worker.errors import MisconfiguredError
+from rookery.worker.observability.metrics import Metrics
 from rookery.worker.pull import stream as module
 from rookery.worker.pull.errors import PullCallError
 from rookery.worker.pull.leases import DeliveryLeases
@@ -46,7 +47,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def over(channel: Any, taken: list[Any], opened: list[int]) -> PullStream:
-    leases = DeliveryLeases(channel, seconds=10, most_messages=10, most_bytes=10)
+    leases = DeliveryLeases(channel, Metrics().pull, seconds=10, most_messages=10, most_bytes=10)
     return PullStream(channel, leases, taken.extend, opened=lambda: opened.append(1))
 
 
