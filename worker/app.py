@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from rookery.worker.inference.xgboost_classifier import XGBoostClassifier
     from rookery.worker.observability.observer import BatchObserver
     from rookery.worker.settings import Settings
+    from rookery.worker.sinks.factory import Sinks
 
 log: Final = logging.getLogger(__name__)
 
@@ -178,7 +179,7 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
         await stack.enter_async_context(_served(listening, endpoints, settings))
         if pull:
             await stack.enter_async_context(pull.answering())
-        stack.push_async_callback(_drain, pipeline, probes, settings.drain_seconds, pull)
+        stack.push_async_callback(_drain, pipeline, sinks, probes, settings.drain_seconds, pull)
         await stack.enter_async_context(models.watched(settings.model_refresh_seconds))
         # Objects that live until the end need no check in every collection: this decides the tail latency.
         gc.collect()
@@ -211,10 +212,11 @@ async def _served(listening: socket.socket, endpoints: Endpoints, settings: Sett
 
 
 async def _drain(
-    pipeline: Pipeline, probes: HealthEndpoints, seconds: float, pull: PullSubscriber | None
+    pipeline: Pipeline, sinks: Sinks, probes: HealthEndpoints, seconds: float, pull: PullSubscriber | None
 ) -> None:
     """Finish the messages in flight; those that do not finish in time were never acknowledged and are redelivered."""
     probes.set_status("draining")
+    sinks.hurry()
     try:
         async with asyncio.timeout(seconds):
             await pipeline.drain()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -33,6 +34,11 @@ _NUMBERS: Final[dict[Any, tuple[re.Pattern[str], str]]] = {
     int: (re.compile("-?[0-9]+"), "a whole number"),
     float: (re.compile("-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?"), "a number"),
 }
+
+PULL_DEFAULTS: Final[Mapping[str, float]] = MappingProxyType(
+    {"flush_interval_seconds": 10.0, "flush_rows": 20_000}
+)
+"""Defaults of a worker that pulls: a hundredth of the objects of one that answers pushes within a second."""
 
 SHIPPED_MODEL = Path(__file__).parent / "shipped" / f"{data.SHIPPED}.ubj"
 
@@ -171,10 +177,10 @@ class SinkSettings(SubscriptionSettings):
     """Mode of new result files; `0640` lets a group read them, `0644` anybody. Their folders can be looked into by the same."""
 
     flush_interval_seconds: Annotated[float, Field(ge=0)] = 0.25
-    """Time from one Cloud Storage object, or Parquet file, to the next, for each has its price; after a pause the first four do not wait."""
+    """Time from one Cloud Storage object, or Parquet file, to the next, for each has its price; after a pause the first four do not wait. With pull the default is 10: no push window waits."""
 
     flush_rows: Annotated[int, Field(ge=1)] = 200
-    """Lines that are worth a Cloud Storage object or a Parquet file at once, however short the last one is ago."""
+    """Lines that are worth a Cloud Storage object or a Parquet file at once, however short the last one is ago. With pull the default is 20000."""
 
     write_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
     """Time for one write to Cloud Storage or a topic, its retries included; less than the ack deadline."""
@@ -240,6 +246,8 @@ class Settings(
             for name, names in named.items()
             if not given.keys().isdisjoint(names)
         }
+        if chosen.get("pull", found.get("pull")):
+            found = {**PULL_DEFAULTS, **found}
         wrong = _misspellings(misspelled(given, {each for names in named.values() for each in names}))
         try:
             super().__init__(**(found | chosen))

@@ -58,6 +58,7 @@ def _plan(options: argparse.Namespace, folder: Path) -> ChaosPlan:
         "folder": folder,
         "sink": options.sink,
         "model": options.model,
+        "pull": options.pull,
     }
     if not options.broker:
         return ChaosPlan(**common, least_kills=min(_LEAST_KILLS, int(_KILLS_A_MINUTE * options.minutes)))
@@ -95,6 +96,9 @@ def _options() -> argparse.Namespace:
         "--kills",
         type=int,
         help="with --broker: of brokers, workers and publishers each (default: one in 3 s)",
+    )
+    parser.add_argument(
+        "--pull", action="store_true", help="let the workers pull in place of pushing to them"
     )
     parser.add_argument(
         "--model", type=Path, default=SHIPPED_MODEL, help="the workers' model (default: the shipped one)"

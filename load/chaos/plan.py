@@ -25,6 +25,8 @@ class ChaosPlan:
     folder: Path
     sink: Literal["folder", "store"] = "folder"
     model: Path = SHIPPED_MODEL
+    pull: bool = False
+    """Whether the workers pull in place of being pushed to."""
     workers: int = 2
     publishers: int = 3
     messages_per_second: float = 120.0

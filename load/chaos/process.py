@@ -7,13 +7,16 @@ import signal
 import subprocess
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rookery.load.child_process import ChildProcess, module_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+_READY_WITHIN_S: Final = 120.0
+"""Seconds for a start on a machine that much else wants to run on: slowness is no fault of the programs."""
 
 
 class RestartableProcess(ChildProcess):
@@ -36,7 +39,7 @@ class RestartableProcess(ChildProcess):
         self._reader = threading.Thread(target=self._read, args=(self.popen,), name=f"{self.name} log")
         self._reader.start()
         try:
-            self.address()
+            self.address(within_s=_READY_WITHIN_S)
         except BaseException:
             self.stop()
             raise

@@ -13,7 +13,7 @@ from rookery.load.chaos import results_location as places
 from rookery.load.chaos.fault_injector import FaultInjector
 from rookery.load.chaos.labelled_readings import labelled_readings
 from rookery.load.chaos.models import ModelFile
-from rookery.load.chaos.stage import TOPIC, broker, subscribe, worker, workers_on_one_port
+from rookery.load.chaos.stage import TOPIC, broker, subscribed_workers, worker
 from rookery.load.chaos.workload import Workload
 from rookery.load.child_process import ProcessFailedError
 from rookery.schemas.prediction import Prediction
@@ -57,9 +57,8 @@ def run(plan: ChaosPlan) -> ChaosOutcome:
             readings = labelled_readings(reference.address(), plan.seed, plan.contract)
         where = _where(stack, plan)
         model = ModelFile(plan.folder / "model.ubj", plan.model)
-        workers = workers_on_one_port(stack, plan, where, model.path)
+        workers = subscribed_workers(stack, plan, where, model.path, broker=embedded.address())
         faults = FaultInjector(plan, workers, model=model, store=where.store)
-        subscribe(embedded.address(), workers[0].address())
         workload = Workload(plan, TOPIC, broker=embedded.address(), readings=readings, ledger=ledger)
         with workload:
             faults.inject()

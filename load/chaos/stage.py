@@ -7,6 +7,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.load.chaos.process import RestartableProcess
+from rookery.publisher.settings import EMULATOR_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,35 +47,54 @@ def worker(name: str, plan: ChaosPlan, places: ResultsStores, **settings: str) -
     )
 
 
-def workers_on_one_port(
-    stack: ExitStack, plan: ChaosPlan, places: ResultsStores, model: Path
+def subscribed_workers(
+    stack: ExitStack, plan: ChaosPlan, places: ResultsStores, model: Path, *, broker: str
 ) -> list[RestartableProcess]:
-    """Start the workers on one port, as behind one address of a platform that shares requests out."""
+    """Start the workers and subscribe them: on one port, as behind a platform's address, or each pulling for itself."""
+    chosen = {
+        "ROOKERY_MODEL": str(model),
+        "ROOKERY_MODEL_CACHE": str(plan.folder / "models"),
+        "ROOKERY_MODEL_REFRESH_SECONDS": "0.5",
+    }
+    if plan.pull:
+        # A worker that pulls does not start without its subscription.
+        subscribe(broker, None)
+        return _workers(
+            stack, plan, places, chosen | {"ROOKERY_PULL": SUBSCRIPTION, EMULATOR_VARIABLE: broker}
+        )
+    workers = _workers(stack, plan, places, chosen | {"ROOKERY_REUSE_PORT": "true"}, on_one_port=True)
+    subscribe(broker, workers[0].address())
+    return workers
+
+
+def _workers(
+    stack: ExitStack,
+    plan: ChaosPlan,
+    places: ResultsStores,
+    chosen: Mapping[str, str],
+    *,
+    on_one_port: bool = False,
+) -> list[RestartableProcess]:
     workers: list[RestartableProcess] = []
     port = "0"
     for nth in range(plan.workers):
-        chosen = {
-            "ROOKERY_PORT": port,
-            "ROOKERY_REUSE_PORT": "true",
-            "ROOKERY_MODEL": str(model),
-            "ROOKERY_MODEL_CACHE": str(plan.folder / "models"),
-            "ROOKERY_MODEL_REFRESH_SECONDS": "0.5",
-        }
-        workers.append(stack.enter_context(worker(f"worker-{nth}", plan, places, **chosen)))
-        port = workers[0].address().rsplit(":", 1)[1]
+        started = worker(f"worker-{nth}", plan, places, **{**chosen, "ROOKERY_PORT": port})
+        workers.append(stack.enter_context(started))
+        if on_one_port:
+            port = workers[0].address().rsplit(":", 1)[1]
     # The first one has to come back to the port that it was given.
     workers[0].settings(ROOKERY_PORT=port)
     return workers
 
 
-def subscribe(address: str, push_to: str) -> None:
-    """Make the topic at a broker and its subscription that pushes to a worker; raises OSError."""
+def subscribe(address: str, push_to: str | None) -> None:
+    """Make the topic at a broker and its subscription, which pushes to a worker where there is one; raises OSError."""
     _put(f"http://{address}/v1/{TOPIC}", {})
     subscription = {
         "topic": TOPIC,
-        "pushConfig": {"pushEndpoint": f"{push_to}/"},
         "ackDeadlineSeconds": _ACK_DEADLINE_S,
         "retryPolicy": {"minimumBackoff": "0.1s", "maximumBackoff": "1s"},
+        **({} if push_to is None else {"pushConfig": {"pushEndpoint": f"{push_to}/"}}),
     }
     _put(f"http://{address}/v1/{SUBSCRIPTION}", subscription)
 

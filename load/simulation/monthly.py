@@ -28,6 +28,10 @@ _COMPRESSED_LINE_BYTES: Final = 26
 _EXPORT_FILES_S: Final = 300.0
 """A Cloud Storage subscription closes a file after five minutes (deploy/terraform)."""
 
+PUSH_FLUSH_SECONDS: Final = 0.25
+PUSH_FLUSH_ROWS: Final = 200
+"""The worker's defaults of ROOKERY_FLUSH_INTERVAL_SECONDS and ROOKERY_FLUSH_ROWS where messages are pushed."""
+
 _MOST_INSTANCE_CORES: Final = 1.0
 """One event loop and one booster thread: more CPUs of an instance do not scale a worker."""
 
@@ -44,7 +48,8 @@ class CloudDeployment:
     concurrency: int = 250
     min_instances: int = 1
     max_instances: int = 20
-    flush_interval_seconds: float = 0.25
+    flush_interval_seconds: float = PUSH_FLUSH_SECONDS
+    flush_rows: int = PUSH_FLUSH_ROWS
     bigquery: bool = False
 
     @property
@@ -182,12 +187,14 @@ def objects(deployment: CloudDeployment, load: Load, service: Service) -> float:
     count = instances_of(deployment, load, service)
     each = load.messages / count
     by_time = 1.0 / deployment.flush_interval_seconds
-    by_lines = load.rate / count / service.flush_rows
+    by_lines = load.rate / count / deployment.flush_rows
     return count * min(each, max(by_time, by_lines)) * MONTH_S
 
 
-def alternatives(deployment: CloudDeployment, *, pull_flush_seconds: float) -> list[CloudDeployment]:
-    """The deployment itself first, then the other ways of delivery and results."""
+def alternatives(
+    deployment: CloudDeployment, *, pull_flush_seconds: float, pull_flush_rows: int
+) -> list[CloudDeployment]:
+    """The deployment itself first, then the other ways of delivery and results; pull has a pace of its own."""
     ways = [
         replace(
             deployment,
@@ -196,6 +203,9 @@ def alternatives(deployment: CloudDeployment, *, pull_flush_seconds: float) -> l
             flush_interval_seconds=pull_flush_seconds
             if billing is Billing.POOL
             else min(deployment.flush_interval_seconds, 0.5),
+            flush_rows=pull_flush_rows
+            if billing is Billing.POOL
+            else min(deployment.flush_rows, PUSH_FLUSH_ROWS),
         )
         for billing in (Billing.INSTANCE, Billing.REQUEST, Billing.POOL)
         for results in ("bucket", "topic")

@@ -46,8 +46,8 @@ def idle_sentence(deployment: CloudDeployment, bill: MonthlyBill, known: Prices)
     )
 
 
-def monthly_rows(months: Sequence[Month], load: Load) -> list[list[str]]:
-    """A header, then dollars a month by way, and the same for a million readings."""
+def monthly_rows(months: Sequence[Month], load: Load, known: Prices) -> list[list[str]]:
+    """A header, then dollars a month by way, the same for a million readings, and the writes for these."""
     millions = load.rate * MONTH_S / 1e6
     return [
         ["$ a month", *(deployment.name for deployment, _ in months)],
@@ -57,6 +57,13 @@ def monthly_rows(months: Sequence[Month], load: Load) -> list[list[str]]:
         ),
         ["all", *(f"{bill.total:,.2f}" for _, bill in months)],
         ["$ per million readings", *(f"{bill.total / millions:,.4f}" for _, bill in months)],
+        [
+            "Cloud Storage writes per million readings",
+            *(
+                f"{bill.writes / known.storage_per_thousand_writes * 1000 / millions:,.0f}"
+                for _, bill in months
+            ),
+        ],
     ]
 
 

@@ -37,7 +37,7 @@ _BILLED: Final = {
 def page(question: PlanRequest, answers: Sequence[PlanResult], ways: Sequence[Month], known: Prices) -> str:
     """The plan as HTML: the month first, then the shape."""
     title = f"{question.rate:,.0f} readings a second at the most: {question.shape}, {question.seconds:g} s"
-    head, *rows = monthly_rows(ways, load_of(question))
+    head, *rows = monthly_rows(ways, load_of(question), known)
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(idle_sentence(*ways[0], known))}</p>",

@@ -15,6 +15,7 @@ from rookery.load.simulation.autoscaler import Platform
 from rookery.load.simulation.monthly import CloudDeployment, Load, alternatives, monthly_bill
 from rookery.load.simulation.prices import Bill, Billing, Usage, bill, prices
 from rookery.load.simulation.service import Service, measured
+from rookery.worker.settings import PULL_DEFAULTS
 
 if TYPE_CHECKING:
     from rookery.capacity.monthly_page import Month
@@ -26,8 +27,11 @@ EXACT_MESSAGES: Final = 100_000
 
 MOST_SECONDS: Final = 3600.0
 
-PULL_FLUSH_SECONDS: Final = 10.0
+PULL_FLUSH_SECONDS: Final = PULL_DEFAULTS["flush_interval_seconds"]
 """Seconds from one object to the next where messages are pulled: no push waits for them."""
+
+PULL_FLUSH_ROWS: Final = int(PULL_DEFAULTS["flush_rows"])
+"""Lines that are worth an object before."""
 
 FLOW_PATIENCE_S: Final = 300.0
 """How long after the last publication flows are followed: a longer backlog means a deployment that is too small."""
@@ -92,7 +96,9 @@ def ask(question: PlanRequest, known: Prices | None = None) -> list[PlanResult]:
 def months(question: PlanRequest, known: Prices, rows: int = 1) -> list[Month]:
     """Price a month at the full rate, the deployment's own way first."""
     load = load_of(question, rows)
-    ways = alternatives(question.deployment, pull_flush_seconds=PULL_FLUSH_SECONDS)
+    ways = alternatives(
+        question.deployment, pull_flush_seconds=PULL_FLUSH_SECONDS, pull_flush_rows=PULL_FLUSH_ROWS
+    )
     return [(each, monthly_bill(each, load, question.service, known)) for each in ways]
 
 

@@ -69,7 +69,7 @@ def run(wanted: PlanOptions, out: Path, console: Console | None = None) -> None:
     own, bill = ways[0]
     screen.print(idle_sentence(own, bill, known), soft_wrap=True)
     screen.print(f"\nA month of {question.rate:,.0f} single readings a second:\n", soft_wrap=True)
-    screen.print(drawn(monthly_rows(ways, load_of(question))))
+    screen.print(drawn(monthly_rows(ways, load_of(question), known)))
     screen.print(f"\nThe {question.shape} of {question.seconds:g} s:\n")
     screen.print(table(answers))
     screen.print(f"\n{out}", style="dim")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import hcl2
 
-from rookery.capacity.plan import PULL_FLUSH_SECONDS
+from rookery.capacity.plan import PULL_FLUSH_ROWS, PULL_FLUSH_SECONDS
 from rookery.errors import UserError
-from rookery.load.simulation.monthly import CloudDeployment
+from rookery.load.simulation.monthly import PUSH_FLUSH_ROWS, PUSH_FLUSH_SECONDS, CloudDeployment
 from rookery.load.simulation.prices import Billing
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def deployment_like(folder: Path) -> CloudDeployment:
             concurrency=int(values["concurrency"]),
             min_instances=int(values["min_instances"]),
             max_instances=int(values["max_instances"]),
-            flush_interval_seconds=PULL_FLUSH_SECONDS if pull else 0.25,
+            flush_interval_seconds=PULL_FLUSH_SECONDS if pull else PUSH_FLUSH_SECONDS,
+            flush_rows=PULL_FLUSH_ROWS if pull else PUSH_FLUSH_ROWS,
             bigquery=values.get("bigquery") is True,
         )
     except ValueError as bad:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_reconciliation_passes_over_faults(tmp_path: Path) -> None:
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("pull", [False, True], ids=["pushed", "pulled"])
+def test_reconciliation_passes_over_faults(tmp_path: Path, *, pull: bool) -> None:
     """Killed workers, a failing disk, broken models, duplicates and malformed readings: nothing lost, nothing wrong."""
-    outcome = run(ChaosPlan(seed=4, seconds=5, folder=tmp_path, kills=5, least_kills=2, settles_within_s=30))
+    plan = ChaosPlan(seed=4, seconds=5, folder=tmp_path, kills=5, least_kills=2, settles_within_s=30)
+    outcome = run(replace(plan, pull=pull))
     account = outcome.account
     assert (account.lost, account.wrong, account.unexpected) == ((), (), ())
     assert account.published == account.predicted + account.rejected > 2_000

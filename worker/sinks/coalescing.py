@@ -58,6 +58,7 @@ class CoalescingSink:
         self._lines = 0
         # When the next write would be due if none ever came early.
         self._due = -float("inf")
+        self._hurried = False
         self._changed = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -71,6 +72,11 @@ class CoalescingSink:
         if self._sending is None:
             self._sending = asyncio.create_task(self._send(), name="coalescing")
         await waiting.answer
+
+    def hurry(self) -> None:
+        """Hold nothing back from now on: a worker that drains has no time for the pace."""
+        self._hurried = True
+        self._changed.set()
 
     async def close(self) -> None:
         """Finish the writes in flight; the sink behind is closed by its opener."""
@@ -105,7 +111,7 @@ class CoalescingSink:
         """Seconds until a write may begin; None where another one has to end first."""
         if len(self._in_flight) >= self._limit.at_once:
             return None
-        if self._lines >= self._limit.enough_lines:
+        if self._hurried or self._lines >= self._limit.enough_lines:
             return 0.0
         ahead = (self._limit.burst - 1) * self._limit.interval_seconds
         return self._due - ahead - self._clock()

@@ -42,6 +42,12 @@ class Sinks:
     columnar: bool
     places: Sequence[WatchedSink]
 
+    def hurry(self) -> None:
+        """Write what blocks wait for without their pace: the worker drains."""
+        for sink in (self.results, self.rejects):
+            if isinstance(sink, CoalescingSink):
+                sink.hurry()
+
 
 async def open_sinks(stack: AsyncExitStack, settings: SinkSettings) -> Sinks:
     """Open both sinks; the stack closes them. Raises MisconfiguredError with what is needed, or SinkUnavailable."""

@@ -23,7 +23,7 @@ from rookery.load.chaos.labelled_readings import labelled_readings
 from rookery.load.chaos.models import ModelFile
 from rookery.load.chaos.process import RestartableProcess
 from rookery.load.chaos.run import ChaosOutcome, end_workers
-from rookery.load.chaos.stage import SUBSCRIPTION, TOPIC, subscribe, worker, workers_on_one_port
+from rookery.load.chaos.stage import SUBSCRIPTION, TOPIC, subscribed_workers, worker
 from rookery.load.child_process import ProcessFailedError
 from rookery.load.free_port import free_port
 from rookery.schemas.prediction import Prediction
@@ -65,10 +65,8 @@ def run(plan: KillPlan) -> KillsOutcome:
         with worker("reference", plan, places.folder(plan.folder / "reference")) as reference:
             labelled = labelled_readings(reference.address(), plan.seed, plan.contract)
         readings = NumberedReadings.write(plan.folder / "readings.json", labelled)
-        workers = workers_on_one_port(
-            stack, plan, where, ModelFile(plan.folder / "model.ubj", plan.model).path
-        )
-        subscribe(address, workers[0].address())
+        model = ModelFile(plan.folder / "model.ubj", plan.model).path
+        workers = subscribed_workers(stack, plan, where, model, broker=address)
         publishers = [stack.enter_context(_publisher(plan, nth, address)) for nth in range(plan.publishers)]
         names = [each.name for each in publishers]
         progress = LoadProgress(plan, names, [plan.folder / "predictions", plan.folder / "rejections"])

@@ -6,13 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from rookery.load.simulation.monthly import MONTH_S, CloudDeployment, Load, alternatives, monthly_bill
+from rookery.load.simulation.monthly import (
+    MONTH_S,
+    CloudDeployment,
+    Load,
+    alternatives,
+    monthly_bill,
+    objects,
+)
 from rookery.load.simulation.prices import Billing, UnknownRegionError, prices
 from rookery.load.simulation.service import measured
 
 FIFTY = Load(rate=50, rows=1, message_bytes=200)
 PUSH = CloudDeployment()
-PULL = CloudDeployment(billing=Billing.POOL, flush_interval_seconds=10.0)
+PULL = CloudDeployment(billing=Billing.POOL, flush_interval_seconds=10.0, flush_rows=20_000)
 
 
 def test_the_idle_bill_is_the_minimum_for_a_whole_month() -> None:
@@ -51,6 +58,15 @@ def test_pull_writes_a_fortieth_of_the_objects() -> None:
     assert pull.idle < push.idle
 
 
+def test_a_million_pulled_readings_are_a_hundredth_of_the_objects() -> None:
+    """Where readings come fast enough to fill objects: some fifty in place of five thousand."""
+    busy = replace(FIFTY, rate=5_000)
+    millions = 5_000 * MONTH_S / 1e6
+    push, pull = (objects(each, busy, measured()) / millions for each in (PUSH, PULL))
+    assert push >= 5_000
+    assert pull <= push / 100
+
+
 def test_results_by_subscription_cost_by_the_byte() -> None:
     """A topic's publish and export, and a file in five minutes; BigQuery is one more export."""
     topic = replace(PUSH, results="topic")
@@ -80,7 +96,7 @@ def test_more_load_needs_more_instances_up_to_the_bound() -> None:
 def test_every_way_is_compared_once_and_the_deployments_own_first() -> None:
     """Six ways: push by either billing, and pull, each with either place of results."""
     for own in (PUSH, PULL, replace(PUSH, results="topic")):
-        ways = [each.name for each in alternatives(own, pull_flush_seconds=10.0)]
+        ways = [each.name for each in alternatives(own, pull_flush_seconds=10.0, pull_flush_rows=20_000)]
         assert ways[0] == own.name
         assert len(ways) == len(set(ways)) == 6
 
