@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 KILLED: Final = "worker killed (-9)"
 DRAINED: Final = "worker ended (-TERM), drained, exit code 0"
+_MOST_TIMES: Final = 10
+"""How many times its length a load may take until enough workers were killed."""
 _TERM_SHARE: Final = 0.35
 _FAULT_SECONDS: Final = (0.3, 1.2)
 _SLOW_SYNC_SECONDS: Final = 0.2
@@ -80,7 +82,9 @@ class FaultInjector:
 
     def _goes_on(self, seconds: float) -> bool:
         plan = self._plan
-        return seconds < plan.seconds or (self.kills < plan.least_kills and seconds < 3 * plan.seconds)
+        return seconds < plan.seconds or (
+            self.kills < plan.least_kills and seconds < _MOST_TIMES * plan.seconds
+        )
 
     @property
     def kills(self) -> int:

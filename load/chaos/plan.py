@@ -34,7 +34,7 @@ class ChaosPlan:
     kills: int = 30
     """Workers killed in a run that is long enough; restarts take their time."""
     least_kills: int = 0
-    """On a busy machine the load continues until so many were killed, three times its length at most."""
+    """On a busy machine the load continues until so many were killed, for several times its length at most."""
     settles_within_s: float = 120.0
     """Seconds after the load within which reconciliation has to pass."""
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from rookery.broker.scheduling.counters import SubscriptionStats
+    from rookery.worker.observability.metrics import Metrics
     from tests.worker.conftest import House
 
 MOST_MESSAGES = 1_000
@@ -104,6 +105,14 @@ async def any_topic(google: str | None, monkeypatch: pytest.MonkeyPatch) -> Asyn
     made = PullTopic(google, f"pull-{next(NUMBERS)}")
     await made.create()
     yield made
+
+
+def reported(metrics: Metrics) -> dict[str, float]:
+    """Every sample of a scrape, by its name with its labels."""
+    lines = metrics.render().decode().splitlines()
+    return {
+        name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")
+    }
 
 
 @asynccontextmanager

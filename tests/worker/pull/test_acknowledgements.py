@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rookery.broker.scheduling.messages import StoredMessage
+from rookery.broker.scheduling.rules import Rules
+from rookery.broker.scheduling.subscription import Subscription
 from rookery.worker.observability.metrics import Metrics
 from rookery.worker.pull.acknowledgements import AckSender
 from rookery.worker.pull.errors import PullCallError
 from rookery.worker.pull.leases import LONGEST_SECONDS, MOST_IDS, DeliveryLeases
 from rookery.worker.pull.retry_delay import RetryDelay
+from tests.worker.pull.conftest import reported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,6 +123,42 @@ async def test_leases_are_extended_before_they_end_and_not_for_ever() -> None:
     now = LONGEST_SECONDS + 1.0
     await leases.extend()
     assert channel.modified[1:] == [(["new"], 10)]
+
+
+async def test_a_lease_of_10_s_outlasts_work_of_15_s_and_more_over_brokers_own_rules() -> None:
+    """By the broker's scheduler and one clock for both, at each moment of a check: no delivery expires, until 10 minutes have passed."""
+    now = 0.0
+    broker = Subscription(Rules(ack_deadline=60.0))
+    for nth in range(3):
+        broker.offer(StoredMessage(str(nth), b"reading", None, "", 0.0), now)
+
+    class Channel(FailingChannel):
+        async def modify_deadline(self, ack_ids: Sequence[str], seconds: int) -> None:
+            await super().modify_deadline(ack_ids, seconds)
+            for ack_id in ack_ids:
+                assert broker.extend(ack_id, seconds, now)
+
+    metrics = Metrics()
+    leases = DeliveryLeases(
+        Channel(),
+        metrics.pull,
+        seconds=10,
+        most_messages=9,
+        most_bytes=99,
+        clock=lambda: now,  # type: ignore[arg-type]  # the calls that leases make
+    )
+    leases.hold([(each.ack_id, 1) for each in broker.take(now, deadline=leases.seconds)])
+    for check in range(1, int(LONGEST_SECONDS / 2.5)):
+        now = 2.5 * check
+        broker.tick(now)
+        await leases.extend()
+        if now == 15.0:
+            assert broker.standing().delivered == 3
+    assert broker.standing().expired == 0
+    now = LONGEST_SECONDS + 10.0
+    broker.tick(now)
+    await leases.extend()
+    assert broker.standing().expired == reported(metrics)["rookery_pull_leases_expired_total"] == 3
 
 
 async def test_there_is_capacity_once_enough_is_released() -> None:
