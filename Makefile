@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: dist docs frames reference kills forests page worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak station help demo train test check format install lock lock-terraform clean
+.PHONY: dist docs frames reference kills pulls forests page worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak station help demo train test check format install lock lock-terraform clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,7 +39,7 @@ test: $(VENV)/dev ## Run the tests (ARGS="-k broker")
 image: $(VENV)/dev ## Build the images and try them, docker-compose.yml too (root; the packages that .ci/run installs; LOCK=worker-compiled)
 	@ROOKERY_TEST_IMAGE=1 ROOKERY_TEST_IMAGE_LOCK=$(LOCK) $(BIN)/python -m pytest -q -s tests/deploy/test_image_runs.py tests/deploy/test_compose_runs.py $(ARGS)
 
-chaos: $(VENV)/dev ## Kill workers and break disks for 3 minutes; every reading must be accounted for (SEED=7 MINUTES=3 ARGS="--broker")
+chaos: $(VENV)/dev ## Kill workers and break disks for 3 minutes; every reading must be accounted for (SEED=7 MINUTES=3 ARGS="--broker --pull")
 	@$(BIN)/python -m rookery.load.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 load: $(VENV)/dev ## Load-test a target and reconcile every reading (SHAPE=spike TARGET=broker|emulator|production)
@@ -68,6 +68,9 @@ bulk: $(VENV)/dev ## Publish 5,000,000 rows to results, the publisher killed -9 
 
 frames: $(VENV)/dev ## Publish a pandas frame of 1,000,000 rows, predict and read back; every row accounted for (ROWS=1000000)
 	@$(BIN)/python -m tools.frames_trial $(if $(ROWS),--rows $(ROWS)) $(ARGS)
+
+pulls: $(VENV)/dev ## Pull 1,000,000 single readings through one stream: every one accounted for, memory flat (ROWS=1000000 ARGS=--push)
+	@$(BIN)/python -m tools.pull_trial $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 station: $(VENV)/dev ## Publish 1,000,000 rows to `rookery up` while its programs are killed -9; every row accounted for (ROWS=1000000 SEED=1)
 	@$(BIN)/python -m tools.station_trial $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -205,23 +205,28 @@ def broker(  # noqa: PLR0913  each is an option of its own
 
 
 @app.command()
-def setup(
+def setup(  # noqa: PLR0913  each option is a parameter
     *,
     topic: Topic = LOCAL_TOPIC,
     project: Project = None,
     push_to: Annotated[str, typer.Option(help="The worker's address.")] = "http://127.0.0.1:8080/",
+    pull: Annotated[
+        bool,
+        typer.Option("--pull", help="Make a subscription that the worker pulls from; --push-to is not used."),
+    ] = False,
     service_account: Annotated[
         str | None, typer.Option(help="Service account whose token the push carries (production).")
     ] = None,
     broker: Broker = None,
 ) -> None:
-    """Make topic, push subscription and dead letters; existing ones are kept, and updated where they differ.
+    """Make topic, subscription and dead letters; existing ones are kept, and updated where they differ.
 
     Example: rookery setup --topic projects/rookery-local/topics/readings --push-to http://127.0.0.1:8080/
     """
     from rookery.commands.setup import run  # noqa: PLC0415  lazy, see above
 
-    run(topic, project=project, push_to=push_to, service_account=service_account, broker=broker)
+    target = None if pull else push_to
+    run(topic, project=project, push_to=target, service_account=service_account, broker=broker)
 
 
 app.command()(doctor)

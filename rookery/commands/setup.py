@@ -13,13 +13,14 @@ from rookery.publisher.topics import topic_path
 
 
 def run(
-    topic: str, *, project: str | None, push_to: str, service_account: str | None, broker: str | None
+    topic: str, *, project: str | None, push_to: str | None, service_account: str | None, broker: str | None
 ) -> None:
-    """Provide the route and print each step; raises UserError."""
+    """Provide the route and print each step; without `push_to` the worker pulls. Raises UserError."""
     try:
         name = topic_path(topic, project)
         address = PublisherSettings(broker=broker).address(name)
-        check_push_url(push_to)
+        if push_to is not None:
+            check_push_url(push_to)
     except (BadBrokerError, BadTopicError) as error:
         raise UserError(str(error)) from None
     except PushUrlError as error:
@@ -27,9 +28,11 @@ def run(
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"Pub/Sub at [bold]{address or 'Google Cloud'}[/]")
     with Provisioner(address) as provisioner:
-        for step in provisioner.provide(Route(topic=name, push_to=push_to, service_account=service_account)):
+        route = Route(topic=name, push_to=push_to, service_account=service_account)
+        for step in provisioner.provide(route):
             console.print(f"  {step.outcome:<6} {step.kind:<12} {step.name}")
-    console.print(f"Readings published to {name} are pushed to {push_to}")
+    delivered = f"pushed to {push_to}" if push_to is not None else f"pulled from {route.subscription}"
+    console.print(f"Readings published to {name} are {delivered}")
     if address is None:
         console.print(
             "Dead letters also need Pub/Sub's service agent to publish to the dead-letter topic and to "

@@ -25,6 +25,9 @@ def up(  # noqa: PLR0913  each option is a parameter
         int, typer.Option(min=0, max=65_535, help="Port of the worker, on this machine only.")
     ] = 8080,
     model: Annotated[str | None, typer.Option(help="The model: a path or gs://bucket/object.")] = None,
+    pull: Annotated[
+        bool, typer.Option("--pull", help="Let the worker pull in place of being pushed to.")
+    ] = False,
     ready_file: ReadyFile = None,
     systemd: Annotated[
         bool, typer.Option("--systemd", help="Print a systemd unit that runs this command; start nothing.")
@@ -48,6 +51,7 @@ def up(  # noqa: PLR0913  each option is a parameter
         port=port,
         worker_port=worker_port,
         model=model,
+        pull=pull,
         ready_file=ready_file,
     )
     if systemd:

@@ -14,6 +14,7 @@ from google.pubsub_v1 import PublisherClient, SubscriberClient, Subscription
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
+from rookery.environment.subscription_name import subscription_of
 from rookery.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Route:
     @property
     def subscription(self) -> str:
         """The name of the worker's subscription."""
-        return f"{self.topic.replace('/topics/', '/subscriptions/')}-worker"
+        return subscription_of(self.topic)
 
     @property
     def dead_letters(self) -> str:

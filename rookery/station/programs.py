@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rookery.environment.subscription_name import subscription_of
 from rookery.load.free_port import free_port
+from rookery.publisher.settings import EMULATOR_VARIABLE
 from rookery.publisher.topics import LOCAL_TOPIC
 from rookery.station.supervised_process import SupervisedProcess
 from rookery.station.supervisor import StationPrograms
@@ -54,13 +56,14 @@ def addresses(host: str, broker_port: int, worker_port: int) -> StationAddresses
 
 
 def programs(
-    folder: StationFolder, at: StationAddresses, log: StationLog, *, model: str | None
+    folder: StationFolder, at: StationAddresses, log: StationLog, *, model: str | None, pull: bool = False
 ) -> StationPrograms:
-    """Give the programs of a station, not started yet."""
+    """Give the programs of a station, not started yet; with `pull` its worker pulls in place of being pushed to."""
     return StationPrograms(
         broker=_broker(folder, at, log),
-        worker=_worker(folder, at, log, model=model),
-        setup=_setup(folder, at, log),
+        worker=_worker(folder, at, log, model=model, pull=pull),
+        setup=_setup(folder, at, log, pull=pull),
+        pulls=pull,
     )
 
 
@@ -79,7 +82,7 @@ def _broker(folder: StationFolder, at: StationAddresses, log: StationLog) -> Sup
 
 
 def _worker(
-    folder: StationFolder, at: StationAddresses, log: StationLog, *, model: str | None
+    folder: StationFolder, at: StationAddresses, log: StationLog, *, model: str | None, pull: bool
 ) -> SupervisedProcess:
     settings = {
         "ROOKERY_HOST": _LOOPBACK,
@@ -88,15 +91,18 @@ def _worker(
         "ROOKERY_REJECTS": folder.rejections.as_uri(),
         "ROOKERY_MODEL_CACHE": str(folder.models),
         "ROOKERY_READY_FILE": str(folder.run / "worker.ready"),
-        # The subscription is this station's own: it pushes, without tokens.
-        "ROOKERY_PULL": "",
+        # The subscription is this station's own: pushes come without tokens.
+        "ROOKERY_PULL": subscription_of(LOCAL_TOPIC) if pull else "",
         "ROOKERY_PUSH_AUTH": "none",
     }
+    if pull:
+        settings[EMULATOR_VARIABLE] = at.broker
     if model is not None:
         settings["ROOKERY_MODEL"] = model
     return SupervisedProcess("worker", "rookery.worker", run=folder.run, log=log, environment=settings)
 
 
-def _setup(folder: StationFolder, at: StationAddresses, log: StationLog) -> SupervisedProcess:
-    arguments = ["setup", "--topic", LOCAL_TOPIC, "--broker", at.broker, "--push-to", f"{at.worker}/"]
+def _setup(folder: StationFolder, at: StationAddresses, log: StationLog, *, pull: bool) -> SupervisedProcess:
+    arguments = ["setup", "--topic", LOCAL_TOPIC, "--broker", at.broker]
+    arguments += ["--pull"] if pull else ["--push-to", f"{at.worker}/"]
     return SupervisedProcess("setup", "rookery", *arguments, run=folder.run, log=log, says_ready=False)

@@ -40,7 +40,7 @@ def run(options: StationOptions) -> int:
                 _announce(options.ready_file, at.broker)
             notifier.send("READY=1")
 
-        running = programs(folder, at, log, model=options.model)
+        running = programs(folder, at, log, model=options.model, pull=options.pull)
         supervisor = Supervisor(running, log, ready=ready)
         probes = dict(zip((running.broker, running.worker), at.probes, strict=True))
         with signals_handled(lambda number, _frame: supervisor.stop(number)):

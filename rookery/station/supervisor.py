@@ -37,11 +37,15 @@ class StopRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationPrograms:
-    """The two programs that run for ever, and the one that makes topics and subscription and ends."""
+    """The two programs that run for ever, and the one that makes topics and subscription and ends.
+
+    A worker that `pulls` cannot start without its subscription, which is made first.
+    """
 
     broker: SupervisedProcess
     worker: SupervisedProcess
     setup: SupervisedProcess
+    pulls: bool = False
 
 
 class Supervisor:
@@ -56,6 +60,7 @@ class Supervisor:
     def __init__(self, programs: StationPrograms, log: StationLog, *, ready: Callable[[], None]) -> None:
         self._programs = programs
         self._services = (programs.broker, programs.worker)
+        self._before_setup = (programs.broker,) if programs.pulls else self._services
         self._log = log
         self._ready = ready
         self._events: SimpleQueue[ProcessReady | ProcessEnded | StopRequested] = SimpleQueue()
@@ -63,7 +68,7 @@ class Supervisor:
         self._due: dict[SupervisedProcess, float] = {}
         self._once_ready: set[SupervisedProcess] = set()
         self._unusable: dict[SupervisedProcess, int] = {}
-        self._set_up = False
+        self._set_up = self._announced = False
         self._asked_broker = 0
         self._refusals = 0
 
@@ -73,7 +78,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Return once `stop` was called; raises UserError where a program cannot start."""
-        for each in self._services:
+        for each in self._before_setup:
             self._start(each)
         while not isinstance(event := self._next_event(), StopRequested):
             if isinstance(event, ProcessReady):
@@ -132,10 +137,17 @@ class Supervisor:
         self._once_ready.add(process)
         self._say(f"{process.name} is ready (process {process.pid})")
         self._begin_setup()
+        self._announce()
+
+    def _announce(self) -> None:
+        """Say once that the station is ready."""
+        if self._set_up and not self._announced and self._once_ready.issuperset(self._services):
+            self._announced = True
+            self._ready()
 
     def _begin_setup(self) -> None:
         """Make topics and subscription, unless that is done, in progress, or a program is not ready."""
-        ready = all(each.running and each.ready_since is not None for each in self._services)
+        ready = all(each.running and each.ready_since is not None for each in self._before_setup)
         if ready and not self._set_up and not self._programs.setup.running:
             self._asked_broker = self._programs.broker.pid
             self._start(self._programs.setup)
@@ -146,7 +158,10 @@ class Supervisor:
             return
         if code == 0:
             self._set_up = True
-            self._ready()
+            for each in self._services:
+                if each not in self._before_setup:
+                    self._start(each)
+            self._announce()
             return
         self._refusals += code > 0 and broker.running and broker.pid == self._asked_broker
         if self._refusals >= _SETUP_ATTEMPTS:

@@ -48,6 +48,15 @@ def test_what_differs_is_changed(provisioner: Provisioner, route: Route) -> None
     assert {step.outcome for step in provisioner.provide(other)} == {"found"}
 
 
+def test_a_subscription_that_pushed_may_be_pulled(provisioner: Provisioner, route: Route) -> None:
+    """Without an endpoint it is a pull subscription, made so or changed."""
+    pulled = dataclasses.replace(route, push_to=None)
+    provisioner.provide(route)
+    *_, changed = provisioner.provide(pulled)
+    assert changed.outcome == "changed (push_config)"
+    assert {step.outcome for step in provisioner.provide(pulled)} == {"found"}
+
+
 def test_what_was_provided_can_be_removed(provisioner: Provisioner, route: Route) -> None:
     """Removing takes everything away, twice is no error, and then all is made anew."""
     provisioner.provide(route)

@@ -36,6 +36,20 @@ def test_a_published_reading_is_a_result_in_the_folder(running: RunningStation) 
     running.wait_until(lambda: {"a", "b"} <= set(running.results()), within_s=READY_S)
 
 
+def test_the_worker_of_a_station_may_pull(tmp_path: Path) -> None:
+    """Published readings are results, also those published while both programs come back from kill -9; it drains in order."""
+    with station(tmp_path, "--pull") as running:
+        publish(running.address(), ["b"])
+        running.wait_until(lambda: "b" in running.results(), within_s=READY_S)
+        for name in ("worker", "broker"):
+            os.kill(running.pids(name)[-1], signal.SIGKILL)
+        running.wait_for("station: broker is ready", times=2)
+        publish(running.address(), ["c"])
+        running.wait_until(lambda: {"b", "c"} <= set(running.results()), within_s=READY_S)
+        running.wait_for("station: worker is ready", times=2)
+        assert running.stop(signal.SIGTERM) == 0
+
+
 def test_its_programs_are_alive_by_their_probes(running: RunningStation) -> None:
     """The probes that decide over a kill are answered by a broker and a worker that are well."""
     port = int(next(re.finditer(r"--worker http://127\.0\.0\.1:(\d+)", running.log.read_text()))[1])

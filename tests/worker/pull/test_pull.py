@@ -19,13 +19,20 @@ from rookery.schemas.segment import segments, whole
 from rookery.schemas.testing import ReadingFactory
 from rookery.worker.app import running
 from rookery.worker.settings import Settings
+from rookery.worker.sinks.coalescing import RateLimit
+from tests.conftest import BUCKET
 from tests.worker.pull.conftest import PullTopic
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from storage_emulator.server import StorageServer
+
     Until = Callable[[Callable[[], bool]], Awaitable[None]]
+
+
+BURST = RateLimit().burst
 
 
 def settings(topic: PullTopic, folder: Path, **chosen: Any) -> Settings:
@@ -192,3 +199,41 @@ async def test_a_subscription_that_cannot_be_pulled_ends_the_worker_with_2(
     assert named in last["message"]
     assert "Traceback" not in said
     assert '"ready"' not in said
+
+
+async def test_a_drain_does_not_wait_for_the_flush_interval(
+    topic: PullTopic, strict: StorageServer, until: Until
+) -> None:
+    """Over Cloud Storage, whose objects a pulling worker writes every ten seconds: what waits is written at once, acknowledged, and not nacked."""
+    places = {"results": f"gs://{BUCKET}/results", "rejects": f"gs://{BUCKET}/rejects"}
+    chosen = Settings(port=0, pull=topic.subscription, flush_interval_seconds=600.0, **places)
+    async with running(chosen) as address, aiohttp.ClientSession(address) as client:
+        for nth in range(BURST):
+            await topic.publish(singles(1, f"b{nth}-"))
+            await until(lambda nth=nth: topic.stats.acked == nth + 1)
+        await topic.publish(singles(50, "d"))
+        # A scrape is asked for: the worker sends no event.
+        while "rookery_queue_rows 50.0" not in await (await client.get("/metrics")).text():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert topic.stats.acked == BURST + 50
+    assert topic.stats.nacked == 0
+    assert len(strict.buckets.objects(BUCKET, prefix="results/")) > BURST
+
+
+async def test_objects_are_larger_and_fewer_with_pull(
+    topic: PullTopic, strict: StorageServer, until: Until
+) -> None:
+    """By its own defaults 3,000 readings that come in thirty messages a time are a handful of objects, as none waits for a push window."""
+    chosen = Settings(port=0, pull=topic.subscription)
+    assert (chosen.flush_interval_seconds, chosen.flush_rows) == (10.0, 20_000)
+    pushed = Settings(port=0)
+    assert (pushed.flush_interval_seconds, pushed.flush_rows) == (0.25, 200)
+    given = Settings({"ROOKERY_PULL": topic.subscription, "ROOKERY_FLUSH_ROWS": "7"})
+    assert (given.flush_interval_seconds, given.flush_rows) == (10.0, 7)
+    places = {"results": f"gs://{BUCKET}/results", "rejects": f"gs://{BUCKET}/rejects"}
+    async with running(Settings(port=0, pull=topic.subscription, **places)):
+        for nth in range(30):
+            await topic.publish(singles(100, f"o{nth}-"))
+        await until(lambda: topic.stats.outstanding + topic.stats.acked == 3_000)
+    assert topic.stats.acked == 3_000
+    assert len(strict.buckets.objects(BUCKET, prefix="results/")) <= 2 * BURST

@@ -1,4 +1,4 @@
-"""What a push keeps, a pull keeps: poison, rejections, dead letters, duplicates, keys and tables, on both brokers."""
+"""Pull keeps the promises of push: poison, rejections, dead letters, duplicates, keys and tables, on both brokers."""
 
 from __future__ import annotations
 
