@@ -20,6 +20,7 @@ from rookery.schemas.table import ReadingTable
 from rookery.worker.models.loader import SHIPPED, load
 from rookery.worker.observability.drift import Drift
 from rookery.worker.observability.metrics import Metrics
+from rookery.worker.pull.pull_metrics import PullMetrics
 from tools.settings_table import table
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def _metrics() -> str:
 def _families() -> Iterator[tuple[str, str, str]]:
     """The metrics that a scrape of a fresh worker describes."""
     metrics = Metrics()
+    PullMetrics(metrics.registry, metrics.failures)
     metrics.drift(Drift(1, lambda: load(SHIPPED).card))
     name = words = ""
     for line in metrics.render().decode().splitlines():

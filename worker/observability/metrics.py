@@ -17,7 +17,6 @@ from rookery.worker.observability.drift_gauges import DriftGauges
 from rookery.worker.observability.former_names import FormerNames
 from rookery.worker.observability.histogram import Histogram, observe
 from rookery.worker.observability.observer_failures import ObserverFailures, only_observes
-from rookery.worker.observability.pull_metrics import PullMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +64,8 @@ class Metrics:
 
     def __init__(self) -> None:
         """Register every metric, so that a scrape shows zeros before the first batch."""
-        self._registry = registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
+        """For metrics that only some workers have."""
         self._former = CollectorRegistry()
         self._former.register(FormerNames(registry))
         self.failures = ObserverFailures(registry)
@@ -172,8 +172,6 @@ class Metrics:
             "Bytes that wait or are in flight (ROOKERY_QUEUE_BYTES).",
             registry=registry,
         )
-        self.pull = PullMetrics(registry, self.failures)
-        """Those of a worker that pulls."""
         ProcessCollector(registry=registry)
 
     def queue(self, stats: QueueStats) -> None:
@@ -183,7 +181,7 @@ class Metrics:
 
     def drift(self, drift: Drift) -> None:
         """Name what a scrape asks how far the latest readings are from the training data."""
-        self._registry.register(DriftGauges(drift, self.failures.of("Drift")))
+        self.registry.register(DriftGauges(drift, self.failures.of("Drift")))
 
     def __call__(self, batch: BatchCompleted) -> None:
         """Count a batch: its size, how long each phase took, what became of its readings, and why some were rejected."""
@@ -269,4 +267,4 @@ class Metrics:
 
     def render(self) -> bytes:
         """Write everything in Prometheus' text format."""
-        return generate_latest(self._registry) + generate_latest(self._former)
+        return generate_latest(self.registry) + generate_latest(self._former)

@@ -18,9 +18,9 @@ from rookery.worker.pull.retry_delay import RetryDelay
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from rookery.worker.observability.pull_metrics import PullMetrics
     from rookery.worker.pull.channel import SubscriberChannel
     from rookery.worker.pull.leases import DeliveryLeases
+    from rookery.worker.pull.pull_metrics import PullMetrics
 
     Call = Callable[[Sequence[str]], Awaitable[None]]
 

@@ -13,8 +13,8 @@ from rookery.worker.pull.errors import PullCallError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from rookery.worker.observability.pull_metrics import PullMetrics
     from rookery.worker.pull.channel import SubscriberChannel
+    from rookery.worker.pull.pull_metrics import PullMetrics
 
 log: Final = logging.getLogger(__name__)
 

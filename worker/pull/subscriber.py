@@ -11,6 +11,7 @@ from rookery.worker.errors import MisconfiguredError
 from rookery.worker.pull.acknowledgements import AckSender
 from rookery.worker.pull.channel import SubscriberChannel
 from rookery.worker.pull.leases import DeliveryLeases
+from rookery.worker.pull.pull_metrics import PullMetrics
 from rookery.worker.pull.receiver import PullReceiver
 from rookery.worker.pull.stream import PullStream
 
@@ -33,15 +34,16 @@ class PullSubscriber:
 
     def __init__(self, pipeline: Pipeline, settings: Settings, *, metrics: Metrics, health: Health) -> None:
         """Make the parts; nothing is connected yet."""
+        self._metrics = PullMetrics(metrics.registry, metrics.failures)
         self._channel = SubscriberChannel(settings.pull)
         self._leases = DeliveryLeases(
             self._channel,
-            metrics.pull,
+            self._metrics,
             seconds=settings.ack_deadline_seconds,
             most_messages=settings.queue_rows,
             most_bytes=settings.queue_bytes,
         )
-        self._acks = AckSender(self._channel, self._leases, metrics.pull)
+        self._acks = AckSender(self._channel, self._leases, self._metrics)
         self._receiver = PullReceiver(
             pipeline,
             self._leases,
@@ -50,7 +52,6 @@ class PullSubscriber:
             metrics=metrics,
             health=health,
         )
-        self._metrics = metrics.pull
         self._start = asyncio.Event()
         self._stream: PullStream | None = None
 

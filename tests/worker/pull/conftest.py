@@ -15,6 +15,8 @@ import pytest
 from rookery.broker.server import EmbeddedBroker
 from rookery.schemas.codec import in_base64
 from rookery.worker.observability.health import Health
+from rookery.worker.observability.metrics import Metrics
+from rookery.worker.pull.pull_metrics import PullMetrics
 from rookery.worker.pull.subscriber import PullSubscriber
 from rookery.worker.settings import Settings
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from rookery.broker.scheduling.counters import SubscriptionStats
-    from rookery.worker.observability.metrics import Metrics
     from tests.worker.conftest import House
 
 MOST_MESSAGES = 1_000
@@ -105,6 +106,12 @@ async def any_topic(google: str | None, monkeypatch: pytest.MonkeyPatch) -> Asyn
     made = PullTopic(google, f"pull-{next(NUMBERS)}")
     await made.create()
     yield made
+
+
+def pull_metrics(metrics: Metrics | None = None) -> PullMetrics:
+    """Metrics of pull beside those of any worker."""
+    metrics = metrics or Metrics()
+    return PullMetrics(metrics.registry, metrics.failures)
 
 
 def reported(metrics: Metrics) -> dict[str, float]:

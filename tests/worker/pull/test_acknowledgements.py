@@ -15,7 +15,7 @@ from rookery.worker.pull.acknowledgements import AckSender
 from rookery.worker.pull.errors import PullCallError
 from rookery.worker.pull.leases import LONGEST_SECONDS, MOST_IDS, DeliveryLeases
 from rookery.worker.pull.retry_delay import RetryDelay
-from tests.worker.pull.conftest import reported
+from tests.worker.pull.conftest import pull_metrics, reported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ class FailingChannel:
 
 def leases_over(channel: Any, **chosen: Any) -> DeliveryLeases:
     return DeliveryLeases(
-        channel, Metrics().pull, **{"seconds": 10, "most_messages": 100, "most_bytes": 1_000, **chosen}
+        channel, pull_metrics(), **{"seconds": 10, "most_messages": 100, "most_bytes": 1_000, **chosen}
     )
 
 
@@ -61,7 +61,7 @@ async def test_an_acknowledgement_that_fails_is_sent_again() -> None:
     channel: Any = FailingChannel(failures=2)
     leases = leases_over(channel)
     leases.hold([("a", 1)])
-    acks = AckSender(channel, leases, Metrics().pull)
+    acks = AckSender(channel, leases, pull_metrics())
     async with acks.sending():
         acks.acknowledge("a")
         await channel.called.wait()
@@ -74,7 +74,7 @@ async def test_an_acknowledgement_that_is_refused_is_left_for_a_redelivery() -> 
     channel: Any = FailingChannel(failures=1, code="INVALID_ARGUMENT")
     leases = leases_over(channel)
     leases.hold([("a", 1)])
-    acks = AckSender(channel, leases, Metrics().pull)
+    acks = AckSender(channel, leases, pull_metrics())
     acks.acknowledge("a")
     await acks.finish()
     acks.acknowledge("b")
@@ -86,7 +86,7 @@ async def test_an_acknowledgement_that_is_refused_is_left_for_a_redelivery() -> 
 async def test_acknowledgements_go_together_within_the_limit_of_a_request() -> None:
     """Those of one turn are one request, or as few as hold them."""
     channel: Any = FailingChannel()
-    acks = AckSender(channel, leases_over(channel), Metrics().pull)
+    acks = AckSender(channel, leases_over(channel), pull_metrics())
     for nth in range(MOST_IDS + 1):
         acks.acknowledge(str(nth))
     await acks.finish()
@@ -99,7 +99,7 @@ async def test_a_finish_acknowledges_and_nacks_the_rest() -> None:
     leases = leases_over(channel)
     for ack_id in "abc":
         leases.hold([(ack_id, 1)])
-    acks = AckSender(channel, leases, Metrics().pull)
+    acks = AckSender(channel, leases, pull_metrics())
     acks.acknowledge("b")
     await acks.finish()
     assert channel.acked == [["b"]]
@@ -141,7 +141,7 @@ async def test_a_lease_of_10_s_outlasts_work_of_15_s_and_more_over_brokers_own_r
     metrics = Metrics()
     leases = DeliveryLeases(
         Channel(),
-        metrics.pull,
+        pull_metrics(metrics),
         seconds=10,
         most_messages=9,
         most_bytes=99,

@@ -13,7 +13,7 @@ from rookery.worker.observability.metrics import Metrics
 from rookery.worker.pull.acknowledgements import AckSender
 from rookery.worker.pull.errors import PullCallError
 from rookery.worker.pull.leases import DeliveryLeases
-from tests.worker.pull.conftest import PullTopic, pulled_into, reported
+from tests.worker.pull.conftest import PullTopic, pull_metrics, pulled_into, reported
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -118,9 +118,10 @@ async def test_only_ids_that_may_succeed_are_sent_again() -> None:
     """Of one request: those with a transient failure and those that the error does not name, without the others."""
     channel: Any = PartlyFailingChannel(a=PERMANENT, b=TRANSIENT)
     metrics = Metrics()
-    leases = DeliveryLeases(channel, metrics.pull, seconds=10, most_messages=9, most_bytes=9)
+    counted = pull_metrics(metrics)
+    leases = DeliveryLeases(channel, counted, seconds=10, most_messages=9, most_bytes=9)
     leases.hold([(each, 1) for each in "abc"])
-    acks = AckSender(channel, leases, metrics.pull)
+    acks = AckSender(channel, leases, counted)
     for each in "abc":
         acks.acknowledge(each)
     await acks.finish()

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rookery.worker.errors import MisconfiguredError
-from rookery.worker.observability.metrics import Metrics
 from rookery.worker.pull import stream as module
 from rookery.worker.pull.errors import PullCallError
 from rookery.worker.pull.leases import DeliveryLeases
 from rookery.worker.pull.retry_delay import RetryDelay
 from rookery.worker.pull.stream import FAILING_STREAMS, PullStream
+from tests.worker.pull.conftest import pull_metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -47,7 +47,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def over(channel: Any, taken: list[Any], opened: list[int]) -> PullStream:
-    leases = DeliveryLeases(channel, Metrics().pull, seconds=10, most_messages=10, most_bytes=10)
+    leases = DeliveryLeases(channel, pull_metrics(), seconds=10, most_messages=10, most_bytes=10)
     return PullStream(channel, leases, taken.extend, opened=lambda: opened.append(1))
 
 

@@ -30,7 +30,7 @@ class HeldStats(Protocol):
 
 @only_observes
 class PullMetrics:
-    """Counted by request and never by message; all zero in a worker that is pushed to."""
+    """Counted by request and never by message; a worker that is pushed to has none of them."""
 
     def __init__(self, registry: CollectorRegistry, failures: ObserverFailures) -> None:
         """Register every metric."""
