@@ -241,7 +241,7 @@ class Settings(
         given = {name.upper(): value for name, value in read.items()}
         given |= {new: given[old] for old, new in FORMER.items() if old in given and new not in given}
         named = {name: variables(name, field) for name, field in type(self).model_fields.items()}
-        found = {
+        found: dict[str, Any] = {
             name: next(given[each] for each in names if each in given)
             for name, names in named.items()
             if not given.keys().isdisjoint(names)
