@@ -149,10 +149,7 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
             metrics, model=models, health=health, parts=[sink_health, *([pull] if pull else [])]
         )
         handler = PushHandler(pipeline, metrics, health=health)
-        pushes = {
-            ("POST", "/"): handler.push,
-            ("POST", "/predict"): handler.predict,
-        }
+        pushes = {("POST", "/"): handler.push, ("POST", "/predict"): handler.predict}
         routes = Router(
             {
                 **({} if pull else pushes),
