@@ -70,7 +70,7 @@ frames: $(VENV)/dev ## Publish a pandas frame of 1,000,000 rows, predict and rea
 	@$(BIN)/python -m tools.frames_trial $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 pulls: $(VENV)/dev ## Pull 1,000,000 single readings through one stream: every one accounted for, memory flat (ROWS=1000000 ARGS=--push)
-	@$(BIN)/python -m tools.pull_trial $(if $(ROWS),--rows $(ROWS)) $(ARGS)
+	@$(BIN)/python -m tools.pulls.trial $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 station: $(VENV)/dev ## Publish 1,000,000 rows to `rookery up` while its programs are killed -9; every row accounted for (ROWS=1000000 SEED=1)
 	@$(BIN)/python -m tools.station_trial $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) $(ARGS)

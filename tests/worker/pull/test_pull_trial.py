@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rookery.environment.local import Folders, staged
-from tools.pull_trial import run
+from tools.pulls.trial import run
 
 if TYPE_CHECKING:
     from pathlib import Path

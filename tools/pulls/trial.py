@@ -1,6 +1,6 @@
 """A trial of pull: single readings through one stream into files, with the worker's memory and CPU on the way.
 
-python -m tools.pull_trial --rows 1000000
+python -m tools.pulls.trial --rows 1000000
 """
 
 from __future__ import annotations

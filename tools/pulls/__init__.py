@@ -1,0 +1,1 @@
+"""Pulls: a trial of pull with a million readings."""
