@@ -30,6 +30,7 @@ PULL: Final = replace(
     note="folder sink; responses of 500 messages, up to 2,000 of them outstanding, from a stand-in for StreamingPull",
 )
 _SUBSCRIPTION: Final = "projects/bench/subscriptions/pull"
+_READY_WITHIN_S: Final = 120.0
 
 
 class PullWorker(BenchmarkWorker):
@@ -52,7 +53,7 @@ class PullWorker(BenchmarkWorker):
         )
         with ExitStack() as stack:
             stack.enter_context(self._source)
-            self._emulator = wait_for(ready, self._source)
+            self._emulator = wait_for(ready, self._source, within_s=_READY_WITHIN_S)
             super().__enter__()
             self._exit = stack.pop_all()
         return self

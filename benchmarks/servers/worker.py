@@ -35,6 +35,7 @@ AIOHTTP: Final = ServerSpec(
     note="the same without its fast path",
 )
 _WITHIN_S: Final = 10.0
+_READY_WITHIN_S: Final = 120.0
 _FOREST_WITHIN_S: Final = 120.0
 _ASK_EVERY_S: Final = 0.25
 _FORESTS: Final = b"rookery_forest_compilations_total"
@@ -78,7 +79,7 @@ class BenchmarkWorker:
             cpu=server_cpu(),
         ).__enter__()
         try:
-            self.address = wait_for(ready, self.process)
+            self.address = wait_for(ready, self.process, within_s=_READY_WITHIN_S)
             self.start_seconds = time.monotonic() - begin
             self.rss_ready_mb = self.process.rss_mb()
             if not self._hasty:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from benchmarks.generators.streaming_pull import Stretch, template
 from benchmarks.servers.pull_worker import PullWorker
 from benchmarks.servers.reference_answers import MARK, ReferenceAnswers, pushes
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# Two programs that import gRPC, pinned to one CPU each: a busy machine takes its time.
+@pytest.mark.timeout(300)
 def test_a_pulling_worker_is_fed_checked_and_counted(tmp_path: Path) -> None:
     """All that the stand-in sends is acknowledged, none nacked, and the worker's own CPU time is what a reading costs."""
     with PullWorker(ReferenceAnswers(tmp_path), tmp_path, hasty=True) as worker:
