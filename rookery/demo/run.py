@@ -60,6 +60,10 @@ def run(plan: DemoOptions, console: Console | None = None) -> int:
     """Run the demo and print its report; returns the exit code, raises UserError."""
     out = console or Console(highlight=False)
     remote = plan.results is not None and plan.results.startswith(REMOTE)
+    if plan.results is not None and "://" in plan.results and not remote:
+        raise UserError(
+            f"--results {plan.results}: a folder, gs://bucket/prefix or pubsub://project/topic is needed."
+        )
     folder = None if remote else plan.results
     folders = Folders(Path(folder or f"demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}"))
     try:

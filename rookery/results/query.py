@@ -87,5 +87,8 @@ def labels_of(
 
     try:
         return Labels(known())
-    except (BadFileError, OSError) as error:
+    except BadFileError as error:
         raise UserError(f"The labels cannot be read: {error}") from error
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise UserError(f"The labels cannot be read: {said}.") from error

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import errno
 import logging
 import time
 from contextlib import asynccontextmanager
@@ -101,8 +102,10 @@ class WatchServer:
             try:
                 await site.start()
             except OSError as error:
+                taken = error.errno == errno.EADDRINUSE
                 raise UserError(
-                    f"Cannot listen on {host}:{port}: {error.strerror}.", hint="--port names another."
+                    f"Cannot listen on {host}:{port}: {error.strerror}.",
+                    hint="--port names another." if taken else "--host names an address of this machine.",
                 ) from None
             async with aiohttp.ClientSession() as client:
                 await asyncio.gather(self._read_results(), self._fetch_stats(client))

@@ -54,4 +54,4 @@ def _array(arrow: Any, column: Sequence[Any], table: Table) -> Any:
 
 
 def _said(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
