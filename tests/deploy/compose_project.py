@@ -24,7 +24,7 @@ DAEMON: Final = shutil.which("dockerd")
 COMPOSE: Final = shutil.which("docker-compose")
 """Compose 1.29 of Debian; the file itself is for version 2, which has no package there."""
 
-PATIENCE_S: Final = 120.0
+PATIENCE_S: Final = 300.0
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
@@ -64,11 +64,16 @@ class ComposeProject:
 
     @classmethod
     def of(cls, environment: dict[str, str], folder: Path) -> ComposeProject:
-        """Write the file so that Compose 1.29 reads it: without its name, builds, and ports that may be taken."""
+        """Write the file so that Compose 1.29 reads it: without its name, builds, and ports that may be taken.
+
+        Health checks may take as long as a busy machine needs.
+        """
         file = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
         del file["name"]
         for service in file["services"].values():
             service.pop("build", None)
+            if "healthcheck" in service:
+                service["healthcheck"] |= {"timeout": "30s", "retries": 100}
             service["ports"] = [f"127.0.0.1::{each.split(':')[-1]}" for each in service.get("ports", [])]
         written = folder / "docker-compose.yml"
         written.write_text(yaml.safe_dump(file))

@@ -7,11 +7,13 @@ import gzip
 import json
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import pytest
 from google.cloud.storage import Client
+from pyarrow import parquet
 
 from rookery.doctor.sinks import BUCKET_PERMISSIONS
 from rookery.results.compaction import BucketTarget, CompactionSummary, compact
@@ -61,6 +63,17 @@ async def test_a_redelivery_after_a_restart_is_acknowledged(strict: StorageServe
             assert [await push(address, "m1") for _ in range(2)] == [204, 204]
     (stored,) = strict.buckets.objects(BUCKET, versions=True)
     assert gzip.decompress(stored.content).count(b"\n") == 1
+
+
+async def test_a_redelivery_of_parquet_results_is_acknowledged(strict: StorageServer) -> None:
+    """In columns, too, the first write, a lost response, and redeliveries to a restarted worker are 204, with one object."""
+    strict.permissions.grant(OBJECT_WRITER)
+    strict.faults.inject("insert", StorageFault(status=503, carried_out=True))
+    for _ in range(2):
+        async with running(SETTINGS.model_copy(update={"results_format": "parquet"})) as address:
+            assert [await push(address, "m1") for _ in range(2)] == [204, 204]
+    (stored,) = strict.buckets.objects(BUCKET, versions=True)
+    assert parquet.read_table(BytesIO(stored.content))["reading_id"].to_pylist() == ["m1"]
 
 
 async def test_a_retry_after_a_lost_response_is_acknowledged(strict: StorageServer) -> None:
