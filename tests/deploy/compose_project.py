@@ -32,6 +32,7 @@ def until(holds: Callable[[], bool], what: str) -> None:
     end = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < end, what
+        # The caller's question is one that an engine or a folder has no event for.
         time.sleep(0.1)
 
 
