@@ -134,7 +134,7 @@ class Dispatcher:
 
     def offer(self, message: StoredMessage) -> None:
         """Take in a message that was stored now."""
-        self.subscription.offer(message, self._clock())
+        self.subscription.offer([message], self._clock())
 
     def load(self, page: list[RestoredMessage]) -> None:
         """Take in the next messages from disk."""

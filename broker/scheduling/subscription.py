@@ -8,30 +8,31 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-from rookery.broker.faults import DeliveryFaults, FaultShares
 from rookery.broker.scheduling.backoff import PushBackoff
 from rookery.broker.scheduling.counters import Counters, SubscriptionStats
 from rookery.broker.scheduling.leases import Leases
-from rookery.broker.scheduling.messages import Delivery, RestoredMessage, StoredMessage
-from rookery.broker.scheduling.ordering import HeldMessage, Holder, OrderingQueue, OrderingQueues
+from rookery.broker.scheduling.messages import Delivery
+from rookery.broker.scheduling.ordering import Holder
 from rookery.broker.scheduling.push_window import PushWindow
 from rookery.broker.scheduling.queue import MessageQueue
-from rookery.broker.scheduling.retention import DiskBacklog, Retention
+from rookery.broker.scheduling.retention import ENOUGH_SCHEDULED, DiskBacklog
+from rookery.broker.scheduling.scheduled_messages import ScheduledMessages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from rookery.broker.faults import DeliveryFaults
     from rookery.broker.scheduling.journal import Journal
+    from rookery.broker.scheduling.messages import StoredMessage
+    from rookery.broker.scheduling.ordering import HeldMessage
     from rookery.broker.scheduling.rules import Rules
 
 
-class Subscription:
+class Subscription(ScheduledMessages):
     """Hold every message until it is acked; hand out what the rules, the window and the backoff allow.
 
     `most_pushes` bounds the push window beyond production's rules (None: no such bound).
     `dead_letter(message, attempts, now)` takes a message to its dead-letter topic and says whether it could.
-    `journal` records its changes for a store (None: memory only).
-    `changed()` is called when there may be something new to take or an earlier time to wake at.
     """
 
     def __init__(  # noqa: PLR0913  a composition root's choices, all but one by keyword
@@ -44,21 +45,12 @@ class Subscription:
         dead_letter: Callable[[StoredMessage, int, float], bool] = lambda *_: False,
         journal: Journal | None = None,
     ) -> None:
-        self.rules = rules
-        self.journal = journal
-        self.disk = DiskBacklog(journal) if journal is not None else None
-        self.changed: Callable[[], None] = lambda: None
+        super().__init__(rules, faults=faults, journal=journal)
         self.window = PushWindow(most_pushes)
         self.backoff = PushBackoff()
-        self._faults = faults or DeliveryFaults(FaultShares())
         self._dead_letter = dead_letter
         self._counters = Counters()
-        self._ranks = count(1)
-        self._live = 0
-        self._queue = MessageQueue()
         self.leases = Leases(serial or count(1))
-        self._key_queues = OrderingQueues()
-        self._retention = Retention(journal)
 
     @property
     def outstanding(self) -> int:
@@ -68,36 +60,13 @@ class Subscription:
     @property
     def backlog(self) -> int:
         """How many messages are held and not outstanding."""
-        return self._live - len(self.leases) + (self.disk.count if self.disk is not None else 0)
+        on_disk = self.disk.count if self.disk is not None else 0
+        return self._live - len(self.leases) + self._retention.waiting + on_disk
 
-    def offer(self, message: StoredMessage, now: float) -> None:
-        """Take a newly published message in."""
-        self._counters.published += 1
-        if self.disk is None or not self.disk.keeps(message, self._retention):
-            self._hold(message, now, now)
-
-    def load(self, page: list[RestoredMessage], now: float, *, wall: float) -> None:
-        """Take in the next messages from disk; `wall` is now in seconds since 1970."""
-        for each in page:
-            # The machine's clock may have been set meanwhile; no message may be older than the one before it.
-            offered_at = max(self._retention.latest, now - wall + each.message.published_at)
-            self._hold(each.message, now, min(now, offered_at), each.attempts)
-        if self.disk is not None:
-            self.disk.loaded(page)
-        self.changed()
-
-    def _hold(self, message: StoredMessage, now: float, offered_at: float, attempts: int = 0) -> None:
-        key = message.ordering_key if self.rules.ordered else ""
-        queue = self._key_queues.setdefault(key, OrderingQueue(key)) if key else None
-        for delay in self._faults.delays(ordered=queue is not None, once=self.rules.exactly_once):
-            held = HeldMessage(message, next(self._ranks), offered_at, now + delay, queue, attempts)
-            self._live += 1
-            self._retention.add(held)
-            if queue is None:
-                self._put(held, now)
-            else:
-                queue.held.append(held)
-                self._advance(queue, now)
+    def offer(self, messages: Sequence[StoredMessage], now: float) -> None:
+        """Take newly published messages in."""
+        self._counters.published += len(messages)
+        super().offer(messages, now)
 
     def take(
         self,
@@ -122,7 +91,7 @@ class Subscription:
         while (
             len(taken) < capacity
             and (holder is None or holder.has_capacity())
-            and (held := self._queue.peek(reader)) is not None
+            and (held := self._peek(reader, now)) is not None
         ):
             if max_bytes:
                 size += held.message.size
@@ -168,20 +137,25 @@ class Subscription:
 
     def tick(self, now: float) -> None:
         """Let time pass: the outdated go, what was waiting becomes ready, what was not acked in time fails."""
-        if now >= self._retention.since + self.rules.retention:
-            for outdated in self._retention.outdated(now, self.rules.retention):
-                self._counters.dropped += 1
-                self.leases.end(outdated.ack_id)
-                self._queue.cancel(outdated)
-                # Its queue entry goes as well: no later call may ever check that heap.
-                self._queue.peek()
-                self._remove(outdated, now)
+        while now >= self._retention.since + self.rules.retention:
+            self._drop_outdated(now)
+            self._schedule(now, ENOUGH_SCHEDULED)
         self._queue.promote(now)
         while (held := self.leases.expire(now)) is not None:
             self._counters.expired += 1
             self._fail(held, now)
+        self._schedule(now, ENOUGH_SCHEDULED)
         if self.disk is not None:
             self.disk.refill(self._queue.ready, self._retention)
+
+    def _drop_outdated(self, now: float) -> None:
+        for outdated in self._retention.outdated(now, self.rules.retention):
+            self._counters.dropped += 1
+            self.leases.end(outdated.ack_id)
+            self._queue.cancel(outdated)
+            # Its queue entry goes as well: no later call may ever check that heap.
+            self._queue.peek()
+            self._remove(outdated, now)
 
     def wake_at(self, now: float) -> float | None:
         """When to tick or take next, if nothing else happens before; None: never (but see `outdated_at`)."""
@@ -193,10 +167,6 @@ class Subscription:
     def outdated_at(self) -> float | None:
         """When to tick at the latest, so that messages without a reader are dropped at their retention; None: never."""
         return self._retention.since + self.rules.retention if self._live else None
-
-    def unacknowledged(self, since: float) -> list[RestoredMessage]:
-        """Give what is held in memory of the messages published at `since`, in seconds since 1970, or later."""
-        return self._retention.unacknowledged(since)
 
     def clear(self) -> None:
         """Drop every message at once, unrecorded; later calls find their deliveries ended."""
@@ -217,16 +187,7 @@ class Subscription:
     def _capacity(self, now: float) -> int:
         if self.rules.push:
             return 0 if now < self.backoff.until else self.window.size - len(self.leases)
-        return self._live
-
-    def _put(self, held: HeldMessage, now: float) -> None:
-        self._queue.put(held, now)
-        self.changed()
-
-    def _advance(self, queue: OrderingQueue, now: float) -> None:
-        """Queue the key's next message, if it is its turn; push sends one message of a key at a time."""
-        for held in queue.advance(one_at_a_time=self.rules.push):
-            self._put(held, now)
+        return self._live + self._retention.waiting
 
     def _send(
         self, held: HeldMessage, now: float, expires_at: float, holder: Holder | None, reader: Holder | None
@@ -282,18 +243,3 @@ class Subscription:
         else:
             held.acked = True
             self._settle(held.key_queue, now)
-
-    def _remove(self, held: HeldMessage, now: float) -> None:
-        self._live -= 1
-        self._retention.remove(held)
-        if held.key_queue is not None:
-            held.key_queue.remove(held)
-            self._settle(held.key_queue, now)
-
-    def _settle(self, queue: OrderingQueue, now: float) -> None:
-        """Let go of what is acked, and send on what follows."""
-        for held in queue.settle():
-            self._retention.remove(held)
-        self._advance(queue, now)
-        if not queue.held:
-            del self._key_queues[queue.key]

@@ -172,7 +172,12 @@ class GrpcApi(grpc.GenericRpcHandler):
 
     async def _publish(self, request: Proto) -> Proto:
         drafts = [
-            MessageDraft(message.data, dict(message.attributes) or None, message.ordering_key)
+            MessageDraft(
+                message.data,
+                # To copy an empty map takes longer than all the rest.
+                dict(attributes) if (attributes := message.attributes) else None,
+                message.ordering_key,
+            )
             for message in request.messages
         ]
         return proto.PublishResponse(message_ids=await self._catalogue.publish(request.topic, drafts))

@@ -48,5 +48,4 @@ class TopicPublishing:
     def _offer(self, offers: list[tuple[Subscription, Sequence[StoredMessage]]]) -> None:
         now = self._clock()
         for subscription, messages in offers:
-            for message in messages:
-                subscription.offer(message, now)
+            subscription.offer(messages, now)

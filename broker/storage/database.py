@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rookery.broker.storage import rows, topic_logs
+from rookery.broker.storage import message_table, rows, topic_logs
 from rookery.broker.storage.changes import SCHEMA, UPGRADES, table_of
 from rookery.broker.storage.errors import (
     StoreDamagedError,
@@ -145,7 +145,7 @@ class Database:
         for number, messages in batch.published.items():
             # A subscription may have been deleted since its message was published.
             if number in self._numbers:
-                self._insert(number, map(rows.written, messages))
+                message_table.insert(self._connection, table_of(number), map(rows.written, messages))
         for number, lazy in batch.lazy.items():
             if number in self._numbers:
                 self._write_lazy(number, lazy)
@@ -159,15 +159,9 @@ class Database:
         self._connection.execute("UPDATE ids SET highest = max(highest, ?)", (batch.highest_id,))
 
     def _write_lazy(self, number: int, lazy: LazyWrites) -> None:
-        table, many = table_of(number), self._connection.executemany
-        self._insert(number, map(rows.written, lazy.added.values()))
-        counts = [(attempts, ident) for ident, attempts in lazy.attempts.items()]
-        many(f"UPDATE {table} SET attempts = ? WHERE id = ?", counts)  # noqa: S608  a name of ours
-        many(f"DELETE FROM {table} WHERE id = ?", [(ident,) for ident in lazy.removed])  # noqa: S608  a name of ours
-
-    def _insert(self, number: int, values: Iterator[rows.Row]) -> None:
-        statement = f"INSERT INTO {table_of(number)}({rows.NAMES}) VALUES(?, ?, ?, ?, ?, ?)"
-        self._connection.executemany(statement, values)
+        message_table.insert(self._connection, table_of(number), map(rows.written, lazy.added.values()))
+        message_table.count_attempts(self._connection, table_of(number), lazy.attempts)
+        message_table.delete(self._connection, table_of(number), lazy.removed)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None:

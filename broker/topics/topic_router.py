@@ -124,8 +124,7 @@ class TopicRouter:
         messages = self.accept(drafts, now)
         found.log.keep(messages)
         for subscription in found.subscriptions.values():
-            for message in subscription.rules.wanted(messages):
-                subscription.offer(message, now)
+            subscription.offer(subscription.rules.wanted(messages), now)
         return [message.message_id for message in messages]
 
     def accept(self, drafts: Iterable[MessageDraft], now: float) -> list[StoredMessage]:
@@ -164,5 +163,5 @@ class TopicRouter:
             if each.journal is not None:
                 each.journal.added(dead)
             else:
-                each.offer(dead, now)
+                each.offer([dead], now)
         return True

@@ -57,7 +57,7 @@ async def test_a_push_that_cannot_be_made_is_a_failed_push(
         dispatcher = Dispatcher("s", machine, endpoint=endpoint, pusher=pusher, clock=loop.time)
         dispatcher.start()
         for number in range(3):
-            machine.offer(_message(number), loop.time())
+            machine.offer([_message(number)], loop.time())
         while not machine.standing().nacked:  # noqa: ASYNC110  no event says that a push has failed
             await asyncio.sleep(0.005)  # no event, see above
         dispatcher.turn(Rules(push=True), Endpoint(url=served.url, subscription="s"))
@@ -85,7 +85,7 @@ async def test_a_defect_of_the_scheduler_is_the_end_of_one_look_alone(
             "s", machine, endpoint=None, pusher=pusher, clock=asyncio.get_running_loop().time
         )
         dispatcher.start()
-        machine.offer(_message(1), 0.0)
+        machine.offer([_message(1)], 0.0)
         (delivery,) = await dispatcher.pull(PullRequest(1), timeout=20)
         await dispatcher.close()
     assert delivery.message.message_id == "1"

@@ -135,7 +135,7 @@ async def test_unanswered_push_expires_with_its_lease() -> None:
         endpoint = Endpoint(url=url, subscription="s", timeout=0.05)
         dispatcher = Dispatcher("s", machine, endpoint=endpoint, pusher=pusher, clock=loop.time)
         dispatcher.start()
-        machine.offer(_delivery().message, loop.time())
+        machine.offer([_delivery().message], loop.time())
         await served.left.wait()
         standing = machine.standing()
         assert (standing.expired, standing.nacked) == (1, 0)

@@ -69,7 +69,7 @@ class StoredSubscription:
         self._now += 1
         message = StoredMessage(str(next(self._ids)), b"x", None, key, self._now)
         self.held[int(message.message_id)] = RestoredMessage(message, 0)
-        self.subscription.offer(message, self._now)
+        self.subscription.offer([message], self._now)
 
     def load(self) -> None:
         """Answer what was asked for."""

@@ -108,7 +108,7 @@ class Readers(RuleBasedStateMachine):
         for _ in range(many):
             message = StoredMessage(str(next(self.ids)), b"x", None, key, self.now)
             self.keys[key].messages.append(message.message_id)
-            self.subscription.offer(message, self.now)
+            self.subscription.offer([message], self.now)
 
     @rule(limit=st.integers(1, 3))
     def pull(self, limit: int) -> None:
@@ -212,7 +212,7 @@ def taken(subscription: Subscription, now: float = 0.0, limit: int = 10, **reade
 def offered(count: int, rules: Rules) -> Subscription:
     subscription = Subscription(rules)
     for number in range(1, count + 1):
-        subscription.offer(StoredMessage(str(number), b"x", None, "k", 0.0), 0.0)
+        subscription.offer([StoredMessage(str(number), b"x", None, "k", 0.0)], 0.0)
     return subscription
 
 
@@ -265,7 +265,7 @@ def test_a_key_that_is_turned_from_push_to_pull_waits_for_the_push() -> None:
     subscription = offered(1, Rules(ordered=True, push=True))
     (pushed,) = subscription.take(0)
     subscription.rules = Rules(ordered=True)
-    subscription.offer(StoredMessage("2", b"x", None, "k", 0.0), 0.0)
+    subscription.offer([StoredMessage("2", b"x", None, "k", 0.0)], 0.0)
     assert taken(subscription) == []
     subscription.ack(pushed.ack_id, 0)
     assert taken(subscription) == ["2"]

@@ -62,7 +62,7 @@ class Scheduler(RuleBasedStateMachine):
         """Offer one more message."""
         message = StoredMessage(str(len(self.published)), b"x", None, key, self.now)
         self.published.append(message)
-        self.subscription.offer(message, self.now)
+        self.subscription.offer([message], self.now)
 
     @rule(limit=st.one_of(st.none(), st.integers(1, 5)))
     def take(self, limit: int | None) -> None:

@@ -15,7 +15,7 @@ from rookery.broker.topics.topic_router import TopicRouter
 
 def offered(subscription: Subscription, count: int, *, key: str = "", now: float = 0.0) -> None:
     for number in range(count):
-        subscription.offer(StoredMessage(f"{key}{number}", b"12345", None, key, now), now)
+        subscription.offer([StoredMessage(f"{key}{number}", b"12345", None, key, now)], now)
 
 
 def ids(deliveries: list[Delivery]) -> list[str]:
@@ -227,7 +227,7 @@ def serve(shares: FaultShares, count: int) -> list[str]:
     subscription = Subscription(Rules(), faults=DeliveryFaults(shares, "s"))
     seen = []
     for number in range(count):
-        subscription.offer(StoredMessage(str(number), b"x", None, "", 0), number / 1_000)
+        subscription.offer([StoredMessage(str(number), b"x", None, "", 0)], number / 1_000)
     now: float | None = count / 1_000
     while now is not None:
         for delivery in subscription.take(now):
