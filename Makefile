@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: dist docs frames reference kills pulls forests page worst bench bulk lock-bench image chaos fuzz hostile load load-report mixed soak station help demo train test check format install lock lock-terraform clean
+.PHONY: dist docs foreign frames reference kills pulls forests page worst bench bulk lock-bench lock-foreign image chaos fuzz hostile load load-report mixed soak station help demo train test check format install lock lock-terraform clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -141,5 +141,19 @@ lock-bench: ## Write the locks of the benchmark's peers anew (UPGRADE=--upgrade)
 		--custom-compile-command "make lock-bench" $(UPGRADE) --constraints - --overrides requirements/bench/overrides.in \
 		requirements/bench/$$each.in -o requirements/bench/$$each.txt || exit 1; done
 
+lock-foreign: ## Write the lock of the other projects' Pub/Sub clients anew (UPGRADE=--upgrade)
+	@$(PIP) uv
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--custom-compile-command "make lock-foreign" $(UPGRADE) requirements/foreign.in -o requirements/foreign.txt
+
+.venv-foreign/installed: requirements/foreign.txt
+	@printf '%s\n' "Making .venv-foreign from requirements/foreign.txt (once)..."
+	@test -x .venv-foreign/bin/python || $(PYTHON) -m venv .venv-foreign
+	@.venv-foreign/bin/python -m pip --disable-pip-version-check --quiet --quiet install --require-hashes -r requirements/foreign.txt
+	@touch $@
+
+foreign: $(VENV)/dev .venv-foreign/installed ## Run clients of other projects on the embedded broker, each in their own environment
+	@ROOKERY_FOREIGN_PYTHON=.venv-foreign/bin/python $(BIN)/python -m pytest -q tests/broker/foreign $(ARGS)
+
 clean: ## Remove the .venv and the caches
-	rm -rf $(VENV) .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .venv-foreign .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -128,13 +128,13 @@ class DiskBacklog:
     asked: bool = False
 
     def fitting(self, messages: Sequence[StoredMessage], memory: Retention) -> Sequence[StoredMessage]:
-        """Give the first messages, for which memory has room; the others stay on disk alone, as all do once some are there."""
-        room = 0 if self.count or self._full(memory) else MOST_MESSAGES - memory.messages
-        if room < len(messages):
+        """Give the first messages, as many as memory takes; the others stay on disk alone, as all do once some are there."""
+        fit = 0 if self.count or self._full(memory) else MOST_MESSAGES - memory.messages
+        if fit < len(messages):
             if not self.count:
-                self.after = int(messages[room].message_id) - 1
-            self.count += len(messages) - room
-        return messages[:room]
+                self.after = int(messages[fit].message_id) - 1
+            self.count += len(messages) - fit
+        return messages[:fit]
 
     def refill(self, ready: int, memory: Retention) -> None:
         """Ask for the next page, where one is due."""

@@ -25,7 +25,7 @@ class LoadProgress:
         self._plan = plan
         self._journals = [PublishJournal(plan.folder / f"{name}.journal") for name in publishers]
         self._tails = [Tail(each) for each in results]
-        self._began = self._looked_at = self._changed_at = time.monotonic()
+        self._began = self._checked_at = self._changed_at = time.monotonic()
         self._taken = self._found = 0
 
     def __str__(self) -> str:
@@ -34,19 +34,19 @@ class LoadProgress:
     def look(self) -> None:
         """Look at journals and results, but not more often than twice a second."""
         now = time.monotonic()
-        if self._plan.readings is None or now < self._looked_at + _LOOK_EVERY_S:
+        if self._plan.readings is None or now < self._checked_at + _LOOK_EVERY_S:
             return
         before = self._taken, self._found
         self._taken = sum(each.taken() for each in self._journals)
         self._found += sum(tail.fresh().count(b"\n") for tail in self._tails)
-        self._looked_at = now
+        self._checked_at = now
         if before != (self._taken, self._found):
             self._changed_at = now
 
     @property
     def stuck(self) -> bool:
         """Whether nothing was published or found for too long."""
-        return self._looked_at > self._changed_at + _STUCK_AFTER_S
+        return self._checked_at > self._changed_at + _STUCK_AFTER_S
 
     def share(self, kind: str) -> float:
         """How much of the load is done: for publishers of what they publish, for the others of its results as well."""
