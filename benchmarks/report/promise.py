@@ -150,9 +150,20 @@ def _footprint() -> Iterator[Ratio]:
 
 
 def _delivery() -> Iterator[Ratio]:
-    said = f"pushes a second of the embedded broker, against {delivery.GOOGLE}"
-    measure = _against(delivery.EMBEDDED, delivery.GOOGLE, "per_second")
-    yield Ratio("delivery", said, 3.0, measure, at_most=False)
+    store, memory, google = delivery.DURABLE, delivery.EMBEDDED, delivery.GOOGLE
+    pushed, batched, singles = "per_second", "batched_per_second", "singles_per_second"
+    for said, bound, one, other, figure in (
+        ("pushes a second of the embedded broker, in memory", 3.0, memory, google, pushed),
+        ("pushes a second of the embedded broker, with its store", 3.0, store, google, pushed),
+        ("pushes a second with a store", 0.6, store, memory, pushed),
+        ("messages taken a second in memory, 100 a request", 0.9, memory, google, batched),
+        ("messages taken a second with a store, 100 a request", 0.5, store, memory, batched),
+        ("messages taken a second with a store, one a request", 0.3, store, memory, singles),
+    ):
+        measure = _against(one, other, figure)
+        yield Ratio("delivery", f"{said}, against {other}", bound, measure, at_most=False)
+    started = f"seconds to start over a store of {delivery.STORED:,} messages"
+    yield Ratio("delivery", started, 5.0, lambda found: found.spread(store, "start_seconds"))
 
 
 def _against(one: str, other: str, figure: str, **where: float | str) -> Callable[[Figures], Spread]:

@@ -1,4 +1,8 @@
-"""Delivery: how fast the embedded broker pushes, beside Google's emulator, to one trivial endpoint, in turn."""
+"""Delivery: how fast the embedded broker takes messages and pushes them, beside Google's emulator, in turn.
+
+Contenders: in memory, with its store, and the emulator, in each round one after the other. Batches are of 100 messages from
+8 publishers, singles from 64; a subscription holds what comes, unread. Pushes go to one trivial endpoint.
+"""
 
 from __future__ import annotations
 
@@ -7,52 +11,132 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import requests
 
+from benchmarks.generators.publishers import MESSAGE_BYTES
 from benchmarks.progress import say
 from benchmarks.run import BenchmarkRun, Section
 from benchmarks.servers.authority import wait_for
 from benchmarks.servers.environment import EnvironmentMissingError
 from benchmarks.servers.process import PinnedProcess, free_port
 from benchmarks.servers.server_spec import PROTOCOL_NOOP
+from rookery.load.report.provenance import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EMBEDDED: Final = "embedded broker"
+EMBEDDED: Final = "embedded broker, in memory"
+DURABLE: Final = "embedded broker, with its store"
 GOOGLE: Final = "Google's emulator"
+STORED: Final = 1_000_000
+"""Messages of the store that a broker is started over."""
+_PROCESSES: Final = 4
+_BATCH: Final = {"batch": 100, "publishers": 8}
+_SINGLES: Final = {"batch": 1, "publishers": 64}
+_WARM_S: Final = 3.0
 _MESSAGES: Final = 6_000
 _A_REQUEST: Final = 500
 _WITHIN_S: Final = 60.0
 _LOOK_EVERY_S: Final = 0.05
 _DATA: Final = "eyJiaWxsX2xlbmd0aF9tbSI6MzkuMX0="
+_PROJECT: Final = "projects/bench"
 
 
 def measure(run: BenchmarkRun) -> Section:
-    """Publish to each in turn and read from the endpoint when the first and the last push came."""
+    """Measure each in turn in every round; at the end start a broker over a large store."""
     section = Section()
+    contenders = ((EMBEDDED, _embedded), (DURABLE, _durable), (GOOGLE, _google))
     for nth in range(run.rounds):
-        for who, start in ((EMBEDDED, _embedded), (GOOGLE, _google)):
+        for who, start in contenders:
             if who in section.absent:
                 continue
             try:
-                with start(run) as address, _endpoint(run) as port:
-                    section.add(nth, who, **_pushed(address, port, 2_000 if run.quick else _MESSAGES))
+                section.add(nth, who, **_measured(run, partial(start, run)))
             except (EnvironmentMissingError, requests.RequestException) as why:
                 section.leave_out(who, why)
         say(f"delivery: round {nth + 1} of {run.rounds}")
-    section.notes[GOOGLE] = "by its jar, as it comes; two pushes at a time"
+    section.add(0, DURABLE, **_started_over(run, STORED // 10 if run.quick else STORED))
+    section.notes[GOOGLE] = "by its jar, as it comes, with 1 GB of heap; two pushes at a time"
+    section.notes[EMBEDDED] = (
+        f"messages of {MESSAGE_BYTES} bytes, published over gRPC by {_PROCESSES} processes"
+    )
     return section
 
 
+def _measured(run: BenchmarkRun, start: Any) -> dict[str, float]:
+    """Measure a broker that is started for each figure, so that no backlog of one weighs on the next."""
+    figures: dict[str, float] = {}
+    seconds = 1.0 if run.quick else run.seconds / 4
+    for name, how in (("batched_per_second", _BATCH), ("singles_per_second", _SINGLES)):
+        with start() as address:
+            figures[name] = _published(run, address, seconds, **how)
+    with start() as address, _endpoint(run) as port:
+        figures |= _pushed(address, port, 2_000 if run.quick else _MESSAGES)
+    return figures
+
+
+def _published(run: BenchmarkRun, address: str, seconds: float, *, batch: int, publishers: int) -> float:
+    """Messages a second that a broker took."""
+    topic = _subscribed(address)
+    begin = time.monotonic() + _WARM_S
+    words = [f"--begin={begin}", f"--seconds={seconds}", f"--batch={batch}"]
+    return _publish(run, address, topic, publishers, *words) / seconds
+
+
+def _publish(run: BenchmarkRun, address: str, topic: str, publishers: int, *words: str) -> int:
+    """Publish from several processes; gives how many messages were taken."""
+    command = [sys.executable, "-m", "benchmarks.generators.publishers", address, topic, *words]
+    command.append(f"--publishers={publishers // _PROCESSES}")
+    running = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603  a program of ours
+        for _ in range(_PROCESSES)
+    ]
+    found = [each.communicate()[0] for each in running]
+    if any(each.returncode for each in running):
+        raise EnvironmentMissingError(f"its publishers failed; see {run.folder}")
+    return sum(int(each) for each in found)
+
+
+def _subscribed(address: str) -> str:
+    """Make a topic and a subscription that nobody reads; gives the topic."""
+    topic = f"{_PROJECT}/topics/taken"
+    with requests.Session() as session:
+        _call(session, "PUT", f"http://{address}/v1/{topic}", {})
+        _call(session, "PUT", f"http://{address}/v1/{_PROJECT}/subscriptions/taken", {"topic": topic})
+    return topic
+
+
+def _started_over(run: BenchmarkRun, messages: int) -> dict[str, float]:
+    """Fill a store, end the broker and time its next start to ready."""
+    with TemporaryDirectory(dir=run.folder) as data:
+        with _broker(run, "--data", data) as address:
+            topic = _subscribed(address)
+            stored = _publish(run, address, topic, 8, f"--count={messages // _PROCESSES}", "--batch=500")
+        began = time.monotonic()
+        with _broker(run, "--data", data):
+            return {"start_seconds": time.monotonic() - began, "stored": stored}
+
+
+def _embedded(run: BenchmarkRun) -> Any:
+    return _broker(run, "--memory")
+
+
 @contextmanager
-def _embedded(run: BenchmarkRun) -> Iterator[str]:
+def _durable(run: BenchmarkRun) -> Iterator[str]:
+    with TemporaryDirectory(dir=run.folder) as data, _broker(run, "--data", data) as address:
+        yield address
+
+
+@contextmanager
+def _broker(run: BenchmarkRun, *words: str) -> Iterator[str]:
     ready = run.folder / "delivery.ready"
     ready.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "rookery.broker", "--memory", "--port", "0", "--ready-file", str(ready)]
+    command = [sys.executable, "-m", "rookery.broker", *words, "--port", "0", "--ready-file", str(ready)]
     with PinnedProcess(command, log=run.folder / "delivery.log") as process:
         yield wait_for(ready, process)
 
@@ -70,7 +154,7 @@ def _google(run: BenchmarkRun) -> Iterator[str]:
     port = free_port()
     words = [
         "java",
-        "-Xmx256m",
+        "-Xmx1g",
         "-XX:+UseSerialGC",
         "-jar",
         str(jars[-1]),
