@@ -103,7 +103,7 @@ def _publish(run: BenchmarkRun, address: str, topic: str, publishers: int, *word
 
 
 def _subscribed(address: str) -> str:
-    """Make a topic and a subscription that nobody reads; gives the topic."""
+    """Make a topic and a subscription without a reader; gives the topic."""
     topic = f"{_PROJECT}/topics/taken"
     with requests.Session() as session:
         _call(session, "PUT", f"http://{address}/v1/{topic}", {})

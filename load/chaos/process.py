@@ -22,6 +22,8 @@ _READY_WITHIN_S: Final = 120.0
 class RestartableProcess(ChildProcess):
     """`python -P -m MODULE ...`, ready once it is started; `tracebacks` are the log lines that hold one."""
 
+    ends_within_s = 60.0
+
     def __init__(
         self, name: str, command: Sequence[str], *, folder: Path, settings: Mapping[str, str] | None = None
     ) -> None:

@@ -37,6 +37,7 @@ async def run(*command: str, address: str = "") -> tuple[int, str, str]:
     return process.returncode or 0, out.decode(), err.decode()
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_a_foreign_client_gets_every_message(client: str, data: Path | None) -> None:
     """Each client creates what it needs in its own way, and receives all that it sent."""

@@ -8,6 +8,7 @@ from rookery.broker.faults import DeliveryFaults, FaultShares
 from rookery.broker.scheduling.backoff import RetryPolicy
 from rookery.broker.scheduling.messages import Delivery, MessageDraft, StoredMessage
 from rookery.broker.scheduling.ordering import Holder
+from rookery.broker.scheduling.retention import ENOUGH_SCHEDULED
 from rookery.broker.scheduling.rules import DeadLetterRule, Rules
 from rookery.broker.scheduling.subscription import Subscription
 from rookery.broker.topics.topic_router import TopicRouter
@@ -198,6 +199,28 @@ def test_retention_drops_the_outdated() -> None:
     offered(subscription, 1, key="later", now=500)
     assert ids(subscription.take(700)) == ["later0"]
     assert subscription.standing().dropped == 1
+
+
+def test_a_long_backlog_goes_out_whole_and_in_order() -> None:
+    """Messages beyond those that are scheduled are counted, and follow in the order of their publishing, in one take too."""
+    count = 2 * ENOUGH_SCHEDULED + 10
+    subscription = Subscription(Rules())
+    offered(subscription, count)
+    assert (subscription.backlog, subscription.outstanding) == (count, 0)
+    first = subscription.take(0, 3)
+    assert ids(first) == ["0", "1", "2"]
+    assert ids(subscription.take(0)) == [str(number) for number in range(3, count)]
+    assert (subscription.backlog, subscription.outstanding) == (0, count)
+
+
+def test_a_long_backlog_is_outdated_as_a_short_one() -> None:
+    """Retention drops messages that were never scheduled, too; younger ones behind them stay."""
+    subscription = Subscription(Rules(retention=600))
+    offered(subscription, 2 * ENOUGH_SCHEDULED + 10)
+    offered(subscription, 5, key="later", now=500)
+    subscription.tick(700)
+    assert subscription.standing().dropped == 2 * ENOUGH_SCHEDULED + 10
+    assert ids(subscription.take(700)) == [f"later{number}" for number in range(5)]
 
 
 def test_flow_control_bounds_a_holder() -> None:
