@@ -53,18 +53,18 @@ def main() -> None:
 
 def _published(call: Callable[..., bytes], request: bytes, options: argparse.Namespace, wanted: int) -> int:
     """Publish until there are as many as wanted, or the time is over; counts those of the time."""
-    taken = 0
+    taken, batch = 0, int(options.batch)
     while True:
         call(request, timeout=_ANSWERS_WITHIN_S)
         now = time.monotonic()
         if options.count:
-            taken += options.batch
+            taken += batch
             if taken >= wanted:
                 return taken
         elif now > options.begin + options.seconds:
             return taken
         elif now >= options.begin:
-            taken += options.batch
+            taken += batch
 
 
 def _options() -> argparse.Namespace:
