@@ -13,11 +13,13 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
+from rookery.schemas.output.parquet_lines import merged_columns
 from rookery.schemas.output.permissions import PRIVATE, opener
-from rookery.schemas.segment import OPEN, SUFFIX, segments
+from rookery.schemas.segment import OPEN, PARQUET, SUFFIX, result_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,9 +59,9 @@ class CompactionTarget(Protocol):
         """Every finished file, sorted by name."""
 
     def read(self, piece: ResultsFile) -> bytes:
-        """Its lines, unpacked."""
+        """Its lines, unpacked; of a Parquet file the file."""
 
-    def add(self, folder: str, lines: bytes) -> str:
+    def add(self, folder: str, content: bytes, suffix: str) -> str:
         """Write a file that is named after its content, durably; returns its name. Raises OSError where it is not there then."""
 
     def remove(self, piece: ResultsFile) -> None:
@@ -82,11 +84,12 @@ def compact(
 
 def _groups(pieces: Iterable[ResultsFile], now: datetime) -> Iterator[list[ResultsFile]]:
     """Small files of one closed hour that go together; never a single one."""
-    hours: dict[str, list[ResultsFile]] = {}
+    hours: dict[tuple[str, str], list[ResultsFile]] = {}
     for piece in pieces:
         folder = piece.name.rpartition("/")[0]
         if piece.size < SMALL_BYTES and _closed(folder, now):
-            hours.setdefault(folder, []).append(piece)
+            # Lines and columns each with their like.
+            hours.setdefault((folder, PurePath(piece.name).suffix), []).append(piece)
     for found in hours.values():
         group, size = list[ResultsFile](), 0
         for piece in found:
@@ -109,9 +112,14 @@ def _closed(folder: str, now: datetime) -> bool:
 
 
 def _merge(target: CompactionTarget, group: Sequence[ResultsFile]) -> None:
-    # Lines that an earlier compaction left twice are written once.
-    lines = dict.fromkeys(line for piece in group for line in target.read(piece).splitlines(keepends=True))
-    merged = target.add(group[0].name.rpartition("/")[0], b"".join(lines))
+    contents = [target.read(piece) for piece in group]
+    folder = group[0].name.rpartition("/")[0]
+    if group[0].name.endswith(PARQUET):
+        merged = target.add(folder, merged_columns(contents), PARQUET)
+    else:
+        # Lines that an earlier compaction left twice are written once.
+        lines = dict.fromkeys(line for content in contents for line in content.splitlines(keepends=True))
+        merged = target.add(folder, b"".join(lines), SUFFIX)
     for piece in group:
         if piece.name != merged:
             target.remove(piece)
@@ -125,7 +133,7 @@ class FolderTarget:
 
     def pieces(self) -> Iterator[ResultsFile]:
         """The sealed segments."""
-        for path in segments(self._root):
+        for path in result_files(self._root):
             if not path.name.startswith(OPEN):
                 yield ResultsFile(name=path.relative_to(self._root).as_posix(), size=path.stat().st_size)
 
@@ -133,15 +141,15 @@ class FolderTarget:
         """Read a segment."""
         return (self._root / piece.name).read_bytes()
 
-    def add(self, folder: str, lines: bytes) -> str:
+    def add(self, folder: str, content: bytes, suffix: str) -> str:
         """Write, sync, rename, sync the folder's names."""
-        name = f"{_MERGED}{hashlib.sha256(lines).hexdigest()[:16]}{SUFFIX}"
+        name = f"{_MERGED}{hashlib.sha256(content).hexdigest()[:16]}{suffix}"
         target = self._root / folder / name
         unfinished = target.with_name(f".{name}.{os.getpid()}")
         # As many may read the whole as may read its folder, and what it is merged from.
         mode = PRIVATE | target.parent.stat().st_mode & 0o066
         with open(unfinished, "wb", opener=opener(mode)) as file:
-            file.write(lines)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(target)
@@ -151,7 +159,7 @@ class FolderTarget:
         finally:
             os.close(descriptor)
         # The merged segments are deleted next: the folder may have been removed or unmounted meanwhile.
-        if target.stat().st_size != len(lines):
+        if target.stat().st_size != len(content):
             raise OSError(errno.ESTALE, "it is no longer there as it was written", str(target))
         return f"{folder}/{name}"
 
@@ -172,26 +180,28 @@ class BucketTarget:
         """The objects."""
         found = sorted(self._bucket.list_blobs(prefix=self._prefix), key=lambda blob: str(blob.name))
         for blob in found:
-            if blob.name.endswith(f"{SUFFIX}.gz"):
+            if blob.name.endswith((f"{SUFFIX}.gz", PARQUET)):
                 yield ResultsFile(name=blob.name, size=blob.size, version=blob.generation)
 
     def read(self, piece: ResultsFile) -> bytes:
         """Download an object as it was when it was listed."""
         blob = self._bucket.blob(piece.name)
         content: bytes = blob.download_as_bytes(raw_download=True, if_generation_match=piece.version)
-        return gzip.decompress(content)
+        return content if piece.name.endswith(PARQUET) else gzip.decompress(content)
 
-    def add(self, folder: str, lines: bytes) -> str:
+    def add(self, folder: str, content: bytes, suffix: str) -> str:
         """Upload where nothing is yet; where the same content is already, it is there."""
         from google.api_core.exceptions import PreconditionFailed  # noqa: PLC0415  half a second that folders save
 
-        name = f"{folder}/{_MERGED}{hashlib.sha256(lines).hexdigest()[:16]}{SUFFIX}.gz"
+        columns = suffix == PARQUET
+        name = (
+            f"{folder}/{_MERGED}{hashlib.sha256(content).hexdigest()[:16]}{suffix}{'' if columns else '.gz'}"
+        )
         blob = self._bucket.blob(name)
         try:
-            packed = gzip.compress(lines, mtime=0)
-            blob.upload_from_string(
-                packed, content_type="application/gzip", if_generation_match=0, checksum="crc32c"
-            )
+            packed = content if columns else gzip.compress(content, mtime=0)
+            kind = "application/vnd.apache.parquet" if columns else "application/gzip"
+            blob.upload_from_string(packed, content_type=kind, if_generation_match=0, checksum="crc32c")
         except PreconditionFailed:
             # The object must be read back: a 412 alone proves nothing durable.
             if not blob.exists():

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from datetime import UTC, datetime
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -12,12 +16,18 @@ import pandas as pd
 import pytest
 
 from rookery.load.accounting.folder_results import predictions
+from rookery.results.compaction import FolderTarget, compact
 from rookery.schemas.codec import encode
+from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.segment import PARQUET, UNFINISHED, result_files
 from rookery.schemas.testing import ReadingFactory
+from rookery.worker.encoding.contract_lines import ContractLines
 from rookery.worker.errors import MisconfiguredError
-from rookery.worker.sinks.parquet_folder import remove_unfinished
+from rookery.worker.sinks import parquet_folder
+from rookery.worker.sinks.parquet_folder import ParquetFolderSink, remove_unfinished
+from rookery.worker.sinks.protocol import LineBlock
 from tests.worker.test_app import lines, push_body, running, settings
+from tests.worker.test_kill_points import killed_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +98,52 @@ async def test_readers_take_both_forms_in_one_folder(tmp_path: Path) -> None:
     await pushed(tmp_path, results_format="parquet")
     assert len(read(tmp_path)) == 4 * ROWS
     assert {file.suffix for file in result_files(tmp_path / "results")} == {".ndjson", PARQUET}
+
+
+async def test_hours_of_columns_are_compacted_beside_hours_of_lines(tmp_path: Path) -> None:
+    """Each form becomes one file of its own, and no reading is there twice, or missing."""
+    for form in ("ndjson", "parquet", "parquet"):
+        await pushed(tmp_path, results_format=form)
+    before, root = read(tmp_path), tmp_path / "results"
+    first = next(root.rglob(f"*{PARQUET}"))
+    shutil.copy(first, first.with_name(f"again{PARQUET}"))
+    compact(FolderTarget(root), now=datetime.now(UTC) + timedelta(hours=2))
+    assert read(tmp_path) == before
+    left = sorted(file.suffix for file in result_files(root))
+    assert left.count(PARQUET) == len({file.parent for file in root.rglob(f"*{PARQUET}")})
+    assert all(file.name.startswith("compact-") for file in root.rglob(f"*{PARQUET}"))
+
+
+def test_killed_at_any_line_a_file_is_whole_or_absent(tmp_path: Path) -> None:
+    """What was acknowledged can be read; what is unfinished is removed by the next start."""
+    schema = default_compiled()
+    line = b'{"reading_id":"%d","message_id":"m","row":null,"species":"Adelie","probability":0.5,"probabilities":{"Adelie":0.5,"Chinstrap":0.25,"Gentoo":0.25},"out_of_distribution":false,"missing":[],"model":"x","predicted_at":"2026-11-23T12:00:00Z"}\n'
+    blocks = [
+        LineBlock(key="", lines=ContractLines(schema, partial(list, [line % nth])), written_at=OBSERVED)
+        for nth in range(2)
+    ]
+
+    async def write(root: Path, words: int) -> None:
+        sink = ParquetFolderSink(root)
+        await sink.open()
+        for nth, block in enumerate(blocks):
+            await sink.write(block)
+            os.write(words, b"%d " % nth)
+        await sink.close()
+
+    at, died = 1, True
+    while died:
+        root = tmp_path / str(at)
+        died, acknowledged = killed_at(
+            at, (parquet_folder,), lambda words, root=root: asyncio.run(write(root, words))
+        )
+        found = {one.reading_id for one in predictions(root).every()} if root.is_dir() else set()
+        assert acknowledged <= found
+        remove_unfinished(root)
+        assert not list(root.rglob(f"{UNFINISHED}*"))
+        at += 3
+    assert acknowledged == {"0", "1"}
+    assert at > 30
 
 
 def test_what_a_killed_worker_left_unfinished_is_removed(tmp_path: Path) -> None:
