@@ -72,8 +72,8 @@ def _batch(lines: Sequence[bytes], schema: Any, target: str) -> Any:
         if pa.types.is_timestamp(field.type):
             columns.append(pa.array(cells, pa.string()).cast(field.type))
         elif field.name == "features" and textual:
-            told = [None if cell is None else orjson.dumps(cell).decode() for cell in cells]
-            columns.append(pa.array(told, field.type))
+            values = [None if cell is None else orjson.dumps(cell).decode() for cell in cells]
+            columns.append(pa.array(values, field.type))
         else:
             columns.append(pa.array(cells, written(schema, target).field(field.name).type))
     return pa.record_batch(columns, schema=written(schema, target))

@@ -157,15 +157,15 @@ def _features(of: PredictionColumns, kind: Any) -> Any:
         return pa.StructArray.from_arrays(
             [_feature(readings, place, field.type) for place, field in enumerate(kind)], fields=list(kind)
         )
-    told: list[Any] = [None] * count
+    values: list[Any] = [None] * count
     for nth in of.featured:
-        told[nth] = _told(readings, nth, of.said.answers.contract.names)
+        values[nth] = _repeated(readings, nth, of.said.answers.contract.names)
         if not pa.types.is_struct(kind):
-            told[nth] = orjson.dumps(told[nth]).decode()
-    return pa.array(told, kind)
+            values[nth] = orjson.dumps(values[nth]).decode()
+    return pa.array(values, kind)
 
 
-def _told(readings: AnyTable | DecodedColumns, nth: int, names: tuple[str, ...]) -> dict[str, Any]:
+def _repeated(readings: AnyTable | DecodedColumns, nth: int, names: tuple[str, ...]) -> dict[str, Any]:
     if isinstance(readings, DecodedColumns):
         return readings.features(nth)
     columns = readings.columns

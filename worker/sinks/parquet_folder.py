@@ -64,7 +64,7 @@ class ParquetFolderSink:
             descriptor = create(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._mode)
             try:
                 with os.fdopen(descriptor, "wb") as file:
-                    # The lock ends with the process: who can take it knows that nobody writes here.
+                    # The lock ends with the process: a process that can take it knows that no other one writes here.
                     fcntl.flock(file, fcntl.LOCK_EX)
                     file.write(content)
                     file.flush()

@@ -56,7 +56,7 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """Truth values."""
+    """True and false."""
 
     valid: Valid
     flags: NDArray[np.bool_]
@@ -67,7 +67,7 @@ class Flags:
         return 0
 
     def values(self) -> list[Any]:
-        """Each truth value, None for null."""
+        """True or false, None for null."""
         return _known(self.flags.tolist(), self.valid)
 
 

@@ -64,7 +64,7 @@ class ArrowColumn:
         if numbers.dtype.kind == "f":
             known = into if valid is None else into[valid]
             # What is no number is none that JSON can hold; a whole one may be written as a float.
-            if np.isnan(known).any() or (self._whole and (known != np.floor(known)).any()):
+            if np.isnan(known).any() or (self._whole and (known != np.trunc(known)).any()):
                 raise IrregularTableError
             if self._whole:
                 into += 0.0  # a negative zero is another one as float64
@@ -104,7 +104,7 @@ class _WordCodes:
         for length, (words, codes) in self._lengths.items():
             rows = np.flatnonzero(lengths == length)
             if len(rows):
-                # Every place of the content is looked at as the beginning of a word of this length.
+                # Every place of the content is taken for the beginning of a word of this length.
                 every = np.ndarray((size - length + 1,), words.dtype, texts.content, strides=(1,))
                 own = every[begins[rows]]
                 place = np.searchsorted(words[:-1], own) if len(words) > 1 else 0

@@ -38,7 +38,7 @@ class FlatTable:
         return cls(content, _number(_UINT32, content, 0))
 
     def number(self, field: int, kind: Struct, default: int = 0) -> int:
-        """A number or a truth value."""
+        """A number, or 0 and 1 for false and true."""
         place = self._of(field)
         return default if place is None else _number(kind.unpack_from, self._bytes, place)
 

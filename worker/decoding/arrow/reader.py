@@ -189,9 +189,7 @@ def _hold_types(schema: StreamSchema) -> None:
     """Raise UnusableReadingError where a column's cells are neither numbers, texts, flags nor times."""
     wrong = [column for column in schema.columns if not column.cell.readable]
     if wrong:
-        rule = (
-            "a column of numbers, texts, truth values or times is needed, and this one is of Arrow's type {}"
-        )
+        rule = "a column of numbers, texts, booleans or times is needed, and this one is of Arrow's type {}"
         reasons = [
             Reason(field=shortened(column.name) or "reading", rule=rule.format(column.cell.name))
             for column in wrong
