@@ -122,7 +122,7 @@ def _pace(addresses: Sequence[SplitResult], settings: SinkSettings, *, columnar:
     if "gs" in schemes:
         return RateLimit(interval_seconds=settings.flush_interval_seconds, enough_lines=settings.flush_rows)
     if columnar:
-        # What comes while a file is written is in the next one.
+        # Blocks that arrive while a file is written are in the next one.
         return RateLimit(
             interval_seconds=settings.flush_interval_seconds, enough_lines=settings.flush_rows, at_once=1
         )

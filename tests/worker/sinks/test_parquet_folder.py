@@ -115,7 +115,7 @@ async def test_hours_of_columns_are_compacted_beside_hours_of_lines(tmp_path: Pa
 
 
 def test_killed_at_any_line_a_file_is_whole_or_absent(tmp_path: Path) -> None:
-    """What was acknowledged can be read; what is unfinished is removed by the next start."""
+    """All that was acknowledged can be read, and the next start removes what is unfinished."""
     schema = default_compiled()
     line = b'{"reading_id":"%d","message_id":"m","row":null,"species":"Adelie","probability":0.5,"probabilities":{"Adelie":0.5,"Chinstrap":0.25,"Gentoo":0.25},"out_of_distribution":false,"missing":[],"model":"x","predicted_at":"2026-11-23T12:00:00Z"}\n'
     blocks = [

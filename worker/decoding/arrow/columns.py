@@ -48,7 +48,7 @@ class ArrowColumn:
                 _refuse(into, valid)
             case Coded(valid, places, Texts() as words) if self._words is not None:
                 codes = np.append(self._words.of(words), _UNKNOWN)
-                # What stands in a null cell may lead anywhere.
+                # The place in a null cell may lead anywhere.
                 into[:] = codes[places if valid is None else np.where(valid, places, -1)]
                 _refuse(into, valid)
             case Coded(valid, places, Numbers(_, numbers) as words) if self._numeric and not words.valid:
@@ -63,7 +63,7 @@ class ArrowColumn:
         into[:] = numbers
         if numbers.dtype.kind == "f":
             known = into if valid is None else into[valid]
-            # What is no number is none that JSON can hold; a whole one may be written as a float.
+            # JSON holds no NaN either; a whole number may be written as a float.
             if np.isnan(known).any() or (self._whole and (known != np.trunc(known)).any()):
                 raise IrregularTableError
             if self._whole:

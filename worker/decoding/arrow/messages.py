@@ -27,7 +27,7 @@ _OLDEST: Final = 3
 
 
 class Kind(IntEnum):
-    """What a message holds."""
+    """The kinds of messages that are read."""
 
     SCHEMA = 1
     DICTIONARY = 2

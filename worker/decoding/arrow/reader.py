@@ -198,7 +198,7 @@ def _hold_types(schema: StreamSchema) -> None:
 
 
 def _nameless(*reasons: Reason) -> UnusableReadingError:
-    """What is refused as a whole; nothing has to look for its ids."""
+    """The error of a stream that is refused as a whole; nothing has to look for its ids."""
     error = UnusableReadingError(*reasons)
     error.names = None, None
     return error
