@@ -214,7 +214,7 @@ function showRejections(state) {
 
 function showStatus() {
   const silent = latest ? ["worker", "broker"].filter((name) => silence(latest, name)) : [];
-  const since = silent.map((name) => `The ${name} ${silence(latest, name)}`).join("; ");
+  const since = silent.map((name, nth) => `${nth ? "the" : "The"} ${name} ${silence(latest, name)}`).join("; ");
   const [state, words] = lost ? ["lost", "Connection lost, reconnecting"]
     : paused ? ["wait", `Paused at ${moment(paused)}`]
       : !latest ? ["wait", "Connecting"]
