@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from typer.testing import CliRunner
 
 from rookery.commands.rejects import app
 from rookery.load.fuzz.bodies import Bodies
-from rookery.results.replay import revalidate
+from rookery.results.replay import LINEAGE, Replay, revalidate
+from rookery.schemas.codec import ARROW_STREAM, CONTENT_TYPE_ATTRIBUTE, in_base64
 from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, wrapped
 from rookery.schemas.identity import identity
@@ -21,6 +22,9 @@ from rookery.worker.decoding.message import decode_message
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from rookery.publisher.client import ReadingPublisher
+    from rookery.schemas.rejection import Reason
 
 
 def rejections(envelope: Envelope) -> Iterator[Rejection]:
@@ -69,3 +73,24 @@ def test_a_dry_replay_prints_the_recorded_reasons(tmp_path: Path, data: str, why
     replayed = CliRunner().invoke(app, ["replay", str(tmp_path), "--dry-run"])
     assert f"{one.reading_id}: {why}" in replayed.stderr
     assert CliRunner().invoke(app, ["show", str(tmp_path), one.reading_id]).exit_code == 0
+
+
+def test_a_replayed_row_of_an_arrow_table_is_json_without_the_streams_type() -> None:
+    """The row is published as a reading; a whole stream that was rejected is a table, whose rows are published anew."""
+    published: list[dict[str, str]] = []
+
+    class Recorder:
+        def publish(self, _: object, **attributes: str) -> None:
+            published.append(attributes)
+
+    row = next(rejections(Envelope("m", body=b'{"bill_length_mm": -1}', attributes={"site": "a"})))
+    good = {
+        "original": in_base64(b'{"bill_length_mm": 40}'),
+        "row": 3,
+        "attributes": {CONTENT_TYPE_ATTRIBUTE: ARROW_STREAM, "site": "a"},
+    }
+    Replay(cast("ReadingPublisher", Recorder())).offer(row.model_copy(update=good))
+    assert published == [{"site": "a", LINEAGE: "m"}]
+    whole = row.model_copy(update={"original": in_base64(b"\xff\xff\xff\xff"), "row": None})
+    (reason,) = cast("tuple[Reason, ...]", revalidate(whole))
+    assert "not a table" in reason.rule
