@@ -83,7 +83,7 @@ def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
     with tempfile.TemporaryFile(prefix="rookery-") as copy:
         shutil.copyfileobj(file, copy, 1 << 20)
         copy.seek(0)
-        yield copy  # type: ignore[misc]  # a file of bytes
+        yield copy
 
 
 def _reader(file: BinaryIO, form: Form) -> tuple[Any, int, Any]:

@@ -120,6 +120,11 @@ class _Block:
         width = shape.width + shape.extra
         names = [str(place) for place in range(width)]
         wanted = [str(place) for place in places] or names[:1]
+
+        def skip(row: Any) -> str:
+            wrong.append(row)
+            return "skip"
+
         try:
             table = arrow_csv.read_csv(
                 pa.BufferReader(data),
@@ -130,7 +135,7 @@ class _Block:
                     delimiter=shape.delimiter,
                     quote_char=False,
                     double_quote=False,
-                    invalid_row_handler=lambda row: (wrong.append(row), "skip")[1],
+                    invalid_row_handler=skip,
                 ),
                 convert_options=arrow_csv.ConvertOptions(
                     include_columns=wanted,

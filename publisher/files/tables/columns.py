@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -92,7 +93,7 @@ class ColumnEncoder:
         json["reading_id"], wrong = self._identities(chunk)
         odd = odd if wrong is None else odd | wrong
         for place, of_labels in self._file.summed.items():
-            odd |= self._known(chunk.columns[place], lambda text, of=of_labels: sums_up(text, of_labels=of))
+            odd |= self._known(chunk.columns[place], partial(sums_up, of_labels=of_labels))
         if (label := self._file.places.get(self._file.names.target)) is not None:
             self._count_labels(chunk.columns[label])
         if self._file.repeated:
@@ -225,7 +226,10 @@ class ColumnEncoder:
         said_so = [says(text) for text in coded.dictionary.to_pylist()]
         if not any(said_so):
             return np.zeros(len(cells), dtype=bool)
-        return np.array([*said_so, False])[np.asarray(coded.indices.fill_null(len(said_so)))]
+        rows: NDArray[np.bool_] = np.array([*said_so, False])[
+            np.asarray(coded.indices.fill_null(len(said_so)))
+        ]
+        return rows
 
     def _count_labels(self, cells: Any) -> None:
         coded = cells.dictionary_encode()
