@@ -74,9 +74,7 @@ def test_a_published_file_comes_back_with_its_predictions(ending: str, file: Pat
         frame = pd.read_csv(out, dtype=str, keep_default_na=False)
     else:
         frame = (
-            pd.read_excel(out, engine="openpyxl", dtype={"ring": str})
-            if ending == ".xlsx"
-            else pd.read_parquet(out)
+            pd.read_excel(out, engine="openpyxl", dtype=object) if ending == ".xlsx" else pd.read_parquet(out)
         )
         frame = frame.astype(object)
         frame = frame.where(frame.notna(), "").astype(str)
