@@ -112,7 +112,7 @@ def _numbers(column: Series, *, whole: bool) -> list[float | None]:
     values = column.to_numpy(dtype="float64", na_value=numpy.nan)
     missing = numpy.isnan(values)
     cells: list[float | None]
-    if whole and (missing | ((values == numpy.floor(values)) & (abs(values) < _EXACT))).all():
+    if whole and (missing | ((values == numpy.trunc(values)) & (abs(values) < _EXACT))).all():
         cells = numpy.where(missing, 0, values).astype("int64").tolist()
     else:
         cells = values.tolist()

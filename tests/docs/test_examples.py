@@ -97,6 +97,6 @@ def test_the_notebook_runs_to_its_plot(clone: Path, network_namespace: list[str]
 
 
 def test_the_notebook_is_kept_without_outputs() -> None:
-    """A picture that nobody made again would be of another day."""
+    """A committed picture would be of another day."""
     cells = json.loads((EXAMPLES / "notebook.ipynb").read_text())["cells"]
     assert [each["id"] for each in cells if each.get("outputs") or each.get("execution_count")] == []
