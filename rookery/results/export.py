@@ -29,7 +29,7 @@ def _share_of(label: str) -> Callable[[Prediction], Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class PredictionColumns:
+class ExportColumns:
     """The columns of predictions of a target, with a probability for each label."""
 
     target: str
@@ -64,14 +64,14 @@ class PredictionColumns:
         }
 
 
-def with_columns(predictions: Iterable[Prediction]) -> tuple[Iterator[Prediction], PredictionColumns]:
+def with_columns(predictions: Iterable[Prediction]) -> tuple[Iterator[Prediction], ExportColumns]:
     """Predictions with their columns, as the first one says; those of the default contract where there is none."""
     every = iter(predictions)
     first = next(every, None)
     if first is None:
         contract = default_contract()
-        return every, PredictionColumns(contract.target, contract.labels)
-    return chain((first,), every), PredictionColumns(first.target, tuple(first.shares))
+        return every, ExportColumns(contract.target, contract.labels)
+    return chain((first,), every), ExportColumns(first.target, tuple(first.shares))
 
 
 def export(predictions: Iterable[Prediction], out: Path, *, labels: Labels) -> int:

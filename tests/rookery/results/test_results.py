@@ -27,7 +27,7 @@ from rookery.load.accounting.folder_results import predictions
 from rookery.publisher.files.reading_file import ReadingFile
 from rookery.publisher.files.row_reader import ReadingRow
 from rookery.results.compaction import BucketTarget, FolderTarget, compact
-from rookery.results.export import PredictionColumns, export
+from rookery.results.export import ExportColumns, export
 from rookery.results.id_set import IdSet, Labels
 from rookery.results.query import PredictionQuery, SelectedPredictions, labels_of
 from rookery.results.replay import ReplayFilter, rejected
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 PENGUINS = Path(__file__).parents[3] / "data" / "penguins.csv"
 NOON = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
 
-COLUMNS = (*PredictionColumns("species", ("Adelie", "Chinstrap", "Gentoo")).readers, "known_species")
+COLUMNS = (*ExportColumns("species", ("Adelie", "Chinstrap", "Gentoo")).readers, "known_species")
 
 
 def prediction(name: str, species: str = "Adelie", **more: object) -> Prediction:
@@ -514,5 +514,5 @@ def test_a_moment_of_an_option_is_where_its_offset_says(tmp_path: Path, text: st
 
 def test_labels_that_differ_by_capitals_alone_have_columns_of_their_own() -> None:
     """A probability is exported for each label, also where small letters would make two labels one."""
-    readers = PredictionColumns("verdict", ("A", "a")).readers
+    readers = ExportColumns("verdict", ("A", "a")).readers
     assert [name for name in readers if name.startswith("probability_")] == ["probability_A", "probability_a"]
