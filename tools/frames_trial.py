@@ -39,7 +39,7 @@ _DTYPES: Final = {
     "probability": "float64",
     "out_of_distribution": "bool",
 }
-"""What a few columns of the predictions have to be."""
+"""The dtypes that a few columns of the predictions need."""
 
 
 def frame_of(rows: int) -> pd.DataFrame:

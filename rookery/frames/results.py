@@ -168,7 +168,7 @@ def _coded(answers: Any, labels: Sequence[str]) -> Any:
 
 
 def _maker(as_: str) -> Callable[[Any], Any]:
-    """What makes a frame of a table; its package is imported before a line is read."""
+    """The maker of a frame of a table; its package is imported before a line is read."""
     if as_ == "arrow":
         return lambda table: table
     if as_ == "polars":

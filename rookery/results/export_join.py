@@ -75,8 +75,8 @@ def _beside(
     reasons: list[str | None] = [row.reason or UNPREDICTED for row in rows]
     found = 0
     for one in every:
-        nth = places.pop(one.reading_id, None)
-        if nth is not None:
+        nth = places.pop(one.reading_id, -1)
+        if nth >= 0:
             found += 1
             reasons[nth] = None
             answers[nth] = (one.label, one.probability, one.out_of_distribution)

@@ -42,7 +42,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def run(script: str, folder: Path, before: list[str]) -> str:
-    """What a script prints, in a network of its own, so that no port is anybody else's."""
+    """The output of a script, in a network of its own, so that no port is anybody else's."""
     lines = ["set -eu", "ip link set lo up", "trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT", script]
     environment = {
         **os.environ,
