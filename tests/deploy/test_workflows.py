@@ -184,7 +184,9 @@ RUNS_ON_NODE_24 = {
 def test_actions_run_on_a_node_that_runners_have() -> None:
     """Every action is of a version that GitHub's runners can still run."""
     text = "".join(file.read_text() for file in FILES)
-    used = {name: int(major) for name, major in re.findall(r"uses: ([\w./-]+)@\w+ # v(\d+)\.", text)}
+    # The oldest of each: not only its last use counts.
+    found = sorted(re.findall(r"uses: ([\w./-]+)@\w+ # v(\d+)\.", text), key=lambda use: -int(use[1]))
+    used = {name: int(major) for name, major in found}
     assert used.keys() - RUNS_ON_NODE_24.keys() == {"bridgecrewio/checkov-action"}, "it runs in a container"
     assert [name for name, first in RUNS_ON_NODE_24.items() if used[name] < first] == []
 
