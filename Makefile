@@ -116,7 +116,7 @@ UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate
 # All that the commands of the README need: every extra but `load`.
 USED := $(addprefix --extra ,broker bulk compiled device frames oidc parquet publisher storage topic tracing training watch worker)
 
-# What the worker's image holds.
+# Extras of the worker's image.
 IN_IMAGE := $(addprefix --extra ,worker storage topic oidc tracing)
 
 lock: ## Write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer versions)

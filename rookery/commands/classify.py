@@ -36,6 +36,9 @@ def classify(
     """
     from rookery.frames.classification import classify_file  # noqa: PLC0415  lazy, so that help is quick
     from rookery.frames.errors import BadTableError  # noqa: PLC0415  the same
+    from rookery.frames.libraries import library  # noqa: PLC0415  the same
+
+    library("pandas")
     from rookery.publisher.commands.file import assigned  # noqa: PLC0415  the same
     from rookery.schemas.output.printable import printable  # noqa: PLC0415  the same
     from rookery.worker.models.loader import ModelRefusedError  # noqa: PLC0415  the same

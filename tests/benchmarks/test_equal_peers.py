@@ -1,4 +1,4 @@
-"""What makes a peer's work equal to Rookery's: results on the disk, a verified token, any model's readings."""
+"""Peers do the same work as Rookery: results on the disk, a verified token, any model's readings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of the benchmark needs, looked at before it begins; models and tables that it makes."""
+"""The needs of a benchmark's run, checked before it begins; models and tables that it makes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_what_stops_a_run_is_called_missing() -> None:
 
 
 def test_a_brought_wrk_is_tried_before_it_is_used(tmp_path: Path) -> None:
-    """What was unpacked is run with its own libraries; one that cannot be linked is refused with what to install."""
+    """An unpacked program runs with its own libraries; one that cannot be linked is refused with what to install."""
     program(tmp_path / "good", "echo wrk 4.1.0 $LD_LIBRARY_PATH; exit 1")
     assert brought_wrk(tmp_path / "good")[-1].endswith("usr/bin/wrk")
     program(tmp_path / "bad", "echo libluajit is missing >&2; exit 127")

@@ -94,7 +94,7 @@ class ComposeProject:
         return self._run("docker", *words)
 
     def state(self, service: str) -> dict[str, Any]:
-        """What the engine says of the container of a service."""
+        """The engine's description of a service's container."""
         (found,) = json.loads(self.docker("inspect", f"rookery_{service}_1"))
         return dict(found)
 

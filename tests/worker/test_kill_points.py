@@ -22,8 +22,8 @@ import rookery.worker.batching.ticket
 import rookery.worker.encoding.blocks
 import rookery.worker.pipeline
 import rookery.worker.sinks.folder
-import rookery.worker.sinks.segment
-import rookery.worker.sinks.segment_writer
+import rookery.worker.sinks.segments.segment
+import rookery.worker.sinks.segments.segment_writer
 from rookery.schemas.codec import encode
 from rookery.schemas.segment import OPEN, segments, whole
 from rookery.schemas.testing import ReadingFactory
@@ -51,7 +51,11 @@ STORY = (
     rookery.worker.encoding.blocks,
     rookery.worker.batching.deduplication,
 )
-DISK = (rookery.worker.sinks.folder, rookery.worker.sinks.segment_writer, rookery.worker.sinks.segment)
+DISK = (
+    rookery.worker.sinks.folder,
+    rookery.worker.sinks.segments.segment_writer,
+    rookery.worker.sinks.segments.segment,
+)
 
 
 def messages() -> list[bytes]:

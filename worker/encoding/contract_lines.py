@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rookery.schemas.contract.compiled import CompiledContract
-    from rookery.worker.encoding.prediction_columns import PredictionColumns
 
     Lines = Sequence[bytes]
+
+
+class ColumnarPredictions(Protocol):
+    """The same predictions in arrays (PredictionColumns); their encoder is no matter of lines."""
+
+    def __len__(self) -> int: ...
+
+    def with_features(self, rows: set[int]) -> Self:
+        """The same where some rows repeat their features."""
+
+    def batch(self, schema: Any) -> Any:
+        """An Arrow record batch of the schema."""
 
 
 class ContractLines(Sequence[bytes]):
@@ -23,7 +34,7 @@ class ContractLines(Sequence[bytes]):
         self,
         contract: CompiledContract,
         render: Callable[[], Lines],
-        columns: PredictionColumns | None = None,
+        columns: ColumnarPredictions | None = None,
     ) -> None:
         """Store the contract of the model that answered, and what writes the lines."""
         self.contract = contract

@@ -14,8 +14,8 @@ from rookery.worker.encoding.fixed_width import size_of
 from rookery.worker.runtime.daemon_call import in_daemon
 from rookery.worker.runtime.thread_priority import give_way
 from rookery.worker.sinks.protocol import SinkUnavailableError
-from rookery.worker.sinks.segment import make, recover
-from rookery.worker.sinks.segment_writer import QUICK_SECONDS, RotationPolicy, SegmentWriter
+from rookery.worker.sinks.segments.segment import make, recover
+from rookery.worker.sinks.segments.segment_writer import QUICK_SECONDS, RotationPolicy, SegmentWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from rookery.publisher.message import MAX_PAYLOAD
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 TABLE_BYTES: Final = 20_000
@@ -26,12 +25,12 @@ def boundaries(sizes: NDArray[np.int64], table_bytes: int, most_rows: int) -> li
     rows = len(sizes)
     if not rows:
         return [0]
-    behind = np.cumsum(sizes)
+    behind = sizes.cumsum()
     total = int(behind[-1])
     # Names and brackets come to the cells.
     most = min(table_bytes, MAX_PAYLOAD // 2)
     tables = max(1, round(total / most))
-    ends = np.searchsorted(behind, np.arange(1, tables) * (total / tables), side="left") + 1
+    ends = behind.searchsorted([nth * (total / tables) for nth in range(1, tables)], side="left") + 1
     found = [0]
     for end in [*ends.tolist(), rows]:
         step = end - found[-1]

@@ -66,7 +66,7 @@ def without(known: dict[str, Any], lacking: set[str]) -> dict[str, Any]:
 def test_every_body_is_read_as_by_pydantic(
     message: dict[str, Any], push: dict[str, Any], lacking: set[str], cut: int | None, *, ascii_only: bool
 ) -> None:
-    """Whatever a body holds or lacks, the envelope is the same, or the sentence that refuses it."""
+    """The envelope of any body is the same, or the sentence that refuses it."""
     changed = without({**PUSH, "message": without({**MESSAGE, **message}, lacking), **push}, lacking)
     body = json.dumps(changed, ensure_ascii=ascii_only).encode(errors="surrogatepass")[
         : -cut if cut else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def test_pulled_readings_are_all_predicted_and_memory_is_flat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of 30,000 messages through one stream, each once; the worker's memory stays where it was after its warm-up, within what it remembers of ids."""
+    """A stream of 30,000 messages gives 30,000 results without duplicates; the worker's memory stays where it was after its warm-up, within what it remembers of ids."""
     monkeypatch.setenv("ROOKERY_COMPILED_FOREST", "off")
     monkeypatch.setenv("ROOKERY_DEDUPLICATION_ROWS", "1000")
     with staged(Folders(tmp_path), pull=True) as stage:

@@ -13,7 +13,7 @@ import pytest
 from rookery.schemas.segment import segments, whole
 from rookery.worker.sinks.folder import SMALL_LINES, FolderSink, RotationPolicy
 from rookery.worker.sinks.protocol import LineBlock, SinkUnavailableError
-from rookery.worker.sinks.segment import PIECE, Segment
+from rookery.worker.sinks.segments.segment import PIECE, Segment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rookery.schemas.segment import segments
-from rookery.worker.sinks.segment import Segment, recover
+from rookery.worker.sinks.segments.segment import Segment, recover
 
 if TYPE_CHECKING:
     from pathlib import Path

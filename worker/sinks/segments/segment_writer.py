@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from rookery.schemas.output.permissions import PRIVATE
 from rookery.schemas.segment import sealed
 from rookery.worker.encoding.fixed_width import Pieces, joined
-from rookery.worker.sinks.segment import Segment, SegmentLostError
+from rookery.worker.sinks.segments.segment import Segment, SegmentLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

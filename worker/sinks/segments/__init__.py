@@ -1,0 +1,1 @@
+"""Segments: the files of a local folder's results."""
