@@ -89,7 +89,7 @@ def test_every_setting_and_metric_exists(
 ) -> None:
     """A setting or metric that was renamed is not looked for in vain at night."""
     assert named_settings(RUNBOOK) <= worker_variables
-    metrics = (ROOT / "worker" / "observability" / "metrics.py").read_text()
+    metrics = "".join(file.read_text() for file in (ROOT / "worker").rglob("*metrics.py"))
     for metric in set(re.findall(r"\brookery_[a-z_]*[a-z]\b", RUNBOOK)):
         assert f'"{metric.removesuffix("_total")}"' in metrics, metric
 

@@ -28,7 +28,11 @@ def every_command() -> Iterator[tuple[str, ...]]:
     while waiting:
         path, command = waiting.pop()
         yield path
-        waiting += [((*path, name), each) for name, each in getattr(command, "commands", {}).items()]
+        waiting += [
+            ((*path, name), each)
+            for name, each in getattr(command, "commands", {}).items()
+            if not each.hidden
+        ]
 
 
 def rookery(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, _published, wrapped
+from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, published, wrapped
 from rookery.schemas.identity import _delivered, _remembered, identity, known_as, stands_in
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Rejection
@@ -99,7 +99,7 @@ def test_no_push_makes_the_memory_of_identities_grow_by_more_than_a_name() -> No
     before = (
         _delivered.cache_info().currsize,
         _remembered.cache_info().currsize,
-        _published.cache_info().currsize,
+        published.cache_info().currsize,
     )
     longer = replace(MESSAGE, subscription="s" * 1_000_000)
     assert longer.identity != replace(MESSAGE, subscription="s" * 1_000_001).identity
@@ -110,6 +110,6 @@ def test_no_push_makes_the_memory_of_identities_grow_by_more_than_a_name() -> No
     after = (
         _delivered.cache_info().currsize,
         _remembered.cache_info().currsize,
-        _published.cache_info().currsize,
+        published.cache_info().currsize,
     )
     assert after == before

@@ -78,6 +78,7 @@ def build() -> Callable[..., House]:
             now=lambda: NOON,
             revision="test",
             coalesces=coalesces,
+            named=coalesces,
             feature_sample_rows=feature_sample_rows,
             observers=observers,
         )

@@ -5,6 +5,10 @@ They are two fifths of its memory and more than half of its time. Code that asks
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+from typing import Any
+
 from rookery.worker.runtime.lazy_module import LazyModule, instead
 
 
@@ -17,4 +21,20 @@ class _Sparse(LazyModule):
 with instead("sklearn"), instead("xgboost.sklearn"), instead("scipy.sparse", _Sparse("scipy.sparse")):
     import xgboost
 
+# It noted that scikit-learn is missing; whoever asks for the wrappers later finds out anew.
+if not xgboost.compat.SKLEARN_INSTALLED:
+    sys.modules.pop("xgboost.compat", None)
+
+
+def _left_out(name: str) -> Any:
+    """A wrapper or plot of xgboost's own face, imported now that it is asked for."""
+    if name in xgboost.__all__:
+        for module in ("sklearn", "plotting", "config"):
+            if hasattr(found := import_module(f"xgboost.{module}"), name):
+                return getattr(found, name)
+    message = f"module 'xgboost' has no attribute {name!r}"
+    raise AttributeError(message, name=name, obj=xgboost)
+
+
+xgboost.__getattr__ = _left_out
 __all__ = ["xgboost"]

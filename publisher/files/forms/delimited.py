@@ -112,6 +112,7 @@ class _Block:
         plain = (
             b'"' not in data
             and shape.delimiter != SPACE
+            and _is_utf8(data)
             and int(np.diff(self._starts).max(initial=0)) <= MAX_LINE
         )
         if not plain or self._block.cut or data[:1] in {b"\n", b"\r"} or b"\n\n" in data or b"\n\r\n" in data:
@@ -211,3 +212,14 @@ class _Block:
         cells = split(text.rstrip("\r"), self._shape)
         reason = cells if isinstance(cells, Reason) else Reason(field="row", rule="CSV is needed")
         return BrokenRow(self._first + line, text.rstrip("\r")[:MAX_LINE], reason)
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Arrow hands rows to its handler as text, and reports there alone that they are none."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

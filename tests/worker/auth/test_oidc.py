@@ -142,7 +142,7 @@ def claims(**changes: Any) -> dict[str, Any]:
 def signed(signer: TokenSigner = SIGNER, header: dict[str, Any] | None = None, **changes: Any) -> str:
     # Named twice, for the library prefers the signer's own id to the header's.
     key_id = (header or {}).get("kid")
-    token: bytes = jwt.encode(signer._signer, claims(**changes), header=header, key_id=key_id)  # type: ignore[no-untyped-call]
+    token: bytes = jwt.encode(signer._key._signer, claims(**changes), header=header, key_id=key_id)  # type: ignore[no-untyped-call]
     return token.decode()
 
 
@@ -150,7 +150,7 @@ def signed_text(claims_text: str, header_text: str | None = None) -> str:
     """A genuine signature over any JSON text: what `json.dumps` would never write, or write otherwise."""
     header = header_text or json.dumps({"alg": "RS256", "kid": KEY_ID, "typ": "JWT"})
     signing = f"{segment(header.encode())}.{segment(claims_text.encode())}"
-    return f"{signing}.{segment(SIGNER._signer.sign(signing.encode()))}"
+    return f"{signing}.{segment(SIGNER._key._signer.sign(signing.encode()))}"
 
 
 def claims_with(**literal: str) -> str:
@@ -173,7 +173,7 @@ def unsigned(header: dict[str, Any], signature: Callable[[bytes], bytes] = lambd
     return f"{signing}.{segment(signature(signing.encode()))}"
 
 
-KEY_ID = SIGNER._key_id
+KEY_ID = next(iter(SIGNER.certificates()))
 PEM = SIGNER.certificates()[KEY_ID].encode()
 HOUR_AGO = int(time.time()) - 3600
 
@@ -723,6 +723,6 @@ def test_the_stand_in_signer_is_no_weaker_than_google() -> None:
     """Genuine tokens in these tests are RS256 with a key of 2,048 bits."""
     header = jwt.decode_header(GENUINE)  # type: ignore[no-untyped-call]  # the library's
     assert header["alg"] == "RS256"
-    assert isinstance(SIGNER._key, rsa.RSAPrivateKey)
-    assert SIGNER._key.key_size == 2048
-    assert isinstance(SIGNER._signer, crypt.RSASigner)
+    assert isinstance(SIGNER._key._key, rsa.RSAPrivateKey)
+    assert SIGNER._key._key.key_size == 2048
+    assert isinstance(SIGNER._key._signer, crypt.RSASigner)

@@ -129,8 +129,7 @@ async def test_a_lease_of_10_s_outlasts_work_of_15_s_and_more_over_brokers_own_r
     """By the broker's scheduler and one clock for both, at each moment of a check: no delivery expires, until 10 minutes have passed."""
     now = 0.0
     broker = Subscription(Rules(ack_deadline=60.0))
-    for nth in range(3):
-        broker.offer(StoredMessage(str(nth), b"reading", None, "", 0.0), now)
+    broker.offer([StoredMessage(str(nth), b"reading", None, "", 0.0) for nth in range(3)], now)
 
     class Channel(FailingChannel):
         async def modify_deadline(self, ack_ids: Sequence[str], seconds: int) -> None:

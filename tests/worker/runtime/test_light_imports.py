@@ -23,6 +23,9 @@ assert (booster.inplace_predict(scipy.sparse.csr_matrix(rows)) == booster.predic
 
 WRAPPERS = """
 import rookery.worker.runtime.light_xgboost
+from xgboost import XGBClassifier, config_context, plot_importance
+assert not hasattr(__import__("xgboost"), "no_such_name")
+assert XGBClassifier(n_estimators=1).fit([[0.0], [1.0]], [0, 1]).predict([[1.0]]).shape == (1,)
 from xgboost.sklearn import XGBClassifier
 import xgboost.plotting, sklearn, sys
 assert sys.modules["sklearn"] is sklearn
