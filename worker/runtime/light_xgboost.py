@@ -21,7 +21,7 @@ class _Sparse(LazyModule):
 with instead("sklearn"), instead("xgboost.sklearn"), instead("scipy.sparse", _Sparse("scipy.sparse")):
     import xgboost
 
-# It noted that scikit-learn is missing; whoever asks for the wrappers later finds out anew.
+# It noted that scikit-learn is missing; a later import of the wrappers finds out anew.
 if not xgboost.compat.SKLEARN_INSTALLED:
     sys.modules.pop("xgboost.compat", None)
 
