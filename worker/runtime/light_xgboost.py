@@ -36,5 +36,5 @@ def _left_out(name: str) -> Any:
     raise AttributeError(message, name=name, obj=xgboost)
 
 
-xgboost.__getattr__ = _left_out
+vars(xgboost)["__getattr__"] = _left_out
 __all__ = ["xgboost"]
