@@ -21,14 +21,13 @@ class _Sparse(LazyModule):
 with instead("sklearn"), instead("xgboost.sklearn"), instead("scipy.sparse", _Sparse("scipy.sparse")):
     import xgboost
 
-# It noted that scikit-learn is missing; a later import of the wrappers finds out anew.
-if not xgboost.compat.SKLEARN_INSTALLED:
-    sys.modules.pop("xgboost.compat", None)
-
 
 def _left_out(name: str) -> Any:
     """A wrapper or plot of xgboost's own face, imported now that it is asked for."""
     if name in xgboost.__all__:
+        if "xgboost.sklearn" not in sys.modules:
+            # It noted that scikit-learn is missing. Only here: xgboost's own calls must not load all of that.
+            sys.modules.pop("xgboost.compat", None)
         for module in ("sklearn", "plotting", "config"):
             if hasattr(found := import_module(f"xgboost.{module}"), name):
                 return getattr(found, name)
