@@ -126,6 +126,7 @@ def _texts(column: Any) -> Any:
     try:
         return pc.cast(column, pa.string())
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        # Arrow writes neither lists and structs as texts nor bytes that are no UTF-8.
         return pa.array([None if each is None else str(each) for each in column.to_pylist()], pa.string())
 
 

@@ -272,7 +272,7 @@ def test_a_classified_spreadsheet_opens_in_libreoffice(tmp_path: Path) -> None:
     """LibreOffice reads the classified sheet, hostile texts and all, and shows the same cells."""
     office = shutil.which("soffice") or shutil.which("libreoffice")
     if office is None:
-        pytest.skip("LibreOffice is not installed")
+        pytest.skip("LibreOffice is not on this machine: apt-get install libreoffice-calc")
     rows = [
         [text, int(LONG_ID), "007", date(2007, 11, 11), -1.5, 39.1] for text in HOSTILE if text[0] != "\t"
     ]
