@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 SPECIES = ("Adelie", "Chinstrap", "Gentoo")
 SHARES = (0.44, 0.2, 0.36)
-READINGS = 12_000
+SEASON = 12_000
+"""Readings that fill every chart."""
 OUTLIERS = 0.01
 DAYS = 12
 REASONS = (
@@ -29,13 +30,13 @@ REASONS = (
 )
 
 
-def predictions(now: datetime, *, heavier_by: float = 0.0) -> list[dict[str, Any]]:
+def predictions(now: datetime, readings: int, *, heavier_by: float = 0.0) -> list[dict[str, Any]]:
     """A field season in two minutes: batches of some readings, twelve days of observation, one reading in a hundred out of distribution."""
     dice, factory = Random(4), ReadingFactory(4)  # noqa: S311  repeatable, not secret
     lines: list[dict[str, Any]] = []
     at = now - timedelta(seconds=118)
-    while len(lines) < READINGS:
-        at += timedelta(seconds=118 / READINGS * 8)
+    while len(lines) < readings:
+        at += timedelta(seconds=118 / readings * 8)
         for _ in range(dice.choice((2, 4, 6, 12, 16))):
             species, outlier = dice.choices(SPECIES, SHARES)[0], dice.random() < OUTLIERS
             fields = factory.fields(species)
@@ -84,7 +85,7 @@ def rejections(now: datetime) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def states(folder: Path) -> Iterator[dict[str, Callable[[], str]]]:
+def states(folder: Path, readings: int) -> Iterator[dict[str, Callable[[], str]]]:
     """By name, in this order, what brings the page into a state and gives its address."""
     with ExitStack() as stack:
         for name in ("empty", "drifted", "full", "logs"):
@@ -99,7 +100,7 @@ def states(folder: Path) -> Iterator[dict[str, Callable[[], str]]]:
         def page(name: str, *arguments: str, heavier_by: float | None = None) -> str:
             if heavier_by is not None:
                 now = datetime.now(UTC)
-                write(folder / name, "predictions", "a", predictions(now, heavier_by=heavier_by))
+                write(folder / name, "predictions", "a", predictions(now, readings, heavier_by=heavier_by))
                 write(folder / name, "rejections", "a", rejections(now))
             return stack.enter_context(served(folder / name, folder / name, *arguments))
 
