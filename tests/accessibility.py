@@ -14,7 +14,7 @@ _GRAVE = {"serious", "critical"}
 
 def grave_violations(page: Page) -> list[str]:
     """Each serious or critical violation: its rule, and the element."""
-    # What passes is most of a page, and each element of it would be described.
+    # Most elements of a page pass; axe would describe each of them.
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{each['id']}: {node['html']}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PICTURES = os.environ.get("ROOKERY_TEST_PICTURES", "")
 READINGS = SEASON if PICTURES else 1_000
-"""axe looks at each point of a chart: some hundred of them tell as much as thousands."""
+"""axe checks each point of a chart: some hundred of them tell as much as thousands."""
 WIDTHS = {"desktop": 1360, "tablet": 800, "phone": 390}
 
 
