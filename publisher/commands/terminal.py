@@ -202,7 +202,7 @@ def _hint(error: PublishError) -> str:
     """Hints for an error, a line each; empty where there are none."""
     match error:
         case NoSuchTopicError():
-            return "  rookery setup makes it.\n"
+            return "  rookery setup makes it; `rookery up` makes it before it says that it is ready.\n"
         case UnreachableError(address=address) if address.startswith(_OWN_MACHINE):
             host, port = address.rsplit(":", 1)
             return f"  rookery broker --host {host} --port {port} starts one here.\n"
