@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 BAD_EVERY: Final = 10_007
 """One row of so many has an impossible mass; no power of two, so that it falls anywhere in a block."""
 
-MOST_RESIDENT_MB: Final = 300
+MOST_RESIDENT_MB: Final = 250
 """Megabytes that the publisher may hold in memory."""
 
 _QUIET_S: Final = 60.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -181,8 +180,8 @@ def file_options(**said: Any) -> FileOptions:
     if said["thousands"] and said["thousands"] == said["decimal"]:
         raise typer.BadParameter("another sign than that before decimals is needed", param_hint="--thousands")
     try:
-        codecs.lookup(said["encoding"] or "utf-8")
-    except LookupError:
+        "".encode(said["encoding"] or "utf-8")
+    except (LookupError, UnicodeError):
         raise typer.BadParameter(f"{said['encoding']!r} is no encoding", param_hint="--encoding") from None
     return FileOptions(**said)
 
@@ -228,11 +227,13 @@ class _ProgressReporter:
             self._terminal.note(f"  {rows} rows: {question}")
         for name, texts in counts.unknown.items():
             shown = ", ".join(f'"{text[:40]}"' for text, _ in texts.most_common(3))
+            have = "row has" if texts.total() == 1 else "rows have"
             self._terminal.note(
-                f"  {name}: {texts.total()} rows have none that is known, as if it were missing: {shown}"
+                f"  {name}: {texts.total()} {have} none that is known, as if it were missing: {shown}"
             )
         for name, texts in counts.codes.items():
             for text, rows in texts.most_common(3):
+                where = f"{rows} {'row' if rows == 1 else 'rows'}"
                 self._terminal.note(
-                    f"  {name}: {text} stands in {rows} rows: does it mean missing? --missing {text}"
+                    f"  {name}: {text} stands in {where}: does it mean missing? --missing {text}"
                 )

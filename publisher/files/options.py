@@ -48,3 +48,9 @@ class FileOptions:
             "sheet": self.sheet or "",
         }
         return {name: value for name, value in pairs.items() if value}
+
+
+def quoted(text: str) -> str:
+    """A text as one word of a shell, as a message writes it behind an option."""
+    inner = text.replace("'", "'\"'\"'")
+    return f"'{inner}'"

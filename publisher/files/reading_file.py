@@ -7,9 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from rookery.publisher.files.cells.computed import MOST_ROWS, NumberRow, computed_rows
 from rookery.publisher.files.cells.missing import stated
 from rookery.publisher.files.cells.numbers import decimal_of
 from rookery.publisher.files.cells.reader import CellReader
+from rookery.publisher.files.cells.sums import SumWords
 from rookery.publisher.files.columns.header import header_of
 from rookery.publisher.files.columns.names import DATE, REJECTED, field_names
 from rookery.publisher.files.file_profile import FileProfile
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 IDENTITIES: Final = ("reading_id", REJECTED[0])
 """Columns that give a row its identity, in order of precedence."""
+
+_LEADING: Final = 3
+"""Columns at the left in which people write what a row is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,7 @@ class ReadingFile:
     def _opened(self) -> tuple[FileProfile, TableForm]:
         seen = scan(self.source)
         form = opened(self.source, seen, self.names, self.options)
-        columns = header_of(
-            self.source.name, self.names, form.header, self.options.mapping, self.options.units
-        )
+        columns = header_of(self.source.name, self.names, form.header, self.options, form.hint)
         profile = FileProfile(
             columns=columns,
             digest12=seen.digest12,
@@ -151,11 +154,49 @@ class ReadingFile:
         return f"{self._id_prefix}-{self.profile.digest12}" if self._id_prefix else self.profile.digest12
 
     @cached_property
-    def summed(self) -> Mapping[int, bool]:
-        """The columns in which a row may say that it sums up others, and whether their cells are labels or names of rows."""
-        first = {0: not self.profile.columns.names[0]} if self.profile.columns.names else {}
+    def summed(self) -> Mapping[int, SumWords]:
+        """The columns in which a row may say that it sums up others: labels, categories, and the first ones."""
+        said, names = self.contract.contract, self.profile.columns.names
+        known = {each.name: frozenset(each.categories) for each in said.features}
+        numeric = {self.places.get(each.name) for each in said.features if not each.categories}
+        summed = {
+            place: SumWords(of_labels=not place and not names[place])
+            for place in range(min(len(names), _LEADING))
+            if place not in numeric
+        }
+        summed |= {
+            self.places[name]: SumWords(words)
+            for name, words in known.items()
+            if words and name in self.places
+        }
         label = self.places.get(self.names.target)
-        return first if label is None else first | {label: True}
+        return summed if label is None else summed | {label: SumWords(frozenset(said.labels), of_labels=True)}
+
+    @cached_property
+    def computed(self) -> Mapping[int, str]:
+        """The rows that are the `sum` or the `mean` of those above without a word that says so, in a small file; raises as `profile` does."""
+        if self.guarded or self.profile.rows > MOST_ROWS:
+            return {}
+        said = self.contract.contract
+        numeric = [
+            self.places[each.name]
+            for each in said.features
+            if each.numeric and not each.date_part and each.name in self.places
+        ]
+        return computed_rows([row for chunk in self.chunks() for row in self._number_rows(chunk, numeric)])
+
+    def _number_rows(self, chunk: RowChunk, numeric: Sequence[int]) -> Iterator[NumberRow]:
+        """The rows of a chunk that hold anything, but for those that say that they sum up others."""
+        columns = {
+            place: [(cell or "").strip() for cell in each.to_pylist()]
+            for place, each in chunk.columns.items()
+        }
+        label, labels = self.places.get(self.names.target), {*self.contract.contract.labels}
+        for nth, row in enumerate(chunk.rows.tolist()):
+            cells = [columns[place][nth] for place in numeric]
+            if any(cells) and not any(said.says(columns[place][nth]) for place, said in self.summed.items()):
+                named = label is not None and self.cells.label(columns[label][nth]) in labels
+                yield NumberRow(row, cells, [self.cells.style.read(cell) for cell in cells], named)
 
     def chunks(self, begin: FilePosition | None = None) -> Iterator[RowChunk]:
         """Read on from a place, the columns of fields and those of `summed`."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from rookery.publisher.errors import BadFileError
+from rookery.publisher.files.options import quoted
 from rookery.schemas.rejection import Reason
 
 MOST: Final = 1_000
@@ -48,7 +49,7 @@ def identities(file: str, stated: Stated, line: Callable[[int], int], column: st
         (row, first), *_ = found.items()
         rule = (
             f"each row needs its own; lines {line(first)} and {line(row)} share one, and more than {MOST} others do: "
-            f"--map '{column}=' leaves the column out"
+            f"--map {quoted(f'{column}=')} leaves the column out"
         )
         raise BadFileError(file, Reason(field="reading_id", rule=rule))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from rookery.publisher.files.bad_row import BadRow
 from rookery.publisher.files.cells.missing import missing, stated
 from rookery.publisher.files.cells.questions import question
-from rookery.publisher.files.cells.sums import sums_up
+from rookery.publisher.files.columns import units
 from rookery.publisher.files.columns.names import REJECTED
 from rookery.publisher.files.forms.blocks import MAX_LINE
 from rookery.schemas.rejection import Reason, capped, rule_of, shown
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from rookery.publisher.files.cells.reader import CellReader
+    from rookery.publisher.files.cells.sums import SumWords
     from rookery.publisher.files.columns.names import FieldNames
     from rookery.publisher.files.file_profile import FileProfile
     from rookery.publisher.files.forms.chunk import BrokenRow, RowChunk
@@ -37,6 +38,11 @@ class ReadingRow:
     line: int
     row: int
     label: str | None = None
+
+
+SUMS_UP: Final = "a row that sums up others is no reading"
+MARK: Final = "\ufeff"
+"""The byte order mark of a file that was appended to another."""
 
 
 class ReadFile(Protocol):
@@ -55,7 +61,9 @@ class ReadFile(Protocol):
     @property
     def taken(self) -> Mapping[str, int]: ...  # noqa: D102  the same
     @property
-    def summed(self) -> Mapping[int, bool]: ...  # noqa: D102  the same
+    def summed(self) -> Mapping[int, SumWords]: ...  # noqa: D102  the same
+    @property
+    def computed(self) -> Mapping[int, str]: ...  # noqa: D102  the same
     @property
     def repeated(self) -> Mapping[int, int]: ...  # noqa: D102  the same
     @property
@@ -101,11 +109,9 @@ class RowReader:
         if not any(cells.values()) and not any(each.isalnum() for each in text):
             return None
         line, name = file.line(row), self.identity(chunk, nth)
+        if (other := self._other(row, cells)) is not None:
+            return BadRow(line, (other,), text[:MAX_LINE], name)
         because, questions = list[Reason](), dict[str, str]()
-        if (summing := self._sum(cells)) is not None:
-            because.append(
-                Reason(field="row", rule="a row that sums up others is no reading", value=shown(summing))
-            )
         reading = self._reading(cells, name, because, questions)
         if (first := file.repeated.get(row)) is not None:
             rule = f"line {file.line(first)} has it too, and each row needs its own"
@@ -116,10 +122,25 @@ class RowReader:
         label = None if place is None else file.cells.label(cells[place])
         return ReadingRow(reading=reading, line=line, row=row, label=label)
 
-    def _sum(self, cells: Mapping[int, str]) -> str | None:
-        for place, of_labels in self._file.summed.items():
-            if sums_up(cells[place], of_labels=of_labels):
-                return cells[place]
+    def _other(self, row: int, cells: Mapping[int, str]) -> Reason | None:
+        """Say what a row is that is no reading at all; its cells need no reasons of their own."""
+        file = self._file
+        for place, words in file.summed.items():
+            if words.says(cells[place]):
+                return Reason(field="row", rule=SUMS_UP, value=shown(cells[place]))
+        if (of := file.computed.get(row)) is not None:
+            return Reason(field="row", rule=f"{SUMS_UP}: each of its numbers is the {of} of those above")
+        names = file.profile.columns.names
+        if all(" ".join(cells[place].strip(MARK).split()) == names[place] for place in file.places.values()):
+            return Reason(field="row", rule="the names of the columns once more are no reading")
+        numeric = [
+            cells[file.taken[name]]
+            for name, each in self._features.items()
+            if each.numeric and name in file.taken
+        ]
+        written = [cell.strip("()[]") for cell in numeric if not missing(cell)]
+        if written and all(units.known(cell) for cell in written):
+            return Reason(field="row", rule="a row of units is no reading")
         return None
 
     def _reading(

@@ -13,6 +13,7 @@ from rookery.frames.tables.files import ending, read_table, write_beside
 from rookery.publisher.errors import BadFileError
 from rookery.publisher.files.columns.header import header_of
 from rookery.publisher.files.columns.names import field_names
+from rookery.publisher.files.options import FileOptions
 from rookery.schemas.contract.feature import IDENTITY
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def _features(
     path: Path, table: Table, contract: CompiledContract, mapping: Mapping[str, str] | None
 ) -> FrameRows:
     try:
-        header = header_of(path.name, field_names(contract), table.names, mapping)
+        options = FileOptions(mapping=mapping or {})
+        header = header_of(path.name, field_names(contract), table.names, options)
     except BadFileError as error:
         raise BadTableError(str(error)) from None
     pandas = library("pandas")

@@ -13,6 +13,7 @@ from rookery.frames.libraries import library
 from rookery.publisher.errors import BadFileError
 from rookery.publisher.files.columns.header import header_of
 from rookery.publisher.files.columns.names import DATE, field_names
+from rookery.publisher.files.options import FileOptions
 from rookery.schemas.codec import DecodedTable, decode_fields
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class FrameRows:
         if not isinstance(frame, library("pandas").DataFrame):
             raise TypeError(f"a pandas DataFrame is needed, not {type(frame).__name__}")
         try:
-            header = header_of("frame", field_names(contract), [str(name) for name in frame.columns], mapping)
+            names = [str(name) for name in frame.columns]
+            header = header_of("frame", field_names(contract), names, FileOptions(mapping=mapping or {}))
         except BadFileError as error:
             raise BadFrameError(error.reasons) from None
         return cls(frame, header.places, contract, header.factors)

@@ -32,8 +32,12 @@ _GROUPED: Final = re.compile(
     r"[+-]?[1-9][0-9]{0,2}([ ,.'_\u2019\u00a0\u202f\u2009])[0-9]{3}(?:\1[0-9]{3})*([.,][0-9]*)?"
 )
 _DECIMALS: Final = re.compile(r"[+-]?(?:0?,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})|[0-9]{4,},[0-9]+)")
-_AS_TEXT: Final = re.compile(r'="([^"]*)"')
-_WITH_UNIT: Final = re.compile("(" + PLAIN.replace(r"\.", "[.,]") + r")[ \u00a0]*([^\W\d_]+)\.?")
+_AS_TEXT: Final = re.compile(r"""="([^"]*)"|=([^"]*)|'([^']*)'?""")
+_WITH_UNIT: Final = re.compile(
+    r"([+-]?[0-9.,](?:[0-9 .,'_\u2019\u00a0\u202f\u2009]*[0-9.,])?(?:[eE][+-]?[0-9]+)?)[ \u00a0]*([^\W\d_]+)\.?"
+)
+_SPACES: Final = {ord(sign): " " for sign, name in SEPARATORS.items() if name == "space"}
+_MINUS: Final = "\u2212"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +58,20 @@ class NumberStyle:
 
     def read(self, cell: str) -> float | None:
         """The number that a stripped cell is; None where it is none, or may be two."""
-        inner = _AS_TEXT.fullmatch(cell)
-        # A spreadsheet's way to keep a text.
-        return self._bare(cell if inner is None else inner[1].strip())
+        return self._bare(bare(cell))
 
     def with_unit(self, cell: str, into: str | None) -> float | None:
         """The number of a cell that names its unit, such as 3.75 kg, in another one; None where it names none that is known."""
-        found = _WITH_UNIT.fullmatch(cell)
+        found = _WITH_UNIT.fullmatch(bare(cell))
         if found is None or (times := factor(found[2], into)) is None:
             return None
         number = self._bare(found[1])
         return None if number is None else converted(number, times)
 
     def _bare(self, cell: str) -> float | None:
-        text = cell
+        text = cell.replace(_MINUS, "-")
+        if self.thousands == " ":
+            text = text.translate(_SPACES)
         if self.thousands and self.thousands in text:
             found = _GROUPED.fullmatch(text)
             if found is None or found[1] != self.thousands:
@@ -81,6 +85,18 @@ class NumberStyle:
         if self.decimal != "," and _GROUPED.fullmatch(text):
             return None
         return float(text.replace(",", "."))
+
+
+def bare(cell: str) -> str:
+    """A cell without a spreadsheet's signs that keep a number as a text: `="3750"`, `'3750`."""
+    inner = _AS_TEXT.fullmatch(cell)
+    return cell if inner is None else next(each for each in inner.groups() if each is not None).strip()
+
+
+def amount(cell: str) -> str:
+    """The number of a cell that may name its unit, as it is written."""
+    found = _WITH_UNIT.fullmatch(cell)
+    return cell if found is None else found[1]
 
 
 def converted(number: float, times: float) -> float:

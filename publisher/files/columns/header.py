@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from rookery.publisher.errors import BadFileError
 from rookery.publisher.files.columns import units
 from rookery.publisher.files.columns.names import DATE, REJECTED, FieldNames, Meaning, words
+from rookery.publisher.files.options import FileOptions, quoted
 from rookery.schemas.output.spreadsheet import unguarded
 from rookery.schemas.rejection import Reason, shortened, shown
 
@@ -44,7 +45,8 @@ def distinct(header: Sequence[str]) -> tuple[str, ...]:
     """The names of columns, a name that was there before with `.1`, `.2` behind it."""
     names: dict[str, None] = {}
     for each in header:
-        name = each.strip()
+        # Spaces and line breaks in a name are one space, as a user can write it.
+        name = " ".join(each.split())
         others = (f"{name}.{nth}" for nth in count(1))
         names[
             name if name not in names or not name else next(each for each in others if each not in names)
@@ -59,16 +61,20 @@ def header_of(
     file: str,
     names: FieldNames,
     header: Sequence[str],
-    mapping: Mapping[str, str] | None = None,
-    given: Mapping[str, str] | None = None,
+    options: FileOptions | None = None,
+    hint: str = "",
 ) -> FileHeader:
-    """Read a header; `mapping` says of some columns what they are ("" is nothing), and `given` in what unit.
+    """Read a header; `options` say of some columns what they are ("" is nothing), and in what unit.
 
-    Raises BadFileError with every reason.
+    `hint` says where the header was found, and which options read another. Raises BadFileError with every reason.
     """
     if any(names.understood(name) == REJECTED[0] for name in header):
         header = list(map(unguarded, header))
-    asked = _Asked(names, header, mapping or {}, given or {})
+    if not any(map(str.strip, header)):
+        raise BadFileError(
+            file, Reason(field="header", rule=f"names of columns are needed{hint and '; '}{hint}")
+        )
+    asked = _Asked(names, header, options or FileOptions(), hint)
     if reasons := list(asked.reasons()):
         raise BadFileError(file, *reasons)
     places, factors = asked.places()
@@ -79,12 +85,17 @@ class _Asked:
     """The meanings of columns by their names and by the options of the user."""
 
     def __init__(
-        self, names: FieldNames, written: Sequence[str], mapping: Mapping[str, str], given: Mapping[str, str]
+        self,
+        names: FieldNames,
+        written: Sequence[str],
+        options: FileOptions,
+        hint: str,
     ) -> None:
         self.header = distinct(written)
         self._names = names
-        self._mapping = mapping
-        self._units = given
+        self._mapping = options.mapping
+        self._units = options.units
+        self._hint = hint
         self._meant = [
             self._meaning(name, each.strip()) for name, each in zip(self.header, written, strict=True)
         ]
@@ -119,7 +130,7 @@ class _Asked:
         for option, said in (("--map", self._mapping), ("--unit", self._units)):
             for name in said:
                 if name not in self.header:
-                    has = f"the file has no such column; it has {_listed(self.header)}"
+                    has = f"the file has no such column; it has {_listed(self.header)}{self._also}"
                     yield Reason(field=option, rule=has, value=shown(name))
         for chosen in self._mapping.values():
             if chosen and chosen not in (*self._names.fields, DATE):
@@ -136,7 +147,7 @@ class _Asked:
         for each in dict.fromkeys(filter(None, self._fields)):
             rivals = [name for name, other in zip(self.header, self._fields, strict=True) if other == each]
             if len(rivals) > 1:
-                out = " ".join(f"--map '{name}='" for name in rivals[1:])
+                out = " ".join(f"--map {quoted(f'{name}=')}" for name in rivals[1:])
                 rule = f"only one column can be {each}; {out} keeps the first"
                 yield Reason(field="header", rule=rule, value=", ".join(map(shown, rivals)))
 
@@ -157,10 +168,10 @@ class _Asked:
         # A name that can be one thing only comes first: no feature is proposed for two columns.
         for name, proposals in sorted(possible.items(), key=lambda one: len(one[1])):
             left = [each for each in proposals if each not in taken]
-            says = " or ".join(f"--map '{name}={each}'" for each in left)
+            says = " or ".join(f"--map {quoted(f'{name}={each}')}" for each in left)
             says = f"{says} says so, " if left else ""
             taken |= {*left[:1]} if len(left) == 1 else set()
-            rule = f"what is this column? {says}--map '{name}=' leaves it out"
+            rule = f"what is this column? {says}--map {quoted(f'{name}=')} leaves it out"
             yield Reason(field="header", rule=rule, value=shown(name))
 
     def _absent(self, meant: set[str | None]) -> Iterator[Reason]:
@@ -180,11 +191,25 @@ class _Asked:
 
     def _instead(self, groups: Sequence[Sequence[str]]) -> str:
         if sum(_VALUE.fullmatch(name) is not None for name in self.header) > 1:
-            return f"the header holds values, and no names: {_listed(self.header)}"
+            return f"the header holds values, and no names: {_listed(self.header)}{self._also}"
         example = groups[0][0] if groups else self._names.contract.names[0]
-        says = f"--map 'COLUMN={example}' says which is one"
-        more = ", --delimiter how they are separated" if len(self.header) == 1 else ""
-        return f"the columns are {_listed(self.header)}: {says}{more}"
+        says = " or ".join(f"--map {quoted(each)}" for each in self._likely() or [f"COLUMN={example}"])
+        return f"the columns are {_listed(self.header)}: {says} says which is one{self._also}"
+
+    @property
+    def _also(self) -> str:
+        return self._hint and f"; {self._hint}"
+
+    def _likely(self) -> list[str]:
+        """The features that one column may be, by the unit that its name ends with and no other has."""
+        for name in self.header:
+            unit = units.split(words(name))[1] or ""
+            fields = [
+                each for each, into in self._names.units.items() if units.factor(unit, into) is not None
+            ]
+            if fields:
+                return [f"{name}={field}" for field in fields[:_FEW]]
+        return []
 
     def _from_date(self, name: str, meant: Collection[str | None]) -> bool:
         return name == self._names.dated and DATE in meant

@@ -45,7 +45,8 @@ class TableForm(Protocol):
 
     `header` are the names of its columns, `header_line` the line (or row of a sheet) that they stand in, 0 where there is none, and
     `rows` about how many rows follow. `delimiter` and `encoding` are those of the file that its bad rows go to. `remarks` say what was
-    recognised that a user should know. `sample` are the first rows.
+    recognised that a user should know, and `hint` where the header was found and which options read another. `sample` are the first
+    rows.
     """
 
     @property
@@ -60,6 +61,8 @@ class TableForm(Protocol):
     def encoding(self) -> str: ...  # noqa: D102  see above
     @property
     def remarks(self) -> Sequence[str]: ...  # noqa: D102  see above
+    @property
+    def hint(self) -> str: ...  # noqa: D102  see above
     @property
     def sample(self) -> Sequence[Sequence[str]]: ...  # noqa: D102  see above
 

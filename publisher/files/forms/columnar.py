@@ -38,6 +38,7 @@ class ColumnarFile:
     encoding = "utf-8"
     header_line = 0
     remarks: Sequence[str] = ()
+    hint = ""
 
     def __init__(self, source: FileSource, form: Form) -> None:
         """Read the names and the first rows; raises BadFileError and OSError."""

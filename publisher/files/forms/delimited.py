@@ -16,7 +16,7 @@ from pyarrow import csv as arrow_csv
 from rookery.publisher.files.forms.blocks import BLOCK, MAX_LINE, TextBlock, blocks
 from rookery.publisher.files.forms.chunk import BrokenRow, RowChunk
 from rookery.publisher.files.forms.dialect import dialect_of
-from rookery.publisher.files.forms.records import SPACE, Record, records, spaced, split
+from rookery.publisher.files.forms.records import END_OF_TEXT, SPACE, Record, records, spaced, split
 from rookery.publisher.files.resume.position import FilePosition
 from rookery.schemas.rejection import Reason
 
@@ -52,6 +52,7 @@ class DelimitedText:
         self.encoding = "utf-8" if self._text_encoding.startswith("utf") else self._text_encoding
         self.remarks = self._dialect.remarks
         self.sample = self._dialect.sample
+        self.hint = self._dialect.hint
         # The first row's number is that of its line below the header's first.
         self._first = FilePosition(self._dialect.start, self._dialect.next_line - self.header_line - 1)
 
@@ -153,7 +154,9 @@ class _Block:
             if any(isinstance(split(each.text, shape), list) for each in wrong):
                 return None
             self._broken += [
-                self._refused(each.text, each.number - 1) for each in wrong if not each.text.isspace()
+                self._refused(each.text, each.number - 1)
+                for each in wrong
+                if not each.text.isspace() and each.text != END_OF_TEXT
             ]
             lines = np.delete(lines, [each.number - 1 for each in wrong])
         columns = {place: table.column(str(place)).combine_chunks() for place in places}

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 from rookery.publisher.errors import BadFileError
 from rookery.publisher.files.cells.reader import CellReader
 from rookery.publisher.files.forms.blocks import MAX_LINE
-from rookery.publisher.files.forms.header_row import FIRST_ROWS, header_row, merit, remarked
+from rookery.publisher.files.forms.header_row import FIRST_ROWS, MOST_ROWS, header_row, merit, remarked, taken
 from rookery.publisher.files.forms.recognition import is_arff
 from rookery.publisher.files.forms.records import Record, RowShape, records, spaced, split
+from rookery.publisher.files.options import quoted
 from rookery.schemas.rejection import Reason
 
 if TYPE_CHECKING:
@@ -45,11 +46,17 @@ class Dialect:
     next_line: int
     remarks: tuple[str, ...]
     sample: tuple[tuple[str, ...], ...] = ()
+    hint: str = ""
 
 
 def dialect_of(file: str, scan: FileScan, names: FieldNames, options: FileOptions) -> Dialect:
     """Recognise a dialect; raises BadFileError where there is no header."""
-    text = _text(scan, options.encoding or scan.encoding)
+    try:
+        text = _text(scan, options.encoding or scan.encoding)
+    except UnicodeError as error:
+        raise BadFileError(
+            file, Reason(field="--encoding", rule=f"it is not written in that: {error}")
+        ) from None
     lines = text.split("\n")
     if is_arff(text):
         return _sampled(_arff(lines), lines)
@@ -61,8 +68,8 @@ def dialect_of(file: str, scan: FileScan, names: FieldNames, options: FileOption
     if not found:
         rule = "a line with the names of the columns is needed"
         raise BadFileError(file, Reason(field="header", rule=rule))
-    delimiter = options.delimiter or (sep[1] if sep else _delimiter(found, names, options))
-    rows = [_cells(each, delimiter) for each in found[:FIRST_ROWS]]
+    delimiter = options.delimiter or _delimiter(found, names, options, sep[1] if sep else None)
+    rows = [_cells(each, delimiter) for each in found]
     nth = 0 if options.skip is not None else header_row(rows, names, options.mapping)
     chosen = found[nth]
     header = _header(file, chosen, delimiter)
@@ -73,7 +80,14 @@ def dialect_of(file: str, scan: FileScan, names: FieldNames, options: FileOption
         header_line=chosen.line + 1,
         start=min(start, len(text.encode())),
         next_line=chosen.next + 1,
-        remarks=tuple(remarked(chosen.line + 1, nth)),
+        remarks=(*remarked(chosen.line + 1, nth), *_read_as(scan, options)),
+        hint="; ".join(
+            [
+                taken(chosen.line + 1, options.skip),
+                *(_other_sign(chosen.text, names, options) if len(header) == 1 else ()),
+                *_read_as(scan, options),
+            ]
+        ),
     )
     return _sampled(_shaped(made, found[nth + 1 :], names), lines)
 
@@ -102,15 +116,43 @@ def _cells(record: Record, delimiter: str) -> list[str]:
         return [text]
 
 
-def _delimiter(found: Sequence[Record], names: FieldNames, options: FileOptions) -> str:
-    """The sign by which one of the first rows names most fields; in doubt, the one that stands in the first row most often."""
+def _delimiter(found: Sequence[Record], names: FieldNames, options: FileOptions, said: str | None) -> str:
+    """The sign by which one of the first rows names most fields; in doubt the one that the file says, or stands in them most often."""
 
-    def most(delimiter: str) -> tuple[int, int]:
-        rows = [_cells(each, delimiter) for each in found[:FIRST_ROWS]]
-        named = max(merit(cells, names, options.mapping) for cells in rows)
-        return named, len(rows[0]) if named or delimiter != " " else 0
+    def most(delimiter: str, rows: int) -> tuple[int, int]:
+        every = [_cells(each, delimiter) for each in found[:rows]]
+        named = max(merit(cells, names, options.mapping) for cells in every)
+        return named, max(map(len, every)) if named or delimiter != " " else 0
 
-    return max(DELIMITERS, key=most)
+    if said is not None and most(said, FIRST_ROWS)[0]:
+        return said
+    for rows in (FIRST_ROWS, MOST_ROWS):
+        rated = {delimiter: most(delimiter, rows) for delimiter in DELIMITERS}
+        best = max(rated, key=lambda each: rated[each])
+        if rated[best][0]:
+            return best
+    return said or best
+
+
+def _other_sign(text: str, names: FieldNames, options: FileOptions) -> list[str]:
+    """Ask for a sign that is no usual delimiter, where it parts a header into names."""
+    signs = {each for each in text if not each.isalnum() and each not in "_\"'().[] "}
+    named = {sign: merit(text.split(sign), names, options.mapping) for sign in sorted(signs)}
+    best = max(named, key=lambda sign: named[sign], default="")
+    return (
+        [f"--delimiter {quoted(best)} if that sign stands between its cells"]
+        if named.get(best, 0) > 1
+        else []
+    )
+
+
+def _read_as(scan: FileScan, options: FileOptions) -> list[str]:
+    """Say that a text was read by an encoding that no byte of it can contradict."""
+    if options.encoding or scan.encoding not in {"cp1252", "latin-1"}:
+        return []
+    return [
+        f"it is not in UTF-8 and was read as {scan.encoding}; --encoding cp437 or another reads other letters"
+    ]
 
 
 def _shaped(made: Dialect, below: Sequence[Record], names: FieldNames) -> Dialect:

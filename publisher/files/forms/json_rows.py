@@ -40,6 +40,7 @@ class JsonRows:
     encoding = "utf-8"
     header_line = 0
     remarks: Sequence[str] = ()
+    hint = ""
 
     def __init__(self, source: FileSource, encoding: str) -> None:
         """Read the file once for the names of all its objects; raises BadFileError and OSError."""

@@ -47,12 +47,15 @@ _OTHERS: Final = (
     (rb"ORC[\x00-\x1f]", "an ORC file: " + _SAVE),
     (rb"7z\xbc\xaf|Rar!", "an archive: unpack it"),
     (rb"\{\\rtf", "a document (RTF), and no table: " + _SAVE),
+    (rb"version https://git-lfs", "a pointer of Git LFS, and no table: git lfs pull fetches the file"),
     (rb"\x7fELF|MZ\x90", "a program, and no table"),
 )
 _PAGE: Final = re.compile(
-    rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body|table|div)\b", re.IGNORECASE | re.DOTALL
+    rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body|table|div|p|h1|h2|meta|title|script|center|pre|a)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 _XML: Final = re.compile(rb"\s*<(?:\?xml|[a-z])", re.IGNORECASE)
+_JSON: Final = re.compile(rb"(?:\s|\x1e|//[^\n]*\n|#[^\n]*\n(?=\s*\{\"))*[{\[]")
 _TAR: Final = slice(257, 262)
 _ARFF: Final = re.compile(r"\s*(?:%[^\n]*\n\s*)*@relation\b", re.IGNORECASE)
 
@@ -67,17 +70,23 @@ def form_of(head: bytes) -> Form:
             raise NoTableError(f"it is {said}")
     if head[_TAR] == b"ustar":
         raise NoTableError("it is an archive: unpack it")
-    begin = head.removeprefix(b"\xef\xbb\xbf")
+    begin = _narrow(head).removeprefix(b"\xef\xbb\xbf")
     if _PAGE.match(begin):
         raise NoTableError("it is a web page (HTML), and no table: download the file itself")
     if _XML.match(begin):
         raise NoTableError(f"it is XML, and no table: {_SAVE}")
-    text = begin.replace(b"\x00", b"").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").lstrip()
-    if text[:1] in {b"{", b"["}:
+    if _JSON.match(begin):
         return Form.JSON
     if b"\x00" in head[:1000] and not _wide(head):
         raise NoTableError(f"it is no text, and no form that is known: {_SAVE}")
     return Form.DELIMITED
+
+
+def _narrow(head: bytes) -> bytes:
+    """A beginning without the marks and zeros of two or four bytes a letter."""
+    if not _wide(head):
+        return head
+    return head.replace(b"\x00", b"").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
 
 
 def _wide(head: bytes) -> bool:

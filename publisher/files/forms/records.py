@@ -18,6 +18,10 @@ MOST_LINES: Final = 100
 _SPACES: Final = re.compile(r"[ \t]+(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)")
 _QUOTED: Final = re.compile(r'(?:^|[,;\t| ])"[^"]*\n[^"]*"(?:[,;\t| \n]|$)')
 SPACE: Final = " "
+END_OF_TEXT: Final = "\x1a"
+"""The last sign of a text that DOS wrote."""
+
+_NEW_LINE: Final = "new-line character"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def records(
         text, following = lines[line], line + 1
         if quoted and text.count('"') & 1:
             text, following = _joined(lines, line, longest, whole or _closes)
-        if text and not text.isspace():
+        if text and not text.isspace() and text != END_OF_TEXT:
             yield Record(text, line, following)
         line = following
 
@@ -79,7 +83,8 @@ def split(text: str, shape: RowShape) -> list[str] | Reason:
     try:
         (cells,) = csv.reader([spaced(text, shape.delimiter)], delimiter=shape.delimiter, strict=True)
     except csv.Error as error:
-        return Reason(field="row", rule=f"CSV is needed: {error}")
+        said = "a carriage return stands outside quotes" if _NEW_LINE in str(error) else str(error)
+        return Reason(field="row", rule=f"CSV is needed: {said}")
     except ValueError:
         return Reason(field="row", rule="CSV is needed: a line break stands outside quotes")
     if len(cells) == shape.width + 1 and (shape.extra or not cells[-1].strip()):

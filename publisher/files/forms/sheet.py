@@ -6,8 +6,9 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.publisher.errors import BadFileError
-from rookery.publisher.files.forms.header_row import FIRST_ROWS, header_row, merit, remarked
+from rookery.publisher.files.forms.header_row import FIRST_ROWS, header_row, merit, remarked, taken
 from rookery.publisher.files.forms.rows_in_memory import chunks_of
+from rookery.publisher.files.options import quoted
 from rookery.schemas.rejection import Reason
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Sheet:
         """Read the whole sheet; raises BadFileError, ModuleNotFoundError and OSError."""
         title, rows, remarks = _chosen(source, names, options)
         after = options.skip or 0
-        found = after + (header_row(rows[after:], names, options.mapping) if options.skip is None else 0)
+        found = header_row(rows, names, options.mapping) if options.skip is None else after
         if found >= len(rows):
             rule = f"a row with the names of the columns is needed in sheet {title}"
             raise BadFileError(source.name, Reason(field="header", rule=rule))
@@ -44,6 +45,7 @@ class Sheet:
         self.rows = max(len(self._rows), 1)
         above = sum(any(row) for row in rows[after:found])
         self.remarks = (*remarks, *remarked(found + 1, above))
+        self.hint = "; ".join([*remarks, taken(found + 1, options.skip)])
         self.sample = self._rows[:1_000]
 
     def chunks(self, places: Collection[int], begin: FilePosition | None = None) -> Iterator[RowChunk]:
@@ -77,7 +79,7 @@ def _chosen(
     title = max(sheets, key=lambda title: _merit(sheets[title], names, options))
     others = [each for each in titles if each != title]
     several = (
-        [f"sheet {title} was read; --sheet '{others[0]}' reads another"]
+        [f"sheet {title} was read; --sheet {quoted(others[0])} reads another"]
         if others and options.sheet is None
         else []
     )
@@ -85,7 +87,9 @@ def _chosen(
 
 
 def _merit(rows: Sequence[Sequence[str]], names: FieldNames, options: FileOptions) -> tuple[int, bool]:
-    return max((merit(cells, names, options.mapping) for cells in rows[:FIRST_ROWS]), default=0), bool(rows)
+    return max((merit(cells, names, options.mapping) for cells in rows[:FIRST_ROWS]), default=0), len(
+        rows
+    ) > 1
 
 
 def _rows(book: Any, title: str) -> list[list[str]]:

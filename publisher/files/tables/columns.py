@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,12 +17,11 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from rookery.publisher.files.cells.missing import LIKELY_CODES, WRITTEN, missing, stated
-from rookery.publisher.files.cells.sums import sums_up
 from rookery.publisher.files.columns.names import REJECTED
 from rookery.schemas.contract.types import IDENTITY_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -42,6 +40,9 @@ _COMMA: Final = r"^-?(?:0|[1-9][0-9]{0,14})(?:,[0-9]{1,17})?$"
 _MISSING: Final = pa.array(WRITTEN, pa.string())
 _CODES: Final = pa.array(LIKELY_CODES, pa.string())
 _TEXT: Final = '"'
+_WORDED: Final = "^[^0-9]{2,40}$"
+_NAMED: Final = "[^0-9]"
+"""Cells that may say that their row sums up others, and those that may in a column of labels or of names of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class ColumnEncoder:
         self._labels = frozenset(said.labels)
         self._checks = {name: TypeAdapter(kind) for name, kind in IDENTITY_TYPES.items()}
         self._read: dict[str, dict[str | None, tuple[str | None, bool]]] = {}
+        self._sums: dict[int, dict[str, bool]] = {}
 
     def encode(self, chunk: RowChunk) -> EncodedColumns:
         """Encode a chunk."""
@@ -92,12 +94,13 @@ class ColumnEncoder:
             json["device_id"] = pa.repeat(to_json(self._file.device_id).decode(), rows)
         json["reading_id"], wrong = self._identities(chunk)
         odd = odd if wrong is None else odd | wrong
-        for place, of_labels in self._file.summed.items():
-            odd |= self._known(chunk.columns[place], partial(sums_up, of_labels=of_labels))
+        for place in self._file.summed:
+            odd |= self._summing(place, chunk.columns[place])
         if (label := self._file.places.get(self._file.names.target)) is not None:
             self._count_labels(chunk.columns[label])
-        if self._file.repeated:
-            odd |= np.isin(chunk.rows, list(self._file.repeated))
+        for rows_apart in (self._file.repeated, self._file.computed):
+            if rows_apart:
+                odd |= np.isin(chunk.rows, list(rows_apart))
         return EncodedColumns(json, odd)
 
     def _lacking(self, json: dict[str, Any], rows: int) -> NDArray[np.bool_]:
@@ -220,10 +223,18 @@ class ColumnEncoder:
             return None, True
         return to_json(said).decode(), False
 
-    def _known(self, cells: Any, says: Callable[[str], bool]) -> NDArray[np.bool_]:
-        """The rows in which a cell says something, each different text asked once."""
+    def _summing(self, place: int, cells: Any) -> NDArray[np.bool_]:
+        """The rows in which a cell says that they sum up others, each different text asked once."""
+        words, known = self._file.summed[place], self._sums.setdefault(place, {})
+        if len(known) > _REMEMBERED:
+            known.clear()
         coded = cells.dictionary_encode()
-        said_so = [says(text) for text in coded.dictionary.to_pylist()]
+        # Ids and numbers of rows, most of them different, need no check of each.
+        likely = _flags(pc.match_substring_regex(coded.dictionary, _NAMED if words.of_labels else _WORDED))
+        said_so = [
+            may and (known[text] if text in known else known.setdefault(text, words.says(text)))
+            for text, may in zip(coded.dictionary.to_pylist(), likely.tolist(), strict=True)
+        ]
         if not any(said_so):
             return np.zeros(len(cells), dtype=bool)
         rows: NDArray[np.bool_] = np.array([*said_so, False])[
@@ -234,7 +245,11 @@ class ColumnEncoder:
     def _count_labels(self, cells: Any) -> None:
         coded = cells.dictionary_encode()
         labels = [self._file.cells.label((text or "").strip()) for text in coded.dictionary.to_pylist()]
-        odd = [label is not None and label not in self._labels for label in labels]
+        sums = self._file.summed[self._file.places[self._file.names.target]]
+        odd = [
+            label is not None and label not in self._labels and not sums.says(text)
+            for label, text in zip(labels, coded.dictionary.to_pylist(), strict=True)
+        ]
         self._count(self.counts.unknown, self._file.names.target, coded, [str(each) for each in labels], odd)
 
     def _count_unknown(self, name: str, texts: Sequence[str], coded: Any) -> None:

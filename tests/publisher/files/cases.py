@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
 import io
 import json
 import lzma
+import shutil
+import subprocess
+import tempfile
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import openpyxl
 import pandas as pd
 import pyarrow as pa
+import pytest
 import zstandard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 HEADER: Final = "species,island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year"
 ROWS: Final = (
@@ -25,6 +32,10 @@ ROWS: Final = (
     "Chinstrap,Dream,49.5,19,200,3800,male,2008",
 )
 PLAIN: Final = "\n".join([HEADER, *ROWS]) + "\n"
+CELLS: Final = [list(HEADER.split(","))] + [
+    [float(cell) if cell[0].isdigit() else cell for cell in row.split(",")] for row in ROWS
+]
+"""The same as the cells of a spreadsheet."""
 MASSES: Final = [3750.0, 4500.0, 3800.0]
 """The masses of ROWS, which every file below has that gives all of them."""
 
@@ -83,6 +94,91 @@ def zipped(**files: str) -> Callable[[], bytes]:
     return made
 
 
+def sheets(**lines_of: Sequence[Sequence[Any]]) -> Callable[[], bytes]:
+    """A workbook with the rows of each of its sheets."""
+
+    def made() -> bytes:
+        book, file = openpyxl.Workbook(), io.BytesIO()
+        book.remove(book["Sheet"])
+        for title, lines in lines_of.items():
+            page = book.create_sheet(title)
+            for line in lines:
+                page.append(list(line))
+        book.save(file)
+        return file.getvalue()
+
+    return made
+
+
+def sheet(
+    *rows: Sequence[Any], below: Sequence[Sequence[Any]] = (), **others: Sequence[Sequence[Any]]
+) -> Callable[[], bytes]:
+    """A workbook whose first sheet has these rows, ROWS below its header, and others below them."""
+    return sheets(Sheet=[*rows, *CELLS, *below], **others)
+
+
+def converted(ending: str, made: Callable[[], bytes]) -> Callable[[], bytes]:
+    """The same workbook as LibreOffice writes it in another form; skipped where it is not installed."""
+
+    @functools.cache
+    def written_so() -> bytes:
+        office = shutil.which("soffice")
+        if office is None:
+            pytest.skip("LibreOffice is not installed")
+        with tempfile.TemporaryDirectory(prefix="rookery-") as folder:
+            path = Path(folder) / "readings.xlsx"
+            path.write_bytes(made())
+            command = [
+                office,
+                f"-env:UserInstallation=file://{folder}/profile",
+                "--headless",
+                "--convert-to",
+                ending,
+            ]
+            subprocess.run([*command, "--outdir", folder, path], check=True, capture_output=True, timeout=60)
+            return path.with_suffix(f".{ending}").read_bytes()
+
+    return written_so
+
+
+def ods(*rows: Sequence[Any]) -> Callable[[], bytes]:
+    """A workbook of OpenDocument with ROWS below some rows, and a total."""
+
+    def cell(value: Any) -> str:
+        if isinstance(value, str):
+            return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
+        value = "" if value is None else f' office:value-type="float" office:value="{value}"'
+        return f"<table:table-cell{value}/>"
+
+    lines = "".join(
+        f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in (*rows, *CELLS, *TOTAL)
+    )
+    names = " ".join(
+        f'xmlns:{each}="urn:oasis:names:tc:opendocument:xmlns:{each}:1.0"'
+        for each in ("office", "table", "text")
+    )
+    body = f'<office:spreadsheet><table:table table:name="One">{lines}</table:table></office:spreadsheet>'
+    content = f"<office:document-content {names}><office:body>{body}</office:body></office:document-content>"
+    files = {
+        "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+        "content.xml": content,
+        "META-INF/manifest.xml": '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
+    }
+
+    def made() -> bytes:
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, text_of in files.items():
+                archive.writestr(name, text_of)
+        return file.getvalue()
+
+    return made
+
+
+TITLES: Final = (("Penguins 2007-2009",), ("measured by hand", None, "in mm and g"), ())
+TOTAL: Final = (("Total", None, 134.7, 50.9, 592, 12050),)
+MEANS: Final = ((None, None, 44.9, 16.97, 197.33, 4016.67),)
+SUMS: Final = "a row that sums up others is no reading"
 SEMICOLONS: Final = PLAIN.replace(",", ";").replace(".", ",")
 QUOTED: Final = '"species","bill_length_mm","body_mass_g"\n"1","Adelie",39.1,3750\n"2","Gentoo",46.1,4500'
 OBJECTS: Final = [{"Body Mass (g)": mass, "bill length": 40.5} for mass in MASSES]
@@ -171,6 +267,65 @@ CASES: Final[dict[str, FileCase]] = {
     "an unknown label": FileCase(text("species,body_mass_g", "X,3750", "X,4500", "X,3800"), says='"X"'),
     "a row of totals": FileCase(text(HEADER, *ROWS, "Total,,134.7,50.9,592,12050,,"), bad=1, says="sums up others"),
     "a row of means": FileCase(text(HEADER, *ROWS, "Mean,,44.9,17,197,4016,,"), bad=1, says="sums up others"),
+    "a total among the categories": FileCase(text(HEADER, *ROWS, ",Total,134.7,50.9,592,12050,,"), bad=1, says=f'{SUMS}, not "Total"'),
+    "a total beside a label": FileCase(text(HEADER, *ROWS, "Adelie total,,39.1,18.7,181,3750,,"), bad=1, says=SUMS),
+    "a mean in a column of its own": FileCase(
+        text("id,n,note,body_mass_g", "1,2,,3750", "2,2,,4500", "3,2,,3800", ",,Mean,4000"), bad=1, says=f'{SUMS}, not "Mean"'
+    ),
+    "a total in Russian": FileCase(text(HEADER, *ROWS, "\u0418\u0442\u043e\u0433\u043e:,,44.7,16.9,192,4050,,"), bad=1, says=SUMS),
+    "totals without a word": FileCase(
+        text(HEADER, *ROWS, ",,134.7,50.9,,12050,,"), bad=1, says="each of its numbers is the sum of those above"
+    ),
+    "means without a word": FileCase(
+        text(HEADER, *ROWS, ",,44.9,16.97,197.33,4016.67,,"), bad=1, says="each of its numbers is the mean of those above"
+    ),
+    "totals below numbers alone": FileCase(
+        text("bill_depth_mm,body_mass_g", "18.7,3750", "13.2,4500", "19,3800", "50.9,12050"), bad=1, says=SUMS
+    ),
+    "a file behind a file": FileCase(
+        (PLAIN + "\ufeff" + PLAIN).encode, good=6, bad=1, says="the names of the columns once more", masses=(*MASSES, *MASSES)
+    ),
+    "a row of units": FileCase(text(HEADER, ",,mm,mm,mm,g,,", *ROWS), bad=1, says="a row of units is no reading"),
+    "seventy lines of notes": FileCase(
+        text(*(f"note {nth}" for nth in range(70)), *PLAIN.splitlines()), says="line 71 has the names"
+    ),
+    "a title above foreign names": FileCase(
+        text("Ping\u00fcinos,,", "especie,largo_pico_mm,masa_g", "A,39,3750", "A,40,4500", "A,41,3800"), good=-1,
+        says="--map 'largo_pico_mm=bill_length_mm' or",
+    ),
+    "a sep line that is wrong": FileCase(("sep=,\n" + PLAIN.replace(",", ";")).encode),
+    "DOS' sign of the end": FileCase(lambda: PLAIN.encode() + b"\x1a"),
+    "a lone carriage return": FileCase(
+        (PLAIN + ROWS[0] + "\r" + ROWS[1] + "\n").encode, bad=1, says="a carriage return stands outside quotes"
+    ),
+    "numbers in single quotes": FileCase(text("species,body_mass_g", "'A','3750'", "'A','4500'", "A,'3800")),
+    "thousands with a narrow space": FileCase(
+        text("species,body_mass_g", "A,3\u202f750", "A,4\u00a0500", "A,3 800"), good=0, bad=3, says="--thousands ' '"
+    ),
+    "thousands and a unit": FileCase(
+        text("species,body_mass_g", 'A,"3,750 g"', 'A,"4,500 g"', 'A,"3,800 g"'), good=0, bad=3, says="--thousands ,"
+    ),
+    "a header with the wrong unit": FileCase(
+        text("species,Body Mass (kg)", "A,3750", "A,4500", "A,3800"), good=0, bad=3, says="--unit 'Body Mass (kg)=g'"
+    ),
+    "a formula": FileCase(text("body_mass_g", "=3000+750", "=4500", "3800"), good=2, bad=1, says="Save the file with its values", masses=(4500.0, 3800.0)),
+    "a code in a category": FileCase(
+        text("sex,body_mass_g", "9,1000", "m,3750", "f,4500", "m,3800"), bad=1, says="--missing 9", masses=(3750.0, 4500.0, 3800.0)
+    ),
+    "an apostrophe in a name": FileCase(
+        text("penguin's mass,bill_length_mm", "3750,39", "4500,40", "3800,41"), good=-1, says="--map 'penguin'\"'\"'s mass=body_mass_g'"
+    ),
+    "colons": FileCase(swapped(",", ":"), good=-1, says="--delimiter ':'"),
+    "names below names": FileCase(
+        text("species,island,sex", "kind,place,body_mass_g", "A,x,3750", "A,x,4500", "A,x,3800"), good=-1, says="line 1 was taken for the header; --skip 1"
+    ),
+    "letters of DOS": FileCase(
+        lambda: "K\u00f6rpermasse,bill_length_mm\n3750,39\n4500,40\n3800,41\n".encode("cp437"), good=-1,
+        says="--encoding cp437", options=("--map", "K\u00f6rpermasse=body_mass_g"),
+    ),
+    "a web page in UTF-16": FileCase(lambda: "<!DOCTYPE html><html>".encode("utf-16"), good=-1, says="a web page (HTML)"),
+    "a pointer of Git LFS": FileCase(text("version https://git-lfs.github.com/spec/v1", "oid sha256:1"), good=-1, says="git lfs pull"),
+    "JSON below a comment": FileCase(text("// readings", '{"body_mass_g": 3750}'), good=-1, says="JSON is needed"),
     "a header and nothing": FileCase(text(HEADER), good=0, says="There is no row below the header"),
     "nothing": FileCase(lambda: b"", good=-1, says="a line with the names of the columns is needed"),
     "no header": FileCase(text(*ROWS), good=-1, says="the header holds values, and no names"),
@@ -199,6 +354,16 @@ CASES: Final[dict[str, FileCase]] = {
     "cut gzip": FileCase(lambda: gzip.compress(PLAIN.encode())[:-12], good=-1, says="it is damaged"),
     "cut bzip2": FileCase(lambda: bz2.compress(PLAIN.encode())[:-12], good=-1, says="it is damaged"),
     "xlsx": FileCase(written(lambda one, file: one.to_excel(file, index=False))),
+    "xlsx with titles": FileCase(sheet(*TITLES), says="line 4 has the names"),
+    "xlsx with a total": FileCase(sheet(below=TOTAL), bad=1, says=f'{SUMS}, not "Total"'),
+    "xlsx with titles, a total and means": FileCase(sheet(*TITLES, below=((), *TOTAL, *MEANS)), bad=2, says=SUMS),
+    "xls with titles and a total": FileCase(converted("xls", sheet(*TITLES, below=TOTAL)), bad=1, says=SUMS),
+    "ods with titles and a total": FileCase(ods(*TITLES), bad=1, says=f'{SUMS}, not "Total"'),
+    "xlsx of several sheets": FileCase(sheet(Notes=(("x",),)), says="--sheet 'Notes' reads another"),
+    "xlsx with the readings in another sheet": FileCase(
+        sheets(Old=[CELLS[0], ["A", *[None] * 7]], Data=CELLS), good=0, bad=1, says="--sheet 'Data' reads another"
+    ),
+    "xlsx with a header alone in another sheet": FileCase(sheets(Template=CELLS[:1], Data=CELLS), says="sheet Data was read"),
     "a damaged xlsx": FileCase(
         lambda: written(lambda one, file: one.to_excel(file, index=False))()[:2000], good=-1, says="it is"
     ),

@@ -24,8 +24,22 @@ if TYPE_CHECKING:
 ASKED = (
     "thousands", "thousands with spaces", "thousands with points", "an ambiguous decimal comma", "a code for missing",
     "kilograms without a word", "centimetres without a word", "two columns of one name", "a column that may be one",
+    "thousands with a narrow space", "thousands and a unit", "a header with the wrong unit", "a code in a category",
+    "a title above foreign names", "an apostrophe in a name", "colons", "names below names", "letters of DOS",
+    "xlsx with the readings in another sheet",
 )  # fmt: skip
-OPTION = re.compile(r"--(?:thousands|decimal|missing|unit|map) (?:'[^']*'|\S+)")
+EACH = "thousands|decimal|missing|unit|map|skip|delimiter|encoding|sheet"
+WORD = r"""(?:'[^']*'(?:"'"'[^']*')*|"'"|\S+)"""
+OPTION = re.compile(f"--(?:{EACH}) {WORD}")
+
+
+LEADS = {
+    "an ambiguous decimal comma": "--decimal",
+    "colons": "--delimiter",
+    "names below names": "--skip",
+    "letters of DOS": "--encoding",
+}
+"""The option that is meant where a sentence names several."""
 
 
 def written(folder: Path, case: FileCase) -> Path:
@@ -70,13 +84,22 @@ def test_no_number_is_wrong(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ASKED)
 def test_an_option_that_is_named_helps(name: str, tmp_path: Path) -> None:
     """With the first option that the sentence names, every row can be published."""
-    path = written(tmp_path, CASES[name])
-    asked = dry_run(path)
-    options = OPTION.findall(asked.output)
-    chosen = next(each for each in options if "--decimal" in each or name != "an ambiguous decimal comma")
-    answered = dry_run(path, *shlex.split(chosen))
+    case = CASES[name]
+    path = written(tmp_path, case)
+    asked = dry_run(path, *case.options)
+    chosen = next(each for each in OPTION.findall(asked.output) if each.startswith(LEADS.get(name, "--")))
+    answered = dry_run(path, *case.options, *shlex.split(chosen))
     assert answered.exit_code == 0, asked.output + answered.output
-    assert "3 of 3 rows can be published" in answered.output
+    rows = 4 if name == "a code in a category" else 3
+    assert f"{rows} of {rows} rows can be published" in answered.output
+
+
+def test_every_option_that_says_how_a_file_is_written_is_asked_for(tmp_path: Path) -> None:
+    """The cases in ASKED have each option of `publish file` that a message names."""
+    said = "".join(dry_run(written(tmp_path, CASES[name]), *CASES[name].options).output for name in ASKED)
+    assert {each.partition(" ")[0] for each in OPTION.findall(said)} == {
+        f"--{each}" for each in EACH.split("|")
+    }
 
 
 def test_a_reason_names_each_problem_on_a_line_of_its_own(tmp_path: Path) -> None:
