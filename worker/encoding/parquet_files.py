@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from rookery.worker.decoding.table import DecodedColumns
 from rookery.worker.encoding.contract_lines import ContractLines
 from rookery.worker.encoding.fixed_width import parts_of
-from rookery.worker.encoding.prediction_columns import SHARED, written
+from rookery.worker.encoding.parquet.file import ParquetFile
+from rookery.worker.encoding.parquet.leaves import file_schema
+from rookery.worker.encoding.parquet.row_group import pages
+from rookery.worker.encoding.prediction_columns import SHARED, PredictionColumns, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +32,30 @@ def parquet_files(lines: Sequence[bytes]) -> list[bytes]:
         if not isinstance(part, ContractLines):
             raise TypeError("lines without their contract cannot be columns")
         parts.setdefault(part.contract, []).append(part)
-    return [_file(contract, own) for contract, own in parts.items()]
+    return [_tables(contract, own) or _file(contract, own) for contract, own in parts.items()]
+
+
+def _tables(contract: CompiledContract, parts: Sequence[ContractLines]) -> bytes | None:
+    """Write predictions that came in whole tables; None where others are among them."""
+    tables = [part.columns for part in parts]
+    if not all(isinstance(each, PredictionColumns) and isinstance(each.readings, DecodedColumns) for each in tables):
+        return None
+    file = ParquetFile(file_schema(contract))
+    for each in tables:
+        file.add(len(each), [*pages(each, each.readings, _compressed)])
+    return bytes(file)
+
+
+def _compressed(content: bytes) -> bytes:
+    packed: bytes = _snappy().compress(content, asbytes=True)
+    return packed
+
+
+@cache
+def _snappy() -> Any:
+    import pyarrow as pa  # noqa: PLC0415  an extra of its own
+
+    return pa.Codec("snappy")
 
 
 def _file(contract: CompiledContract, parts: Sequence[ContractLines]) -> bytes:
