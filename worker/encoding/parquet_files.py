@@ -32,17 +32,17 @@ def parquet_files(lines: Sequence[bytes]) -> list[bytes]:
         if not isinstance(part, ContractLines):
             raise TypeError("lines without their contract cannot be columns")
         parts.setdefault(part.contract, []).append(part)
-    return [_tables(contract, own) or _file(contract, own) for contract, own in parts.items()]
+    return [table_file(contract, own) or arrow_file(contract, own) for contract, own in parts.items()]
 
 
-def _tables(contract: CompiledContract, parts: Sequence[ContractLines]) -> bytes | None:
-    """Write predictions that came in whole tables; None where others are among them."""
-    tables = [part.columns for part in parts]
-    if not all(isinstance(each, PredictionColumns) and isinstance(each.readings, DecodedColumns) for each in tables):
-        return None
+def table_file(contract: CompiledContract, parts: Sequence[ContractLines]) -> bytes | None:
+    """Write predictions of a contract that came in whole tables, a row group each; None where others are among them."""
     file = ParquetFile(file_schema(contract))
-    for each in tables:
-        file.add(len(each), [*pages(each, each.readings, _compressed)])
+    for part in parts:
+        table = part.columns
+        if not isinstance(table, PredictionColumns) or not isinstance(table.readings, DecodedColumns):
+            return None
+        file.add(len(table), [*pages(table, table.readings, _compressed)])
     return bytes(file)
 
 
@@ -58,7 +58,8 @@ def _snappy() -> Any:
     return pa.Codec("snappy")
 
 
-def _file(contract: CompiledContract, parts: Sequence[ContractLines]) -> bytes:
+def arrow_file(contract: CompiledContract, parts: Sequence[ContractLines]) -> bytes:
+    """Write any predictions of a contract, single ones among them, by pyarrow."""
     import pyarrow as pa  # noqa: PLC0415  an extra of its own
     from pyarrow import parquet  # noqa: PLC0415  the same
 

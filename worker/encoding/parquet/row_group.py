@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from struct import pack
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import orjson
@@ -17,6 +17,7 @@ from rookery.schemas.contract.derived.bigquery import has_feature_columns
 from rookery.worker.encoding.parquet.compact import text
 from rookery.worker.encoding.parquet.levels import first_word, flags, pairs, same, texts, which_words
 from rookery.worker.encoding.parquet.pages import Page
+from rookery.worker.encoding.prediction_columns import DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from rookery.worker.encoding.prediction_columns import PredictionColumns
 
     Compress = Callable[[bytes], bytes]
-
-DIGITS: Final = 6
 
 
 def pages(of: PredictionColumns, readings: DecodedColumns, compress: Compress) -> Iterator[Page]:
@@ -73,7 +72,9 @@ def _some_words(column: Sequence[str | None] | None, count: int) -> Page:
     places = [known.setdefault(each, len(known)) for each in column if each is not None]
     if not known:
         return _nothing(count)
-    levels = same(1, count) if len(places) == count else flags(np.array([each is not None for each in column]))
+    levels = (
+        same(1, count) if len(places) == count else flags(np.array([each is not None for each in column]))
+    )
     values = which_words(np.array(places), len(known))
     return Page(count, values, levels, words=[each.encode() for each in known])
 
@@ -93,7 +94,14 @@ def _moments(column: Sequence[datetime | None] | None, count: int) -> Page:
 def _moment(moment: datetime, count: int, levels: bytes) -> Page:
     """A time that all rows share, as the only word of its page; readers know by `statistics` what to leave out."""
     ticks = pack("<q", (moment - _EPOCH) // _MICROSECOND)
-    return Page(count, first_word(count), levels, words=[ticks], sized=False, statistics=text(5, ticks) + text(1, ticks))
+    return Page(
+        count,
+        first_word(count),
+        levels,
+        words=[ticks],
+        sized=False,
+        statistics=text(5, ticks) + text(1, ticks),
+    )
 
 
 def _labels(places: NDArray[np.intp], labels: Sequence[str]) -> Page:
