@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rookery.worker.encoding.parquet.leaves import FileSchema
-    from rookery.worker.encoding.parquet.pages import Page
+    from rookery.worker.encoding.parquet.pages import ColumnPage
 
 MAGIC: Final = b"PAR1"
 
@@ -31,7 +31,7 @@ class ParquetFile:
         self._groups: list[bytes] = []
         self._rows = 0
 
-    def add(self, rows: int, pages: Sequence[Page]) -> None:
+    def add(self, rows: int, pages: Sequence[ColumnPage]) -> None:
         """Append a row group: a page for each leaf of the schema."""
         plain = 0
         entries = []

@@ -1,4 +1,4 @@
-"""Page: a column's values of one row group, behind a page of its words where they are few, and what the end of the file says of both."""
+"""ColumnPage: a column's values of one row group, behind a page of its words where they are few, and its entry at the end of the file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Chunk(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ColumnPage:
     """So many values, or places among `words`; `levels` stand before them. `compress` is for what repeats itself."""
 
     count: int
@@ -69,7 +69,7 @@ class Page:
 
 @cache
 def _known(leaf: Leaf, *, of_words: bool, packed: bool) -> bytes:
-    """What the end of each file says of a column: its type, encodings, name, and whether it is compressed."""
+    """The type, the encodings and the name of a column, and whether it is compressed: the same at the end of every file."""
     encodings = (PLAIN, RUNS, WORDS) if of_words else (PLAIN, RUNS)
     return (
         number(1, leaf.kind, I32)

@@ -16,7 +16,7 @@ import orjson
 from rookery.schemas.contract.derived.bigquery import has_feature_columns
 from rookery.worker.encoding.parquet.compact import text
 from rookery.worker.encoding.parquet.levels import first_word, flags, pairs, same, texts, which_words
-from rookery.worker.encoding.parquet.pages import Page
+from rookery.worker.encoding.parquet.pages import ColumnPage
 from rookery.worker.encoding.prediction_columns import DIGITS
 
 if TYPE_CHECKING:
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
     Compress = Callable[[bytes], bytes]
 
 
-def pages(of: PredictionColumns, readings: DecodedColumns, compress: Compress) -> Iterator[Page]:
+def pages(of: PredictionColumns, readings: DecodedColumns, compress: Compress) -> Iterator[ColumnPage]:
     """The pages of all columns, in the order of `file_schema`."""
     run, count = of.said.answers, len(of)
     shares = run.probabilities.astype(np.float64).round(DIGITS)
-    yield Page(count, _identities(of, readings), compress=compress)
+    yield ColumnPage(count, _identities(of, readings), compress=compress)
     yield _one(of.message.message_id, count)
-    yield Page(count, of.rows.astype("<i8").tobytes(), same(1, count), compress=compress)
+    yield ColumnPage(count, of.rows.astype("<i8").tobytes(), same(1, count), compress=compress)
     yield _some_words(readings.device_id, count)
     yield _moments(readings.observed_at, count)
     yield _labels(run.label_indices, run.labels)
-    yield Page(count, shares[np.arange(count), run.label_indices].tobytes())
+    yield ColumnPage(count, shares[np.arange(count), run.label_indices].tobytes())
     if run.contract.contract.labels_are_columns:
         for column in shares.T:
-            yield Page(count, column.tobytes())
+            yield ColumnPage(count, column.tobytes())
     else:
         yield from _listed_shares(shares, run.labels)
     yield _outliers(run.out_of_distribution, count)
@@ -55,16 +55,16 @@ def pages(of: PredictionColumns, readings: DecodedColumns, compress: Compress) -
     yield from _features(of, readings, compress)
 
 
-def _one(word: str, count: int) -> Page:
+def _one(word: str, count: int) -> ColumnPage:
     """A text that all rows share."""
-    return Page(count, first_word(count), words=[word.encode()])
+    return ColumnPage(count, first_word(count), words=[word.encode()])
 
 
-def _nothing(count: int) -> Page:
-    return Page(count, b"", same(0, count))
+def _nothing(count: int) -> ColumnPage:
+    return ColumnPage(count, b"", same(0, count))
 
 
-def _some_words(column: Sequence[str | None] | None, count: int) -> Page:
+def _some_words(column: Sequence[str | None] | None, count: int) -> ColumnPage:
     """A column of few different texts, some of them absent."""
     if column is None:
         return _nothing(count)
@@ -76,25 +76,25 @@ def _some_words(column: Sequence[str | None] | None, count: int) -> Page:
         same(1, count) if len(places) == count else flags(np.array([each is not None for each in column]))
     )
     values = which_words(np.array(places), len(known))
-    return Page(count, values, levels, words=[each.encode() for each in known])
+    return ColumnPage(count, values, levels, words=[each.encode() for each in known])
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def _moments(column: Sequence[datetime | None] | None, count: int) -> Page:
+def _moments(column: Sequence[datetime | None] | None, count: int) -> ColumnPage:
     if column is None:
         return _nothing(count)
     known = [(each - _EPOCH) // _MICROSECOND for each in column if each is not None]
     levels = same(1, count) if len(known) == count else flags(np.array([each is not None for each in column]))
-    return Page(count, np.array(known, "<i8").tobytes(), levels)
+    return ColumnPage(count, np.array(known, "<i8").tobytes(), levels)
 
 
-def _moment(moment: datetime, count: int, levels: bytes) -> Page:
+def _moment(moment: datetime, count: int, levels: bytes) -> ColumnPage:
     """A time that all rows share, as the only word of its page; readers know by `statistics` what to leave out."""
     ticks = pack("<q", (moment - _EPOCH) // _MICROSECOND)
-    return Page(
+    return ColumnPage(
         count,
         first_word(count),
         levels,
@@ -104,33 +104,35 @@ def _moment(moment: datetime, count: int, levels: bytes) -> Page:
     )
 
 
-def _labels(places: NDArray[np.intp], labels: Sequence[str]) -> Page:
-    return Page(len(places), which_words(places, len(labels)), words=[each.encode() for each in labels])
+def _labels(places: NDArray[np.intp], labels: Sequence[str]) -> ColumnPage:
+    return ColumnPage(len(places), which_words(places, len(labels)), words=[each.encode() for each in labels])
 
 
-def _listed_shares(shares: NDArray[np.float64], labels: Sequence[str]) -> Iterator[Page]:
+def _listed_shares(shares: NDArray[np.float64], labels: Sequence[str]) -> Iterator[ColumnPage]:
     """A list of label and share in each row."""
     count, width = shares.shape
     begins = np.ones((count, width), np.bool_)
     begins[:, 0] = False
     levels = flags(begins.ravel()) + same(1, count * width)
     names = np.tile(np.arange(width), count)
-    yield Page(count * width, which_words(names, width), levels, words=[each.encode() for each in labels])
-    yield Page(count * width, shares.tobytes(), levels)
+    yield ColumnPage(
+        count * width, which_words(names, width), levels, words=[each.encode() for each in labels]
+    )
+    yield ColumnPage(count * width, shares.tobytes(), levels)
 
 
-def _outliers(far: NDArray[np.bool_] | None, count: int) -> Page:
+def _outliers(far: NDArray[np.bool_] | None, count: int) -> ColumnPage:
     if far is None:
         return _nothing(count)
-    return Page(count, np.packbits(far, bitorder="little").tobytes(), same(1, count))
+    return ColumnPage(count, np.packbits(far, bitorder="little").tobytes(), same(1, count))
 
 
-def _missing(lacking: NDArray[np.bool_], names: Sequence[str]) -> Page:
+def _missing(lacking: NDArray[np.bool_], names: Sequence[str]) -> ColumnPage:
     """A list of names in each row, nearly always none."""
     rows, which = lacking.nonzero()
     if not len(which):
         count = len(lacking)
-        return Page(count, b"", same(0, count) + same(0, count))
+        return ColumnPage(count, b"", same(0, count) + same(0, count))
     lengths = np.maximum(np.bincount(rows, minlength=len(lacking)), 1)
     total = int(lengths.sum())
     begins = np.cumsum(lengths) - lengths
@@ -138,7 +140,7 @@ def _missing(lacking: NDArray[np.bool_], names: Sequence[str]) -> Page:
     inner[begins] = False
     known[begins] = lacking.any(axis=1)
     values = which_words(which, len(names))
-    return Page(total, values, flags(inner) + flags(known), words=[each.encode() for each in names])
+    return ColumnPage(total, values, flags(inner) + flags(known), words=[each.encode() for each in names])
 
 
 def _identities(of: PredictionColumns, readings: DecodedColumns) -> bytes:
@@ -168,7 +170,7 @@ def _numbers(digits: int) -> NDArray[np.uint8]:
     return np.frombuffer(every, np.uint8).reshape(-1, digits)
 
 
-def _features(of: PredictionColumns, readings: DecodedColumns, compress: Compress) -> Iterator[Page]:
+def _features(of: PredictionColumns, readings: DecodedColumns, compress: Compress) -> Iterator[ColumnPage]:
     """The features of rows that repeat them: a column each, or one of JSON where their names are no columns."""
     contract, count = of.said.answers.contract.contract, len(of)
     separate = has_feature_columns(contract)
@@ -181,7 +183,7 @@ def _features(of: PredictionColumns, readings: DecodedColumns, compress: Compres
         known = np.zeros(count, np.bool_)
         known[rows] = True
         written = texts(orjson.dumps(readings.features(nth)) for nth in rows.tolist())
-        yield Page(count, written, flags(known), compress=compress)
+        yield ColumnPage(count, written, flags(known), compress=compress)
         return
     for place, feature in enumerate(contract.features):
         cells = readings.exact[place, rows]
@@ -189,7 +191,7 @@ def _features(of: PredictionColumns, readings: DecodedColumns, compress: Compres
         levels = np.zeros(count, np.uint8)
         levels[rows] = 2 - unknown
         values, words = _cells(feature, cells[~unknown])
-        yield Page(count, values, pairs(levels), words=words, compress=compress)
+        yield ColumnPage(count, values, pairs(levels), words=words, compress=compress)
 
 
 def _cells(feature: Feature, cells: NDArray[np.float64]) -> tuple[bytes, Sequence[bytes] | None]:
