@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rookery.schemas.reading import Reading
 
-WITHOUT_YEAR = {"Kaggle", "OpenML"}
+WITHOUT_YEAR = {"Kaggle", "OpenML", "OpenML's ARFF", "seaborn"}
 
 
 def features(reading: Reading, *, year: bool) -> dict[str, object]:

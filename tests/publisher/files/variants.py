@@ -99,6 +99,41 @@ def _kaggle(gap: str) -> bytes:
     return _written(rows).encode()
 
 
+def _arff() -> bytes:
+    """As OpenML keeps it: nominal attributes, `?` for missing,."""
+    rows = [
+        {name: "?" if cell == "NA" else cell for name, cell in _culmen(penguin).items()}
+        for penguin in penguins()
+    ]
+    nominal = {"species", "island", "sex"}
+    values = {name: ",".join(sorted({row[name] for row in rows} - {"?"})) for name in nominal}
+    attributes = [
+        f"@ATTRIBUTE {name} {f'{{{values[name]}}}' if name in nominal else 'NUMERIC'}" for name in rows[0]
+    ]
+    lines = [
+        "% Palmer penguins",
+        "@RELATION penguins",
+        "",
+        *attributes,
+        "",
+        "@DATA",
+        *(",".join(row.values()) for row in rows),
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _seaborn() -> bytes:
+    rows = [
+        {
+            name: "" if cell == "NA" else cell.capitalize() if name == "sex" else cell
+            for name, cell in penguin.items()
+            if name != "year"
+        }
+        for penguin in penguins()
+    ]
+    return _written(rows).encode()
+
+
 def _pandas() -> bytes:
     rows = [
         {
@@ -141,6 +176,8 @@ VARIANTS: Final[dict[str, Callable[[], bytes]]] = {
     "R's write.table without quotes": _r_unquoted,
     "Kaggle": lambda: _kaggle("."),
     "OpenML": lambda: _kaggle("?"),
+    "OpenML's ARFF": _arff,
+    "seaborn": _seaborn,
     "written by pandas": _pandas,
     "spreadsheet: BOM, semicolons, decimal commas, CRLF": _spreadsheet,
     "Latin-1 with tabs": _latin_1,
