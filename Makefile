@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: dist docs foreign frames reference kills pulls forests page worst bench bulk lock-bench lock-foreign image chaos fuzz hostile load load-report mixed soak station help demo train test check format install lock lock-terraform clean
+.PHONY: backlog dist docs foreign frames reference kills pulls forests page worst bench bulk lock-bench lock-foreign image chaos fuzz hostile load load-report mixed soak station help demo train test check format install lock lock-terraform clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ frames: $(VENV)/dev ## Publish a pandas frame of 1,000,000 rows, predict and rea
 
 pulls: $(VENV)/dev ## Pull 1,000,000 single readings through one stream: every one accounted for, memory flat (ROWS=1000000 ARGS=--push)
 	@$(BIN)/python -m tools.pulls.trial $(if $(ROWS),--rows $(ROWS)) $(ARGS)
+
+backlog: $(VENV)/dev ## Publish 5,000,000 messages to a broker without a reader, then read them: memory bounded, full rate (ROWS=5000000)
+	@$(BIN)/python -m tools.backlog_trial $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 station: $(VENV)/dev ## Publish 1,000,000 rows to `rookery up` while its programs are killed -9; every row accounted for (ROWS=1000000 SEED=1)
 	@$(BIN)/python -m tools.station_trial $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) $(ARGS)

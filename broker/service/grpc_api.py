@@ -20,8 +20,7 @@ from rookery.broker.errors import (
     forget_frames,
 )
 from rookery.broker.pulls import pulling
-from rookery.broker.scheduling.messages import MessageDraft
-from rookery.broker.service import proto
+from rookery.broker.service import proto, publish_request
 from rookery.broker.service.paging import page
 from rookery.broker.service.seeking import asked_time
 
@@ -171,16 +170,8 @@ class GrpcApi(grpc.GenericRpcHandler):
         return proto.ListTopicSnapshotsResponse()
 
     async def _publish(self, request: Proto) -> Proto:
-        drafts = [
-            MessageDraft(
-                message.data,
-                # To copy an empty map takes longer than all the rest.
-                dict(attributes) if (attributes := message.attributes) else None,
-                message.ordering_key,
-            )
-            for message in request.messages
-        ]
-        return proto.PublishResponse(message_ids=await self._catalogue.publish(request.topic, drafts))
+        ids = await self._catalogue.publish(request.topic, publish_request.drafts(request))
+        return proto.PublishResponse(message_ids=ids)
 
     def _list_topics(self, request: Proto) -> Proto:
         found = page(self._catalogue.topics(request.project), request.page_size, request.page_token)

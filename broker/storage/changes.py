@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rookery.broker.storage.rows import COLUMNS
+from rookery.broker.storage import topic_logs
+from rookery.broker.storage.segment_tables import creation, tables_of
 from rookery.broker.storage.write_batch import ConfigChange
 
 if TYPE_CHECKING:
@@ -12,19 +13,12 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = (
     "CREATE TABLE topics(name TEXT PRIMARY KEY, settings BLOB NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE subscriptions(number INTEGER PRIMARY KEY, settings BLOB NOT NULL)",
+    "CREATE TABLE subscriptions(number INTEGER PRIMARY KEY, settings BLOB NOT NULL, retains_since REAL NOT NULL DEFAULT 0)",
     "CREATE TABLE ids(highest INTEGER NOT NULL)",
     "INSERT INTO ids VALUES(0)",
+    *topic_logs.CREATION,
 )
-"""Format 1. Each subscription has a table `messages_<number>` of its own."""
-UPGRADES: Final = (
-    (
-        f"CREATE TABLE topic_logs(topic TEXT NOT NULL, {COLUMNS})",
-        "CREATE INDEX topic_logs_of ON topic_logs(topic)",
-        "ALTER TABLE subscriptions ADD COLUMN retains_since REAL NOT NULL DEFAULT 0",
-    ),
-)
-"""The statements that make each later format of the one before it. Format 2 has what topics keep for replays."""
+"""Each subscription has two tables of its own, `segments_<number>` and `states_<number>`."""
 _SAVE_SUBSCRIPTION: Final = (
     "INSERT INTO subscriptions(number, settings) VALUES(?, ?)"
     " ON CONFLICT(number) DO UPDATE SET settings = excluded.settings"
@@ -52,9 +46,9 @@ def delete_topic(name: str, detached: Mapping[int, bytes]) -> ConfigChange:
 
 def create_subscription(number: int, settings: bytes, retains_since: float = 0.0) -> ConfigChange:
     """Create a subscription without messages."""
-    table = f"CREATE TABLE {table_of(number)}({COLUMNS})"
+    tables = [(statement, ()) for statement in creation(number)]
     saved = update_subscription(number, settings, retains_since).statements
-    return ConfigChange([(table, ()), *saved], created=frozenset({number}))
+    return ConfigChange([*tables, *saved], created=frozenset({number}))
 
 
 def update_subscription(number: int, settings: bytes, retains_since: float) -> ConfigChange:
@@ -65,15 +59,15 @@ def update_subscription(number: int, settings: bytes, retains_since: float) -> C
 
 def clear_subscription(number: int, settings: bytes) -> ConfigChange:
     """Change a subscription and delete its messages."""
-    cleared = f"DELETE FROM {table_of(number)}"  # noqa: S608  a name of ours
-    return ConfigChange([(cleared, ()), (_SAVE_SUBSCRIPTION, (number, settings))])
+    cleared = [(f"DELETE FROM {table}", ()) for table in tables_of(number)]  # noqa: S608  a name of ours
+    return ConfigChange([*cleared, (_SAVE_SUBSCRIPTION, (number, settings))])
 
 
 def delete_subscription(number: int) -> ConfigChange:
     """Delete a subscription with its messages."""
     return ConfigChange(
         [
-            (f"DROP TABLE {table_of(number)}", ()),
+            *_dropped(number),
             ("DELETE FROM subscriptions WHERE number = ?", (number,)),
         ],
         dropped=frozenset({number}),
@@ -83,9 +77,7 @@ def delete_subscription(number: int) -> ConfigChange:
 def delete_everything(numbers: Iterable[int]) -> ConfigChange:
     """Delete every topic and the subscriptions with these numbers."""
     dropped = frozenset(numbers)
-    tables: list[tuple[str, tuple[()]]] = [
-        (f"DROP TABLE {table_of(number)}", ()) for number in sorted(dropped)
-    ]
+    tables = [each for number in sorted(dropped) for each in _dropped(number)]
     return ConfigChange(
         [
             *tables,
@@ -97,6 +89,5 @@ def delete_everything(numbers: Iterable[int]) -> ConfigChange:
     )
 
 
-def table_of(number: int) -> str:
-    """Name the table of a subscription's messages."""
-    return f"messages_{int(number)}"
+def _dropped(number: int) -> list[tuple[str, tuple[()]]]:
+    return [(f"DROP TABLE {table}", ()) for table in tables_of(number)]

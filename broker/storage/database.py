@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rookery.broker.storage import message_table, rows, topic_logs
-from rookery.broker.storage.changes import SCHEMA, UPGRADES, table_of
+from rookery.broker.storage import topic_logs
+from rookery.broker.storage.changes import SCHEMA
 from rookery.broker.storage.errors import (
     StoreDamagedError,
     StoreInUseError,
@@ -16,6 +16,8 @@ from rookery.broker.storage.errors import (
     StoreVersionError,
 )
 from rookery.broker.storage.folder import make_folder
+from rookery.broker.storage.segment_tables import SegmentTables
+from rookery.broker.storage.upgrades import FORMAT, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rookery.broker.scheduling.messages import RestoredMessage
-    from rookery.broker.storage.write_batch import LazyWrites, WriteBatch
+    from rookery.broker.storage.write_batch import WriteBatch
 
 FILE_NAME: Final = "broker.sqlite3"
-FORMAT: Final = 1 + len(UPGRADES)
 _APPLICATION: Final = 0x524F4F4B
 """SQLite's application id of this file: ROOK."""
-_CHECKPOINT_PAGES: Final = 8_000
+_PAGE_SIZE: Final = 8_192
+"""Bytes of a page of a new file: each is two writes to the write-ahead log, whatever is in it."""
+_CHECKPOINT_PAGES: Final = 4_000
 """Pages in the write-ahead log before they are moved into the file: 32 MB, so that each is moved seldom."""
 _PAGE_MESSAGES: Final = 5_000
 _PAGE_BYTES: Final = 8_000_000
@@ -105,20 +108,18 @@ class Database:
     def count(self, number: int) -> int:
         """Count what a subscription holds; raises StoreDamagedError."""
         with _as_store_errors(self.path):
-            (found,) = self._connection.execute(f"SELECT count(*) FROM {table_of(number)}").fetchone()  # noqa: S608  a name of ours
-        return int(found)
+            return SegmentTables(self._connection, number).count()
 
     def page(self, number: int, after: int) -> list[RestoredMessage]:
         """Read the next messages behind an id that a subscription holds; raises StoreDamagedError."""
         if number not in self._numbers:
             return []
-        query = f"SELECT {rows.NAMES}, attempts FROM {table_of(number)} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608  names of ours
         found, size = [], 0
         with _as_store_errors(self.path):
-            for row in self._connection.execute(query, (after, _PAGE_MESSAGES)):
-                found.append(each := rows.read(row))
+            for each in SegmentTables(self._connection, number).behind(after):
+                found.append(each)
                 size += len(each.message.data)
-                if size >= _PAGE_BYTES:
+                if len(found) >= _PAGE_MESSAGES or size >= _PAGE_BYTES:
                     break
         return found
 
@@ -142,13 +143,17 @@ class Database:
         self._connection.close()
 
     def _write(self, batch: WriteBatch) -> None:
-        for number, messages in batch.published.items():
+        for number in {**batch.published, **batch.lazy}:
             # A subscription may have been deleted since its message was published.
-            if number in self._numbers:
-                message_table.insert(self._connection, table_of(number), map(rows.written, messages))
-        for number, lazy in batch.lazy.items():
-            if number in self._numbers:
-                self._write_lazy(number, lazy)
+            if number not in self._numbers:
+                continue
+            tables, lazy = SegmentTables(self._connection, number), batch.lazy.get(number)
+            new = batch.published.get(number, [])
+            if lazy is not None and lazy.added:
+                new = sorted([*new, *lazy.added.values()], key=lambda message: int(message.message_id))
+            tables.add(new)
+            if lazy is not None:
+                tables.settle(lazy.removed, lazy.attempts)
         for topic, log in batch.logs.items():
             topic_logs.write_log(self._connection, topic, log)
         for change in batch.changes:
@@ -158,15 +163,11 @@ class Database:
             topic_logs.replay(self._connection, replay)
         self._connection.execute("UPDATE ids SET highest = max(highest, ?)", (batch.highest_id,))
 
-    def _write_lazy(self, number: int, lazy: LazyWrites) -> None:
-        message_table.insert(self._connection, table_of(number), map(rows.written, lazy.added.values()))
-        message_table.count_attempts(self._connection, table_of(number), lazy.attempts)
-        message_table.delete(self._connection, table_of(number), lazy.removed)
-
 
 def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None:
     """Lock, check and set up; the lock is the operating system's and ends with the process."""
     execute = connection.execute
+    execute(f"PRAGMA page_size = {_PAGE_SIZE}")
     execute("PRAGMA locking_mode = EXCLUSIVE")
     execute("BEGIN EXCLUSIVE")
     (tables,) = execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -176,7 +177,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None
         for statement in SCHEMA:
             execute(statement)
         execute(f"PRAGMA application_id = {_APPLICATION}")
-        version = 1
+        execute(f"PRAGMA user_version = {FORMAT}")
+        version = FORMAT
     elif application != _APPLICATION:
         raise StoreUnavailableError(path, "it is a file of another program")
     elif not 1 <= version <= FORMAT:
@@ -184,10 +186,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None
     (found,) = execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         raise StoreDamagedError(path, found)
-    for upgrade in UPGRADES[version - 1 :]:
-        for statement in upgrade:
-            execute(statement)
-        execute(f"PRAGMA user_version = {FORMAT}")
+    if version < FORMAT:
+        upgrade(connection, version)
     execute("COMMIT")
     execute("PRAGMA journal_mode = WAL")
     execute("PRAGMA synchronous = FULL")

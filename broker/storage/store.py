@@ -151,7 +151,6 @@ class MessageStore:
         log = self._waiting.batch.logs.setdefault(topic, LogWrites())
         log.messages += messages
         log.oldest = oldest
-        log.trims += 2 * len(messages)
         self._wake_in(LAZY_SECONDS)
 
     def drop_log(self, topic: str) -> None:
@@ -250,7 +249,7 @@ class MessageStore:
             if self._healthy:
                 log.exception("the store %s failed, and requests are refused", self.path)
             self._healthy = False
-            if primary_code(error) in DAMAGED:
+            if primary_code(error) in DAMAGED or isinstance(error, ValueError):
                 self._end(StoreDamagedError(self.path, error))
             return error
         if not self._healthy and batch.published:

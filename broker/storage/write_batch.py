@@ -47,11 +47,10 @@ class ConfigChange:
 
 @dataclass(slots=True)
 class LogWrites:
-    """Changes of one topic's log: new messages, and at most `trims` of its first ones that are deleted if older than `oldest`."""
+    """Changes of one topic's log: new messages; some of its first ones are deleted if older than `oldest`."""
 
     messages: list[StoredMessage] = field(default_factory=list)
     oldest: float = 0.0
-    trims: int = 0
     dropped: bool = False
 
 

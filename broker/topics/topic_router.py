@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 from weakref import ref
 
 from rookery.broker.faults import DeliveryFaults, FaultShares
-from rookery.broker.scheduling.messages import MessageDraft, StoredMessage
+from rookery.broker.scheduling.messages import MessageDraft, stored
 from rookery.broker.scheduling.subscription import Subscription
 from rookery.broker.times import rfc3339
 from rookery.broker.topics.topic_log import MemoryLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from rookery.broker.scheduling.journal import Journal
+    from rookery.broker.scheduling.messages import StoredMessage
     from rookery.broker.scheduling.rules import Rules
     from rookery.broker.topics.topic_log import TopicLog
 
@@ -118,7 +119,7 @@ class TopicRouter:
         """Name a topic's subscriptions; raises KeyError where there is no such topic."""
         return sorted(self._topics[topic].subscriptions)
 
-    def publish(self, topic: str, drafts: Iterable[MessageDraft], now: float) -> list[str]:
+    def publish(self, topic: str, drafts: Sequence[MessageDraft], now: float) -> list[str]:
         """Give every draft an id and to every subscription; raises KeyError where there is no such topic."""
         found = self._topics[topic]
         messages = self.accept(drafts, now)
@@ -127,15 +128,9 @@ class TopicRouter:
             subscription.offer(subscription.rules.wanted(messages), now)
         return [message.message_id for message in messages]
 
-    def accept(self, drafts: Iterable[MessageDraft], now: float) -> list[StoredMessage]:
+    def accept(self, drafts: Sequence[MessageDraft], now: float) -> list[StoredMessage]:
         """Give every draft an id and its time of publishing."""
-        published_at = now + self._epoch
-        return [
-            StoredMessage(
-                str(next(self._ids)), draft.data, draft.attributes, draft.ordering_key, published_at
-            )
-            for draft in drafts
-        ]
+        return stored(self._ids, drafts, now + self._epoch)
 
     def attached(self, topic: str) -> dict[str, Subscription]:
         """Give a topic's subscriptions by name; raises KeyError where there is no such topic."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rookery.broker.storage import errors
-from rookery.broker.storage.database import FILE_NAME, FORMAT, Database
+from rookery.broker.storage.database import FILE_NAME, Database
+from rookery.broker.storage.upgrades import FORMAT
 from tests.broker.storage.child import broker_process, refusal
 from tests.broker.storage.client import RestClient, connected, text
 

@@ -84,7 +84,8 @@ async def test_damage_behind_the_first_page_ends_the_broker(stored: Stored, tmp_
     """A message whose checksum is wrong is not delivered, and the broker is asked to end with a sentence."""
     async with stored() as client:
         await client.create()
-        await client.publish(*("sound" for _ in range(30)), "precious")
+        await client.publish(*("sound" for _ in range(30)))
+        await client.publish("precious")
     path = tmp_path / "data" / database.FILE_NAME
     content = bytearray(path.read_bytes())
     content[content.index(b"precious")] ^= 1
