@@ -73,7 +73,7 @@ pulls: $(VENV)/dev ## Pull 1,000,000 single readings through one stream: every o
 	@$(BIN)/python -m tools.pulls.trial $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 backlog: $(VENV)/dev ## Publish 5,000,000 messages to a broker without a reader, then read them: memory bounded, full rate (ROWS=5000000)
-	@$(BIN)/python -m tools.backlog_trial $(if $(ROWS),--rows $(ROWS)) $(ARGS)
+	@$(BIN)/python -m tools.pulls.backlog $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 station: $(VENV)/dev ## Publish 1,000,000 rows to `rookery up` while its programs are killed -9; every row accounted for (ROWS=1000000 SEED=1)
 	@$(BIN)/python -m tools.station_trial $(if $(ROWS),--rows $(ROWS)) $(if $(SEED),--seed $(SEED)) $(ARGS)

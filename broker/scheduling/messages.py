@@ -41,14 +41,14 @@ class StoredMessage(NamedTuple):
 
 def drafted(fields: Iterable[tuple[bytes, Mapping[str, str] | None, str]]) -> list[MessageDraft]:
     """Make a draft of each data, attributes and ordering key."""
-    return list(map(tuple.__new__, repeat(MessageDraft), fields))  # type: ignore[arg-type]
+    return list(map(tuple.__new__, repeat(MessageDraft), fields))
 
 
 def stored(ids: Iterable[int], drafts: Sequence[MessageDraft], published_at: float) -> list[StoredMessage]:
     """Make a message of each draft."""
     taken = map(str, islice(ids, len(drafts)))
     columns = zip(taken, *zip(*drafts, strict=True), repeat(published_at), strict=False)
-    return list(map(tuple.__new__, repeat(StoredMessage), columns))  # type: ignore[arg-type]
+    return list(map(tuple.__new__, repeat(StoredMessage), columns))
 
 
 @dataclass(frozen=True, slots=True)

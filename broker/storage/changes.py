@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rookery.broker.storage import topic_logs
-from rookery.broker.storage.segment_tables import creation, tables_of
+from rookery.broker.storage.segments.tables import creation, tables_of
 from rookery.broker.storage.write_batch import ConfigChange
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from rookery.broker.storage.errors import (
     StoreVersionError,
 )
 from rookery.broker.storage.folder import make_folder
-from rookery.broker.storage.segment_tables import SegmentTables
+from rookery.broker.storage.segments.tables import SegmentTables
 from rookery.broker.storage.upgrades import FORMAT, upgrade
 
 if TYPE_CHECKING:

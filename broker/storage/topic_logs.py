@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from rookery.broker.scheduling.messages import RestoredMessage
-from rookery.broker.storage import segments
-from rookery.broker.storage.segment_tables import SegmentTables
+from rookery.broker.storage.segments import segment
+from rookery.broker.storage.segments.tables import SegmentTables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from rookery.broker.storage.write_batch import LogWrites, SeekWrite
 
 CREATION: Final = (
-    f"CREATE TABLE topic_logs({segments.COLUMNS}, topic TEXT NOT NULL)",
+    f"CREATE TABLE topic_logs({segment.COLUMNS}, topic TEXT NOT NULL)",
     "CREATE INDEX topic_logs_of ON topic_logs(topic, first_id)",
 )
-_INSERT: Final = f"INSERT INTO topic_logs({segments.NAMES}, topic) VALUES(?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT: Final = f"INSERT INTO topic_logs({segment.NAMES}, topic) VALUES(?, ?, ?, ?, ?, ?, ?, ?)"
 _TRIM: Final = (
     "DELETE FROM topic_logs WHERE first_id IN (SELECT first_id FROM topic_logs WHERE topic = ? ORDER BY first_id LIMIT ?)"
     " AND newest < ?"
 )
 _NEXT: Final = (
-    f"SELECT {segments.NAMES} FROM topic_logs WHERE topic = ? AND first_id > ? ORDER BY first_id LIMIT 1"  # noqa: S608  names of ours
+    f"SELECT {segment.NAMES} FROM topic_logs WHERE topic = ? AND first_id > ? ORDER BY first_id LIMIT 1"  # noqa: S608  names of ours
 )
 
 
@@ -34,7 +34,7 @@ def write_log(connection: Connection, topic: str, log: LogWrites) -> None:
     """Insert new messages, and delete about twice as many outdated segments, so that no write takes long."""
     if log.dropped:
         connection.execute("DELETE FROM topic_logs WHERE topic = ?", (topic,))
-    rows = [(*segments.written(some), topic) for some in segments.divided(log.messages)]
+    rows = [(*segment.written(some), topic) for some in segment.divided(log.messages)]
     connection.executemany(_INSERT, rows)
     connection.execute(_TRIM, (topic, 2 * len(rows), log.oldest))
 
@@ -54,7 +54,7 @@ def _kept(connection: Connection, asked: SeekWrite) -> Iterator[RestoredMessage]
     after = 0
     while (row := connection.execute(_NEXT, (asked.topic, after)).fetchone()) is not None:
         after = row[1]
-        for message in segments.read(row) if row[3] >= asked.kept_since else ():
+        for message in segment.read(row) if row[3] >= asked.kept_since else ():
             if message.published_at >= asked.kept_since and (
                 matches is None or matches(message.attributes or {})
             ):

@@ -7,8 +7,9 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from rookery.broker.scheduling.messages import RestoredMessage, StoredMessage
-from rookery.broker.storage import segments, topic_logs
-from rookery.broker.storage.segment_tables import SegmentTables, creation
+from rookery.broker.storage import topic_logs
+from rookery.broker.storage.segments import segment
+from rookery.broker.storage.segments.tables import SegmentTables, creation
 from rookery.broker.storage.write_batch import LogWrites
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def upgrade(connection: Connection, version: int) -> None:
     if logs:
         for (topic,) in execute("SELECT DISTINCT topic FROM earlier_logs").fetchall():
             kept = (each.message for each in _rows(connection, f"{_NAMES}, 0 FROM earlier_logs", topic))
-            for some in segments.divided(kept):
+            for some in segment.divided(kept):
                 topic_logs.write_log(connection, topic, LogWrites(some))
         execute("DROP TABLE earlier_logs")
     execute(f"PRAGMA user_version = {FORMAT}")

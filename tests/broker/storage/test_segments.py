@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rookery.broker.scheduling.messages import RestoredMessage, StoredMessage
-from rookery.broker.storage import segments
-from rookery.broker.storage.segment_tables import SegmentTables, creation, tables_of
+from rookery.broker.storage.segments import segment
+from rookery.broker.storage.segments.tables import SegmentTables, creation, tables_of
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=3)
 MESSAGES = st.lists(
@@ -44,16 +44,16 @@ def test_a_segment_is_read_as_it_was_written(
     for step, data, attributes, key, at in drawn:
         ident += step
         messages.append(StoredMessage(str(ident), data, attributes, key, at))
-    assert segments.read(segments.written(messages)) == messages
+    assert segment.read(segment.written(messages)) == messages
 
 
 @pytest.mark.parametrize("column", [0, 1, 4, 5])
 def test_a_changed_segment_is_detected(column: int) -> None:
     """A changed id, head or byte of data is an error, not another message."""
-    row = list(segments.written([plain(7), plain(9)]))
+    row = list(segment.written([plain(7), plain(9)]))
     row[column] = row[column] + 1 if column < 2 else row[column][:-1] + row[column][:1]
     with pytest.raises(ValueError, match="not as they were stored"):
-        segments.read(tuple(row))
+        segment.read(tuple(row))
 
 
 @settings(max_examples=60)

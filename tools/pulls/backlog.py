@@ -1,6 +1,6 @@
 """A trial of a backlog: the broker keeps messages on disk, its memory bounded, and delivers them at full rate afterwards.
 
-python -m tools.backlog_trial --rows 5000000
+python -m tools.pulls.backlog --rows 5000000
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _FIRST: Final = 50_000
 _OUTSTANDING: Final = 5_000
 _TOPIC: Final = "projects/p/topics/backlog"
 _SUBSCRIPTION: Final = "projects/p/subscriptions/backlog"
-_SERVICE: Final = "/google.pubsub.v1"
+_SERVICE: Final = "/google.pubsub.v1."
 _STEP_S: Final = 120.0
 _LOOK_EVERY_S: Final = 0.1
 
@@ -124,7 +124,7 @@ def _read(channel: grpc.Channel, broker: ChildProcess, outcome: BacklogOutcome) 
         )
     )
     stream = channel.stream_stream(
-        f"{_SERVICE}/Subscriber/StreamingPull",
+        f"{_SERVICE}Subscriber/StreamingPull",
         request_serializer=proto.StreamingPullRequest.SerializeToString,
         response_deserializer=proto.StreamingPullResponse.FromString,
     )(iter(asked.get, None), timeout=_STEP_S + outcome.rows / 1_000)
@@ -149,7 +149,9 @@ def _read(channel: grpc.Channel, broker: ChildProcess, outcome: BacklogOutcome) 
 
 
 def _call(channel: grpc.Channel, method: str, request: Proto) -> None:
-    call = channel.unary_unary(f"{_SERVICE}/{method}", request_serializer=type(request).SerializeToString)
+    call: grpc.UnaryUnaryMultiCallable[Proto, bytes] = channel.unary_unary(
+        f"{_SERVICE}{method}", request_serializer=type(request).SerializeToString
+    )
     call(request, timeout=_STEP_S)
 
 

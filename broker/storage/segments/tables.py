@@ -12,8 +12,8 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from rookery.broker.scheduling.messages import RestoredMessage
-from rookery.broker.storage import segment_states, segments
-from rookery.broker.storage.segment_states import SegmentState
+from rookery.broker.storage.segments import segment, states
+from rookery.broker.storage.segments.states import SegmentState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ def tables_of(number: int) -> tuple[str, str]:
 
 def creation(number: int) -> list[str]:
     """Give the statements that create the tables of a subscription."""
-    columns = (segments.COLUMNS, segment_states.COLUMNS)
+    columns = (segment.COLUMNS, states.COLUMNS)
     return [f"CREATE TABLE {table}({each})" for table, each in zip(tables_of(number), columns, strict=True)]
 
 
@@ -87,9 +87,9 @@ class SegmentTables:
                     attempts[int(each.message.message_id)] = each.attempts
                 yield each.message
 
-        for some in segments.divided(bare()):
-            row = segments.written(some)
-            self._execute(f"INSERT INTO {self._segments}({segments.NAMES}) VALUES(?, ?, ?, ?, ?, ?, ?)", row)
+        for some in segment.divided(bare()):
+            row = segment.written(some)
+            self._execute(f"INSERT INTO {self._segments}({segment.NAMES}) VALUES(?, ?, ?, ?, ?, ?, ?)", row)
             first, last, count, *_ = row
             tried = {ident: attempts.pop(ident) for ident in list(attempts) if ident <= last}
             if tried or last - first + 1 > count:
@@ -154,7 +154,7 @@ class SegmentTables:
 
     def _next(self, first: int, *, delete: bool = False) -> tuple[int, list[RestoredMessage]] | None:
         """Read the first segment from an id on: its last id and its messages; None: there is none."""
-        query = f"SELECT {segments.NAMES} FROM {self._segments} WHERE first_id >= ? ORDER BY first_id LIMIT 1"
+        query = f"SELECT {segment.NAMES} FROM {self._segments} WHERE first_id >= ? ORDER BY first_id LIMIT 1"
         row = self._execute(query, (first,)).fetchone()
         if row is None:
             return None
@@ -163,17 +163,17 @@ class SegmentTables:
             self._delete(row[0])
         return row[1], [
             RestoredMessage(each, state.attempts.get(ident, 0))
-            for each in segments.read(row)
+            for each in segment.read(row)
             if state.holds(ident := int(each.message_id))
         ]
 
     def _state(self, first: int) -> tuple[int, int, bytes, str, int] | None:
-        query = f"SELECT {segment_states.NAMES} FROM {self._states} WHERE first_id = ?"
+        query = f"SELECT {states.NAMES} FROM {self._states} WHERE first_id = ?"
         found: tuple[int, int, bytes, str, int] | None = self._execute(query, (first,)).fetchone()
         return found
 
     def _save(self, state: SegmentState) -> None:
-        into = f"INSERT OR REPLACE INTO {self._states}({segment_states.NAMES}) VALUES(?, ?, ?, ?, ?)"
+        into = f"INSERT OR REPLACE INTO {self._states}({states.NAMES}) VALUES(?, ?, ?, ?, ?)"
         self._execute(into, state.written())
 
     def _delete(self, first: int) -> None:
