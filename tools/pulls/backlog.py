@@ -48,7 +48,7 @@ _LOOK_EVERY_S: Final = 0.1
 
 @dataclass(slots=True)
 class BacklogOutcome:
-    """What was delivered of so many messages, and what it took of the broker; CPU in seconds, memory in bytes."""
+    """Messages that were delivered, and what the broker needed for them; CPU in seconds, memory in bytes."""
 
     rows: int
     found: bytearray = field(default_factory=bytearray)

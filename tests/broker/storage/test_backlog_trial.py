@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def test_a_backlog_beyond_memory_is_delivered_whole(tmp_path: Path) -> None:
-    """More messages than a subscription holds in memory come each once, and the broker's memory stays bounded."""
+    """More messages than a subscription holds in memory come without a loss or a duplicate, and the memory of the broker stays bounded."""
     outcome = run(tmp_path, 102_000)
     assert (outcome.missing, outcome.repeated) == (0, 0)
     assert outcome.resident < MOST_RESIDENT

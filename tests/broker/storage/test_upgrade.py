@@ -74,7 +74,7 @@ def earlier_store(folder: Path, version: int) -> None:
     store.close()
 
 
-@pytest.mark.parametrize(("version", "back"), [(1, ["a", "b"]), (2, ["acknowledged", "a", "b"])])
+@pytest.mark.parametrize(("version", "back"), [(1, []), (2, ["acknowledged", "a", "b"])])
 async def test_what_an_earlier_store_holds_is_brought_along(
     tmp_path: Path, version: int, back: list[str]
 ) -> None:
@@ -89,8 +89,13 @@ async def test_what_an_earlier_store_holds_is_brought_along(
         assert len(await client.drain()) == 2
         since = {"time": "2020-01-01T00:00:00Z"}
         assert await client.call("POST", f"{SUBSCRIPTION}:seek", since) == (200, {})
-        found = [text(each) for each in await client.drain()]
-        assert found == (back if version == 2 else [])
+        machine = broker.catalogue.dispatcher(SUBSCRIPTION).subscription
+        assert machine.backlog == len(back)
+        found: list[str] = []
+        while len(found) < len(back):
+            _, answer = await client.call("POST", f"{SUBSCRIPTION}:pull", {"maxMessages": 10})
+            found += [text(each["message"]) for each in answer.get("receivedMessages", [])]
+        assert found == back
 
 
 async def test_a_damaged_message_of_an_earlier_store_is_named(tmp_path: Path) -> None:
