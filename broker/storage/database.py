@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 FILE_NAME: Final = "broker.sqlite3"
 _APPLICATION: Final = 0x524F4F4B
 """SQLite's application id of this file: ROOK."""
-_PAGE_SIZE: Final = 8_192
-"""Bytes of a page of a new file: each is two writes to the write-ahead log, whatever is in it."""
-_CHECKPOINT_PAGES: Final = 4_000
+_CHECKPOINT_PAGES: Final = 8_000
 """Pages in the write-ahead log before they are moved into the file: 32 MB, so that each is moved seldom."""
 _PAGE_MESSAGES: Final = 5_000
 _PAGE_BYTES: Final = 8_000_000
@@ -167,7 +165,6 @@ class Database:
 def _prepare(connection: sqlite3.Connection, path: Path, max_bytes: int) -> None:
     """Lock, check and set up; the lock is the operating system's and ends with the process."""
     execute = connection.execute
-    execute(f"PRAGMA page_size = {_PAGE_SIZE}")
     execute("PRAGMA locking_mode = EXCLUSIVE")
     execute("BEGIN EXCLUSIVE")
     (tables,) = execute("SELECT count(*) FROM sqlite_master").fetchone()

@@ -38,7 +38,7 @@ def overwrite(path: Path) -> None:
 
 def zero_a_page(path: Path) -> None:
     content = bytearray(path.read_bytes())
-    content[-8_192:] = bytes(8_192)
+    content[-4096:] = bytes(4096)
     path.write_bytes(content)
 
 
