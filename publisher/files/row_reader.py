@@ -40,6 +40,27 @@ class ReadingRow:
     label: str | None = None
 
 
+TYPES: Final = frozenset(
+    [
+        "number",
+        "numeric",
+        "double",
+        "dbl",
+        "float",
+        "real",
+        "decimal",
+        "int",
+        "integer",
+        "float64",
+        "float32",
+        "int64",
+        "int32",
+        "bigint",
+        "long",
+    ]
+)
+"""Words for the types of columns, which some programs write below their names."""
+
 SUMS_UP: Final = "a row that sums up others is no reading"
 MARK: Final = "\ufeff"
 """The byte order mark of a file that was appended to another."""
@@ -138,9 +159,10 @@ class RowReader:
             for name, each in self._features.items()
             if each.numeric and name in file.taken
         ]
-        written = [cell.strip("()[]") for cell in numeric if not missing(cell)]
-        if written and all(units.known(cell) for cell in written):
-            return Reason(field="row", rule="a row of units is no reading")
+        written = [cell.strip("()[]<>") for cell in numeric if not missing(cell)]
+        for known, what in ((units.known, "units"), (TYPES.__contains__, "types")):
+            if written and all(known(cell) for cell in written):
+                return Reason(field="row", rule=f"a row of {what} is no reading")
         return None
 
     def _reading(

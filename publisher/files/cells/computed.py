@@ -47,11 +47,13 @@ def _computed(row: NumberRow, above: Sequence[NumberRow]) -> str:
     if len(columns) < _LEAST:
         return ""
     values = {nth: [each for line in above if (each := line.numbers[nth]) is not None] for nth in columns}
-    if any(len(each) < _LEAST for each in values.values()):
+    # Zeros are the sum and the mean of zeros.
+    proving = [nth for nth, each in values.items() if sum(number != 0 for number in each) >= _LEAST]
+    if len(proving) < _LEAST or not all(values.values()):
         return ""
     if all(_equal(row, nth, sum(each)) for nth, each in values.items()):
         return "sum"
-    varied = all(min(each) < max(each) for each in values.values())
+    varied = all(min(values[nth]) < max(values[nth]) for nth in proving)
     if varied and all(_equal(row, nth, fmean(each)) for nth, each in values.items()):
         # A reading may happen to have the mean of each column; none is written with more digits, or alone without a label.
         finer = any(

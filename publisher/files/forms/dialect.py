@@ -166,7 +166,9 @@ def _shaped(made: Dialect, below: Sequence[Record], names: FieldNames) -> Dialec
         return replace(made, shape=replace(made.shape, extra=True))
     quoted = all(text.startswith('"') for text in texts)
     if not _has_row_names(rows) or not (quoted or _names_fit(rows, made.header, names)):
-        return made
+        said = f"the header has {width} names, and each row {width + 1} cells"
+        helps = "add the name that is missing, or quote cells that hold the delimiter"
+        return replace(made, remarks=(*made.remarks, f"{said}: {helps}"))
     header = ("", *made.header)
     return replace(made, header=header, shape=replace(made.shape, width=width + 1))
 

@@ -286,6 +286,10 @@ CASES: Final[dict[str, FileCase]] = {
         (PLAIN + "\ufeff" + PLAIN).encode, good=6, bad=1, says="the names of the columns once more", masses=(*MASSES, *MASSES)
     ),
     "a row of units": FileCase(text(HEADER, ",,mm,mm,mm,g,,", *ROWS), bad=1, says="a row of units is no reading"),
+    "a row of types": FileCase(text("sex,body_mass_g", "<chr>,<dbl>", "m,3750", "f,4500", "m,3800"), bad=1, says="a row of types is no reading"),
+    "a name too few": FileCase(
+        text("bill_length_mm,body_mass_g", "39,1,3750", "40,2,4500", "41,5,3800"), good=0, bad=3, says="has 2 names, and each row 3 cells"
+    ),
     "seventy lines of notes": FileCase(
         text(*(f"note {nth}" for nth in range(70)), *PLAIN.splitlines()), says="line 71 has the names"
     ),
