@@ -79,8 +79,8 @@ class Envelope:
         return self.data if self.body is None else binascii.b2a_base64(self.body, newline=False).decode()
 
 
-_LONG: Final = 2_000
-"""Characters of base64 from which pydantic's decoder is several times faster than the standard library's."""
+_LONG: Final = 150
+"""Characters of base64 from which pydantic's decoder is faster than the standard library's: twice as fast at 440, six times at 80,000."""
 
 _DECODER: Final = SchemaValidator(core_schema.bytes_schema(), CoreConfig(val_json_bytes="base64"))
 

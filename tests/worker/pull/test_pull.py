@@ -9,18 +9,20 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import pyarrow as pa
 import pytest
 
 from rookery.broker.server import EmbeddedBroker
 from rookery.environment import process as child
 from rookery.load.accounting.folder_results import predictions, rejections
-from rookery.schemas.codec import encode
+from rookery.schemas.codec import ARROW_STREAM, encode
 from rookery.schemas.segment import segments, whole
 from rookery.schemas.testing import ReadingFactory
 from rookery.worker.app import running
 from rookery.worker.settings import Settings
 from rookery.worker.sinks.coalescing import RateLimit
 from tests.conftest import BUCKET
+from tests.worker.decoding.arrow.streams import stream
 from tests.worker.pull.conftest import PullTopic
 
 if TYPE_CHECKING:
@@ -62,6 +64,40 @@ def process(topic: PullTopic, folder: Path, name: str) -> child.RookeryProcess:
         rejects=folder / "rejects",
         settings={"ROOKERY_PULL": topic.subscription, "ROOKERY_ACK_DEADLINE_SECONDS": "10"},
     )
+
+
+async def test_an_arrow_table_is_pulled_as_its_json_is(
+    topic: PullTopic, tmp_path: Path, until: Until
+) -> None:
+    """The same predictions and the same rejection, and each message is acknowledged once."""
+    table = json.loads(encode(ReadingFactory(3).table(300)))
+    table["body_mass_g"][7] = -1.0
+    async with running(settings(topic, tmp_path)):
+        (arrow,) = await topic.publish(
+            [stream(pa.table(table), 128)], attributes={"content-type": ARROW_STREAM}
+        )
+        (plain,) = await topic.publish([json.dumps(table).encode()])
+        await until(lambda: len(lines(tmp_path, "results")) == 598 and len(lines(tmp_path, "rejects")) == 2)
+        await until(lambda: topic.stats.acked == 2)
+    found = {
+        message: [
+            [
+                (
+                    line["row"],
+                    *(
+                        line.get(name)
+                        for name in ("species", "probabilities", "missing", "reasons", "original")
+                    ),
+                )
+                for line in lines(tmp_path, kind)
+                if line["message_id"] == message
+            ]
+            for kind in ("results", "rejects")
+        ]
+        for message in (arrow, plain)
+    }
+    assert [len(each) for each in found[arrow]] == [299, 1]
+    assert found[arrow] == found[plain]
 
 
 async def test_every_published_reading_is_one_prediction_or_one_rejection(

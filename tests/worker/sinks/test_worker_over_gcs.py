@@ -11,10 +11,12 @@ import threading
 from collections import Counter
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from pyarrow import parquet
 
 from rookery.schemas.codec import encode
 from rookery.schemas.envelope import wrapped
@@ -70,6 +72,28 @@ def stored(server: StorageServer, kind: str) -> list[str]:
 async def push(client: aiohttp.ClientSession, payload: bytes, where: str = "/") -> int:
     async with client.post(where, data=payload) as answer:
         return answer.status
+
+
+async def test_columns_in_a_bucket_hold_each_reading_of_tables_and_alone(strict: StorageServer) -> None:
+    """Objects are Parquet that a reader takes as it is, with the contract's columns; rejections stay lines."""
+    table = json.loads(encode(ReadingFactory(3).table(300, prefix="t")))
+    table["body_mass_g"][5] = -1
+    payloads = [
+        json.dumps(table).encode(),
+        encode(ReadingFactory(4).table(300, prefix="u")),
+        encode(ReadingFactory(5).reading(reading_id="alone")),
+    ]
+    async with worker(results_format="parquet") as client:
+        for nth, payload in enumerate(payloads):
+            assert await push(client, body(payload, f"m{nth}")) == 204
+    objects = strict.buckets.objects(BUCKET, prefix="results/")
+    assert {each.name.rpartition(".")[2] for each in objects} == {"parquet"}
+    found = [parquet.read_table(BytesIO(each.content)) for each in objects]
+    names = [name for each in found for name in each.column("reading_id").to_pylist()]
+    sent = [f"{prefix}-{row}" for prefix in "tu" for row in range(300)]
+    assert sorted(names) == sorted({*sent, "alone"} - {"t-5"})
+    assert len({str(each.schema) for each in found}) == 1
+    assert stored(strict, "rejects") == ["t-5"]
 
 
 async def test_at_load_an_object_holds_many_readings(
