@@ -81,11 +81,12 @@ def _hold_columns(addresses: Sequence[SplitResult]) -> None:
         )
     try:
         # All that the first file needs: later a thread of low priority would import it.
-        import pyarrow.compute  # noqa: PLC0415  an extra of its own
-        import pyarrow.parquet  # noqa: F401, PLC0415  the same
+        import pyarrow.parquet  # noqa: PLC0415  an extra of its own
     except ImportError as error:
         hint = install_hint(error.name)
         raise MisconfiguredError(f"ROOKERY_RESULTS_FORMAT=parquet needs pyarrow: {hint}") from None
+    # The first array imports pandas, where that is installed: a busy machine takes longer than the first flush may.
+    pyarrow.array([])
 
 
 async def _places(
