@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from rookery.broker.errors import ApiError, ResourceExhaustedError, StoreFailedError
 from rookery.broker.storage.database import DAMAGED, FILE_NAME, Database, primary_code
 from rookery.broker.storage.errors import BrokerStoreError, StoreDamagedError, StoreUnavailableError
 from rookery.broker.storage.journal import SubscriptionJournal
-from rookery.broker.storage.write_batch import LazyWrites, LogWrites, WriteBatch
+from rookery.broker.storage.waiting import WaitingRequests, answer, refuse
+from rookery.broker.storage.write_batch import LazyWrites, LogWrites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rookery.broker.scheduling.messages import RestoredMessage, StoredMessage
-    from rookery.broker.storage.write_batch import ConfigChange, SeekWrite
+    from rookery.broker.storage.write_batch import ConfigChange, SeekWrite, WriteBatch
 
 log: Final = logging.getLogger(__name__)
 
@@ -34,16 +32,6 @@ LAZY_SECONDS: Final = 0.1
 MAX_STORE_BYTES: Final = 10 * 1_024**3
 RETRY_SECONDS: Final = 1.0
 """How long acknowledgements wait after a failed sync."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Requests that wait for the next batch: the offers of stored messages and the answers to clients."""
-
-    batch: WriteBatch = field(default_factory=WriteBatch)
-    publishes: list[tuple[asyncio.Future[None], int, Callable[[], None]]] = field(default_factory=list)
-    changes: list[asyncio.Future[None]] = field(default_factory=list)
-    replays: list[tuple[asyncio.Future[None], int, Callable[[int], None]]] = field(default_factory=list)
 
 
 class MessageStore:
@@ -58,7 +46,7 @@ class MessageStore:
         self.path = folder / FILE_NAME
         self._folder = folder
         self._max_bytes = max_bytes
-        self._waiting = _Waiting()
+        self._waiting = WaitingRequests()
         self._dirty: set[SubscriptionJournal] = set()
         self._wanted = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
@@ -187,7 +175,7 @@ class MessageStore:
             self._end(StoreUnavailableError(self.path, error))
 
     async def _write_once(self) -> None:
-        waiting, self._waiting = self._waiting, _Waiting()
+        waiting, self._waiting = self._waiting, WaitingRequests()
         journals, self._dirty = self._dirty, set()
         batch = waiting.batch
         if not (waiting.publishes or waiting.changes or journals or batch):
@@ -196,13 +184,13 @@ class MessageStore:
         error = await self._apply(batch)
         if error is not None and waiting.publishes:
             # Acknowledgements free the space that the messages lack, and must not fail with them.
-            self._refuse([synced for synced, _, _ in waiting.publishes], error)
+            refuse([synced for synced, _, _ in waiting.publishes], error)
             waiting.publishes = []
             batch.drop_messages()
             error = await self._apply(batch)
         self._stalled = error is not None
         if error is not None:
-            self._refuse([*waiting.changes, *(synced for synced, _, _ in waiting.replays)], error)
+            refuse([*waiting.changes, *(synced for synced, _, _ in waiting.replays)], error)
             for journal in journals:
                 journal.put_back(batch.lazy.get(journal.number, LazyWrites()))
             self._wake_in(RETRY_SECONDS)
@@ -211,7 +199,7 @@ class MessageStore:
         await self._confirm_replays(waiting)
         await self._load_pages(journals)
 
-    async def _confirm_replays(self, waiting: _Waiting) -> None:
+    async def _confirm_replays(self, waiting: WaitingRequests) -> None:
         """Have each subscription that sought begin anew: after the offers of the batch, which the store has too."""
         for synced, number, then in waiting.replays:
             loop = asyncio.get_running_loop()
@@ -219,7 +207,7 @@ class MessageStore:
                 then(await loop.run_in_executor(self._thread, self._database.count, number))
             except BrokerStoreError as error:
                 self._end(error)
-            _answer(synced, None)
+            answer(synced)
 
     async def _load_pages(self, journals: set[SubscriptionJournal]) -> None:
         """Read for each subscription that wants more: after the batch, so that it finds what was confirmed with it."""
@@ -257,7 +245,7 @@ class MessageStore:
             self._healthy = True
         return None
 
-    def _confirm(self, waiting: _Waiting, journals: set[SubscriptionJournal]) -> None:
+    def _confirm(self, waiting: WaitingRequests, journals: set[SubscriptionJournal]) -> None:
         """Offer what is stored now, in the order of the ids, and answer the requests."""
         offers = [(ident, then) for _, ident, then in waiting.publishes]
         for journal in journals:
@@ -270,24 +258,4 @@ class MessageStore:
             except Exception:  # its messages are stored, and delivered after the next start
                 log.exception("messages were stored and cannot be delivered now")
         for synced in (*(synced for synced, _, _ in waiting.publishes), *waiting.changes):
-            _answer(synced, None)
-
-    def _refuse(self, waiting: list[asyncio.Future[None]], error: Exception) -> None:
-        for synced in waiting:
-            if primary_code(error) == sqlite3.SQLITE_FULL:
-                _answer(
-                    synced,
-                    ResourceExhaustedError("The broker's store is full: nothing of this request was kept."),
-                )
-            else:
-                _answer(synced, StoreFailedError(f"The broker's store failed ({error}): try again."))
-
-
-def _answer(synced: asyncio.Future[None], error: ApiError | None) -> None:
-    """Answer a request, unless its client has left."""
-    if synced.done():
-        return
-    if error is None:
-        synced.set_result(None)
-    else:
-        synced.set_exception(error)
+            answer(synced)
