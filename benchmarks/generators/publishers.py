@@ -1,13 +1,14 @@
 """Publishers as fast as a broker answers them: `python -m benchmarks.generators.publishers ADDRESS TOPIC ...`.
 
 Each publisher has a connection and one request at a time. Requests are written once and sent as they are, so that these
-programs cost little beside the broker. Several processes begin at the same moment of the system's monotonic clock; each
-prints how many messages were taken between it and its end.
+programs cost little beside the broker. With `--seconds` each process says `ready` and reads a moment of the system's
+monotonic clock, the same for all; it publishes at once and prints how many messages were taken from that moment on.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Final
@@ -27,6 +28,9 @@ _ANSWERS_WITHIN_S: Final = 60.0
 def main() -> None:
     """Publish between two moments, or so many messages, and print the count."""
     options = _options()
+    if options.seconds:
+        print("ready", flush=True)  # noqa: T201  the program that started it waits for this line
+        options.begin = float(sys.stdin.readline())
     message = proto.PubsubMessage(data=b"x" * MESSAGE_BYTES)
     request = proto.PublishRequest(topic=options.topic, messages=[message] * options.batch)
     taken: list[int] = []
@@ -73,7 +77,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("topic")
     parser.add_argument("--batch", type=int, default=1, help="messages a request")
     parser.add_argument("--publishers", type=int, default=1)
-    parser.add_argument("--begin", type=float, default=0.0, help="moment of the monotonic clock")
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--count", type=int, default=0, help="messages, instead of a time")
     return parser.parse_args()

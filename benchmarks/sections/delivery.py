@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -83,23 +83,40 @@ def _measured(run: BenchmarkRun, start: Any) -> dict[str, float]:
 def _published(run: BenchmarkRun, address: str, seconds: float, *, batch: int, publishers: int) -> float:
     """Messages a second that a broker took."""
     topic = _subscribed(address)
-    begin = time.monotonic() + _WARM_S
-    words = [f"--begin={begin}", f"--seconds={seconds}", f"--batch={batch}"]
+    words = [f"--seconds={seconds}", f"--batch={batch}"]
     return _publish(run, address, topic, publishers, *words) / seconds
 
 
 def _publish(run: BenchmarkRun, address: str, topic: str, publishers: int, *words: str) -> int:
-    """Publish from several processes; gives how many messages were taken."""
+    """Publish from several processes, timed ones from a moment on when all are ready; gives how many messages were taken."""
     command = [sys.executable, "-m", "benchmarks.generators.publishers", address, topic, *words]
     command.append(f"--publishers={publishers // _PROCESSES}")
     running = [
-        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603  a program of ours
+        subprocess.Popen(  # noqa: S603  a program of ours
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(_PROCESSES)
     ]
+    begin = ""
+    if any(word.startswith("--seconds") for word in words):
+        for each in running:
+            _ = each.stdout and each.stdout.readline()
+        begin = f"{time.monotonic() + _WARM_S}\n"
+    # The moment goes to all of them before the first one is waited for.
+    for each in running:
+        _hand_over(each, begin)
     found = [each.communicate()[0] for each in running]
     if any(each.returncode for each in running):
         raise EnvironmentMissingError(f"its publishers failed; see {run.folder}")
     return sum(int(each) for each in found)
+
+
+def _hand_over(program: subprocess.Popen[str], line: str) -> None:
+    """Give a program its input, unless it has ended."""
+    if program.stdin is not None:
+        with suppress(BrokenPipeError):
+            program.stdin.write(line)
+            program.stdin.flush()
 
 
 def _subscribed(address: str) -> str:
