@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from rookery.worker.decoding.table import DecodedColumns
 from rookery.worker.encoding.contract_lines import ContractLines
 from rookery.worker.encoding.fixed_width import parts_of
-from rookery.worker.encoding.parquet.file import ParquetFile
-from rookery.worker.encoding.parquet.leaves import file_schema
-from rookery.worker.encoding.parquet.row_group import pages
-from rookery.worker.encoding.prediction_columns import SHARED, PredictionColumns, written
+from rookery.worker.encoding.prediction_columns import SHARED, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,34 +28,10 @@ def parquet_files(lines: Sequence[bytes]) -> list[bytes]:
         if not isinstance(part, ContractLines):
             raise TypeError("lines without their contract cannot be columns")
         parts.setdefault(part.contract, []).append(part)
-    return [table_file(contract, own) or arrow_file(contract, own) for contract, own in parts.items()]
+    return [_file(contract, own) for contract, own in parts.items()]
 
 
-def table_file(contract: CompiledContract, parts: Sequence[ContractLines]) -> bytes | None:
-    """Write predictions of a contract that came in whole tables, a row group each; None where others are among them."""
-    file = ParquetFile(file_schema(contract))
-    for part in parts:
-        table = part.columns
-        if not isinstance(table, PredictionColumns) or not isinstance(table.readings, DecodedColumns):
-            return None
-        file.add(len(table), [*pages(table, table.readings, _compressed)])
-    return bytes(file)
-
-
-def _compressed(content: bytes) -> bytes:
-    packed: bytes = _snappy().compress(content, asbytes=True)
-    return packed
-
-
-@cache
-def _snappy() -> Any:
-    import pyarrow as pa  # noqa: PLC0415  an extra of its own
-
-    return pa.Codec("snappy")
-
-
-def arrow_file(contract: CompiledContract, parts: Sequence[ContractLines]) -> bytes:
-    """Write any predictions of a contract, single ones among them, by pyarrow."""
+def _file(contract: CompiledContract, parts: Sequence[ContractLines]) -> bytes:
     import pyarrow as pa  # noqa: PLC0415  an extra of its own
     from pyarrow import parquet  # noqa: PLC0415  the same
 

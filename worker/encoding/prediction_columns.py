@@ -104,11 +104,22 @@ def _moment(moment: datetime | None, count: int, kind: Any) -> Any:
 
 def _identities(of: PredictionColumns) -> Any:
     import pyarrow as pa  # noqa: PLC0415  an extra of its own
+    from pyarrow import compute  # noqa: PLC0415  the same
 
-    own, message, rows = of.readings.reading_id, of.message.identity, of.rows.tolist()
-    if own is None:
-        return pa.array([f"{message}/{row}" for row in rows], pa.string())
-    return pa.array([name or f"{message}/{row}" for name, row in zip(own, rows, strict=True)], pa.string())
+    own = of.readings.reading_id
+    if own is not None and None not in own:
+        return pa.array(own, pa.string())
+    texts = _texts(len(str(int(of.rows[-1])))).take(pa.array(of.rows))
+    named = compute.binary_join_element_wise(pa.scalar(of.message.identity), texts, "/")
+    return named if own is None else compute.coalesce(pa.array(own, pa.string()), named)
+
+
+@cache
+def _texts(digits: int) -> Any:
+    """All rows of so many digits at most, as texts."""
+    import pyarrow as pa  # noqa: PLC0415  an extra of its own
+
+    return pa.array([str(row) for row in range(10**digits)])
 
 
 def _shares(shares: NDArray[np.float64], run: Predictions, kind: Any) -> Any:

@@ -54,13 +54,8 @@ def _probabilities(contract: Contract) -> Column:
     return record | {"mode": "REPEATED", "fields": [_needed("label", "STRING"), _needed("share", "FLOAT")]}
 
 
-def has_feature_columns(contract: Contract) -> bool:
-    """Whether each feature has a column of its own."""
-    return are_columns(contract.names) and len(contract.names) <= _MOST_COLUMNS
-
-
 def _features(contract: Contract) -> Column:
-    if has_feature_columns(contract):
+    if are_columns(contract.names) and len(contract.names) <= _MOST_COLUMNS:
         return {"name": "features", "type": "RECORD", "fields": [*map(_feature, contract.features)]}
     return {"name": "features", "type": "JSON"}
 
