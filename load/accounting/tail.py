@@ -10,6 +10,7 @@ from rookery.schemas.segment import PARQUET, result_files, sealed, whole
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 
 class Tail:
@@ -34,11 +35,9 @@ class Tail:
             return self._columns(segment)
         known = sealed(segment)
         begin = self._read.get(known, 0)
-        try:
-            file = segment.open("rb")
-        except FileNotFoundError:
-            # It got its final name between the listing and now.
-            file = known.open("rb")
+        file = _opened(segment, known)
+        if file is None:
+            return b""
         with file:
             if file.seek(0, 2) == begin:
                 return b""
@@ -54,3 +53,17 @@ class Tail:
         content = parquet_lines(file)
         self._read[file] = len(content)
         return content
+
+
+def _opened(segment: Path, known: Path) -> BinaryIO | None:
+    """Open a segment that was listed a moment ago; None where it was empty and is gone."""
+    try:
+        return segment.open("rb")
+    except FileNotFoundError:
+        if segment == known:
+            raise
+    # It got its final name between the listing and now, or had no line yet and was removed.
+    try:
+        return known.open("rb")
+    except FileNotFoundError:
+        return None
