@@ -116,16 +116,13 @@ docs: reference $(VENV)/dev ## Write docs/reference anew, and build the document
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header --custom-compile-command "make lock" pyproject.toml
 
-# All that the commands of the README need: every extra but `load`.
-USED := $(addprefix --extra ,broker bulk compiled device frames oidc parquet publisher storage topic tracing training watch worker)
-
 # Extras of the worker's image.
 IN_IMAGE := $(addprefix --extra ,worker storage topic oidc tracing)
 
 lock: ## Write the locks anew from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) uv
-	@$(UV) $(UPGRADE) $(USED) --group build -o requirements/runtime.txt
+	@$(UV) $(UPGRADE) --extra all --group build -o requirements/runtime.txt
 	@$(UV) $(UPGRADE) --extra all --group build --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	@$(UV) $(UPGRADE) $(IN_IMAGE) --group build -c requirements/runtime.txt -o requirements/worker.txt
 	@$(UV) $(UPGRADE) $(IN_IMAGE) --extra compiled --group build -c requirements/runtime.txt -o requirements/worker-compiled.txt
