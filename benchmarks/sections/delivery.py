@@ -60,7 +60,7 @@ def measure(run: BenchmarkRun) -> Section:
             except (EnvironmentMissingError, requests.RequestException) as why:
                 section.leave_out(who, why)
         say(f"delivery: round {nth + 1} of {run.rounds}")
-    section.add(0, DURABLE, **_started_over(run, STORED // 10 if run.quick else STORED))
+    section.add(0, DURABLE, **_started_over(run, STORED))
     section.notes[GOOGLE] = "by its jar, as it comes, with 1 GB of heap; two pushes at a time"
     section.notes[EMBEDDED] = (
         f"messages of {MESSAGE_BYTES} bytes, published over gRPC by {_PROCESSES} processes"
