@@ -22,6 +22,14 @@ CLIENTS: Final = {
     "functions_framework": ("functions_framework", "functions-framework"),
 }
 
+MISSING: Final = 3
+IMPORT: Final = f"""
+try:
+    import {{module}}
+except ModuleNotFoundError:
+    raise SystemExit({MISSING})
+"""
+
 
 async def run(*command: str, address: str = "") -> tuple[int, str, str]:
     environment = {**os.environ, "PUBSUB_EMULATOR_HOST": address}
@@ -42,7 +50,10 @@ async def run(*command: str, address: str = "") -> tuple[int, str, str]:
 async def test_a_foreign_client_gets_every_message(client: str, data: Path | None) -> None:
     """Each client creates what it needs in its own way, and receives all that it sent."""
     module, package = CLIENTS[client]
-    if (await run(PYTHON, "-c", f"import {module}"))[0]:
+    code, _, err = await run(PYTHON, "-c", IMPORT.format(module=module))
+    # A package that is there and cannot be imported is a failure.
+    assert code in {0, MISSING}, err[-3_000:]
+    if code == MISSING:
         pytest.skip(f"{package} is not installed in {PYTHON} (ROOKERY_FOREIGN_PYTHON names another)")
     script = str(Path(__file__).parent / "clients.py")
     async with EmbeddedBroker(data=data) as broker:

@@ -133,5 +133,5 @@ class ClockedConnection(asyncio.Protocol):
         transport.resume_reading()
 
     def _drop(self) -> None:
-        """Hold nothing of the request that is arriving."""
+        """Hold nothing of the request that is arriving; only the protocol that parses requests knows what it holds."""
         raise NotImplementedError
