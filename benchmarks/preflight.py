@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.generators.brought_wrk import NoGeneratorError
 from benchmarks.generators.wrk import find_wrk
 from benchmarks.servers.environment import EnvironmentMissingError, python_of
+from rookery.load.report.interpreter import UNOPTIMIZED, interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -45,7 +46,7 @@ class PreflightCheck:
 def preflight(sections: Iterable[str], *, quick: bool) -> list[PreflightCheck]:
     """Check all that the sections need; peers' environments are made here."""
     wanted = {*sections}
-    checks = [_generator(), _pinning(), _disk(), _real_disk(), _quiet(), _forest()]
+    checks = [_generator(), _pinning(), _disk(), _real_disk(), _quiet(), _interpreter(), _forest()]
     if wanted & {"singles", "models", "growth"}:
         checks += _environments(_QUICK_PEERS if quick or wanted.isdisjoint({"singles"}) else _PEERS)
     if "tables" in wanted:
@@ -102,6 +103,14 @@ def _quiet() -> PreflightCheck:
         said = f"load average {load:.1f} on {cpus} CPUs: figures will be those of a busy machine"
         return PreflightCheck("quiet machine", met=False, said=said)
     return PreflightCheck("quiet machine", met=True, said=f"load average {load:.1f} on {cpus} CPUs")
+
+
+def _interpreter() -> PreflightCheck:
+    said = interpreter()
+    if said.endswith(UNOPTIMIZED):
+        said += ", which that of the image is not: rm -r .venv .venv-bench; make bench PYTHON=/usr/bin/python3"
+        return PreflightCheck("interpreter", met=False, said=said)
+    return PreflightCheck("interpreter", met=True, said=said)
 
 
 def _forest() -> PreflightCheck:

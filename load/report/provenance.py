@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from rookery.load.report.interpreter import interpreter
+
 ROOT: Final = Path(__file__).parents[2]
 _NAMED: Final = ("xgboost-cpu", "numpy", "aiohttp", "httptools", "uvloop", "pydantic")
 
@@ -44,7 +46,7 @@ def provenance() -> Provenance:
         cores=len(os.sched_getaffinity(0)),
         memory_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         system=f"{platform.system()} {platform.release()}",
-        python=platform.python_version(),
+        python=interpreter(),
         versions={name: found for name in _NAMED if (found := _version(name))},
         load=round(os.getloadavg()[0], 2),
     )

@@ -15,6 +15,7 @@ from benchmarks.servers import generated_model
 from benchmarks.servers.generated_model import LARGE
 from benchmarks.servers.reference_answers import ReferenceAnswers
 from benchmarks.servers.table_bodies import FORMS, table_bodies
+from rookery.load.report.interpreter import interpreter
 from rookery.schemas.envelope import wrapped
 from rookery.worker.decoding.message import decode_message, feature_matrix
 
@@ -87,3 +88,22 @@ def test_a_generated_model_is_a_served_one_of_its_size(
     first, second = (feature_matrix([each], reference.contract) for each in messages)
     assert first.shape == (150, 4)
     np.testing.assert_array_equal(first, second)
+
+
+def test_an_interpreter_built_without_optimizations_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures of a slow build of Python say so before a run, with what to do; they are measured all the same."""
+    monkeypatch.setattr(
+        preflight, "interpreter", lambda: interpreter("/opt/python", "'--prefix=/opt/python'")
+    )
+    (found,) = [each for each in preflight.preflight((), quick=True) if each.name == "interpreter"]
+    assert (found.met, found.stops) == (False, False)
+    assert "built without --enable-optimizations" in str(found)
+    assert "PYTHON=" in str(found)
+
+
+def test_an_optimized_interpreter_is_called_so() -> None:
+    """The builds of distributions and those with the flag are distinguished from those without it."""
+    assert interpreter("/opt/python", "'--enable-optimizations'").endswith(
+        "built with --enable-optimizations"
+    )
+    assert " of " in interpreter("/usr")
