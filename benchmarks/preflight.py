@@ -108,7 +108,9 @@ def _quiet() -> PreflightCheck:
 def _interpreter() -> PreflightCheck:
     said = interpreter()
     if said.endswith(UNOPTIMIZED):
-        said += ", which that of the image is not: rm -r .venv .venv-bench; make bench PYTHON=/usr/bin/python3"
+        said += (
+            ", which that of the image is not: rm -r .venv .venv-bench; make bench PYTHON=/usr/bin/python3"
+        )
         return PreflightCheck("interpreter", met=False, said=said)
     return PreflightCheck("interpreter", met=True, said=said)
 
