@@ -1,7 +1,8 @@
-"""Replaying rejections: this machine's validation gives the worker's reasons."""
+"""Replaying rejections: validation on this machine gives the worker's reasons; what passes keeps its identity."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, cast
@@ -11,13 +12,14 @@ from typer.testing import CliRunner
 
 from rookery.commands.rejects import app
 from rookery.load.fuzz.bodies import Bodies
-from rookery.results.replay import LINEAGE, Replay, revalidate
+from rookery.results.replay import LINEAGE, Replay, ReplayFilter, rejected, revalidate
 from rookery.schemas.codec import ARROW_STREAM, CONTENT_TYPE_ATTRIBUTE, in_base64
 from rookery.schemas.contract.default import default_compiled
 from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, wrapped
 from rookery.schemas.identity import identity
 from rookery.schemas.rejection import Rejection
 from rookery.worker.decoding.message import decode_message
+from tests.rookery.results.stored_results import rejection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,3 +96,60 @@ def test_a_replayed_row_of_an_arrow_table_is_json_without_the_streams_type() -> 
     whole = row.model_copy(update={"original": in_base64(b"\xff\xff\xff\xff"), "row": None})
     (reason,) = cast("tuple[Reason, ...]", revalidate(whole))
     assert "not a table" in reason.rule
+
+
+def test_only_what_would_pass_is_replayed(tmp_path: Path) -> None:
+    """Every rejected reading is validated on this machine first; a dry run prints the same and sends nothing."""
+    rejection(tmp_path, "good", b'{"body_mass_g": 3700}', "the model failed on it")
+    rejection(tmp_path, "bad", b'{"body_mass_g": 3}', "at least 50 is needed")
+    done = CliRunner().invoke(app, ["replay", str(tmp_path), "--dry-run"])
+    assert (done.exit_code, done.stdout) == (1, "1 of 2 readings would pass; nothing was sent\n")
+    assert done.stderr == "bad: body_mass_g: at least 50 is needed\n"
+    one = CliRunner().invoke(app, ["replay", str(tmp_path), "--dry-run", "--reason", "model failed"])
+    assert (one.exit_code, one.stdout) == (0, "1 of 1 readings would pass; nothing was sent\n")
+
+
+def test_rows_of_a_table_have_the_attributes_of_the_line_before_them(tmp_path: Path) -> None:
+    """A worker writes them once a message; shown and replayed, each row has them, and no other message's."""
+    for name, attributes in (("m1", {"station": "north"}), ("m2", {})):
+        for row in range(3):
+            rejection(
+                tmp_path,
+                f"{name}-{row}",
+                b'{"body_mass_g": 3700}',
+                "x",
+                message_id=name,
+                row=row,
+                attributes=None if row else attributes,
+            )
+    found = {one.reading_id: one.attributes for one in rejected(str(tmp_path), ReplayFilter())}
+    assert found == {
+        **{f"m1-{row}": {"station": "north"} for row in range(3)},
+        **{f"m2-{row}": {} for row in range(3)},
+    }
+    (alone,) = rejected(str(tmp_path), ReplayFilter(reading_id="m1-2"))
+    assert alone.attributes == {"station": "north"}
+
+
+def test_a_replayed_reading_keeps_its_identity_and_names_its_lineage(tmp_path: Path, broker: str) -> None:
+    """It arrives under the name it was rejected by, with the message it came in and its own attributes."""
+    import grpc  # noqa: PLC0415  the same
+    from google.pubsub_v1 import PublisherClient, SubscriberClient  # noqa: PLC0415  half a second
+    from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport  # noqa: PLC0415  the same
+    from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport  # noqa: PLC0415  the same
+
+    topic, subscription = "projects/p/topics/replayed", "projects/p/subscriptions/replayed"
+    rejection(tmp_path, "12-3", b'{"body_mass_g": 3700}', "x", attributes={"station": "north"})
+    with grpc.insecure_channel(broker) as channel:
+        PublisherClient(transport=PublisherGrpcTransport(channel=channel)).create_topic(name=topic)
+        subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
+        subscriber.create_subscription(name=subscription, topic=topic)
+        done = CliRunner().invoke(app, ["replay", str(tmp_path), "--topic", topic, "--broker", broker])
+        assert (done.exit_code, done.stdout) == (0, "1 of 1 readings sent again\n"), done.output
+        (received,) = subscriber.pull(subscription=subscription, max_messages=10).received_messages
+    assert json.loads(received.message.data) == {"body_mass_g": 3700, "reading_id": "12-3"}
+    assert dict(received.message.attributes) == {
+        "rookery_schema": "1",
+        "rookery_replay_of": "m-12-3",
+        "station": "north",
+    }
