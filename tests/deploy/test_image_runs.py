@@ -18,7 +18,7 @@ import pytest
 from tests.deploy.image_engine import LOCK, WITH_AN_ENGINE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.deploy.image_engine import ImageEngine
 
@@ -52,6 +52,16 @@ class Container:
             subprocess.run(check, env=self.engine.environment, capture_output=True, check=False).returncode
             == 0
         )
+
+    def wait(self, reached: Callable[[], bool]) -> None:
+        """Wait for a state for as long as the container runs; the test's timeout bounds it."""
+        while True:
+            running = self.podman("inspect", "--format", "{{.State.Running}}", self.name) == "true"
+            assert running, self.podman("logs", self.name, check=False)
+            if reached():
+                return
+            # Neither podman without systemd nor a worker has an event for its state.
+            time.sleep(0.2)
 
 
 @pytest.fixture
@@ -88,11 +98,7 @@ def container(engine: ImageEngine, worker_image: str, tmp_path: Path) -> Iterato
     )
     container = Container(engine, name, f"http://127.0.0.1:{port}", data)
     try:
-        deadline = time.monotonic() + 30
-        while not container.healthy():
-            assert time.monotonic() < deadline, container.podman("logs", name, check=False)
-            # podman without systemd has no event for a container that became healthy.
-            time.sleep(0.2)
+        container.wait(container.healthy)
         yield container
     finally:
         engine.run("podman", "rm", "--force", name, check=False)
@@ -129,15 +135,12 @@ def test_it_classifies_as_an_unprivileged_user_on_a_read_only_root_and_stops_in_
 )
 def test_a_compiled_forest_takes_over_in_the_container(container: Container) -> None:
     """Without a writable folder and without rights the forest is compiled, verified, and answers."""
-    deadline = time.monotonic() + 120
-    while True:
+
+    def compiled() -> bool:
         with urllib.request.urlopen(f"{container.address}/readyz", timeout=10) as answer:  # noqa: S310  loopback
-            engine = json.load(answer)["engine"]
-        if engine == "compiled":
-            break
-        assert time.monotonic() < deadline, container.podman("logs", container.name, check=False)
-        # A worker has no event for it either.
-        time.sleep(0.2)
+            return bool(json.load(answer)["engine"] == "compiled")
+
+    container.wait(compiled)
     assert container.post("/predict", ADELIE)[1]["predictions"][0]["species"] == "Adelie"
 
 
