@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, overload
+from typing import TYPE_CHECKING, Protocol, Self, overload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +20,6 @@ class ColumnarPredictions(Protocol):
 
     def with_features(self, rows: set[int]) -> Self:
         """The same where some rows repeat their features."""
-
-    def batch(self, schema: Any) -> Any:
-        """An Arrow record batch of the schema."""
 
 
 class ContractLines(Sequence[bytes]):

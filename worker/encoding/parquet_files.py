@@ -10,14 +10,14 @@ import orjson
 
 from rookery.worker.encoding.contract_lines import ContractLines
 from rookery.worker.encoding.fixed_width import parts_of
-from rookery.worker.encoding.prediction_columns import SHARED, written
+from rookery.worker.encoding.prediction_columns import PredictionColumns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rookery.schemas.contract.compiled import CompiledContract
 
-_REPEATED: Final = (*SHARED, "published_at", "predicted_at", "device_id")
+_REPEATED: Final = ("message_id", "model", "published_at", "predicted_at", "device_id")
 """Columns with few different values, beside the target."""
 
 
@@ -35,8 +35,11 @@ def _file(contract: CompiledContract, parts: Sequence[ContractLines]) -> bytes:
     import pyarrow as pa  # noqa: PLC0415  an extra of its own
     from pyarrow import parquet  # noqa: PLC0415  the same
 
+    from rookery.worker.encoding.record_batch import record_batch  # noqa: PLC0415  the same
+
     schema, target = _schema(contract), contract.contract.target
-    batches = [part.columns.batch(schema) for part in parts if part.columns is not None]
+    tables = [part.columns for part in parts if isinstance(part.columns, PredictionColumns)]
+    batches = [record_batch(tables, schema)] if tables else []
     if lines := [line for part in parts if part.columns is None for line in part]:
         batches.append(_batch(lines, schema, target))
     table = pa.Table.from_batches(batches)
@@ -63,6 +66,8 @@ def _schema(contract: CompiledContract) -> Any:
 def _batch(lines: Sequence[bytes], schema: Any, target: str) -> Any:
     """Read lines of single readings again, which are few beside those of tables."""
     import pyarrow as pa  # noqa: PLC0415  an extra of its own
+
+    from rookery.worker.encoding.record_batch import written  # noqa: PLC0415  the same
 
     rows = [orjson.loads(line) for line in lines]
     textual = pa.types.is_string(schema.field("features").type)
