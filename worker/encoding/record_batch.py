@@ -88,7 +88,7 @@ def _numbers(digits: int) -> Any:
 
 
 def _own(tables: Sequence[PredictionColumns], name: str, kind: Any) -> Any:
-    """What readings say of themselves."""
+    """A column that readings bring: null for all rows of a table without it."""
     columns = [getattr(table.readings, name) for table in tables]
     if not any(columns):
         return pa.nulls(sum(map(len, tables)), kind)
