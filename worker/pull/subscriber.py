@@ -96,6 +96,7 @@ class PullSubscriber:
             await self._start.wait()
             await stream.run()
 
+        forbidden: Exception | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 reading = group.create_task(run(), name="pull stream")
@@ -105,7 +106,10 @@ class PullSubscriber:
                     reading.cancel()
                     self._receiver.stop()
         except* MisconfiguredError as errors:
-            raise errors.exceptions[0] from None
+            forbidden = errors.exceptions[0]
+        # Not in there: before Python 3.11.4 what is raised there becomes a group.
+        if forbidden is not None:
+            raise forbidden from None
 
     async def finish(self) -> None:
         """Send the last acknowledgements, and nack the rest; what does not succeed in time is redelivered by itself."""

@@ -71,12 +71,16 @@ class PubSubSink:
         requests = requests_of(_messages(block))
         turn = asyncio.Lock()
         short = len(block.lines) <= _SHORT_LINES and size_of(block.lines) <= _SHORT_BYTES
+        unavailable: Exception | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(_AT_ONCE):
                     group.create_task(self._publish_all(requests, turn, short=short))
         except* SinkUnavailableError as errors:
-            raise errors.exceptions[0] from None
+            unavailable = errors.exceptions[0]
+        # Not in there: before Python 3.11.4 what is raised there becomes a group.
+        if unavailable is not None:
+            raise unavailable from None
 
     async def probe(self) -> None:
         """Ask whether we may publish, as nothing can be published and taken back; raises SinkUnavailableError."""
