@@ -18,4 +18,4 @@ def network_namespace() -> list[str]:
         and subprocess.run(tried, check=False).returncode == 0
     ):
         return words
-    pytest.skip("a network namespace is needed (Linux: unshare, ip, curl)")
+    pytest.skip("a network namespace is needed (Linux: unshare, ip, curl, and the right to make one)")

@@ -88,6 +88,7 @@ def test_googles_emulator_lasts_as_long_as_its_run(tmp_path: Path) -> None:
             with urllib.request.urlopen(f"http://{google.address}/", timeout=5) as answer:
                 assert answer.status == 200
     except NoEmulatorError as missing:
+        # It is not installed, and the sentence says what is missing; one that does not start is a failure.
         pytest.skip(str(missing))
     assert not process.is_running()
 
