@@ -10,14 +10,14 @@ import orjson
 
 from rookery.worker.encoding.contract_lines import ContractLines
 from rookery.worker.encoding.fixed_width import parts_of
-from rookery.worker.encoding.prediction_columns import PredictionColumns
+from rookery.worker.encoding.prediction_columns import SHARED, PredictionColumns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rookery.schemas.contract.compiled import CompiledContract
 
-_REPEATED: Final = ("message_id", "model", "published_at", "predicted_at", "device_id")
+_REPEATED: Final = (*SHARED, "published_at", "predicted_at", "device_id")
 """Columns with few different values, beside the target."""
 
 

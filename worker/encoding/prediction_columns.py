@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 DIGITS: Final = 6
 """Digits of a probability; a float32 holds about seven."""
 
+SHARED: Final = ("message_id", "model")
+"""Columns that are one word in all rows of a message, written as a dictionary."""
+
 
 @dataclass(frozen=True, slots=True)
 class PredictionColumns:

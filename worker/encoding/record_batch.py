@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from rookery.worker.decoding.table import DecodedColumns
-from rookery.worker.encoding.prediction_columns import DIGITS
+from rookery.worker.encoding.prediction_columns import DIGITS, SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from rookery.schemas.contract.reading_classes import AnyTable
     from rookery.worker.encoding.prediction_columns import PredictionColumns
-
-SHARED: Final = ("message_id", "model")
-"""Columns that are one word in all rows of a message, written as a dictionary."""
 
 
 def record_batch(tables: Sequence[PredictionColumns], schema: pa.Schema) -> pa.RecordBatch:
