@@ -22,7 +22,7 @@ answers of each are checked against the booster; of Rookery, what it made durabl
 forest answers. Servers are pinned to one CPU, one at a time while the others are stopped, and the load to another. Rounds are
 interleaved, and a ratio is formed within each round: figures are medians, with the least and the greatest round in brackets.
 CPU a reading moves least with the noise of a machine, but it moves; the line below each table has the machine's load and
-the interpreter, which is the same for all: what a Python built without optimizations computes takes half as long again.
+the interpreter, which is the same for all: one built without optimizations may take half as long again.
 
 Rookery runs as in production: envelope, token, validation, prediction, and the result synced to disk before the answer.
 Peers read the same envelope, validate, predict and answer. A **durable** peer does the same work besides: it appends its results

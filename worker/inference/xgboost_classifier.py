@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -35,12 +34,8 @@ XGBOOST_VERSION: Final[str] = xgboost.__version__
 UNSLICED_ROWS: Final = 2048
 """Rows that are answered in one call; a call has its own costs."""
 
-SLICE_SECONDS: Final = 0.00025
-"""About how long more rows are answered before stepping aside: a reading that waits for the CPU may do so several times."""
-
-FIRST_SLICE_ROWS: Final = 64
-_LEAST_SLICE_ROWS: Final = 32
-_MOST_SLICE_ROWS: Final = 512
+SLICE_ROWS: Final = 256
+"""Rows of more that are answered before stepping aside: less than half a millisecond's work, or 0.9 ms of 500 trees."""
 
 
 class UnreadableModelError(ValueError):
@@ -145,16 +140,12 @@ class XGBoostClassifier:
 
 
 def _sliced(call: _Call, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Answer many rows as `call` does, slice after slice, each as long as the time that the last one took allows."""
+    """Answer many rows as `call` does, slice after slice."""
     slices = []
-    first, count = 0, FIRST_SLICE_ROWS
-    while first < len(rows):
-        began = time.perf_counter()
-        slices.append(call(rows[first : first + count]))
-        took = time.perf_counter() - began
-        first += count
-        count = min(max(int(count * SLICE_SECONDS / took), _LEAST_SLICE_ROWS), _MOST_SLICE_ROWS, 2 * count)
-        step_aside()
+    for first in range(0, len(rows), SLICE_ROWS):
+        if first:
+            step_aside()
+        slices.append(call(rows[first : first + SLICE_ROWS]))
     return np.concatenate(slices)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from rookery.schemas.reading import Reading
 from rookery.worker.inference.outliers import OutlierDetector
-from rookery.worker.inference.xgboost_classifier import FIRST_SLICE_ROWS, UNSLICED_ROWS
+from rookery.worker.inference.xgboost_classifier import SLICE_ROWS, UNSLICED_ROWS
 from rookery.worker.models.loader import SHIPPED, load
 from tests.shipped import FEATURES, SPECIES, columns_matrix
 
@@ -196,12 +196,12 @@ def test_words_do_not_make_an_outlier(classifier: XGBoostClassifier) -> None:
 
 def test_ten_thousand_rows_are_answered_as_they_are_one_by_one(classifier: XGBoostClassifier) -> None:
     """That they are answered in slices changes no bit, nor where the last one ends."""
-    rows = np.tile(known()[0], (40, 1))[: UNSLICED_ROWS + 3 * FIRST_SLICE_ROWS + 1]
+    rows = np.tile(known()[0], (40, 1))[: 20 * SLICE_ROWS + 1]
     assert len(rows) > UNSLICED_ROWS
     whole = classifier.classify(rows)
-    parts = [classifier.classify(rows[first : first + 1]) for first in (0, FIRST_SLICE_ROWS, len(rows) - 1)]
+    parts = [classifier.classify(rows[first : first + 1]) for first in (0, SLICE_ROWS, len(rows) - 1)]
     assert whole.probabilities.shape == (len(rows), 3)
-    for part, place in zip(parts, (0, FIRST_SLICE_ROWS, -1), strict=True):
+    for part, place in zip(parts, (0, SLICE_ROWS, -1), strict=True):
         assert np.array_equal(part.probabilities[0], whole.probabilities[place])
     tiled = np.tile(classifier.classify(known()[0]).probabilities, (40, 1))[: len(rows)]
     assert np.array_equal(whole.probabilities, tiled)
