@@ -80,8 +80,12 @@ class _Chained(Sequence[bytes]):
         return chain.from_iterable(self.parts)
 
 
-_LARGE: Final = 1024 * 1024
-"""Bytes whose copy takes half a millisecond and more."""
+_LARGE: Final = 64 * 1024
+"""Bytes whose copy takes longer than to write them in pieces."""
+
+_SHORT: Final = 4 * 1024
+_MOST_SHORT: Final = 1024
+"""Bytes of a part that is joined with others, and how many of them are."""
 
 _AS_ONE: Final = frozenset({FixedWidthLines, _Chained, ContractLines})
 
@@ -103,7 +107,7 @@ def parts_of(lines: Sequence[bytes]) -> list[Sequence[bytes]]:
 
 
 class Pieces:
-    """Lines that are too many bytes for one piece; as long as all of them, and iterated over in pieces of some size."""
+    """Lines that are too many bytes to copy; as long as all of them, and iterated over in pieces of some size."""
 
     __slots__ = ("_parts", "_size")
 
@@ -119,21 +123,22 @@ class Pieces:
         return b"".join(self._parts)
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
-        """Join short parts up to half of _LARGE; a longer one is given as it is."""
+        """Join short parts that stand together; a longer one is given as it is."""
         waiting: list[bytes | memoryview] = []
-        size = 0
         for part in self._parts:
-            if waiting and size + len(part) > _LARGE // 2:
-                yield waiting[0] if len(waiting) == 1 else b"".join(waiting)
-                waiting, size = [], 0
-            waiting.append(part)
-            size += len(part)
+            if len(part) < _SHORT and len(waiting) < _MOST_SHORT:
+                waiting.append(part)
+                continue
+            if waiting:
+                yield b"".join(waiting)
+            waiting = []
+            yield part
         if waiting:
-            yield waiting[0] if len(waiting) == 1 else b"".join(waiting)
+            yield b"".join(waiting)
 
 
 def joined(lines: Sequence[bytes]) -> bytes | memoryview | Pieces:
-    """All lines in one piece, or, where that would be a long copy, in some."""
+    """All lines in one piece, or, where that would be a long copy, in several."""
     pieces = _pieces(lines)
     if len(pieces) == 1:
         return pieces[0]

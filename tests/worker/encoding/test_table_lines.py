@@ -73,7 +73,7 @@ def same(works: list[DecodedMessage], result: BatchResult) -> list[EncodedLines]
         assert said(one.predictions) == said(other.predictions)
         assert said(one.rejections) == said(other.rejections)
         assert all(line.count(b"\n") == 1 and line.endswith(b"}\n") for line in one.predictions)
-        assert joined(one.predictions) == b"".join(one.predictions)
+        assert bytes(joined(one.predictions)) == b"".join(one.predictions)
     return fast
 
 
@@ -191,7 +191,7 @@ def test_sampled_lines_stand_among_the_others() -> None:
     sample_features(BatchPart([one], feature_matrix([one], default_compiled()), result, lines), most=3)
     sampled = lines[0].predictions
     assert isinstance(sampled, FixedWidthLines)
-    assert joined(sampled) == b"".join(sampled)
+    assert bytes(joined(sampled)) == b"".join(sampled)
     wanted = {0, 1, 2, *np.flatnonzero(result.runs[0][1].out_of_distribution)[:3].tolist()}
     for nth, (line, plain) in enumerate(zip(said(sampled), before, strict=True)):
         features = {name: getattr(table, name)[nth] for name in FEATURES}

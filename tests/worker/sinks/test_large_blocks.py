@@ -6,16 +6,19 @@ import asyncio
 import os
 import threading
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rookery.schemas.segment import segments, whole
+from rookery.worker.encoding.fixed_width import FixedWidthLines, Pieces, chained, joined
 from rookery.worker.sinks.folder import SMALL_LINES, FolderSink, RotationPolicy
 from rookery.worker.sinks.protocol import LineBlock, SinkUnavailableError
 from rookery.worker.sinks.segments.segment import PIECE, Segment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 NOON = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
@@ -62,20 +65,20 @@ def test_a_large_block_is_synced_to_its_last_line_piece_by_piece(
 ) -> None:
     """The disk is never given so much at once that others wait for it, and after the last sync nothing is written."""
     unsynced, most, synced = 0, 0, 0
-    write, sync = os.pwrite, os.fdatasync
+    write, sync = os.pwritev, os.fdatasync
 
-    def writing(descriptor: int, content: bytes, place: int) -> int:
+    def writing(descriptor: int, pieces: Sequence[bytes], place: int) -> int:
         nonlocal unsynced, most
-        unsynced += len(content)
+        unsynced += sum(map(len, pieces))
         most = max(most, unsynced)
-        return write(descriptor, content, place)
+        return write(descriptor, pieces, place)
 
     def syncing(descriptor: int) -> None:
         nonlocal unsynced, synced
         sync(descriptor)
         synced, unsynced = synced + unsynced, 0
 
-    monkeypatch.setattr(os, "pwrite", writing)
+    monkeypatch.setattr(os, "pwritev", writing)
     monkeypatch.setattr(os, "fdatasync", syncing)
     content = b"".join(LINES)
     segment = Segment.start(tmp_path, NOON)
@@ -84,6 +87,36 @@ def test_a_large_block_is_synced_to_its_last_line_piece_by_piece(
     assert most <= 2 * PIECE < len(content) / 2
     segment.seal()
     assert lines(tmp_path) == sorted(LINES)
+
+
+def test_of_a_large_block_nothing_is_dropped_from_memory_that_is_not_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader finds every line, whether its page is kept or not."""
+    synced, dropped = 0, []
+    sync, advise = os.fdatasync, os.posix_fadvise
+
+    def syncing(descriptor: int) -> None:
+        nonlocal synced
+        sync(descriptor)
+        synced = os.fstat(descriptor).st_size
+
+    def advising(descriptor: int, begin: int, count: int, advice: int) -> None:
+        assert advice == os.POSIX_FADV_DONTNEED
+        assert begin + count <= synced
+        dropped.append((begin, begin + count))
+        advise(descriptor, begin, count, advice)
+
+    monkeypatch.setattr(os, "fdatasync", syncing)
+    monkeypatch.setattr(os, "posix_fadvise", advising)
+    segment = Segment.start(tmp_path, NOON)
+    segment.append(b"".join(LINES))
+    segment.append(b"".join(SMALL.lines))
+    ends = [0, *(end for _, end in dropped)]
+    assert dropped == [*pairwise(ends)]
+    assert ends[-1] == len(b"".join(LINES))
+    segment.seal()
+    assert lines(tmp_path) == sorted([*LINES, *SMALL.lines])
 
 
 async def test_a_disk_that_fails_within_a_large_block_leaves_none_of_its_lines(
@@ -109,3 +142,24 @@ async def test_a_disk_that_fails_within_a_large_block_leaves_none_of_its_lines(
     await sink.write(SMALL)
     await sink.close()
     assert lines(tmp_path) == sorted([*before.lines, *SMALL.lines])
+
+
+def test_a_disk_that_takes_less_than_it_is_given_gets_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that writes half of a block's pieces, or of one of them, loses no byte of the others."""
+    write = os.pwritev
+
+    def writing(descriptor: int, pieces: Sequence[bytes | memoryview], place: int) -> int:
+        whole = b"".join(pieces)
+        return write(descriptor, (whole[: len(whole) // 2 + 1],), place)
+
+    monkeypatch.setattr(os, "pwritev", writing)
+    width = len(LINES[0])
+    even = [FixedWidthLines(memoryview(b"".join(LINES[:400])), width, {7: b'"other"\n'}) for _ in range(2)]
+    content = joined(chained(even))
+    assert isinstance(content, Pieces)
+    segment = Segment.start(tmp_path, NOON)
+    segment.append(content)
+    segment.seal()
+    assert lines(tmp_path) == sorted(line for each in even for line in each)

@@ -89,7 +89,7 @@ async def test_what_is_written_after_a_segment_was_lost_is_on_the_disk_when_writ
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
-@pytest.mark.parametrize("call", ["pwrite", "fdatasync"])
+@pytest.mark.parametrize("call", ["pwritev", "fdatasync"])
 async def test_a_segment_that_is_lost_while_it_is_written_answers_for_nothing_that_is_not_there(
     tmp_path: Path, quick: float, monkeypatch: pytest.MonkeyPatch, loss: Loss, call: str
 ) -> None:

@@ -15,6 +15,7 @@ from rookery.worker.encoding.fixed_width import Pieces
 from rookery.worker.runtime.thread_priority import step_aside
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -27,8 +28,9 @@ PIECE: Final = 448 * 1024
 """Bytes that are written and synced at once, up to twice as many at the end: a disk that is busy with more would keep
 other segments waiting."""
 
-_PREPARED_FOR: Final = 256 * 1024
-"""Bytes from which on a block is not prepared for: to write them twice costs more than to make the file longer."""
+LARGE_BLOCK: Final = 256 * 1024
+"""Bytes from which on a block is not prepared for, as to write them twice costs more than to make the file longer, and its
+pages are not kept."""
 
 _NO_LINE: Final = (b"", FILLER)
 """Bytes that are read instead of a newline beyond the end of a file, and in a hole of it."""
@@ -85,11 +87,10 @@ class Segment:
         """
         end = self.size + len(content)
         try:
-            self._write_pieces(content)
-            # Not with its first lines: a segment that gets no more needs no space ahead.
-            if self.size and end > self._prepared and len(content) < _PREPARED_FOR:
-                self._prepare(end, len(content))
-            _sync_data(self._descriptor)
+            if len(content) < LARGE_BLOCK:
+                self._write_small(content, end)
+            else:
+                self._write_large(content)
         except OSError:
             # These lines were not acknowledged; where they cannot be cut off, their readings are duplicated, never lost.
             with contextlib.suppress(OSError):
@@ -135,38 +136,43 @@ class Segment:
             if place and os.pread(self._descriptor, 1, place - 1) in _NO_LINE:
                 raise SegmentLostError
 
-    def _write_pieces(self, content: bytes | memoryview | Pieces) -> None:
-        """Write behind the last lines, all but the last piece synced."""
-        place = unsynced = self.size
-        for piece in content if isinstance(content, Pieces) else (content,):
-            if place - unsynced > PIECE:
-                self._sync_piece()
-                unsynced = place
-            view = memoryview(piece)
-            while len(view) > 2 * PIECE:
-                self._write(view[:PIECE], place)
-                self._sync_piece()
-                view, place = view[PIECE:], place + PIECE
-                unsynced = place
-            self._write(view, place)
-            place += len(view)
-
-    def _sync_piece(self) -> None:
+    def _write_small(self, content: bytes | memoryview | Pieces, end: int) -> None:
+        (part,) = _parts(content)
+        self._write(part, self.size)
+        # Not with its first lines: a segment that gets no more needs no space ahead.
+        if self.size and end > self._prepared:
+            self._prepare(end, len(content))
         _sync_data(self._descriptor)
-        step_aside()
 
-    def _write(self, content: bytes | memoryview, place: int) -> None:
-        view = memoryview(content)
-        while view:
-            written = os.pwrite(self._descriptor, view, place)
-            view, place = view[written:], place + written
+    def _write_large(self, content: bytes | memoryview | Pieces) -> None:
+        """Write and sync a part after the other, and leave none of them in memory."""
+        place = self.size
+        for part in _parts(content):
+            if place > self.size:
+                step_aside()
+            begin, place = place, self._write(part, place)
+            _sync_data(self._descriptor)
+            _drop_pages(self._descriptor, begin, place)
+
+    def _write(self, pieces: Sequence[bytes | memoryview], place: int) -> int:
+        """Write pieces behind each other, without a copy that joins them, and return where they end."""
+        written = os.pwritev(self._descriptor, pieces, place)
+        for piece in pieces:
+            view = memoryview(piece)[written:]
+            place += len(piece) - len(view)
+            written -= len(piece) - len(view)
+            # Only a disk that is full, or a signal, leaves some of it.
+            while view:
+                short = os.pwritev(self._descriptor, (view,), place)
+                view, place = view[short:], place + short
+        return place
 
     def _prepare(self, end: int, latest: int) -> None:
         """Write filler behind the end of the lines, for more like the latest; on a full disk there is none."""
         ahead = min(MOST_AHEAD, max(LEAST_AHEAD, _MORE_LIKE_IT * latest))
         self._prepared = end + ahead
         with contextlib.suppress(OSError):
-            self._write(FILLER * ahead, end)
+            self._write((FILLER * ahead,), end)
 
     def _cut(self) -> None:
         """Cut off the lines that were not acknowledged."""
@@ -174,9 +180,33 @@ class Segment:
         self._prepared = 0
 
 
+def _parts(content: bytes | memoryview | Pieces) -> Iterator[list[bytes | memoryview]]:
+    """Cut lines into parts that are synced one by one, each of pieces that are written in one call."""
+    part: list[bytes | memoryview] = []
+    size = 0
+    for piece in content if isinstance(content, Pieces) else (content,):
+        view = memoryview(piece)
+        while size + len(view) > 2 * PIECE:
+            cut = max(PIECE - size, 0)
+            yield [*part, view[:cut]]
+            view, part, size = view[cut:], [], 0
+        part.append(view)
+        size += len(view)
+    yield part
+
+
 def _sync_data(descriptor: int) -> None:
     """Sync the lines and the length; macOS has no call for these alone."""
     (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(descriptor)
+
+
+def _drop_pages(descriptor: int, begin: int, end: int) -> None:
+    """Take what is on the disk out of the page cache: the next lines find pages there that are in the processor's cache.
+
+    Pages that nobody used yet cost three times as much to fill. macOS has no call for it, and it is no more than advice.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        os.posix_fadvise(descriptor, begin, end - begin, os.POSIX_FADV_DONTNEED)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
