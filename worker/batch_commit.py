@@ -33,7 +33,7 @@ INLINE_BYTES: Final = 1024 * 1024
 """Most bytes of messages and their rejections, likewise."""
 
 TABLE_ROWS: Final = 2048
-"""Rows of tables that are answered together: with more, no CPU would work while all of them become durable."""
+"""Rows of tables that are answered together however few there are; more only where as many others are there."""
 
 
 class BatchCommit:

@@ -45,9 +45,8 @@ class Pipeline:
         commit = BatchCommit(parts)
         self._batcher: Batcher[DecodedMessage] = Batcher(commit.run, bounds=bounds, ended=self._settle)
         # Large tables have a queue of their own: a reading must not wait until ten thousand others are answered.
-        table_bounds = replace(bounds, batch_rows=min(TABLE_ROWS, bounds.batch_rows))
         self._tables: Batcher[DecodedMessage] = Batcher(
-            commit.run_tables, bounds=table_bounds, ended=self._settle
+            commit.run_tables, bounds=replace(bounds, halved_from=TABLE_ROWS), ended=self._settle
         )
         parts.metrics.queue(self._batcher)
         self._decoder = MessageDecoder(most_bytes=bounds.queue_bytes)

@@ -33,12 +33,16 @@ _PACE_WEIGHT: Final = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueLimits:
-    """How much may be in one batch, how much inside in all, and for how long."""
+    """How much may be in one batch, how much inside in all, and for how long.
+
+    With `halved_from`, a batch of more rows than that is at most half of what is inside.
+    """
 
     batch_rows: int
     queue_rows: int
     queue_bytes: int
     deadline_seconds: float = 60.0
+    halved_from: int | None = None
 
 
 class Batcher(Generic[Item]):
@@ -109,6 +113,11 @@ class Batcher(Generic[Item]):
         bounds = self._bounds
         return self.rows + rows > bounds.queue_rows or self.size + size > bounds.queue_bytes
 
+    def _most_rows(self) -> int:
+        """Most rows of the next batch: where it may be halved, a CPU works on one half while the other becomes durable."""
+        most, least = self._bounds.batch_rows, self._bounds.halved_from
+        return most if least is None else min(most, max(least, self.rows // 2))
+
     def _take_in(self, tickets: Sequence[Ticket[Item]], rows: int, size: int) -> None:
         self.rows += rows
         self.size += size
@@ -132,7 +141,7 @@ class Batcher(Generic[Item]):
 
     def _hold_deadline(self, rows: int, now: float) -> None:
         """Raise Late where an item that came now would be answered too late; else say for how long none will be."""
-        if now <= self._at_ease_until and self._waiting_rows + rows <= self._bounds.batch_rows:
+        if now <= self._at_ease_until and self._waiting_rows + rows <= self._most_rows():
             return
         deadline = self._bounds.deadline_seconds
         if (expected := self._expected(rows, now)) > deadline:
@@ -144,7 +153,7 @@ class Batcher(Generic[Item]):
     def _expected(self, rows: int, now: float) -> float:
         """Seconds until an item that came now is answered: the batches before it and its own, at the present pace."""
         pace, began = self._pace, self._began
-        batches = -(-(self._waiting_rows + rows) // self._bounds.batch_rows)
+        batches = -(-(self._waiting_rows + rows) // self._most_rows())
         if began is not None:
             pace, batches = max(pace, now - began), batches + 1
         return pace * batches + (self._behind(now) if self._finishing else self._lag)
@@ -169,7 +178,7 @@ class Batcher(Generic[Item]):
         """
         until = self._clock() + GATHER_SECONDS
         waiting, quiet = 0, 0
-        while quiet < QUIET_TURNS and self._waiting_rows < self._bounds.batch_rows and self._clock() < until:
+        while quiet < QUIET_TURNS and self._waiting_rows < self._most_rows() and self._clock() < until:
             quiet = quiet + 1 if len(self._waiting) == waiting else 0
             waiting = len(self._waiting)
             await asyncio.sleep(0)
@@ -184,9 +193,10 @@ class Batcher(Generic[Item]):
 
     def _take(self) -> list[Ticket[Item]]:
         """Take all that waits, up to the bound of a batch; one item at least."""
+        most = self._most_rows()
         batch = [self._waiting.popleft()]
         rows = batch[0].rows
-        while self._waiting and rows + self._waiting[0].rows <= self._bounds.batch_rows:
+        while self._waiting and rows + self._waiting[0].rows <= most:
             batch.append(ticket := self._waiting.popleft())
             rows += ticket.rows
         self._waiting_rows -= rows

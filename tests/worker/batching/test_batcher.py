@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +70,34 @@ async def test_a_batch_holds_no_more_rows_than_its_bound_unless_one_item_alone_d
     tickets = [batcher.submit(item, rows=rows, size=1) for item, rows in weights.items()]
     assert [await ticket for ticket in tickets] == list(weights)
     assert answers.batches == [["a"], ["b"], ["c"], ["d"]]
+
+
+@pytest.mark.parametrize(
+    ("count", "batches"),
+    [(3, ["abc"]), (6, ["abc", "def"]), (10, ["abcde", "fghij"]), (20, ["abcdefgh", "ijklmnop", "qrst"])],
+    ids=["little", "as much again", "much", "more than two batches"],
+)
+async def test_a_batch_of_many_rows_leaves_half_of_what_is_inside_to_others(
+    count: int, batches: list[str]
+) -> None:
+    """While one half becomes durable the other is worked on; only a few are one batch at once."""
+    answers = AnsweringRun()
+    rests: list[asyncio.Future[None]] = []
+
+    async def run(tickets: Sequence[Ticket[str]]) -> Awaitable[None]:
+        await answers(tickets)
+        # Nothing becomes durable until all are answered.
+        rests.append(asyncio.get_running_loop().create_future())
+        return rests[-1]
+
+    batcher = Batcher(run, bounds=replace(BOUNDS, halved_from=3))
+    tickets = submit(batcher, *"abcdefghijklmnopqrst"[:count])
+    assert [await ticket for ticket in tickets] == [*"abcdefghijklmnopqrst"[:count]]
+    assert ["".join(batch) for batch in answers.batches] == batches
+    for rest in rests:
+        rest.set_result(None)
+    await batcher.drain()
+    assert batcher.rows == 0
 
 
 async def test_a_full_queue_refuses_and_takes_again_when_it_emptied() -> None:
