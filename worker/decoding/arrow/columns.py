@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from rookery.worker.decoding.arrow.cells import Coded, Flags, Moments, Nothing, 
 from rookery.worker.decoding.column_reader import IrregularTableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -70,7 +70,7 @@ class ArrowColumn:
                 into += 0.0  # a negative zero is another one as float64
 
 
-_UNKNOWN = -1.0
+_UNKNOWN: Final = -1.0
 
 
 def _refuse(codes: NDArray[np.float64], valid: Valid) -> None:
@@ -80,36 +80,49 @@ def _refuse(codes: NDArray[np.float64], valid: Valid) -> None:
 
 
 class _WordCodes:
-    """Finds the codes of words by their bytes, words of one length at once."""
+    """Finds the codes of words by their bytes, eight of them at once as a number."""
 
     def __init__(self, codes: Mapping[str | None, float]) -> None:
-        lengths: dict[int, list[tuple[bytes, float]]] = {}
-        for word, code in codes.items():
-            if word is not None:
-                written = word.encode()
-                lengths.setdefault(len(written), []).append((written, code))
-        self._lengths = {
-            length: (
-                np.array([word for word, _ in sorted(words)], f"S{length}"),
-                np.array([code for _, code in sorted(words)]),
-            )
-            for length, words in lengths.items()
-        }
+        words = {word.encode(): code for word, code in codes.items() if word is not None}
+        self._chunks = max(1, -(-max(map(len, words)) // 8))
+        parts = {word: np.frombuffer(word.ljust(8 * self._chunks, b"\0"), "<u8") for word in words}
+        keys = {word: int(_key([*parts[word]])) for word in words}
+        ordered = sorted(words, key=keys.__getitem__)
+        self._keys = np.array([keys[word] for word in ordered], np.uint64)
+        self._parts = np.array([parts[word] for word in ordered], np.uint64).T.copy()
+        self._lengths = np.array([len(word) for word in ordered])
+        self._codes = np.array([words[word] for word in ordered])
 
     def of(self, texts: Texts) -> NDArray[np.float64]:
         """The code of each text, _UNKNOWN for a word that there is none for."""
-        begins, size = texts.offsets[:-1], len(texts.content)
-        lengths = np.diff(texts.offsets)
-        found = np.full(len(lengths), _UNKNOWN)
-        for length, (words, codes) in self._lengths.items():
-            rows = np.flatnonzero(lengths == length)
-            if len(rows):
-                # Every place of the content is taken for the beginning of a word of this length.
-                every = np.ndarray((size - length + 1,), words.dtype, texts.content, strides=(1,))
-                own = every[begins[rows]]
-                place = np.searchsorted(words[:-1], own) if len(words) > 1 else 0
-                found[rows] = np.where(words[place] == own, codes[place], _UNKNOWN)
-        return found
+        begins = texts.offsets[:-1]
+        lengths = texts.offsets[1:] - begins
+        # Every place of the content is taken for the beginning of eight bytes, the last ones of them blank.
+        padded = b"".join((texts.content, bytes(8 * self._chunks)))
+        every = np.ndarray((len(padded) - 7,), "V8", padded, strides=(1,))
+        parts = [
+            every[begins + 8 * nth].view("<u8") & _FIRST_BYTES.take(lengths - 8 * nth, mode="clip")
+            for nth in range(self._chunks)
+        ]
+        place = np.searchsorted(self._keys[:-1], _key(parts))
+        right = self._lengths.take(place) == lengths
+        for own, part in zip(self._parts, parts, strict=True):
+            right &= own.take(place) == part
+        return np.where(right, self._codes.take(place), _UNKNOWN)
+
+
+_FIRST_BYTES: Final = np.array([256**count - 1 for count in range(9)], np.uint64)
+"""Masks of so many bytes of eight, the first one in memory first."""
+
+_MIX: Final = np.array(0x9E3779B97F4A7C15, np.uint64)
+
+
+def _key(parts: Sequence[Any]) -> Any:
+    """One number for the parts of a word or of many; that two words have the same is found out by comparing all parts."""
+    key = parts[0]
+    for part in parts[1:]:
+        key = key * _MIX + part
+    return key
 
 
 def identities(cells: Cells) -> list[str | None]:
