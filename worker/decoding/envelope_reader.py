@@ -5,9 +5,12 @@ A reading costs the worker less than its envelope did: this takes 1.4 us where p
 
 from __future__ import annotations
 
+import secrets
 from typing import Annotated, Any, Final
 
 import msgspec
+import numpy as np
+from pybase64 import b64decode
 
 from rookery.schemas.envelope import (
     LONG_BODY,
@@ -49,17 +52,27 @@ _NOT_PLAIN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Va
 
 def read_envelope(body: bytes) -> Envelope:
     """Read a wrapped push body; raises InvalidEnvelopeError with the reasons."""
-    if len(body) > LONG_BODY:
-        return wrapped(body)
+    if len(body) > _WORTH_CUTTING and (cut := _cut(body)) is not None:
+        rest, data = cut
+        envelope = _read(rest)
+        if envelope is not None and envelope.data == _MARK:
+            envelope.data = data
+            return envelope
+    envelope = None if len(body) > LONG_BODY else _read(body)
+    return wrapped(body) if envelope is None else envelope
+
+
+def _read(body: bytes) -> Envelope | None:
+    """Read what Pub/Sub sends; None where pydantic has to decide."""
     try:
         push = _DECODE(body)
         message, attempt = push.message, push.deliveryAttempt
         at = message.publishTime
         published_at = None if at is None else published(at)
     except _NOT_PLAIN:
-        return wrapped(body)
+        return None
     if attempt is not None and not (type(attempt) is int and 0 <= attempt <= MOST_ATTEMPTS):
-        return wrapped(body)
+        return None
     attributes = message.attributes
     return Envelope(
         message.messageId,
@@ -72,3 +85,45 @@ def read_envelope(body: bytes) -> Envelope:
         message.orderingKey,
         len("".join(attributes.values())) if attributes else 0,
     )
+
+
+def read_payload(envelope: Envelope) -> bytes:
+    """Give the message's bytes; raises UnusableReadingError where the base64 is broken."""
+    if len(envelope.data) > _LONG and envelope.body is None:
+        try:
+            payload: bytes = b64decode(envelope.data, validate=True)
+        except ValueError:
+            # The standard library's decoder says what is wrong.
+            return envelope.payload
+        return payload
+    return envelope.payload
+
+
+_LONG: Final = 150
+"""Characters of base64 from which another decoder is faster than the standard library's: twice at 440, thirty times at 80,000."""
+
+_WORTH_CUTTING: Final = 8 * 1024
+"""Bytes of a body from which its data is cut out before the JSON is read: from there on that saves half of the time."""
+
+_MOST_BESIDE: Final = 64 * 1024
+
+_MARK: Final = secrets.token_hex(16)
+"""What stands in place of data that was cut out: where it is read as the data, that was the data. Nobody else knows it."""
+
+_BLANK: Final = 32
+
+
+def _cut(body: bytes) -> tuple[bytes, str] | None:
+    """Cut the text in the middle of a body out; None where that is not nearly all of it, or is not written as it is meant."""
+    middle = len(body) // 2
+    begin, end = body.rfind(b'"', 0, middle) + 1, body.find(b'"', middle)
+    if end - begin < middle or len(body) - (end - begin) > _MOST_BESIDE:
+        return None
+    try:
+        data = str(memoryview(body)[begin:end], "ascii")
+    except UnicodeDecodeError:
+        return None
+    # JSON takes no control characters, and makes others of what stands behind a backslash.
+    if "\\" in data or np.frombuffer(body, np.uint8, end - begin, begin).min() < _BLANK:
+        return None
+    return b"%b%b%b" % (body[:begin], _MARK.encode(), body[end:]), data

@@ -20,6 +20,7 @@ from rookery.schemas.codec import (
 from rookery.schemas.identity import identity
 from rookery.schemas.rejection import Reason, UnusableReadingError, shortened
 from rookery.worker.batching.table_keys import TableKeys
+from rookery.worker.decoding.envelope_reader import read_payload
 from rookery.worker.decoding.payload import READ_VERSIONS, decode_payload
 from rookery.worker.decoding.reading_reader import DecodedReading, reading_reader
 from rookery.worker.decoding.table import DecodedColumns
@@ -148,7 +149,7 @@ def _decode(
     version = envelope.attributes.get(SCHEMA_ATTRIBUTE)
     decoded: Decoded | None
     try:
-        payload = envelope.payload
+        payload = read_payload(envelope)
         decoded = reading_reader(contract).read(payload) if version in READ_VERSIONS else None
         if decoded is None:
             arrow = envelope.attributes.get(CONTENT_TYPE_ATTRIBUTE) == ARROW_STREAM
@@ -228,7 +229,7 @@ def _refused(envelope: Envelope, unusable: UnusableReadingError) -> InvalidPaylo
     names = unusable.names
     if names is None:
         try:
-            names = peek_identity(envelope.payload)
+            names = peek_identity(read_payload(envelope))
         except UnusableReadingError:
             names = None, None
     reading_id, device_id = names

@@ -6,15 +6,14 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rookery.schemas.envelope import InvalidEnvelopeError, wrapped
+from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, wrapped
+from rookery.schemas.rejection import UnusableReadingError
 from rookery.worker.decoding import envelope_reader
-from rookery.worker.decoding.envelope_reader import read_envelope
-
-if TYPE_CHECKING:
-    import pytest
+from rookery.worker.decoding.envelope_reader import read_envelope, read_payload
 
 MESSAGE = {
     "attributes": {"schema": "1"},
@@ -26,6 +25,9 @@ MESSAGE = {
     "orderingKey": "k",
 }
 PUSH = {"message": MESSAGE, "subscription": "projects/p/subscriptions/s", "deliveryAttempt": 3}
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 values = st.recursive(
     st.none()
@@ -93,3 +95,77 @@ def test_a_push_of_pubsub_needs_no_pydantic(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(envelope_reader, "wrapped", refuse)
     assert read_envelope(body) == expected
     assert read_envelope(body).delivery_attempt == 3
+
+
+LONG = base64.b64encode(b"long" * 5_000).decode()
+SPOILT = {
+    "as it was sent": LONG,
+    "an escaped quote": LONG + '\\"',
+    "an escaped quote in the middle": LONG[:9_000] + '\\"' + LONG,
+    "an escaped letter": LONG + "\\u0041",
+    "a control character": LONG + "\n",
+    "a letter that is none of ASCII": LONG + "é",
+    "half a character": LONG.encode() + b"\xc3",
+    "another field of this name": LONG + '","data":"AAAA',
+    "another field of this name, escaped": LONG + '","d\\u0061ta":"',
+    "a broken end": LONG + '"',
+}
+
+
+@pytest.mark.parametrize("data", SPOILT.values(), ids=SPOILT)
+@pytest.mark.parametrize(
+    "field", ['"data":"', '"data" : "', '"attributes":{"data":"', '"other":"', '"messageId":"']
+)
+def test_a_long_body_is_read_as_by_pydantic(data: str | bytes, field: str) -> None:
+    """Whatever stands in the middle of a body, and wherever, its envelope is that of the whole, or its sentence is."""
+    written = data if isinstance(data, bytes) else data.encode()
+    end = b'"}' if "{" in field else b'"'
+    body = b'{"message":{"messageId":"11",%b%b%b},"subscription":"s"}' % (field.encode(), written, end)
+    assert said(read_envelope, body) == said(wrapped, body)
+
+
+@pytest.mark.parametrize("count", [1, 60], ids=["some kilobytes", "a megabyte"])
+def test_the_data_of_a_long_body_is_not_read_as_json(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """A table's megabytes of base64 are cut out, and what is left is as quick to read as a reading's push."""
+    read: list[bytes] = []
+
+    def reading(body: bytes) -> Any:
+        read.append(body)
+        return decode(body)
+
+    decode = envelope_reader._DECODE
+    monkeypatch.setattr(envelope_reader, "_DECODE", reading)
+    body = json.dumps({**PUSH, "message": {**MESSAGE, "data": LONG * count}}).encode()
+    assert read_envelope(body) == wrapped(body)
+    assert [len(each) < 1_000 for each in read] == [True]
+
+
+LETTERS = "ABCDwxyz0189+/"
+
+
+@given(
+    text=st.text(LETTERS, min_size=148, max_size=160),
+    place=st.integers(0, 160),
+    spoilt=st.sampled_from(
+        ["", "=", "==", "===", "-", "_", " ", "\n", "é", "\x00", "\u2028", "=A", "A=", "\ud800"]
+    ),
+    end=st.sampled_from(["", "=", "==", "===", "====", "=\n", "A=A="]),
+)
+@example(text="A" * 158, place=0, spoilt="", end="==")
+@example(text="A" * 157 + "x", place=0, spoilt="", end="==")
+@example(text="A" * 158 + "x", place=0, spoilt="", end="=")
+def test_a_payload_is_read_as_by_the_standard_library(text: str, place: int, spoilt: str, end: str) -> None:
+    """Its bytes are the same, or the reason why there are none."""
+
+    def read(one: Envelope) -> bytes:
+        return one.payload
+
+    envelope = Envelope("11", text[:place] + spoilt + text[place:] + end)
+    assert outcome(read_payload, envelope) == outcome(read, envelope)
+
+
+def outcome(read: Callable[[Envelope], bytes], envelope: Envelope) -> object:
+    try:
+        return read(envelope)
+    except UnusableReadingError as unusable:
+        return unusable.reasons
