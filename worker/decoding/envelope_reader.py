@@ -108,7 +108,7 @@ _WORTH_CUTTING: Final = 8 * 1024
 _MOST_BESIDE: Final = 64 * 1024
 
 _MARK: Final = secrets.token_hex(16)
-"""What stands in place of data that was cut out: where it is read as the data, that was the data. Nobody else knows it."""
+"""A random text in place of data that was cut out: where the data reads so, the cut was right. No sender knows it."""
 
 _BLANK: Final = 32
 

@@ -203,7 +203,7 @@ def _sync_data(descriptor: int) -> None:
 def _drop_pages(descriptor: int, begin: int, end: int) -> None:
     """Take what is on the disk out of the page cache: the next lines find pages there that are in the processor's cache.
 
-    Pages that nobody used yet cost three times as much to fill. macOS has no call for it, and it is no more than advice.
+    A page that was never used costs three times as much to fill. macOS lacks the call, and no answer depends on it.
     """
     with contextlib.suppress(AttributeError, OSError):
         os.posix_fadvise(descriptor, begin, end - begin, os.POSIX_FADV_DONTNEED)
