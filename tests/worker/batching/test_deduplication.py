@@ -17,7 +17,7 @@ from rookery.schemas.testing import ReadingFactory
 from rookery.worker.batching.batcher import QueueLimits
 from rookery.worker.batching.deduplication import DeduplicationWindow
 from rookery.worker.batching.ticket import Ticket
-from rookery.worker.errors import QueueFullError, UnavailableError
+from rookery.worker.errors import QueueFullError
 from rookery.worker.sinks.protocol import SinkUnavailableError
 from rookery.worker.testing import RuleClassifier
 from tests.worker.conftest import NOON
@@ -315,14 +315,6 @@ async def test_a_sender_that_is_answered_finds_the_reading_remembered(house: Hou
     assert again == [None]
     assert ids(house.predictions) == ["r1"]
     assert counted(house, "durable") == 1
-
-
-async def test_a_tickets_first_answer_counts() -> None:
-    """A second answer changes nothing."""
-    ticket: Ticket[None] = Ticket(None, rows=1, size=1)
-    ticket.resolve("answer")
-    ticket.fail(UnavailableError("too late to matter"))
-    assert await ticket == "answer"
 
 
 LATER = NOON + timedelta(milliseconds=1)

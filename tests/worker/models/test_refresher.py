@@ -15,14 +15,11 @@ import pytest
 
 from rookery.training.testing import damaged, variant
 from rookery.worker.models.cache import ModelCache
-from rookery.worker.models.choose import source_of
 from rookery.worker.models.loader import SHIPPED, ModelRefusedError, load
 from rookery.worker.models.refresher import ModelRefresher, NoModelError
 from rookery.worker.models.source import (
     FetchedModel,
     FileModelSource,
-    ModelAddressError,
-    ModelObject,
     ModelUnreachableError,
 )
 from rookery.worker.observability.metrics import Metrics
@@ -354,34 +351,3 @@ async def test_a_cache_that_cannot_be_written_costs_a_warning_only(
     assert models.model == NAME[OTHER]
     assert models.reason is None
     assert "cannot be kept" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("address", "meant"),
-    [
-        ("gs://bucket/a/model.ubj", ModelObject("bucket", "a/model.ubj")),
-        (
-            "gs://bucket/model.ubj#1700000000000000",
-            ModelObject("bucket", "model.ubj", 1_700_000_000_000_000),
-        ),
-    ],
-)
-def test_bucket_addresses_are_understood(address: str, meant: ModelObject) -> None:
-    """With and without a generation, and written back as they were."""
-    assert ModelObject.read(address) == meant
-    assert source_of(address).address == address
-
-
-@pytest.mark.parametrize(
-    "address", ["", "s3://bucket/model", "gs://bucket", "gs://bucket/", "gs://b/m#0", "gs://b/m#x"]
-)
-def test_other_addresses_are_refused_in_words(address: str) -> None:
-    """The operator learns what an address looks like."""
-    with pytest.raises(ModelAddressError, match="is needed"):
-        source_of(address)
-
-
-def test_file_addresses_are_paths(tmp_path: Path) -> None:
-    """A plain path and a file:// address are the same file."""
-    assert source_of(f"file://{tmp_path}/a%20b") == FileModelSource(tmp_path / "a b")
-    assert source_of("models/a.ubj").address == "models/a.ubj"
