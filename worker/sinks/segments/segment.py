@@ -201,9 +201,9 @@ def _sync_data(descriptor: int) -> None:
 
 
 def _drop_pages(descriptor: int, begin: int, end: int) -> None:
-    """Take what is on the disk out of the page cache: the next lines find pages there that are in the processor's cache.
+    """Take what is on the disk out of the page cache: the next lines get these pages again.
 
-    A page that was never used costs three times as much to fill. macOS lacks the call, and no answer depends on it.
+    To write into pages that others left took a third of the CPU of writing into ever new ones. macOS lacks the call, and no answer depends on it.
     """
     with contextlib.suppress(AttributeError, OSError):
         os.posix_fadvise(descriptor, begin, end - begin, os.POSIX_FADV_DONTNEED)
