@@ -201,7 +201,12 @@ def broker(  # noqa: PLR0913  each is an option of its own
         arguments += ["--data", str(data)]
     if memory:
         arguments.append("--memory")
-    become("rookery.broker", [*arguments, *context.args], needs=("worker", "publisher", "oidc"))
+    become(
+        "rookery.broker",
+        [*arguments, *context.args],
+        needs=("broker", "publisher", "oidc"),
+        modules=("httptools",),
+    )
 
 
 @app.command()

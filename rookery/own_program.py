@@ -14,10 +14,18 @@ if TYPE_CHECKING:
 
 
 def become(
-    package: str, arguments: list[str], *, needs: tuple[str, ...], settings: dict[str, str] | None = None
+    package: str,
+    arguments: list[str],
+    *,
+    needs: tuple[str, ...],
+    modules: tuple[str, ...] = (),
+    settings: dict[str, str] | None = None,
 ) -> NoReturn:
-    """Replace this process by the package's own program, so that signals reach it directly."""
-    require(*needs)
+    """Replace this process by the package's own program, so that signals reach it directly.
+
+    `needs` are extras, `modules` further modules that it cannot do without.
+    """
+    require(*needs, modules=modules)
     sys.stdout.flush()
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(

@@ -27,7 +27,7 @@ from rookery.worker.http.fast_path import HttpProtocol
 from rookery.worker.http.handlers import PushHandler
 from rookery.worker.http.health import HealthEndpoints
 from rookery.worker.http.listening import address_of, listen
-from rookery.worker.http.server import Router
+from rookery.worker.http.router import Router
 from rookery.worker.http.wire.connections import ConnectionRegistry
 from rookery.worker.http.wire.head_cache import RequestHeadCache
 from rookery.worker.models.cache import ModelCache
@@ -70,7 +70,7 @@ SPARE_THREADS: Final = 4
 """Threads beyond one a CPU, for what waits for a disk or a network."""
 
 _CLOSE_SECONDS: Final = 1.0
-"""Time for the HTTP server to close its connections, after the drain."""
+"""Time for handlers to give their answers, after the drain."""
 
 
 async def serve(settings: Settings) -> None:
@@ -157,14 +157,11 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
                 ("GET", "/readyz"): probes.readyz,
                 ("GET", "/metrics"): probes.metrics,
                 **ContractPages(models, pushed=pull is None).routes(),
-            },
-            failed=handler.refusal,
-            max_request_bytes=settings.max_request_bytes,
+            }
         )
-        stack.push_async_callback(routes.close, _CLOSE_SECONDS)
         endpoints = Endpoints(
             accept=handler.enqueue if settings.fast_path and not pull else None,
-            aiohttp=routes.protocol,
+            begin=routes.begin,
             admission=Admission(guard, metrics, hosts=host_policy(settings)),
             heads=RequestHeadCache(max_request_bytes=settings.max_request_bytes),
             failed=handler.refusal,
@@ -174,6 +171,7 @@ async def running(settings: Settings, *, ready: Callable[[str], None] = lambda _
         )
         listening = listen(settings)
         await stack.enter_async_context(_served(listening, endpoints, settings))
+        stack.push_async_callback(routes.close, _CLOSE_SECONDS)
         if pull:
             await stack.enter_async_context(pull.answering())
         stack.push_async_callback(_drain, pipeline, sinks, probes, settings.drain_seconds, pull)

@@ -79,7 +79,7 @@ class HttpSettings(ListenSettings):
     """How requests are read, and how much of them may be in memory."""
 
     fast_path: bool = True
-    """Whether pushes are answered without aiohttp, which serves everything else; both by one set of rules."""
+    """Whether pushes are answered without a task each; everything else has one. Both are read by one set of rules."""
 
     max_request_bytes: Annotated[int, Field(ge=1)] = 15 * 1024 * 1024
     """Longest request body; Pub/Sub's largest message is 10 MB, 13.4 MB in base64."""

@@ -10,13 +10,13 @@ from benchmarks.report.promise import promises
 from benchmarks.report.spread import ratio
 from benchmarks.sections import tables
 from benchmarks.servers.server_spec import AIOHTTP_NOOP, PROTOCOL_NOOP
-from benchmarks.servers.worker import AIOHTTP, FAST
+from benchmarks.servers.worker import FAST, SLOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 CONNECTIONS: Final = 64
-_NO_PEERS: Final = {FAST.name, AIOHTTP.name, AIOHTTP_NOOP.name, PROTOCOL_NOOP.name}
+_NO_PEERS: Final = {FAST.name, SLOW.name, AIOHTTP_NOOP.name, PROTOCOL_NOOP.name}
 """Contenders that are Rookery itself, or that bound what is possible."""
 
 _INTRODUCTION: Final = """# Comparison with peers

@@ -10,7 +10,7 @@ from benchmarks.run import BenchmarkRun, Section
 from benchmarks.sections.contest import Contest
 from benchmarks.servers.server import BenchmarkServer
 from benchmarks.servers.server_spec import AIOHTTP_NOOP, EQUAL_SERVERS, PEER_SERVERS, PROTOCOL_NOOP
-from benchmarks.servers.worker import AIOHTTP, FAST, BenchmarkWorker
+from benchmarks.servers.worker import FAST, SLOW, BenchmarkWorker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def measure(run: BenchmarkRun) -> Section:
 def _contenders(run: BenchmarkRun, folder: Path) -> Iterator[Contender]:
     yield BenchmarkWorker(FAST, run.reference, folder, authority=run.authority)
     if not run.quick:
-        yield BenchmarkWorker(AIOHTTP, run.reference, folder, authority=run.authority)
+        yield BenchmarkWorker(SLOW, run.reference, folder, authority=run.authority)
     for each in (PROTOCOL_NOOP, AIOHTTP_NOOP, *PEER_SERVERS, *EQUAL_SERVERS):
         if not run.quick or each.name in _OF_QUICK:
             yield BenchmarkServer(each, run.reference, folder, authority=run.authority)

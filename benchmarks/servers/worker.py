@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from benchmarks.servers.server import ServerCost
 
 FAST: Final = ServerSpec(name="Rookery", words=("-m", "rookery.worker"), note="folder sink, tokens verified")
-AIOHTTP: Final = ServerSpec(
-    name="Rookery, aiohttp path",
+SLOW: Final = ServerSpec(
+    name="Rookery, slow path",
     words=("-m", "rookery.worker"),
     environment={"ROOKERY_FAST_PATH": "false"},
     note="the same without its fast path",

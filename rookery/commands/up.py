@@ -59,7 +59,7 @@ def up(  # noqa: PLR0913  each option is a parameter
 
         typer.echo(systemd_unit(options), nl=False)
         return
-    require("worker", "publisher", "oidc")
+    require("worker", "broker", "publisher", "oidc")
     from rookery.station.run import run  # noqa: PLC0415  the same
 
     raise typer.Exit(run(options))

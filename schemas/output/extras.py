@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 EXTRAS: Final = {
-    "aiohttp": "worker",
+    "aiohttp": "broker",
     "cryptography": "oidc",
     "google.auth": "oidc",
     "google.cloud.pubsub": "publisher",

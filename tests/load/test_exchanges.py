@@ -31,7 +31,7 @@ def test_a_worker_handles_invalid_connections(tmp_path: Path) -> None:
     assert findings.wrong == []
     assert findings.tracebacks == ()
     assert findings.posted == 800
-    assert {"fast 204", "aiohttp 204", "fast 400", "aiohttp 400"} <= set(findings.statuses)
+    assert {"fast 204", "slow 204", "fast 400", "slow 400"} <= set(findings.statuses)
 
 
 def test_the_same_seed_gives_the_same_connections_of_every_kind() -> None:

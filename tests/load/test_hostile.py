@@ -39,7 +39,7 @@ BEFORE = Footprint(100_000_000, 20)
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("fast_path", [True, False], ids=["fast path", "aiohttp"])
+@pytest.mark.parametrize("fast_path", [True, False], ids=["fast path", "slow path"])
 def test_a_worker_holds_after_hostile_connections_what_it_held_before(
     tmp_path: Path, *, fast_path: bool
 ) -> None:

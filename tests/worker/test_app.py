@@ -49,7 +49,7 @@ def lines(folder: Path, kind: str) -> list[dict[str, Any]]:
     return [json.loads(line) for file in files for line in whole(file.read_bytes()).splitlines()]
 
 
-@pytest.fixture(params=[True, False], ids=["fast path", "aiohttp"])
+@pytest.fixture(params=[True, False], ids=["fast path", "slow path"])
 async def worker(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[aiohttp.ClientSession]:
     """A worker on each of its two paths: whatever is promised holds on both."""
     chosen = settings(tmp_path, fast_path=request.param)

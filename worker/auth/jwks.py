@@ -6,14 +6,10 @@ import asyncio
 import contextlib
 import logging
 import re
-import ssl
 import time
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Self
-from urllib.parse import urlsplit
 
-import aiohttp
-
+from rookery.worker.auth.key_download import KeyDownload
 from rookery.worker.auth.key_set import read_key_set
 from rookery.worker.auth.policy import KeysUnavailableError
 
@@ -25,13 +21,9 @@ log: Final = logging.getLogger(__name__)
 INTERVAL_SECONDS: Final = 10.0
 """Least time between two fetches, whatever key ids are sent."""
 
-KEY_SET_BYTES: Final = 256 * 1024
-"""Longest key set that is read; Google's has two thousand bytes."""
-
 STALE_SECONDS: Final = 24 * 3600.0
 """How long keys are used beyond their age while none newer can be fetched."""
 
-_FETCH_SECONDS: Final = 5.0
 _AGE_SECONDS: Final = 3600.0
 """The age of keys whose server does not say any."""
 
@@ -49,6 +41,7 @@ class JwksClient:
     def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Store where keys come from; the first token that needs one fetches them."""
         self._url = url
+        self._download = KeyDownload(url)
         self._clock = clock
         self._keys: Mapping[str, str] = {}
         self._fresh_until = 0.0
@@ -58,16 +51,6 @@ class JwksClient:
         self._fetching: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        # A context of its own: aiohttp's trusts no certificate in a worker's process (worker/runtime/startup.py).
-        trust = ssl.create_default_context() if urlsplit(self._url).scheme == "https" else True
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=trust),
-            timeout=aiohttp.ClientTimeout(total=_FETCH_SECONDS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # The unpacked bytes are not bounded by the bytes that are read.
-            headers={"Accept-Encoding": "identity"},
-            auto_decompress=False,
-        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -75,7 +58,7 @@ class JwksClient:
             self._fetching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._fetching
-        await self._session.close()
+        self._download.close()
 
     async def key(self, key_id: str) -> str | None:
         """Return a key as PEM, None where the signer has no such key; raises KeysUnavailableError."""
@@ -100,36 +83,18 @@ class JwksClient:
 
     async def _fetch(self) -> None:
         try:
-            keys, age = await self._asked()
+            content, cache_control = await self._download.download()
+            keys = read_key_set(content)
         # Any failure must reach the callers that wait for a key, so that each request is answered.
         except Exception as error:  # noqa: BLE001  see above
             self._failure = f"{type(error).__name__}: {error}".rstrip(": ")[:_SAID_CHARACTERS]
             log.error("the keys at %s cannot be fetched: %s", self._url, self._failure)  # noqa: TRY400  as it reads
         else:
             self._keys, self._failure = keys, None
-            self._fresh_until = self._clock() + age
+            self._fresh_until = self._clock() + _age(cache_control)
             self._stale_until = self._fresh_until + STALE_SECONDS
         finally:
             self._fetching = None
-
-    async def _asked(self) -> tuple[dict[str, str], float]:
-        """Ask for the keys and their age in seconds."""
-        # A redirect could lead from https:// to where anybody answers.
-        async with self._session.get(self._url, allow_redirects=False) as answer:
-            if answer.status != HTTPStatus.OK:
-                raise ValueError(f"the answer is {answer.status} {answer.reason}")
-            keys = read_key_set(await _bounded(answer.content))
-            return keys, _age(answer.headers.get("Cache-Control", ""))
-
-
-async def _bounded(content: aiohttp.StreamReader) -> bytes:
-    """Read an answer to its end; raises ValueError beyond the bound."""
-    found = bytearray()
-    async for piece in content.iter_any():
-        found += piece
-        if len(found) > KEY_SET_BYTES:
-            raise ValueError(f"the answer has more than {KEY_SET_BYTES} bytes")
-    return bytes(found)
 
 
 def _age(cache_control: str) -> float:

@@ -11,18 +11,17 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 import orjson
-from aiohttp import web
 
 from rookery.schemas.output.extras import install_hint
+from rookery.worker.http.responses import JSON, LATER, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from rookery.schemas.contract.contract import Contract
+    from rookery.worker.http.router import Handler
+    from rookery.worker.http.whole_request import WholeRequest
     from rookery.worker.inference.classifier import CurrentModel
-
-    Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 FILES: Final = {
     "swagger-ui.css": "text/css",
@@ -101,37 +100,37 @@ class ContractPages:
             **files,
         }
 
-    async def contract(self, _: web.BaseRequest) -> web.Response:
+    async def contract(self, _: WholeRequest) -> Response:
         """The contract as JSON, as `--contract FILE` reads it."""
         written = self._current.model_dump_json()
-        return web.Response(text=written, content_type="application/json", headers=_HEADERS)
+        return Response(written.encode(), kind=JSON, headers=_HEADERS)
 
-    async def openapi(self, _: web.BaseRequest) -> web.Response:
+    async def openapi(self, _: WholeRequest) -> Response:
         """The document of OpenAPI, with examples that are answered."""
         from rookery.schemas.contract.derived.openapi import openapi  # noqa: PLC0415  the start has no use for it
 
         # Off the event loop: three hundred features take milliseconds.
         document = await asyncio.to_thread(openapi, self._current, pushed=self._pushed)
-        return web.Response(body=orjson.dumps(document), content_type="application/json", headers=_HEADERS)
+        return Response(orjson.dumps(document), kind=JSON, headers=_HEADERS)
 
     @property
     def _current(self) -> Contract:
         return self._models.classifier.contract.contract
 
 
-async def _text(_: web.BaseRequest, *, text: str, kind: str) -> web.Response:
-    return web.Response(text=text, content_type=kind, charset="utf-8", headers=_HEADERS)
+async def _text(_: WholeRequest, *, text: str, kind: str) -> Response:
+    return Response(text.encode(), kind=f"{kind}; charset=utf-8", headers=_HEADERS)
 
 
-async def _file(_: web.BaseRequest, *, name: str, kind: str) -> web.Response:
+async def _file(_: WholeRequest, *, name: str, kind: str) -> Response:
     """Answer with a file of Swagger UI; 503 and the command that installs it where the package is missing."""
     try:
         content = await asyncio.to_thread(_read, name)
     except ModuleNotFoundError as error:
         said = f"the page needs {error.name}: {install_hint(error.name)}\n"
-        return web.Response(status=web.HTTPServiceUnavailable.status_code, text=said)
+        return Response(said.encode(), LATER)
     headers = {**_HEADERS, "Cache-Control": "max-age=3600"}
-    return web.Response(body=content, content_type=kind, charset=None, headers=headers)
+    return Response(content, kind=kind, headers=headers)
 
 
 def _read(name: str) -> bytes:

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from rookery.worker.auth.policy import AuthenticationFailure
     from rookery.worker.http.admission import Admission
-    from rookery.worker.http.aiohttp_protocol import AiohttpProtocol
+    from rookery.worker.http.responses import Response
+    from rookery.worker.http.whole_request import WholeRequest
     from rookery.worker.http.wire.head_cache import RequestHeadCache
 
 
@@ -24,10 +25,12 @@ class Answer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """Pushes lead to `accept`, unless that is None; all other requests to a protocol that `aiohttp` makes."""
+    """Pushes lead to `accept`, unless that is None; all other requests to the handler that `begin` finds."""
 
     accept: Callable[[bytes, Answer], None] | None
-    aiohttp: Callable[[], AiohttpProtocol]
+    begin: Callable[[WholeRequest, Callable[[Response], None], Callable[[Exception], None]], None]
+    """Begins to serve a request; calls the first function with its response, or the second with what went wrong."""
+
     admission: Admission
     heads: RequestHeadCache
     failed: Callable[[BaseException], AuthenticationFailure]

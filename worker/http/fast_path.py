@@ -1,16 +1,19 @@
-"""HttpProtocol: reads every request by one set of rules; pushes take the fast path, all else aiohttp's server.
+"""HttpProtocol: reads every request by one set of rules; pushes take the fast path, all else has a handler.
 
-Pub/Sub pushes the same request over and over: `POST /` with a Content-Length on a connection kept alive. aiohttp's general
-work for every request (task, request and response objects, router, timers) costs several times as much as the reading. So a push whose head is known by its bytes costs a comparison; every other request is read here as
-far as its last byte, under one clock and one bound for all connections, and only then handed on.
+Pub/Sub pushes the same request over and over: `POST /` with a Content-Length on a connection kept alive. General work for every
+request (task, request and response objects, router) costs as much as the reading. So a push whose head is known by its bytes
+costs a comparison; every other request is read here as far as its last byte, under one clock and one bound for all
+connections, and only then handed on.
 """
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from rookery.worker.http.responses import NO_CONTENT, response
+from rookery.worker.http.responses import NO_CONTENT, explained
+from rookery.worker.http.whole_request import WholeRequest
 from rookery.worker.http.wire.bodies import RATIO, unpacked
 from rookery.worker.http.wire.connection import ClockedConnection
 from rookery.worker.http.wire.refused_request import RefusedRequestError
@@ -21,8 +24,8 @@ if TYPE_CHECKING:
     from typing import TypeVarTuple
 
     from rookery.worker.auth.policy import AuthenticationFailure
-    from rookery.worker.http.aiohttp_protocol import AiohttpProtocol
     from rookery.worker.http.endpoints import Endpoints
+    from rookery.worker.http.responses import Response
     from rookery.worker.http.wire.connections import ConnectionRegistry
     from rookery.worker.http.wire.request_head import RequestHead
 
@@ -35,7 +38,7 @@ PACKED_BYTES: Final = 1024
 class HttpProtocol(ClockedConnection):
     """One connection. Requests are answered one after the other; more than one body is not read ahead."""
 
-    __slots__ = ("_aiohttp", "_budget", "_head", "_packed", "_reader", "_resuming", "_task")
+    __slots__ = ("_budget", "_head", "_packed", "_reader", "_resuming", "_task")
 
     def __init__(self, endpoints: Endpoints, registry: ConnectionRegistry) -> None:
         """Store where requests go; a connection starts it."""
@@ -45,7 +48,6 @@ class HttpProtocol(ClockedConnection):
         self._head: RequestHead | None = None
         self._packed = b""
         self._resuming = False
-        self._aiohttp: AiohttpProtocol | None = None
         self._task: asyncio.Task[None] | None = None
 
     def data_received(self, data: bytes) -> None:
@@ -71,26 +73,6 @@ class HttpProtocol(ClockedConnection):
         if not (self._idle or self._busy or self._lingering):
             self._step(self._read)
         return self._busy or self._resuming
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection, and let aiohttp do so."""
-        super().connection_lost(exc)
-        if self._aiohttp is not None:
-            self._aiohttp.connection_lost(exc)
-            # They hold each other, and the collector's thresholds are far apart.
-            self._aiohttp = None
-
-    def pause_writing(self) -> None:
-        """Read no more, and let aiohttp write no more."""
-        super().pause_writing()
-        if self._aiohttp is not None:
-            self._aiohttp.pause_writing()
-
-    def resume_writing(self) -> None:
-        """Read again, and let aiohttp write again."""
-        super().resume_writing()
-        if self._aiohttp is not None and self._aiohttp.writing_paused:
-            self._aiohttp.resume_writing()
 
     def give_way(self) -> None:
         """Refuse the request that is arriving, for all connections together hold too much."""
@@ -167,7 +149,7 @@ class HttpProtocol(ClockedConnection):
         if self._reader.has(head):
             self._reader.skip(head)
             self._head, self._busy, self._last = None, True, not head.keep_alive
-            self._answer(refusal.status, refusal.text)
+            self._respond(head, explained(refusal.status, refusal.text))
         else:
             self._end(refusal)
 
@@ -214,16 +196,11 @@ class HttpProtocol(ClockedConnection):
         if endpoints.accept is not None and head.is_push:
             endpoints.heads.admitted(head)
             endpoints.accept(body, self._answer)
-            return
-        if self._aiohttp is None and self._transport is not None:
-            self._aiohttp = endpoints.aiohttp()
-            self._aiohttp.answered = self._answered
-            self._aiohttp.connection_made(self._transport)
-        if self._aiohttp is not None:
-            self._aiohttp.serve(head, body)
+        else:
+            endpoints.begin(WholeRequest(head, body), partial(self._respond, head), self._fail)
 
     def _answer(self, status: int, text: str = "", *, last: bool = False) -> None:
-        """Answer the request in flight; the first answer counts."""
+        """Answer the push in flight; the first answer counts."""
         if not self._busy:
             return
         if last:
@@ -231,13 +208,21 @@ class HttpProtocol(ClockedConnection):
         transport = self._transport
         if transport is not None and not transport.is_closing():
             plain = status == NO_CONTENT and not self._last
-            transport.write(self._registry.done if plain else response(status, text, close=self._last))
+            transport.write(self._registry.done if plain else self._written(explained(status, text)))
         self._next()
 
-    def _answered(self, keep_alive: bool) -> None:  # noqa: FBT001  called by aiohttp's protocol alone
-        """Go on after a request that aiohttp answered; where it does not keep the connection, it closes it, too."""
-        if keep_alive:
-            self._next()
+    def _respond(self, head: RequestHead, response: Response) -> None:
+        """Answer any other request in flight, by what its head said."""
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            transport.write(self._written(response, head))
+        self._next()
+
+    def _written(self, response: Response, head: RequestHead | None = None) -> bytes:
+        # A connection of HTTP/1.0 is closed unless its answer says otherwise.
+        kept = "keep-alive" if head is not None and head.version == "1.0" else ""
+        bodiless = head is not None and head.method == "HEAD"
+        return response.written(connection="close" if self._last else kept, bodiless=bodiless)
 
     def _next(self) -> None:
         """Go on after an answer: with the request behind it, with its sender's next one, or not at all."""

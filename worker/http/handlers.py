@@ -9,14 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import orjson
-from aiohttp import web
 
-from rookery.schemas.envelope import MESSAGE_ID_HEADER, Envelope, InvalidEnvelopeError, unwrapped
+from rookery.schemas.envelope import Envelope, InvalidEnvelopeError, unwrapped
 from rookery.worker.auth.policy import AuthenticationFailure
 from rookery.worker.decoding.envelope_reader import read_envelope
 from rookery.worker.encoding.fixed_width import size_of
 from rookery.worker.errors import DefectError, QueueFullError, RetryError
-from rookery.worker.http.responses import FULL, LATER, advice
+from rookery.worker.http.responses import FULL, JSON, LATER, OK, Response, explained
 from rookery.worker.http.wire.refused_request import RefusedRequestError
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from rookery.worker.encoding.lines import EncodedLines
     from rookery.worker.http.endpoints import Answer
+    from rookery.worker.http.whole_request import WholeRequest
     from rookery.worker.observability.health import Health
     from rookery.worker.observability.metrics import Metrics
     from rookery.worker.pipeline import Pipeline
@@ -53,27 +53,28 @@ class PushHandler:
         self._health = health
         self._turn: list[tuple[bytes, Answer]] = []
 
-    async def push(self, request: web.BaseRequest) -> web.Response:
+    async def push(self, request: WholeRequest) -> Response:
         """Answer 204 once everything in the message is durable."""
         try:
-            await self._pipeline.accept(_envelope(request, request.content.read_nowait()))
+            await self._pipeline.accept(_envelope(request))
         except (InvalidEnvelopeError, RetryError) as error:
             refusal = self.refusal(error)
-            return web.Response(status=refusal.status, text=refusal.text, headers=advice(refusal.status))
-        return web.Response(status=DONE)
+            return explained(refusal.status, refusal.text)
+        return Response(status=DONE)
 
-    async def predict(self, request: web.BaseRequest) -> web.Response:
+    async def predict(self, request: WholeRequest) -> Response:
         """Answer a reading or a table with its predictions and rejections; 422 where nothing could be classified."""
-        body = request.content.read_nowait()
         try:
-            lines = await self._pipeline.predict(Envelope(message_id=f"predict-{uuid.uuid4()}", body=body))
+            lines = await self._pipeline.predict(
+                Envelope(message_id=f"predict-{uuid.uuid4()}", body=request.body)
+            )
         except RetryError as error:
             refusal = self.refusal(error)
-            return web.Response(status=refusal.status, text=refusal.text, headers=advice(refusal.status))
-        status = web.HTTPOk.status_code if lines.predictions else NOTHING_USABLE
+            return explained(refusal.status, refusal.text)
+        status = OK if lines.predictions else NOTHING_USABLE
         large = size_of(lines.predictions) + size_of(lines.rejections) > _LARGE_ANSWER
         answer = await asyncio.to_thread(_answer, lines) if large else _answer(lines)
-        return web.Response(status=status, body=answer, content_type="application/json")
+        return Response(answer, status, JSON)
 
     def enqueue(self, body: bytes, answer: Answer) -> None:
         """Take a push from the fast path; `answer` is called with its status, the first time counts."""
@@ -135,10 +136,8 @@ class PushHandler:
         return self.refusal(DefectError("serving this request failed"))
 
 
-def _envelope(request: web.BaseRequest, body: bytes) -> Envelope:
-    if MESSAGE_ID_HEADER in request.headers:
-        return unwrapped(body, {name.lower(): value for name, value in request.headers.items()})
-    return read_envelope(body)
+def _envelope(request: WholeRequest) -> Envelope:
+    return unwrapped(request.body, request.headers) if request.head.unwrapped else read_envelope(request.body)
 
 
 def _answer(lines: EncodedLines) -> bytes:

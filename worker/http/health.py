@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from aiohttp import web
+import orjson
+
+from rookery.worker.http.responses import JSON, LATER, OK, Response
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rookery.worker.http.whole_request import WholeRequest
     from rookery.worker.observability.health import Health
     from rookery.worker.observability.metrics import Metrics
-
-
-_UNAVAILABLE: Final = web.HTTPServiceUnavailable.status_code
 
 
 class ModelStatus(Protocol):
@@ -73,13 +73,13 @@ class HealthEndpoints:
         """Set the status that `/readyz` reports: `ready` or `draining`."""
         self._status = status
 
-    async def livez(self, _: web.BaseRequest) -> web.Response:
+    async def livez(self, _: WholeRequest) -> Response:
         """200 while the process serves; 503 once it has answered nothing but its own defects for long."""
         if self._health.alive:
-            return web.Response(text="alive\n")
-        return web.Response(status=_UNAVAILABLE, text=f"failing: {self._health.reason}\n")
+            return Response(b"alive\n")
+        return Response(f"failing: {self._health.reason}\n".encode(), LATER)
 
-    async def readyz(self, _: web.BaseRequest) -> web.Response:
+    async def readyz(self, _: WholeRequest) -> Response:
         """200 while messages are taken, 503 before and after; `degraded` is 200 too: a good model answers."""
         model, reason = self._model, self._model.reason
         answer = {"status": self._status, "model": model.model, "engine": model.engine}
@@ -90,8 +90,8 @@ class HealthEndpoints:
                 answer |= {"status": "failing", "reason": failing}
             elif reason is not None:
                 answer["status"] = "degraded"
-        return web.json_response(answer, status=web.HTTPOk.status_code if self.ready else _UNAVAILABLE)
+        return Response(orjson.dumps(answer), OK if self.ready else LATER, JSON)
 
-    async def metrics(self, _: web.BaseRequest) -> web.Response:
+    async def metrics(self, _: WholeRequest) -> Response:
         """All metrics, for Prometheus."""
-        return web.Response(body=self._metrics.render(), content_type="text/plain", charset="utf-8")
+        return Response(self._metrics.render())

@@ -1,11 +1,16 @@
-"""Responses: statuses, what they advise, and the answers that need no aiohttp, written as bytes."""
+"""Responses: statuses, what they advise, and answers written as bytes."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OK: Final = 200
 NO_CONTENT: Final = 204
 UNKNOWN: Final = 401
 """The sender is not authenticated: no token, or none that can be trusted."""
@@ -13,29 +18,46 @@ UNKNOWN: Final = 401
 FORBIDDEN: Final = 403
 """The sender is authenticated and is not the pushing service account; or its host or origin is not served."""
 
+NOT_FOUND: Final = 404
+NOT_ALLOWED: Final = 405
 FULL: Final = 429
 LATER: Final = 503
 
+TEXT: Final = "text/plain; charset=utf-8"
+JSON: Final = "application/json"
 
-def advice(status: int) -> dict[str, str]:
-    """The header that says what to do about an answer: retry, or bring a token; none where neither would help."""
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer, before it is known how its connection goes on."""
+
+    body: bytes = b""
+    status: int = OK
+    kind: str = TEXT
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def written(self, *, connection: str = "", bodiless: bool = False) -> bytes:
+        """Write it with the Connection header given; `bodiless` for a HEAD, whose answer only says how long it would be."""
+        fields = {"Date": formatdate(usegmt=True), **self.headers}
+        if connection:
+            fields["Connection"] = connection
+        if self.status != NO_CONTENT:
+            fields |= {"Content-Type": self.kind, "Content-Length": str(len(self.body))}
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in fields.items()]
+        return "\r\n".join([*lines, "", ""]).encode() + (b"" if bodiless else self.body)
+
+
+def explained(status: int, text: str = "") -> Response:
+    """Answer with a sentence and, where it would help, the header that says what to do: retry, or bring a token."""
+    advice = {}
     if status in {UNKNOWN, FORBIDDEN}:
-        return {"WWW-Authenticate": "Bearer"}
-    return {"Retry-After": "1"} if status in {FULL, LATER} else {}
+        advice = {"WWW-Authenticate": "Bearer"}
+    elif status in {FULL, LATER}:
+        advice = {"Retry-After": "1"}
+    return Response(text.encode(), status, headers=advice)
 
 
 def no_content() -> bytes:
     """Write the answer that most pushes get; good for a second, as its date is."""
-    return f"HTTP/1.1 204 No Content\r\nDate: {formatdate(usegmt=True)}\r\n\r\n".encode()
-
-
-def response(status: int, text: str = "", *, close: bool = False) -> bytes:
-    """Write an answer of any status with a sentence; `close` says that the connection ends with it."""
-    body = text.encode()
-    fields = {"Date": formatdate(usegmt=True), **advice(status)}
-    if close:
-        fields["Connection"] = "close"
-    if status != NO_CONTENT:
-        fields |= {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(body))}
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{k}: {v}" for k, v in fields.items())]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    return Response(status=NO_CONTENT).written()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 
 BEFORE: Final = {
@@ -21,12 +21,6 @@ BEFORE: Final = {
 }
 """Variables that libraries read once; those that are set already stay as they are."""
 
-NO_CERTIFICATES: Final = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
-"""aiohttp reads the machine's certificates twice as it is imported: 57 ms and 2.6 MB for connections that are not made.
-
-Its own contexts then trust no certificate. JwksClient, which does connect, brings a context of its own.
-"""
-
 
 @contextmanager
 def lean_imports() -> Iterator[None]:
@@ -35,24 +29,8 @@ def lean_imports() -> Iterator[None]:
         os.environ.setdefault(name, value)
     gc.disable()
     try:
-        with _set(NO_CERTIFICATES):
-            yield
+        yield
     finally:
         # Modules live until the end: no collection need walk them again.
         gc.freeze()
         gc.enable()
-
-
-@contextmanager
-def _set(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables of the environment for a while."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rookery.load.fuzz.exchanges.client import Answers
     from rookery.load.fuzz.exchanges.exchange import Exchange
 
-PATHS: Final = {"fast": "true", "aiohttp": "false"}
+PATHS: Final = {"fast": "true", "slow": "false"}
 """The worker's HTTP paths, and the setting that chooses each."""
 
 _ACCEPTED: Final = 204

@@ -95,7 +95,7 @@ async def test_no_forged_request_reaches_the_parser_over_http(url: str, tmp_path
     assert not list(tmp_path.rglob("*.ndjson"))
 
 
-@pytest.mark.parametrize("fast_path", [True, False], ids=["fast path", "aiohttp"])
+@pytest.mark.parametrize("fast_path", [True, False], ids=["fast path", "slow path"])
 async def test_an_unauthenticated_sender_is_refused_by_its_head_on_both_paths(
     url: str, tmp_path: Path, *, fast_path: bool
 ) -> None:

@@ -90,7 +90,7 @@ async def serving(folder: Path, *, fast: bool = True, **chosen: str) -> AsyncIte
         yield address
 
 
-@pytest.mark.parametrize("fast", [True, False], ids=["fast path", "aiohttp"])
+@pytest.mark.parametrize("fast", [True, False], ids=["fast path", "slow path"])
 async def test_other_hosts_and_origins_are_refused_on_every_path(tmp_path: Path, *, fast: bool) -> None:
     """Nothing of a page elsewhere is read, stored or answered; loopback's names and its own pages are served."""
     found: dict[str, list[int]] = {}

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rookery.worker.auth.jwks import INTERVAL_SECONDS, KEY_SET_BYTES, STALE_SECONDS, JwksClient
+from rookery.worker.auth.jwks import INTERVAL_SECONDS, STALE_SECONDS, JwksClient
+from rookery.worker.auth.key_download import KEY_SET_BYTES, KeyDownload
+from rookery.worker.auth.key_set import read_key_set
 from rookery.worker.auth.policy import KeysUnavailableError, PermissionDeniedError
 from tests.worker.auth.signed_tokens import GENUINE, KEY_ID, UNTRUSTED, signed
 
@@ -84,3 +86,18 @@ async def test_keys_are_not_fetched_from_where_their_address_sends(
     with pytest.raises(KeysUnavailableError, match="302"):
         await keys.key(KEY_ID)
     assert server.asked == 1
+
+
+async def test_a_key_server_that_does_not_answer_holds_no_thread(url: str, server: KeyServer) -> None:
+    """A download that was given up ends at once, so that the next one can begin: both have the same thread."""
+    server.gate.clear()
+    download = KeyDownload(url)
+    waiting = asyncio.create_task(download.download())
+    while not server.asked:  # noqa: ASYNC110  a turn of the loop at a time
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    server.gate.set()
+    content, _ = await download.download()
+    assert (read_key_set(content).keys(), server.asked) == ({KEY_ID}, 2)
+    download.close()

@@ -40,7 +40,7 @@ try:
 except KeysUnavailableError as error:
     print(error)
 """
-"""As `python -m rookery.worker` imports what it needs, which is where certificates are left unread."""
+"""As `python -m rookery.worker` imports what it needs."""
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ async def fetched(url: str, key_id: str, **environment: str) -> str:
 async def test_keys_come_from_a_server_that_the_machine_trusts(
     url: str, signer: TokenSigner, certificate: Path
 ) -> None:
-    """The certificates that SSL_CERT_FILE names count, although aiohttp's own contexts were made without any."""
+    """The certificates that SSL_CERT_FILE names count, as everywhere on the machine."""
     key_id = signer.jwks()["keys"][0]["kid"]
     said = await fetched(url, key_id, SSL_CERT_FILE=str(certificate))
     assert said.startswith("-----BEGIN PUBLIC KEY-----")

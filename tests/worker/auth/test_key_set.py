@@ -10,11 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from rookery.worker.auth.jwks import KEY_SET_BYTES, JwksClient
+from rookery.worker.auth.key_download import KEY_SET_BYTES
 from rookery.worker.auth.policy import KeysUnavailableError
 from tests.worker.auth.signed_tokens import GENUINE, KEY_ID, SIGNER
 
 if TYPE_CHECKING:
+    from rookery.worker.auth.jwks import JwksClient
     from rookery.worker.auth.oidc import OidcAuthenticator
     from tests.worker.auth.key_server import KeyServer
 

@@ -7,13 +7,13 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from aiohttp import web
 
 from rookery.worker.auth.policy import AuthenticationFailure, PermissionDeniedError
 from rookery.worker.http.admission import Admission
 from rookery.worker.http.endpoints import Answer, Endpoints
 from rookery.worker.http.fast_path import HttpProtocol
-from rookery.worker.http.server import Router
+from rookery.worker.http.responses import Response
+from rookery.worker.http.router import Router
 from rookery.worker.http.wire.connection import IDLE_SECONDS, LINGER_SECONDS
 from rookery.worker.http.wire.connections import ConnectionRegistry
 from rookery.worker.http.wire.head_cache import RequestHeadCache
@@ -22,6 +22,8 @@ from rookery.worker.observability.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from rookery.worker.http.whole_request import WholeRequest
 
 MAX_REQUEST_BYTES = 1000
 BUDGET = 4_000_000
@@ -82,7 +84,7 @@ class OneToken:
 
 
 class Bench:
-    """The protocol served on a loopback port, with aiohttp's own server behind it."""
+    """The protocol served on a loopback port, with handlers of three paths behind it."""
 
     def __init__(self) -> None:
         self.handler = RecordingHandler()
@@ -91,20 +93,18 @@ class Bench:
         self.heads = RequestHeadCache(max_request_bytes=MAX_REQUEST_BYTES)
         self.registry = ConnectionRegistry(most_bytes=BUDGET, on_tick=self.heads.expire)
         self.routes = Router(
-            {("GET", "/readyz"): self.ready, ("POST", "/predict"): self.repeat, ("POST", "/bug"): self.bug},
-            failed=self.failed,
-            max_request_bytes=MAX_REQUEST_BYTES,
+            {("GET", "/readyz"): self.ready, ("POST", "/predict"): self.repeat, ("POST", "/bug"): self.bug}
         )
         self.made: list[HttpProtocol] = []
         self.port = 0
 
-    async def ready(self, _: web.BaseRequest) -> web.Response:
-        return web.Response(text="ready")
+    async def ready(self, _: WholeRequest) -> Response:
+        return Response(b"ready")
 
-    async def repeat(self, request: web.BaseRequest) -> web.Response:
-        return web.Response(body=request.content.read_nowait() * 1000)
+    async def repeat(self, request: WholeRequest) -> Response:
+        return Response(request.body * 1000)
 
-    async def bug(self, _: web.BaseRequest) -> web.Response:
+    async def bug(self, _: WholeRequest) -> Response:
         raise ZeroDivisionError
 
     def failed(self, error: BaseException) -> AuthenticationFailure:
@@ -115,7 +115,7 @@ class Bench:
     def make(self) -> HttpProtocol:
         endpoints = Endpoints(
             accept=self.handler.accept,
-            aiohttp=self.routes.protocol,
+            begin=self.routes.begin,
             admission=Admission(self.guard, Metrics()),
             heads=self.heads,
             failed=self.failed,
@@ -189,7 +189,7 @@ async def test_pipelined_requests_are_answered_in_their_order(bench: Bench) -> N
 
 
 async def test_a_push_behind_another_request_takes_the_fast_path_again(bench: Bench) -> None:
-    """A request that is no push goes to aiohttp, and nothing else of the connection does."""
+    """A request that is no push goes to its handler, and nothing else of the connection does."""
     reader, writer = await bench.connect()
     for sent, expected in ((head() + b"{}", 204), (GET, 200), (head() + b"{}", 204)):
         writer.write(sent)

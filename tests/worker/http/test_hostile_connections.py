@@ -57,7 +57,7 @@ class Worker:
 
 
 @pytest_asyncio.fixture(
-    params=["true", "false"], ids=["fast path", "aiohttp"], scope="module", loop_scope="module"
+    params=["true", "false"], ids=["fast path", "slow path"], scope="module", loop_scope="module"
 )
 async def worker(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest

@@ -96,6 +96,9 @@ CASES: Final = {
     "no envelope": served(request(b"{}"), 400),
     "a GET with a body": served(request(b"{}", line=b"GET /livez HTTP/1.1"), 200),
     "a HEAD": served(request(b"", line=b"HEAD /livez HTTP/1.1"), 200),
+    "a probe that closes": Case(request(b"", b"Connection: close", line=b"GET /livez HTTP/1.1"), (200,)),
+    "a probe of HTTP/1.0": Case(request(b"", line=b"GET /livez HTTP/1.0"), (200,)),
+    "a probe of HTTP/1.0 that is kept": served(request(b"", b"Connection: keep-alive", line=b"GET /livez HTTP/1.0") * 2, 200, 200),
     "OPTIONS of the server": served(request(b"", line=b"OPTIONS * HTTP/1.1"), 404),
     "another path": served(request(line=b"POST /nowhere HTTP/1.1"), 404),
     "another method": served(request(line=b"DELETE / HTTP/1.1"), 405),
@@ -187,7 +190,7 @@ CASES: Final = {
 
 
 @pytest_asyncio.fixture(
-    params=[True, False], ids=["fast path", "aiohttp"], scope="module", loop_scope="module"
+    params=[True, False], ids=["fast path", "slow path"], scope="module", loop_scope="module"
 )
 async def port(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
@@ -279,6 +282,27 @@ async def test_a_sender_that_expects_100_continue_gets_it(port: int, path: bytes
     assert await answered(reader) == (100, b"HTTP/1.1 100 Continue\r\n\r\n")
     writer.write(body)
     assert (await answered(reader))[0] == (204 if path == b"/" else 200)
+    writer.close()
+
+
+HEADS: Final = {
+    "found": (request(b"", line=b"HEAD /livez HTTP/1.1"), 200),
+    "not found": (request(b"", line=b"HEAD /nowhere HTTP/1.1"), 404),
+    "of another method": (request(b"", line=b"HEAD / HTTP/1.1"), 405),
+    "of another host": (
+        request(b"", line=b"HEAD /livez HTTP/1.1").replace(b"localhost", b"example.org"),
+        403,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+async def test_a_head_has_no_body_whatever_the_answer(port: int, name: str) -> None:
+    """Else the next answer of the connection would begin with it."""
+    sent, status = HEADS[name]
+    reader, writer = await connected(port, sent + request(b"", line=b"GET /livez HTTP/1.1"))
+    assert (await answered(reader, body=False))[0] == status
+    assert (await answered(reader))[1].endswith(b"\r\n\r\nalive\n")
     writer.close()
 
 

@@ -52,6 +52,7 @@ UNUSED = {
     "xgboost.sklearn": "the same",
     "pandas": "no part's",
     "matplotlib": "no part's",
+    "aiohttp": "the broker's and the live page's",
     "numpy.testing": "what scipy brings",
     "numpy.ma": "what scipy and np.unique bring",
     "google.cloud.storage": "a sink or a remote model",

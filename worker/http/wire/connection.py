@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, cast
 
-from rookery.worker.http.responses import response
+from rookery.worker.http.responses import explained
 from rookery.worker.http.wire.refused_request import RefusedRequestError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class ClockedConnection(asyncio.Protocol):
         if transport is None or transport.is_closing():
             self._drop()
             return
-        transport.write(response(refusal.status, refusal.text, close=True))
+        transport.write(explained(refusal.status, refusal.text).written(connection="close"))
         self._registry.refused += 1
         self._linger()
 

@@ -36,22 +36,7 @@ _SINGLE: Final = frozenset(
         b"user-agent",
     }
 )
-"""Headers that mean something else twice: these, and aiohttp's own list."""
-
-_CONNECTION: Final = frozenset(
-    {
-        b"connection",
-        b"content-encoding",
-        b"content-length",
-        b"expect",
-        b"keep-alive",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    }
-)
-"""Headers of the connection and of how a body was sent; aiohttp is handed the body itself."""
+"""Headers that mean something else twice, or of which a second one is unlawful."""
 
 _ABSOLUTE: Final = re.compile(r"^https?://[^/?#]*", re.IGNORECASE)
 _OVERFLOW: Final = "Content-Length overflow"
@@ -99,14 +84,6 @@ class RequestHead:
         wanted = name.encode()
         values = [value.decode("latin-1") for each, value in self.headers if each.lower() == wanted]
         return ", ".join(values) if values else None
-
-    def rewritten(self, max_request_bytes: int) -> bytes:
-        """Write the head as aiohttp gets it: for a body of so many bytes that came whole, and is plain."""
-        lines = [f"{self.method} {self.target} HTTP/{self.version}".encode("latin-1")]
-        lines += [name + b": " + value for name, value in self.headers if _is_end_to_end(name)]
-        lines.append(b"Connection: " + (b"keep-alive" if self.keep_alive else b"close"))
-        lines.append(b"Content-Length: %d" % max_request_bytes)
-        return b"\r\n".join([*lines, b"", b""])
 
 
 class PartialHead:
@@ -179,11 +156,6 @@ def _too_large(sentence: str) -> RefusedRequestError:
     return RefusedRequestError("head_too_large", sentence, status=431)
 
 
-def _is_end_to_end(name: bytes) -> bool:
-    name = name.lower()
-    return name not in _CONNECTION and not name.startswith(b"sec-websocket")
-
-
 def _feed(parser: httptools.HttpRequestParser, data: bytes) -> None:
     try:
         parser.feed_data(data)
@@ -215,7 +187,7 @@ def parsed(raw: bytes) -> RequestHead:
         version=version,
         headers=tuple(found.headers),
         length=_length(values, version),
-        keep_alive=parser.should_keep_alive(),
+        keep_alive=_keep_alive(values, version),
         authorization=None if token is None else token.decode("latin-1"),
         encoding=_encoding(values),
         # HTTP/1.0 knows no expectations: RFC 9110, 10.1.1.
@@ -233,6 +205,12 @@ def _target(raw: bytes, method: str) -> str:
     if not absolute:
         raise RefusedRequestError("malformed", "malformed HTTP: the request's target is no path")
     return path if path.startswith("/") else f"/{path}"
+
+
+def _keep_alive(values: dict[bytes, bytes], version: str) -> bool:
+    # llhttp forgets the header with a request that is over with its head: RFC 9112, 9.3.
+    options = {each.strip() for each in values.get(b"connection", b"").lower().split(b",")}
+    return b"close" not in options and (version == "1.1" or b"keep-alive" in options)
 
 
 def _length(values: dict[bytes, bytes], version: str) -> int | None:
