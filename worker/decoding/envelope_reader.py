@@ -9,7 +9,6 @@ import secrets
 from typing import Annotated, Any, Final
 
 import msgspec
-import numpy as np
 from pybase64 import b64decode
 
 from rookery.schemas.envelope import (
@@ -50,19 +49,15 @@ _NOT_PLAIN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Va
 """Of these pydantic decides: a wrong field, broken JSON or text, too many brackets, a time that is none."""
 
 
-def read_envelope(body: bytes) -> Envelope:
+def read_envelope(body: bytes | bytearray) -> Envelope:
     """Read a wrapped push body; raises InvalidEnvelopeError with the reasons."""
-    if len(body) > _WORTH_CUTTING and (cut := _cut(body)) is not None:
-        rest, data = cut
-        envelope = _read(rest)
-        if envelope is not None and envelope.data == _MARK:
-            envelope.data = data
-            return envelope
-    envelope = None if len(body) > LONG_BODY else _read(body)
-    return wrapped(body) if envelope is None else envelope
+    envelope = _cut(body) if len(body) > _WORTH_CUTTING else None
+    if envelope is None and len(body) <= LONG_BODY:
+        envelope = _read(body)
+    return wrapped(bytes(body)) if envelope is None else envelope
 
 
-def _read(body: bytes) -> Envelope | None:
+def _read(body: bytes | bytearray) -> Envelope | None:
     """Read what Pub/Sub sends; None where pydantic has to decide."""
     try:
         push = _DECODE(body)
@@ -103,27 +98,27 @@ _LONG: Final = 150
 """Characters of base64 from which another decoder is faster than the standard library's: twice at 440, thirty times at 80,000."""
 
 _WORTH_CUTTING: Final = 8 * 1024
-"""Bytes of a body from which its data is cut out before the JSON is read: from there on that saves half of the time."""
+"""Bytes of a body from which its data is decoded where it stands: to read it as JSON first, and copy it, takes twice as long."""
 
 _MOST_BESIDE: Final = 64 * 1024
 
 _MARK: Final = secrets.token_hex(16)
 """A random text in place of data that was cut out: where the data reads so, the cut was right. No sender knows it."""
 
-_BLANK: Final = 32
 
-
-def _cut(body: bytes) -> tuple[bytes, str] | None:
-    """Cut the text in the middle of a body out; None where that is not nearly all of it, or is not written as it is meant."""
+def _cut(body: bytes | bytearray) -> Envelope | None:
+    """Read a body whose data is the text in the middle, and nearly all of it; None where it is not, or is no base64."""
     middle = len(body) // 2
     begin, end = body.rfind(b'"', 0, middle) + 1, body.find(b'"', middle)
     if end - begin < middle or len(body) - (end - begin) > _MOST_BESIDE:
         return None
+    envelope = _read(b"".join((body[:begin], _MARK.encode(), body[end:])))
+    if envelope is None or envelope.data != _MARK:
+        return None
     try:
-        data = str(memoryview(body)[begin:end], "ascii")
-    except UnicodeDecodeError:
+        # Only letters, digits and three signs pass: nothing that JSON would read otherwise than it is written.
+        envelope.body = b64decode(memoryview(body)[begin:end], validate=True)
+    except ValueError:
         return None
-    # JSON takes no control characters, and makes others of what stands behind a backslash.
-    if "\\" in data or np.frombuffer(body, np.uint8, end - begin, begin).min() < _BLANK:
-        return None
-    return b"%b%b%b" % (body[:begin], _MARK.encode(), body[end:]), data
+    envelope.data = ""
+    return envelope

@@ -27,7 +27,7 @@ class Answer(Protocol):
 class Endpoints:
     """Pushes lead to `accept`, unless that is None; all other requests to the handler that `begin` finds."""
 
-    accept: Callable[[bytes, Answer], None] | None
+    accept: Callable[[bytes | bytearray, Answer], None] | None
     begin: Callable[[WholeRequest, Callable[[Response], None], Callable[[Exception], None]], None]
     """Begins to serve a request; calls the first function with its response, or the second with what went wrong."""
 

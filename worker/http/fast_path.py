@@ -160,14 +160,14 @@ class HttpProtocol(ClockedConnection):
         if expected and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _take(self, head: RequestHead, body: bytes) -> None:
+    def _take(self, head: RequestHead, body: bytes | bytearray) -> None:
         """Begin a request that is whole."""
         self._head, self._busy, self._last = None, True, not head.keep_alive
         if head.encoding and len(body) > PACKED_BYTES:
-            self._packed = body
+            self._packed = bytes(body)
             self._begin(self._unpack(head))
         elif head.encoding:
-            self._serve(head, unpacked(body, head.encoding, self._endpoints.max_request_bytes))
+            self._serve(head, unpacked(bytes(body), head.encoding, self._endpoints.max_request_bytes))
         else:
             self._serve(head, body)
 
@@ -190,14 +190,14 @@ class HttpProtocol(ClockedConnection):
             self._packed = b""
             self._step(self._serve, head, body)
 
-    def _serve(self, head: RequestHead, body: bytes) -> None:
+    def _serve(self, head: RequestHead, body: bytes | bytearray) -> None:
         """Hand on a request that is whole, plain and admitted."""
         endpoints = self._endpoints
         if endpoints.accept is not None and head.is_push:
             endpoints.heads.admitted(head)
             endpoints.accept(body, self._answer)
         else:
-            endpoints.begin(WholeRequest(head, body), partial(self._respond, head), self._fail)
+            endpoints.begin(WholeRequest(head, bytes(body)), partial(self._respond, head), self._fail)
 
     def _answer(self, status: int, text: str = "", *, last: bool = False) -> None:
         """Answer the push in flight; the first answer counts."""

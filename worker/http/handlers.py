@@ -51,7 +51,7 @@ class PushHandler:
         self._pipeline = pipeline
         self._metrics = metrics
         self._health = health
-        self._turn: list[tuple[bytes, Answer]] = []
+        self._turn: list[tuple[bytes | bytearray, Answer]] = []
 
     async def push(self, request: WholeRequest) -> Response:
         """Answer 204 once everything in the message is durable."""
@@ -76,7 +76,7 @@ class PushHandler:
         answer = await asyncio.to_thread(_answer, lines) if large else _answer(lines)
         return Response(answer, status, JSON)
 
-    def enqueue(self, body: bytes, answer: Answer) -> None:
+    def enqueue(self, body: bytes | bytearray, answer: Answer) -> None:
         """Take a push from the fast path; `answer` is called with its status, the first time counts."""
         turn = self._turn
         if not turn:
@@ -94,7 +94,7 @@ class PushHandler:
             for _, answer in turn:
                 self._respond(answer, DefectError("failed to enqueue this push"))
 
-    def _take(self, turn: Iterable[tuple[bytes, Answer]]) -> None:
+    def _take(self, turn: Iterable[tuple[bytes | bytearray, Answer]]) -> None:
         messages = []
         for body, answer in turn:
             try:

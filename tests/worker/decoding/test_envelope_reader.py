@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,11 +44,16 @@ names = st.sampled_from([*MESSAGE, *PUSH, "other"])
 
 
 def said(read: Any, body: bytes) -> Any:
-    """The envelope, or the sentence that refuses the body."""
+    """The envelope with its data as text, its payload, or the sentence that refuses the body."""
     try:
-        return read(body)
+        return with_data(read(body))
     except InvalidEnvelopeError as error:
         return str(error)
+
+
+def with_data(envelope: Envelope) -> Envelope:
+    """The same envelope, whether its data was decoded already or is as it came."""
+    return replace(envelope, data=envelope.original, body=None)
 
 
 def without(known: dict[str, Any], lacking: set[str]) -> dict[str, Any]:
@@ -135,8 +141,11 @@ def test_the_data_of_a_long_body_is_not_read_as_json(monkeypatch: pytest.MonkeyP
 
     decode = envelope_reader._DECODE
     monkeypatch.setattr(envelope_reader, "_DECODE", reading)
-    body = json.dumps({**PUSH, "message": {**MESSAGE, "data": LONG * count}}).encode()
-    assert read_envelope(body) == wrapped(body)
+    data = base64.b64encode(b"long" * 5_000 * count).decode()
+    body = json.dumps({**PUSH, "message": {**MESSAGE, "data": data}}).encode()
+    envelope = read_envelope(body)
+    assert with_data(envelope) == wrapped(body)
+    assert envelope.payload == b"long" * 5_000 * count
     assert [len(each) < 1_000 for each in read] == [True]
 
 

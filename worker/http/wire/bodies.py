@@ -37,6 +37,10 @@ class SizedBody:
     def __init__(self, length: int) -> None:
         self._length = length
 
+    def is_all_of(self, buffer: bytearray) -> bool:
+        """Whether the body is here, and nothing else."""
+        return 0 < len(buffer) == self._length
+
     def take(self, buffer: bytearray) -> bytes | None:
         """Take the body out of the buffer; None until it is whole."""
         length = self._length
@@ -61,6 +65,10 @@ class ChunkedBody:
         # Bytes of the present chunk, its line end included; 0 where a size is next.
         self._left = 0
         self._trailing = False
+
+    def is_all_of(self, buffer: bytearray) -> bool:  # noqa: ARG002  as of a body with a length
+        """Never: there are sizes between its bytes."""
+        return False
 
     @property
     def held(self) -> int:
