@@ -66,10 +66,10 @@ def _generator() -> PreflightCheck:
 
 def _pinning() -> PreflightCheck:
     cpus = len(os.sched_getaffinity(0))
-    if shutil.which("taskset") is None:
-        return PreflightCheck(
-            "pinning", met=False, said="taskset is needed (apt install util-linux)", stops=True
-        )
+    for tool in ("taskset", "chrt"):
+        if shutil.which(tool) is None:
+            said = f"{tool} is needed (apt install util-linux)"
+            return PreflightCheck("pinning", met=False, said=said, stops=True)
     if cpus == 1:
         return PreflightCheck("pinning", met=False, said="one CPU: servers share it with the load")
     return PreflightCheck("pinning", met=True, said=f"{cpus} CPUs")

@@ -18,6 +18,7 @@ from typing import Final, cast
 import httptools
 import uvloop
 
+from benchmarks.generators.closed_loop import bound_sends
 from benchmarks.servers.reference_answers import MARK
 from rookery.load.percentile import percentile
 
@@ -76,6 +77,7 @@ class PacedConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Offer itself."""
         self._transport = cast("asyncio.Transport", transport)
+        bound_sends(transport.get_extra_info("socket"))
         self._pace.free.append(self)
 
     def ask(self, request: bytes, moment: float) -> None:

@@ -140,11 +140,15 @@ def _neighbours(found: Figures) -> list[str]:
         f"single readings ({neighbours.RATE:,}/s paced, or as fast as {neighbours.CONNECTIONS} connections go)",
         "p50 ms",
         "p99 ms",
+        "tables/s",
     )
     parts = []
     for model in found.values("model"):
         rows = (
-            [who, *(_said(found, who, name, model=model) for name in ("p50_ms", "p99_ms"))]
+            [
+                who,
+                *(_said(found, who, name, model=model) for name in ("p50_ms", "p99_ms", "tables_per_second")),
+            ]
             for who in found.contenders(model=model)
         )
         parts += [f"{_MODELS[model]}:\n", table(head, rows)]

@@ -118,9 +118,11 @@ def _tables() -> Iterator[Ratio]:
     for form, bounds in ((ARROW, (2.5, 0.7)), (JSON, (1.0, 0.5))):
         for model, least in zip(("reference", "shipped"), bounds, strict=True):
             at: dict[str, float | str] = {"model": model, "rows": tables.ROWS}
-            measure = _against(tables.way(form), tables.RAW, "rows_per_second", **at)
-            each = f"{said}, {form}, {model} model, against {tables.RAW}"
-            yield Ratio("tables", each, least, measure, at_most=False)
+            for connections in (tables.FEW, tables.MANY):
+                way = tables.way(form, connections)
+                measure = _against(way, tables.RAW, "rows_per_second", **at)
+                each = f"{said}, {form}, {model} model, {connections} connections, against {tables.RAW}"
+                yield Ratio("tables", each, least, measure, at_most=False)
     for peer, least in ((tables.BEAM_TABLES, 5.0), (tables.BEAM_DEFAULT, 50.0)):
         measure = _against(tables.way(JSON), peer, "rows_per_second", model="reference", rows=tables.ROWS)
         yield Ratio("tables", f"{said}, {JSON}, against {peer}", least, measure, at_most=False)

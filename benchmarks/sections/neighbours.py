@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from contextlib import ExitStack, contextmanager
@@ -33,6 +34,9 @@ TABLES_A_SECOND: Final = 5
 ALONE: Final = "alone"
 PACED_TABLES: Final = f"beside {TABLES_A_SECOND} tables a second"
 STREAM: Final = "beside tables one after the other"
+_GIVES_WAY: Final = ("chrt", "--idle", "0")
+"""Both generators have one CPU: that of the tables gives way, so that the delay of singles is the worker's."""
+
 _LEADS_S: Final = 0.3
 """How long tables come in before singles are measured."""
 
@@ -63,11 +67,12 @@ def _measure_model(
     streams = (STREAM,) if run.quick else (PACED_TABLES, STREAM)
     singles.paced(seconds=1)
     for nth in range(run.rounds):
-        singles.measure(nth, ALONE)
+        singles.keep(nth, ALONE, singles.measured())
         for beside in streams:
             for form, tables in large.items():
-                with _tables(worker, tables, beside, seconds=2 * run.seconds + 2):
-                    singles.measure(nth, beside_tables(beside, form))
+                with _tables(worker, tables, beside, seconds=2 * run.seconds + 2) as came:
+                    found = singles.measured()
+                singles.keep(nth, beside_tables(beside, form), found, tables=came)
         say(f"neighbours: {name}, round {nth + 1} of {run.rounds}")
 
 
@@ -89,25 +94,35 @@ class _Singles:
         self._requests = worker.requests("singles", pushes(reference.readings))
         self._model = model
 
-    def measure(self, nth: int, said: str) -> None:
+    def measured(self) -> dict[str, dict[str, Any]]:
         """Measure both kinds one after the other, beside whatever there is."""
-        self._keep(nth, f"paced, {said}", self.paced(seconds=self._seconds))
+        paced = self.paced(seconds=self._seconds)
         address = self._worker.address
         stretch = wrk.run(address, self._requests, connections=CONNECTIONS, seconds=self._seconds)
-        self._keep(nth, f"unpaced, {said}", {"p50_ms": stretch.p50_ms, "p99_ms": stretch.p99_ms})
+        return {"paced": paced, "unpaced": {"p50_ms": stretch.p50_ms, "p99_ms": stretch.p99_ms}}
+
+    def keep(
+        self, nth: int, said: str, found: dict[str, dict[str, Any]], *, tables: dict[str, float] | None = None
+    ) -> None:
+        """Keep what was measured, with the tables that came in meanwhile."""
         self._worker.tidy()
+        for kind, each in found.items():
+            self._keep(nth, f"{kind}, {said}", each, tables or {})
 
     def paced(self, *, seconds: int) -> dict[str, Any]:
         """Send readings at RATE."""
-        command = _command(self._worker, self._requests, rate=RATE, seconds=seconds, connections=CONNECTIONS)
+        command = _program("paced", self._worker, self._requests, RATE, seconds, CONNECTIONS)
         return wrk.generated(command, within_s=seconds + 30)
 
-    def _keep(self, nth: int, who: str, found: dict[str, Any]) -> None:
-        if found.get("refused") or found.get("unanswered"):
-            said = f"{found['refused']} refused, {found['unanswered']} unanswered"
+    def _keep(self, nth: int, who: str, found: dict[str, Any], tables: dict[str, float]) -> None:
+        refused = found.get("refused", 0) + tables.get("refused", 0)
+        if refused or found.get("unanswered"):
+            said = f"{refused} refused, {found.get('unanswered', 0)} unanswered"
             self._section.leave_out(f"{who}, round {nth + 1}", said)
             return
-        self._section.add(nth, who, model=self._model, p50_ms=found["p50_ms"], p99_ms=found["p99_ms"])
+        rate = {name: tables[name] for name in ("tables_per_second",) if tables}
+        p50, p99 = found["p50_ms"], found["p99_ms"]
+        self._section.add(nth, who, model=self._model, p50_ms=p50, p99_ms=p99, **rate)
 
 
 def _large(section: Section, worker: BenchmarkWorker, reference: ReferenceAnswers) -> dict[str, Path]:
@@ -125,25 +140,27 @@ def _large(section: Section, worker: BenchmarkWorker, reference: ReferenceAnswer
 
 
 @contextmanager
-def _tables(worker: BenchmarkWorker, large: Path, beside: str, *, seconds: int) -> Iterator[None]:
-    """Let tables come in for as long as the block lasts, and let them come to an end after it."""
+def _tables(worker: BenchmarkWorker, large: Path, beside: str, *, seconds: int) -> Iterator[dict[str, float]]:
+    """Let tables come in for as long as the block lasts, and let them come to an end after it; gives how many came then."""
+    came: dict[str, float] = {}
     if beside == STREAM:
-        command = wrk.command(worker.address, large, connections=1, seconds=seconds)
+        command = _program("closed_loop", worker, large, seconds)
     else:
-        command = _command(worker, large, rate=TABLES_A_SECOND, seconds=seconds, connections=4)
-    with PinnedProcess(command, log=large.with_suffix(".log")) as stream:
+        command = _program("paced", worker, large, TABLES_A_SECOND, seconds, 4)
+    with PinnedProcess([*_GIVES_WAY, *command], log=large.with_suffix(".log")) as stream:
         time.sleep(_LEADS_S)
         try:
-            yield
+            yield came
         finally:
             stream.wait(within_s=60)
+    said = json.loads(stream.log.read_text().strip().splitlines()[-1])
+    came |= {"refused": said["refused"], "tables_per_second": said["requests"] / seconds}
 
 
-def _command(
-    worker: BenchmarkWorker, requests: Path, *, rate: int, seconds: int, connections: int
-) -> list[str]:
+def _program(name: str, worker: BenchmarkWorker, requests: Path, *numbers: int) -> list[str]:
+    """Give the command of a generator with its numbers."""
+    port = worker.address.rpartition(":")[2]
     return [
-        *("taskset", "-c", str(generator_cpu()), sys.executable, "-m", "benchmarks.generators.paced"),
-        *(worker.address.rpartition(":")[2], str(requests), str(rate), str(seconds), str(connections)),
-        str(wrk.next_first()),
+        *("taskset", "-c", str(generator_cpu()), sys.executable, "-m", f"benchmarks.generators.{name}"),
+        *(port, str(requests), *map(str, numbers), str(wrk.next_first())),
     ]

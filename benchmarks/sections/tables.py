@@ -32,7 +32,10 @@ _ROWS_SENT: Final = 8_000
 """Rows of the different tables of one size that are sent over and over."""
 
 _SEED: Final = 60
-_CONNECTIONS: Final = 4
+FEW: Final = 4
+MANY: Final = 16
+"""Connections, each with one table in flight; of many only tables of ROWS are measured."""
+
 RAW: Final = "raw inplace_predict"
 BEAM_TABLES: Final = "Beam RunInference, 1,000 rows an element"
 BEAM_DEFAULT: Final = "Beam RunInference, its default form"
@@ -40,9 +43,9 @@ _BEAM_WITHIN_S: Final = 120
 _BEAM_ROWS: Final = {BEAM_TABLES: 400_000, BEAM_DEFAULT: 4_000}
 
 
-def way(form: str) -> str:
+def way(form: str, connections: int = FEW) -> str:
     """Name Rookery with tables of a form."""
-    return f"{FAST.name}, {form}"
+    return f"{FAST.name}, {form}" if connections == FEW else f"{FAST.name}, {form}, {connections} connections"
 
 
 def measure(run: BenchmarkRun) -> Section:
@@ -53,7 +56,8 @@ def measure(run: BenchmarkRun) -> Section:
         with ExitStack() as stack:
             _measure_model(run, section, stack, name, models[name])
     for form in FORMS:
-        section.notes[way(form)] = f"{_CONNECTIONS} connections, folder sink, tokens verified"
+        for connections in (FEW, MANY):
+            section.notes[way(form, connections)] = f"{connections} connections, folder sink, tokens verified"
     return section
 
 
@@ -110,7 +114,7 @@ class _TableLoad:
                     break
                 self._requests[form, size] = self._worker.requests(f"{form}-{size}", bodies)
         for file in self._requests.values():
-            self._worker.load(connections=_CONNECTIONS, seconds=1, requests=file)
+            self._worker.load(connections=FEW, seconds=1, requests=file)
 
     def load(self, nth: int, size: int) -> None:
         """Load the worker with tables of a size, form after form, and keep what it did."""
@@ -118,19 +122,23 @@ class _TableLoad:
             file = self._requests.get((form, size))
             if file is None:
                 continue
-            with self._worker.process.awake():
-                found = self._worker.load(connections=_CONNECTIONS, seconds=self._seconds, requests=file)
-            self._section.add(
-                nth,
-                way(form),
-                model=self._model,
-                rows=size,
-                rows_per_second=found.stretch.per_second * size,
-                cpu_us=found.cpu_us / size,
-                p50_ms=found.stretch.p50_ms,
-                p99_ms=found.stretch.p99_ms,
-                server_busy=found.server_busy,
-            )
+            for connections in (FEW, MANY) if size == ROWS else (FEW,):
+                self._load(nth, size, file, way(form, connections), connections)
+
+    def _load(self, nth: int, size: int, file: Path, way: str, connections: int) -> None:
+        with self._worker.process.awake():
+            found = self._worker.load(connections=connections, seconds=self._seconds, requests=file)
+        self._section.add(
+            nth,
+            way,
+            model=self._model,
+            rows=size,
+            rows_per_second=found.stretch.per_second * size,
+            cpu_us=found.cpu_us / size,
+            p50_ms=found.stretch.p50_ms,
+            p99_ms=found.stretch.p99_ms,
+            server_busy=found.server_busy,
+        )
 
 
 def _rows(folder: Path, reference: ReferenceAnswers) -> Path:

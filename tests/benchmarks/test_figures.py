@@ -200,7 +200,7 @@ def test_the_other_sections_stand_in_the_document_by_model_and_axis() -> None:
     assert "A large model, 500 trees of depth 6, 30 features:\n\n| server" in said
     assert "| Rookery | 50.0 (50.0 to 50.0) |" in said
     assert "| Rookery, Arrow | 10,000 | 70,000 (70,000 to 70,000) | - | - |" in said
-    assert "| paced, alone | 1.00 (1.00 to 1.00) | 4.00 (4.00 to 4.00) |" in said
+    assert "| paced, alone | 1.00 (1.00 to 1.00) | 4.00 (4.00 to 4.00) | - |" in said
     assert "| 8 | 11.2 (11.2 to 11.2) |" in said
 
 

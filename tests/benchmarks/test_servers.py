@@ -114,6 +114,26 @@ def test_paced_load_sends_each_request_once_under_its_own_number(
     assert 0 < said["p50_ms"] <= said["p99_ms"]
 
 
+def test_a_closed_loop_sends_large_requests_one_after_the_other(
+    reference: ReferenceAnswers, tmp_path: Path
+) -> None:
+    """Each is answered before the next, under a number of its own, and nothing is refused."""
+    with BenchmarkServer(PROTOCOL_NOOP, reference, tmp_path) as server:
+        bodies = [push(b"x" * 1_000_000), push(b"{}")]
+        file = wrk.write_requests(tmp_path / "large", bodies, path="/", headers={})
+        words = [str(server.port), str(file), "0.2", str(wrk.next_first())]
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.generators.closed_loop", *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=HERE,
+        )
+    said = json.loads(done.stdout)
+    assert said["requests"] > 1
+    assert said["refused"] == 0
+
+
 def test_an_unknown_section_is_refused() -> None:
     """A misspelt section is answered with the names that there are, and nothing is measured."""
     done = subprocess.run(
