@@ -7,7 +7,6 @@ import webbrowser
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  typer reads the annotations
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
@@ -23,6 +22,7 @@ from rookery.installed import require
 from rookery.publisher.broker_address import broker_address
 from rookery.publisher.errors import BadBrokerError
 from rookery.schemas.atomic_file import write_atomically
+from rookery.schemas.parsing.address import split_address
 
 
 def watch(  # noqa: PLR0913  each option is a parameter
@@ -59,9 +59,8 @@ def watch(  # noqa: PLR0913  each option is a parameter
 
     Example: rookery watch ./results --worker http://127.0.0.1:8080
     """
-    if worker is not None and not (
-        urlsplit(worker).scheme in {"http", "https"} and urlsplit(worker).hostname
-    ):
+    address = split_address(worker or "")
+    if worker is not None and not (address.scheme in {"http", "https"} and address.hostname):
         raise UserError(f"--worker {worker}: a URL is needed, as http://127.0.0.1:8080.")
     try:
         broker = broker and broker_address(broker)

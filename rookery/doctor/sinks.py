@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from rookery.doctor.finding import error, ok, unknown, warning
+from rookery.schemas.parsing.address import split_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ def addresses(case: Case) -> Iterator[tuple[str, SplitResult]]:
         ("ROOKERY_REJECTS", case.settings.rejects),
     ):
         for each in written.split(","):
-            yield name, urlsplit(each.strip())
+            yield name, split_address(each.strip())
 
 
 def places(case: Case) -> Iterator[Finding]:

@@ -7,13 +7,13 @@ import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import urlsplit
 
 from rookery.demo.results_tracker import POLL_INTERVAL_S
 from rookery.errors import UserError
 from rookery.load.accounting.open_results import open_results
 from rookery.results.location import storage
 from rookery.schemas.output.extras import install_hint
+from rookery.schemas.parsing.address import split_address
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Rejection
 
@@ -96,7 +96,7 @@ def _bucket(stack: ExitStack, where: str) -> ResultsLocation:
     stack.callback(client.close)
     try:
         with contextlib.suppress(Conflict):
-            client.create_bucket(urlsplit(where).netloc, **_CALL)
+            client.create_bucket(split_address(where).netloc, **_CALL)
     except (GoogleAPIError, OSError, ValueError) as error:
         raise UserError(f"{where} cannot be used at {host}: {error}") from error
     results, rejects = f"{where.rstrip('/')}/predictions", f"{where.rstrip('/')}/rejections"
@@ -112,7 +112,8 @@ def _topics(stack: ExitStack, where: str, broker: str) -> ResultsLocation:
     publisher, subscriber = clients(broker)
     stack.callback(publisher.transport.close)
     stack.callback(subscriber.transport.close)
-    project, name = urlsplit(where).netloc, urlsplit(where).path.strip("/")
+    address = split_address(where)
+    project, name = address.netloc, address.path.strip("/")
     subscriptions = []
     for each in (name, f"{name}-rejections"):
         topic, subscription = (

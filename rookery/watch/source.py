@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from rookery.errors import UserError
 from rookery.load.accounting.folder_results import local_path
 from rookery.load.accounting.open_results import open_results
 from rookery.results.location import storage
+from rookery.schemas.parsing.address import split_address
 from rookery.schemas.prediction import Prediction
 from rookery.schemas.rejection import Rejection
 
@@ -148,7 +148,7 @@ def _subscription(stack: ExitStack, subscriber: SubscriberClient, topic: str, *,
 
 
 def _topic(address: str) -> str:
-    parts = urlsplit(address)
+    parts = split_address(address)
     topic = parts.path.strip("/")
     if not (parts.netloc and topic) or "/" in topic:
         raise UserError(f"{address}: pubsub://project/topic is needed.")

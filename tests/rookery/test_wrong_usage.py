@@ -31,6 +31,7 @@ CASES = {
     "doctor --topic x/y": "projects/PROJECT/topics/TOPIC is needed",
     "rejects replay {folder} --broker http://127.0.0.1:1": "is no broker's address",
     "watch {folder} --worker 127.0.0.1:8080": "--worker 127.0.0.1:8080: a URL is needed, as http://127.0.0.1:8080",
+    "watch {folder} --worker http://[::1": "--worker http://[::1: a URL is needed, as http://127.0.0.1:8080",
     "watch {folder} --broker http://127.0.0.1:1": "is no broker's address",
     "watch {folder} --port 99999": "less than or equal to 65535",
     "watch {folder} --port {taken}": "Cannot listen on 127.0.0.1:{taken}",

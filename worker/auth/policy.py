@@ -6,8 +6,8 @@ import ipaddress
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
-from urllib.parse import urlsplit
 
+from rookery.schemas.parsing.address import split_address
 from rookery.worker.errors import UnavailableError
 from rookery.worker.http.responses import LATER, UNKNOWN
 
@@ -99,13 +99,22 @@ def insecure_settings(settings: AuthSettings) -> list[str]:
         )
         if not value
     ]
-    keys = urlsplit(settings.push_jwks_url)
-    if keys.scheme != "https" and not (keys.scheme == "http" and loopback(keys.hostname or "")):
+    if not _trusted(settings.push_jwks_url):
         missing.append(
             f"ROOKERY_PUSH_JWKS_URL={settings.push_jwks_url}: who can change the keys can forge any token;"
             " an https:// address is needed"
         )
     return missing
+
+
+def _trusted(url: str) -> bool:
+    """Whether no one between the worker and an address can answer in its place."""
+    parts = split_address(url)
+    try:
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and loopback(host)))
 
 
 def loopback(host: str) -> bool:

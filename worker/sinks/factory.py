@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from rookery.schemas.output.extras import install_hint
 from rookery.schemas.output.permissions import file_mode
+from rookery.schemas.parsing.address import split_address
 from rookery.worker.errors import MisconfiguredError
 from rookery.worker.sinks.coalescing import CoalescingSink, RateLimit
 from rookery.worker.sinks.fan_out import FanOut
@@ -148,7 +149,7 @@ def _sink(
 
 def _addresses(name: str, written: str) -> list[SplitResult]:
     """Read addresses, separated by commas; raises MisconfiguredError naming each that cannot be used."""
-    addresses = [urlsplit(each.strip()) for each in written.split(",") if each.strip()]
+    addresses = [split_address(each.strip()) for each in written.split(",") if each.strip()]
     wrong = [each.geturl() for each in addresses if not _usable(each)]
     if not addresses or wrong:
         forms = " or ".join(_FORMS)

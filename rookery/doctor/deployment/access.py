@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from rookery.doctor.deployment.google_apis import ApiDeniedError
 from rookery.doctor.deployment.policies import ANYBODY
 from rookery.doctor.finding import error, ok, unknown
 from rookery.doctor.sinks import BUCKET_PERMISSIONS
+from rookery.schemas.parsing.address import split_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,13 +42,13 @@ def worker_access(policies: Policies, worker: DeployedWorker, settings: Settings
 def needs(policies: Policies, account: str, settings: Settings) -> Iterator[Need]:
     """Name the worker's needs: each place that it writes to, its model, and its subscription."""
     for name, written in (("ROOKERY_RESULTS", settings.results), ("ROOKERY_REJECTS", settings.rejects)):
-        for address in (urlsplit(each.strip()) for each in written.split(",")):
+        for address in (split_address(each.strip()) for each in written.split(",")):
             if address.scheme == "gs":
                 yield _bucket(policies, account, f"{name}: write to gs://{address.netloc}", address.netloc)
             elif address.scheme == "pubsub":
                 topic = f"projects/{address.netloc}/topics/{address.path.strip('/')}"
                 yield _topic(policies, account, f"{name}: publish to {topic}", topic)
-    model = urlsplit(settings.model)
+    model = split_address(settings.model)
     if model.scheme == "gs":
         bucket = model.netloc
         yield Need(

@@ -242,6 +242,7 @@ def test_an_unreachable_broker_is_one_error(case: Callable[..., Case]) -> None:
     [
         ("file:///dev/null/results", "cannot be written"),
         ("s3://bucket", "no such kind of address"),
+        ("file://[bucket", "no such kind of address"),
         ("pubsub://p/nothing-there", "the topic projects/p/topics/nothing-there does not exist"),
     ],
 )

@@ -160,6 +160,9 @@ async def test_keys_out_of_reach_are_503_and_no_verdict(url: str, server: KeySer
         ({"push_audience": ""}, "ROOKERY_PUSH_AUDIENCE"),
         ({"push_service_account": ""}, "ROOKERY_PUSH_SERVICE_ACCOUNT"),
         ({"push_jwks_url": "http://keys.example/certs"}, "ROOKERY_PUSH_JWKS_URL"),
+        ({"push_jwks_url": "https://[::1/certs"}, "ROOKERY_PUSH_JWKS_URL"),
+        ({"push_jwks_url": "https://keys.example:port/certs"}, "ROOKERY_PUSH_JWKS_URL"),
+        ({"push_jwks_url": "https:///certs"}, "ROOKERY_PUSH_JWKS_URL"),
     ],
 )
 async def test_an_open_door_is_refused_at_the_start(

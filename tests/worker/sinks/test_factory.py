@@ -28,6 +28,7 @@ REFUSED = [
     "",
     " , ",
     "s3://bucket/prefix",
+    "gs://[bucket/prefix",
     "gs://",
     "pubsub://project",
     "pubsub://project/",
