@@ -91,6 +91,23 @@ def test_a_command_without_a_package_says_which_extra_installs_it(module: str, t
     assert "Traceback" not in shown.stderr
 
 
+def test_a_broker_needs_nothing_of_a_worker(tmp_path: Path) -> None:
+    """Its own extra is enough: without the worker's packages it comes as far as its own options."""
+    blocked = ("numpy", "orjson", "prometheus_client", "swagger_ui_bundle", "xgboost")
+    lines = [f"sys.modules[{module!r}] = None" for module in blocked]
+    (tmp_path / "sitecustomize.py").write_text("\n".join(["import sys", *lines, ""]))
+    shown = subprocess.run(
+        [sys.executable, "-P", "-m", "rookery", "broker", "--memory", "--lost-ack", "often"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert shown.returncode == 2, shown.stderr
+    assert "--lost-ack" in shown.stderr
+
+
 def test_a_submodule_belongs_to_its_package() -> None:
     """The longest known name decides; what is unknown is in `all`."""
     assert extra_of("matplotlib.pyplot") == "load"

@@ -20,11 +20,11 @@ import httptools
 from benchmarks.servers.reference_answers import MARK
 
 PIECE: Final = 128 * 1024
-"""Bytes that one call hands to the kernel at the most, here and in a paced generator."""
+"""Bytes that one call hands to the kernel at the most; a paced generator has a send buffer of this size in place of it."""
 
 
 def bound_sends(connection: socket.socket) -> None:
-    """Let the kernel take so much of a request at once."""
+    """Bound the part of a request that the kernel takes at once: Linux makes the buffer twice as large as it is asked for."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIECE)
 
 

@@ -95,21 +95,27 @@ def test_a_frozen_server_is_ended_too(reference: ReferenceAnswers, tmp_path: Pat
     assert not any(each.is_running() for each in tree)
 
 
+def generated(name: str, server: BenchmarkServer, requests: Path, *numbers: str) -> dict[str, float]:
+    """The figures that a generator prints."""
+    words = [str(server.port), str(requests), *numbers, str(wrk.next_first())]
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.generators.{name}", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=HERE,
+    )
+    said: dict[str, float] = json.loads(done.stdout)
+    return said
+
+
 def test_paced_load_sends_each_request_once_under_its_own_number(
     reference: ReferenceAnswers, tmp_path: Path
 ) -> None:
     """The rate times the seconds is what is answered, and nothing is refused."""
     with BenchmarkServer(PROTOCOL_NOOP, reference, tmp_path) as server:
         file = wrk.write_requests(tmp_path / "paced", [push(b"{}")], path="/", headers={})
-        words = [str(server.port), str(file), "200", "0.5", "4", str(wrk.next_first())]
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.generators.paced", *words],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=HERE,
-        )
-    said = json.loads(done.stdout)
+        said = generated("paced", server, file, "200", "0.5", "4")
     assert (said["requests"], said["unanswered"], said["refused"]) == (100, 0, 0)
     assert 0 < said["p50_ms"] <= said["p99_ms"]
 
@@ -121,15 +127,7 @@ def test_a_closed_loop_sends_large_requests_one_after_the_other(
     with BenchmarkServer(PROTOCOL_NOOP, reference, tmp_path) as server:
         bodies = [push(b"x" * 1_000_000), push(b"{}")]
         file = wrk.write_requests(tmp_path / "large", bodies, path="/", headers={})
-        words = [str(server.port), str(file), "0.2", str(wrk.next_first())]
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.generators.closed_loop", *words],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=HERE,
-        )
-    said = json.loads(done.stdout)
+        said = generated("closed_loop", server, file, "0.2")
     assert said["requests"] > 1
     assert said["refused"] == 0
 

@@ -1,7 +1,7 @@
 """HttpProtocol: reads every request by one set of rules; pushes take the fast path, all else has a handler.
 
 Pub/Sub pushes the same request over and over: `POST /` with a Content-Length on a connection kept alive. General work for every
-request (task, request and response objects, router) costs as much as the reading. So a push whose head is known by its bytes
+request (task, request and response objects, router) costs more than all the rest of a push. So a push whose head is known by its bytes
 costs a comparison; every other request is read here as far as its last byte, under one clock and one bound for all
 connections, and only then handed on.
 """
