@@ -14,7 +14,8 @@ from rookery.worker.encoding.fixed_width import size_of
 from rookery.worker.runtime.daemon_call import in_daemon
 from rookery.worker.runtime.thread_priority import give_way
 from rookery.worker.sinks.protocol import SinkUnavailableError
-from rookery.worker.sinks.segments.segment import make, recover
+from rookery.worker.sinks.segments.disk import make
+from rookery.worker.sinks.segments.segment import recover
 from rookery.worker.sinks.segments.segment_writer import QUICK_SECONDS, RotationPolicy, SegmentWriter
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class FolderSink:
         self._mode = mode
         roll = roll or RotationPolicy()
         self._small = SegmentWriter(root, roll=roll, quick_seconds=quick_seconds, clock=clock, mode=mode)
-        self._large = SegmentWriter(root, roll=roll, quick_seconds=0, begins=give_way, mode=mode)
+        self._large = SegmentWriter(root, roll=roll, quick_seconds=0, begins=give_way, mode=mode, direct=True)
 
     async def open(self) -> None:
         """Make the folder, write to it, and seal what a killed worker left open; raises SinkUnavailableError."""

@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,7 @@ from rookery.schemas.segment import segments, whole
 from rookery.worker.encoding.fixed_width import FixedWidthLines, Pieces, chained, joined
 from rookery.worker.sinks.folder import SMALL_LINES, FolderSink, RotationPolicy
 from rookery.worker.sinks.protocol import LineBlock, SinkUnavailableError
+from rookery.worker.sinks.segments.direct_file import BLOCK
 from rookery.worker.sinks.segments.segment import PIECE, Segment
 
 if TYPE_CHECKING:
@@ -31,6 +31,13 @@ def lines(root: Path) -> list[bytes]:
     return sorted(
         line for path in segments(root) for line in whole(path.read_bytes()).splitlines(keepends=True)
     )
+
+
+@pytest.fixture(params=[False, True], ids=["by the page cache", "past it"])
+def direct(request: pytest.FixtureRequest) -> bool:
+    """Whether a segment passes the page cache."""
+    asked: bool = request.param
+    return asked
 
 
 @pytest.mark.parametrize("quick", [0.0, 3600.0], ids=["in a thread", "on the loop"])
@@ -61,68 +68,42 @@ async def test_a_small_block_does_not_wait_until_a_large_one_is_durable(
 
 
 def test_a_large_block_is_synced_to_its_last_line_piece_by_piece(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    direct: bool,  # noqa: FBT001  a fixture
 ) -> None:
     """The disk is never given so much at once that others wait for it, and after the last sync nothing is written."""
-    unsynced, most, synced = 0, 0, 0
+    unsynced, most = 0, 0
     write, sync = os.pwritev, os.fdatasync
 
     def writing(descriptor: int, pieces: Sequence[bytes], place: int) -> int:
         nonlocal unsynced, most
+        assert place + sum(map(len, pieces)) > os.fstat(descriptor).st_size, "nothing is written twice"
         unsynced += sum(map(len, pieces))
         most = max(most, unsynced)
         return write(descriptor, pieces, place)
 
     def syncing(descriptor: int) -> None:
-        nonlocal unsynced, synced
+        nonlocal unsynced
         sync(descriptor)
-        synced, unsynced = synced + unsynced, 0
+        unsynced = 0
 
     monkeypatch.setattr(os, "pwritev", writing)
     monkeypatch.setattr(os, "fdatasync", syncing)
     content = b"".join(LINES)
-    segment = Segment.start(tmp_path, NOON)
+    segment = Segment.start(tmp_path, NOON, direct=direct)
     segment.append(content)
-    assert (synced, unsynced) == (len(content), 0)
-    assert most <= 2 * PIECE < len(content) / 2
+    assert unsynced == 0
+    assert most <= 2 * PIECE + BLOCK < len(content) / 2
+    assert lines(tmp_path) == sorted(LINES)
     segment.seal()
     assert lines(tmp_path) == sorted(LINES)
 
 
-def test_of_a_large_block_nothing_is_dropped_from_memory_that_is_not_on_the_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A reader finds every line, whether its page is kept or not."""
-    synced, dropped = 0, []
-    sync, advise = os.fdatasync, os.posix_fadvise
-
-    def syncing(descriptor: int) -> None:
-        nonlocal synced
-        sync(descriptor)
-        synced = os.fstat(descriptor).st_size
-
-    def advising(descriptor: int, begin: int, count: int, advice: int) -> None:
-        assert advice == os.POSIX_FADV_DONTNEED
-        assert begin + count <= synced
-        dropped.append((begin, begin + count))
-        advise(descriptor, begin, count, advice)
-
-    monkeypatch.setattr(os, "fdatasync", syncing)
-    monkeypatch.setattr(os, "posix_fadvise", advising)
-    segment = Segment.start(tmp_path, NOON)
-    segment.append(b"".join(LINES))
-    segment.append(b"".join(SMALL.lines))
-    ends = [0, *(end for _, end in dropped)]
-    assert dropped == [*pairwise(ends)]
-    assert ends[-1] == len(b"".join(LINES))
-    segment.seal()
-    assert lines(tmp_path) == sorted([*LINES, *SMALL.lines])
-
-
 async def test_a_disk_that_fails_within_a_large_block_leaves_none_of_its_lines(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its first pieces were not acknowledged, though they were synced."""
+    """Its first pieces were not acknowledged, though they were synced; what stood before them is sealed."""
     sink = FolderSink(tmp_path, roll=RotationPolicy(seconds=3600))
     before = LineBlock(key="before", lines=LINES[: SMALL_LINES + 1], written_at=NOON)
     await sink.write(before)
@@ -139,13 +120,16 @@ async def test_a_disk_that_fails_within_a_large_block_leaves_none_of_its_lines(
         with pytest.raises(SinkUnavailableError, match="Input/output error"):
             await sink.write(LARGE)
     assert lines(tmp_path) == sorted(before.lines)
+    assert "cannot seal" not in caplog.text
     await sink.write(SMALL)
     await sink.close()
     assert lines(tmp_path) == sorted([*before.lines, *SMALL.lines])
 
 
 def test_a_disk_that_takes_less_than_it_is_given_gets_the_rest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    direct: bool,  # noqa: FBT001  a fixture
 ) -> None:
     """A call that writes half of a block's pieces, or of one of them, loses no byte of the others."""
     write = os.pwritev
@@ -159,7 +143,7 @@ def test_a_disk_that_takes_less_than_it_is_given_gets_the_rest(
     even = [FixedWidthLines(memoryview(b"".join(LINES[:400])), width, {7: b'"other"\n'}) for _ in range(2)]
     content = joined(chained(even))
     assert isinstance(content, Pieces)
-    segment = Segment.start(tmp_path, NOON)
+    segment = Segment.start(tmp_path, NOON, direct=direct)
     segment.append(content)
     segment.seal()
     assert lines(tmp_path) == sorted(line for each in even for line in each)

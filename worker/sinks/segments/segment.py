@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import secrets
 from typing import TYPE_CHECKING, Final, Self
 
-from rookery.schemas.output.permissions import PRIVATE, create, make_folder
+from rookery.schemas.output.permissions import PRIVATE, create
 from rookery.schemas.segment import FILLER, OPEN, SUFFIX, hour_of, sealed, segments, whole
 from rookery.worker.encoding.fixed_width import Pieces
 from rookery.worker.runtime.thread_priority import step_aside
+from rookery.worker.sinks.segments.direct_file import DirectFile
+from rookery.worker.sinks.segments.disk import make, sync, sync_data, write
+from rookery.worker.sinks.segments.errors import SegmentLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -29,8 +31,7 @@ PIECE: Final = 448 * 1024
 other segments waiting."""
 
 LARGE_BLOCK: Final = 256 * 1024
-"""Bytes from which on a block is not prepared for, as to write them twice costs more than to make the file longer, and its
-pages are not kept."""
+"""Bytes from which on a block is not prepared for, as to write them twice costs more than to make the file longer."""
 
 _NO_LINE: Final = (b"", FILLER)
 """Bytes that are read instead of a newline beyond the end of a file, and in a hole of it."""
@@ -39,23 +40,17 @@ _MORE_LIKE_IT: Final = 10
 """Fewer would be prepared more often than they save; for more, every hundredth batch or so would wait twice as long."""
 
 
-class SegmentLostError(OSError):
-    """The file is no longer under its name, or no longer holds its lines: it was removed, moved or cut."""
-
-    def __init__(self) -> None:
-        super().__init__(errno.ESTALE, "the open segment is no longer there as it was written")
-
-
 class Segment:
     """An open file under a hidden name, locked as long as its worker lives; it blocks while the disk works.
 
     Every method raises OSError. After a failed append the segment takes nothing more: seal it and start another;
     after SegmentLostError abandon it.
     A segment that goes on being appended to is prepared ahead with filler: to overwrite what has its place on the
-    disk takes half of the CPU that it takes to make a file longer, and less time.
+    disk takes half of the CPU that it takes to make a file longer, and less time. A `direct` one, for large blocks, is not:
+    it is written past the page cache, where its file system knows how.
     """
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int, *, direct: bool = False) -> None:
         """Store an open file; `start` makes one."""
         self.path = path
         self.size = 0
@@ -63,9 +58,10 @@ class Segment:
         self._descriptor = descriptor
         self._prepared = 0
         self._identity = _identity(os.fstat(descriptor))
+        self._direct = DirectFile.begun(descriptor, most_bytes=2 * PIECE) if direct else None
 
     @classmethod
-    def start(cls, root: Path, moment: datetime, mode: int = PRIVATE) -> Self:
+    def start(cls, root: Path, moment: datetime, mode: int = PRIVATE, *, direct: bool = False) -> Self:
         """Make an empty segment in its hour's folder; its name is on the disk when this returns."""
         folder = make(root / hour_of(moment), mode)
         while True:
@@ -78,7 +74,7 @@ class Segment:
                 break
             os.close(descriptor)
         sync(folder)
-        return cls(path, descriptor)
+        return cls(path, descriptor, direct=direct)
 
     def append(self, content: bytes | memoryview | Pieces) -> None:
         """Append lines and return when they are on the disk, under the segment's name.
@@ -87,7 +83,9 @@ class Segment:
         """
         end = self.size + len(content)
         try:
-            if len(content) < LARGE_BLOCK:
+            if self._direct is not None:
+                self._write_direct(content, self._direct)
+            elif len(content) < LARGE_BLOCK:
                 self._write_small(content, end)
             else:
                 self._write_large(content)
@@ -127,57 +125,57 @@ class Segment:
         which has a hole then, and ends with it for its readers.
         """
         try:
-            there = _identity(os.stat(self._name))  # noqa: PTH116  a Path takes half as long again, for every batch
+            there = os.stat(self._name)  # noqa: PTH116  a Path takes half as long again, for every batch
         except (FileNotFoundError, NotADirectoryError):
             raise SegmentLostError from None
-        if there != self._identity:
+        if _identity(there) != self._identity:
             raise SegmentLostError
+        if self._direct is not None:
+            self._direct.hold(there)
+            return
         for place in (begin, end):
             if place and os.pread(self._descriptor, 1, place - 1) in _NO_LINE:
                 raise SegmentLostError
 
     def _write_small(self, content: bytes | memoryview | Pieces, end: int) -> None:
         (part,) = _parts(content)
-        self._write(part, self.size)
+        write(self._descriptor, part, self.size)
         # Not with its first lines: a segment that gets no more needs no space ahead.
         if self.size and end > self._prepared:
             self._prepare(end, len(content))
-        _sync_data(self._descriptor)
+        sync_data(self._descriptor)
 
     def _write_large(self, content: bytes | memoryview | Pieces) -> None:
-        """Write and sync a part after the other, and leave none of them in memory."""
+        """Write and sync a part after the other."""
         place = self.size
         for part in _parts(content):
             if place > self.size:
                 step_aside()
-            begin, place = place, self._write(part, place)
-            _sync_data(self._descriptor)
-            _drop_pages(self._descriptor, begin, place)
+            place = write(self._descriptor, part, place)
+            sync_data(self._descriptor)
 
-    def _write(self, pieces: Sequence[bytes | memoryview], place: int) -> int:
-        """Write pieces behind each other, without a copy that joins them, and return where they end."""
-        written = os.pwritev(self._descriptor, pieces, place)
-        for piece in pieces:
-            view = memoryview(piece)[written:]
-            place += len(piece) - len(view)
-            written -= len(piece) - len(view)
-            # Only a disk that is full, or a signal, leaves some of it.
-            while view:
-                short = os.pwritev(self._descriptor, (view,), place)
-                view, place = view[short:], place + short
-        return place
+    def _write_direct(self, content: bytes | memoryview | Pieces, file: DirectFile) -> None:
+        """Write and sync a part after the other, past the page cache."""
+        place = self.size
+        for part in _parts(content):
+            if place > self.size:
+                step_aside()
+            place = file.append(part, place)
+            self._prepared = file.length
 
     def _prepare(self, end: int, latest: int) -> None:
         """Write filler behind the end of the lines, for more like the latest; on a full disk there is none."""
         ahead = min(MOST_AHEAD, max(LEAST_AHEAD, _MORE_LIKE_IT * latest))
         self._prepared = end + ahead
         with contextlib.suppress(OSError):
-            self._write((FILLER * ahead,), end)
+            write(self._descriptor, (FILLER * ahead,), end)
 
     def _cut(self) -> None:
         """Cut off the lines that were not acknowledged."""
         os.ftruncate(self._descriptor, self.size)
         self._prepared = 0
+        if self._direct is not None:
+            self._direct.length = self.size
 
 
 def _parts(content: bytes | memoryview | Pieces) -> Iterator[list[bytes | memoryview]]:
@@ -193,20 +191,6 @@ def _parts(content: bytes | memoryview | Pieces) -> Iterator[list[bytes | memory
         part.append(view)
         size += len(view)
     yield part
-
-
-def _sync_data(descriptor: int) -> None:
-    """Sync the lines and the length; macOS has no call for these alone."""
-    (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(descriptor)
-
-
-def _drop_pages(descriptor: int, begin: int, end: int) -> None:
-    """Take what is on the disk out of the page cache: the next lines get these pages again.
-
-    To write into pages that others left took a third of the CPU of writing into ever new ones. macOS lacks the call, and no answer depends on it.
-    """
-    with contextlib.suppress(AttributeError, OSError):
-        os.posix_fadvise(descriptor, begin, end - begin, os.POSIX_FADV_DONTNEED)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
@@ -237,19 +221,3 @@ def _finish(path: Path, descriptor: int) -> None:
     else:
         path.unlink()
     sync(path.parent)
-
-
-def make(folder: Path, mode: int = PRIVATE) -> Path:
-    """Make a folder and every parent that is missing, each name synced into its own parent."""
-    for each in make_folder(folder, mode):
-        sync(each.parent)
-    return folder
-
-
-def sync(folder: Path) -> None:
-    """Bring a folder's names to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 from rookery.schemas.output.permissions import PRIVATE
 from rookery.schemas.segment import sealed
 from rookery.worker.encoding.fixed_width import Pieces, joined
-from rookery.worker.sinks.segments.segment import Segment, SegmentLostError
+from rookery.worker.sinks.segments.errors import SegmentLostError
+from rookery.worker.sinks.segments.segment import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,8 @@ class RotationPolicy:
 class SegmentWriter:
     """One open segment below a folder: one sync a block, few files. Where `quick_seconds` is 0, in a thread.
 
-    Else blocks are appended on the event loop as long as the disk is quick. `begins` is called in the thread first.
+    Else blocks are appended on the event loop as long as the disk is quick. `begins` is called in the thread first. `direct`
+    segments are for large blocks.
     """
 
     def __init__(  # noqa: PLR0913  each differs between a folder's two lines, or between tests
@@ -56,8 +58,10 @@ class SegmentWriter:
         clock: Callable[[], float] = time.monotonic,
         begins: Callable[[], None] | None = None,
         mode: int = PRIVATE,
+        direct: bool = False,
     ) -> None:
         """Store where to write; nothing is there before the first block."""
+        self._direct = direct
         self._root = root
         self._mode = mode
         self._roll = roll
@@ -135,7 +139,9 @@ class SegmentWriter:
             return self._append(content, at)
 
     def _append(self, content: bytes | memoryview | Pieces, at: datetime) -> Segment:
-        segment = self._segment = self._segment or Segment.start(self._root, at, self._mode)
+        segment = self._segment = self._segment or Segment.start(
+            self._root, at, self._mode, direct=self._direct
+        )
         try:
             segment.append(content)
         except SegmentLostError as error:

@@ -1,0 +1,101 @@
+"""DirectFile: appends to a file past the page cache, in whole blocks of the disk.
+
+The lines are copied once, into memory that the disk reads itself: the kernel neither copies them nor finds a page for each
+four thousand bytes of them.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import mmap
+import os
+from typing import TYPE_CHECKING, Final, Self
+
+from rookery.schemas.segment import FILLER
+from rookery.worker.sinks.segments.disk import sync_data, write
+from rookery.worker.sinks.segments.errors import SegmentLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BLOCK: Final = 4096
+"""Bytes of a block: no disk or file system asks for larger ones."""
+
+_DIRECT: Final[int] = getattr(os, "O_DIRECT", 0)
+
+
+class DirectFile:
+    """The end of an open file; every method raises OSError.
+
+    What the last block holds is kept in memory, and written again with what comes behind it; its rest is filler.
+    """
+
+    def __init__(self, descriptor: int, most_bytes: int) -> None:
+        """Take memory for so many bytes at once; `begun` is how one is made."""
+        self._descriptor = descriptor
+        memory = mmap.mmap(-1, _blocks(BLOCK + most_bytes), mmap.MAP_PRIVATE | mmap.MAP_ANON)
+        self._memory = memoryview(memory)
+        self.length = 0
+        """Bytes of the file, filler included."""
+
+    @classmethod
+    def begun(cls, descriptor: int, most_bytes: int) -> Self | None:
+        """Begin with an empty file; None where the system or its file system has no such way."""
+        return cls(descriptor, most_bytes) if _DIRECT and _switched(descriptor, on=True) else None
+
+    def hold(self, there: os.stat_result) -> None:
+        """Raise SegmentLostError where the file is not as long as it was made: it was cut."""
+        if there.st_size != self.length:
+            raise SegmentLostError
+
+    def append(self, pieces: Sequence[bytes | memoryview], place: int) -> int:
+        """Write and sync pieces, one behind the other, at the place where the last ones ended; return where these end."""
+        self.hold(os.fstat(self._descriptor))
+        memory, begin = self._memory, place % BLOCK
+        end = begin
+        for piece in pieces:
+            memory[end : (end := end + len(piece))] = piece
+        whole = _blocks(end)
+        memory[end:whole] = FILLER * (whole - end)
+        self._write(memory[:whole], place - begin)
+        sync_data(self._descriptor)
+        self.length = place - begin + whole
+        self._hold_data(place - begin)
+        rest = end % BLOCK
+        memory[:rest] = memory[end - rest : end]
+        return place - begin + end
+
+    def _write(self, blocks: memoryview, place: int) -> None:
+        try:
+            write(self._descriptor, (blocks,), place)
+        except OSError as error:
+            if error.errno != errno.EINVAL or not _switched(self._descriptor, on=False):
+                raise
+            # A file system that wants larger blocks, or that wrote half of one: through the page cache it takes any.
+            write(self._descriptor, (blocks,), place)
+
+    def _hold_data(self, place: int) -> None:
+        """Raise SegmentLostError where a hole stands before a place: the file was cut, and the write made it longer."""
+        try:
+            if not place or os.lseek(self._descriptor, place - 1, os.SEEK_HOLE) >= place:
+                return
+        except OSError as error:
+            # It was cut behind the write, to less than that.
+            if error.errno != errno.ENXIO:
+                raise
+        raise SegmentLostError
+
+
+def _blocks(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK
+
+
+def _switched(descriptor: int, *, on: bool) -> bool:
+    """Let an open file pass the page cache, or not; whether its file system can."""
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | _DIRECT if on else flags & ~_DIRECT)
+    except OSError:
+        return False
+    return True
