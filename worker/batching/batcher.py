@@ -194,6 +194,11 @@ class Batcher(Generic[Item]):
     def _take(self) -> list[Ticket[Item]]:
         """Take all that waits, up to the bound of a batch; one item at least."""
         most = self._most_rows()
+        if self._waiting_rows <= most:
+            batch = [*self._waiting]
+            self._waiting.clear()
+            self._waiting_rows = 0
+            return batch
         batch = [self._waiting.popleft()]
         rows = batch[0].rows
         while self._waiting and rows + self._waiting[0].rows <= most:

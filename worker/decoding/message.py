@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast, overload
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rookery.schemas.codec import (
     ARROW_STREAM,
@@ -55,9 +56,8 @@ def ignore(_: RetryError | None) -> None:
     """Do nothing: a message whose caller awaits the ticket has no sender to answer."""
 
 
-# Not frozen, because one is made for every push, and freezing takes as long as the prediction of one reading.
-@dataclass(slots=True)
-class DecodedMessage:
+# A Struct, as one is made for every message: a dataclass takes three times as long.
+class DecodedMessage(Struct):
     """One message: `readings` are its usable ones (None if there is none), `positions` their rows in a table.
 
     `kept` says whether the answers become durable (push) or are only returned (predict).

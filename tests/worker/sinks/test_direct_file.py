@@ -40,7 +40,7 @@ def passes(tmp_path: Path) -> None:
 
 
 def block(size: int) -> bytes:
-    """Return one line of so many bytes, none of which tells of its place."""
+    """Return one line of so many bytes."""
     return (b"%d," % size * size)[: size - 1] + b"\n"
 
 
