@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,16 +14,11 @@ import orjson
 
 from rookery.schemas.identity import identity
 from rookery.worker.decoding.reading_reader import DecodedReading
+from rookery.worker.encoding.answer_texts import AnswerTexts, TablePredictions, UnevenWidthError
 from rookery.worker.encoding.contract_lines import ContractLines
 from rookery.worker.encoding.prediction_columns import DIGITS, PredictionColumns
 from rookery.worker.encoding.rejection_lines import failed, rejections
-from rookery.worker.encoding.table_lines import (
-    LEAST_ROWS,
-    Message,
-    TablePredictions,
-    UnevenWidthError,
-    table_lines,
-)
+from rookery.worker.encoding.table_lines import LEAST_ROWS, Message, table_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,32 +105,44 @@ def _even(
     if len(rows) < LEAST_ROWS or result.failed_rows or len(result.runs) != 1:
         return {}
     run = result.runs[0][1]
+    texts = cache(partial(_answer_texts, rows, run))
     written = {}
     first = 0
     for nth, work in enumerate(works):
         end = first + work.usable
-        encode = _columns if columnar and work.kept else _table
-        if end - first >= LEAST_ROWS and (
-            lines := encode(work, rows[first:end], run.subset(slice(first, end)), stamp)
-        ):
+        part = slice(first, end)
+        if work.usable < LEAST_ROWS:
+            lines = None
+        elif columnar and work.kept:
+            lines = _columns(work, rows[part], run.subset(part), stamp)
+        else:
+            lines = _table(work, texts(), part, stamp)
+        if lines:
             written[nth] = lines
         first = end
     return written
 
 
+def _answer_texts(rows: NDArray[np.float32], run: Predictions) -> AnswerTexts | None:
+    """The answers of all tables in a batch; None where they are none that lines of one width can hold."""
+    try:
+        return AnswerTexts.of(TablePredictions(run, np.isnan(rows)))
+    except UnevenWidthError:
+        return None
+
+
 def _table(
-    work: DecodedMessage, rows: NDArray[np.float32], run: Predictions, stamp: _Stamp
+    work: DecodedMessage, answers: AnswerTexts | None, part: slice, stamp: _Stamp
 ) -> EncodedLines | None:
+    """Write a table's lines by columns, with its part of the answers; None where that cannot be."""
     readings = work.readings
-    if readings is None or isinstance(readings, DecodedReading):
+    if answers is None or readings is None or isinstance(readings, DecodedReading):
         return None
     envelope = work.envelope
     end = f',"published_at":{_json(envelope.published_at)}{stamp.end}'.encode()
     message = Message(envelope.message_id, envelope.identity)
     try:
-        lines = table_lines(
-            readings, work.positions, TablePredictions(run, np.isnan(rows)), message=message, end=end
-        )
+        lines = table_lines(readings, work.positions, answers.part(part), message=message, end=end)
     except UnevenWidthError:
         return None
     return EncodedLines(lines, *rejections(work, work.refused, at=stamp.at, revision=stamp.revision))
@@ -149,7 +156,8 @@ def _columns(
         return None
 
     def render() -> Sequence[bytes]:
-        encoded = _table(work, rows, run, stamp) or _many(work, _run_fields(rows, run), {}, stamp)
+        encoded = _table(work, _answer_texts(rows, run), slice(None), stamp)
+        encoded = encoded or _many(work, _run_fields(rows, run), {}, stamp)
         return encoded.predictions
 
     columns = PredictionColumns(

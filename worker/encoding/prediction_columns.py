@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from rookery.schemas.contract.reading_classes import AnyTable
     from rookery.worker.decoding.table import DecodedColumns
-    from rookery.worker.encoding.table_lines import Message, TablePredictions
+    from rookery.worker.encoding.answer_texts import TablePredictions
+    from rookery.worker.encoding.table_lines import Message
 
 DIGITS: Final = 6
 """Digits of a probability; a float32 holds about seven."""

@@ -13,43 +13,24 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import orjson
 
+from rookery.worker.encoding.answer_texts import padded
 from rookery.worker.encoding.fixed_width import FixedWidthLines
 from rookery.worker.runtime.thread_priority import step_aside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from numpy.typing import NDArray
 
     from rookery.schemas.contract.reading_classes import AnyTable
     from rookery.worker.decoding.table import DecodedColumns
-    from rookery.worker.inference.classifier import Predictions
-
-    # Constant bytes, or (n,) of any type of fixed width.
-    Piece = bytes | NDArray[Any]
+    from rookery.worker.encoding.answer_texts import AnswerTexts, Piece
 
 LEAST_ROWS: Final = 128
 """Fewer lines are written one by one before numpy has begun."""
 
 _AT_ONCE: Final = 2_048
 """Lines that are written without stepping aside: less than a millisecond's work."""
-
-_MILLION: Final = 1_000_000
-_UNEVEN: Final = 2
-"""How much wider than the average the widest text of a column may be: all lines are as wide as the widest."""
-
-
-class UnevenWidthError(Exception):
-    """The lines would be blanks for the most part, or a number is none that a probability can be."""
-
-
-@dataclass(frozen=True, slots=True)
-class TablePredictions:
-    """The model's answers to n readings, and which features each of them lacked, (n, features)."""
-
-    answers: Predictions
-    lacking: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +44,13 @@ class Message:
 def table_lines(
     readings: AnyTable | DecodedColumns,
     positions: Sequence[int],
-    said: TablePredictions,
+    answers: AnswerTexts,
     *,
     message: Message,
     end: bytes,
 ) -> FixedWidthLines:
-    """Write a table's lines; `end` is how each line ends; raises UnevenWidthError."""
-    run = said.answers
+    """Write a table's lines with the answers to its readings; `end` is how each line ends; raises UnevenWidthError."""
     where = np.arange(len(positions)) if isinstance(positions, range) else np.asarray(positions)
-    numbers = _numbers(run.probabilities)
-    winning = numbers[np.arange(len(where)), run.label_indices]
     return _even(
         [
             *_identity(readings, where, message.identity),
@@ -82,15 +60,8 @@ def table_lines(
             _texts(readings.device_id),
             b'"observed_at":',
             _texts(readings.observed_at),
-            b"%b:" % orjson.dumps(run.contract.contract.target),
-            _padded([b"%b," % orjson.dumps(label) for label in run.labels]).take(run.label_indices),
-            b'"probability":',
-            winning,
-            b',"probabilities":',
-            *_shares(run, numbers),
-            b',"out_of_distribution":',
-            _flags(said),
-            b',"model":%b%b' % (orjson.dumps(run.model), end),
+            *answers.pieces,
+            end,
         ],
         len(where),
     )
@@ -134,7 +105,7 @@ def _identity(readings: AnyTable | DecodedColumns, where: NDArray[np.intp], mess
 @cache
 def _rows(digits: int, behind: str) -> NDArray[np.void]:
     """All rows of so many digits at most, each with something behind it and blanks up to one width."""
-    return _padded([f"{row}{behind}".encode() for row in range(10**digits)])
+    return padded([f"{row}{behind}".encode() for row in range(10**digits)])
 
 
 def _texts(column: Sequence[object] | None) -> Piece:
@@ -143,87 +114,6 @@ def _texts(column: Sequence[object] | None) -> Piece:
         return b"null,"
     written = orjson.dumps(column, option=orjson.OPT_UTC_Z)[1:-1]
     if b"\\" in written or None in column:
-        return _padded([b"%b," % orjson.dumps(each, option=orjson.OPT_UTC_Z) for each in column])
+        return padded([b"%b," % orjson.dumps(each, option=orjson.OPT_UTC_Z) for each in column])
     # Without escapes a quote only ends a text; and no text holds a raw newline.
-    return _padded((written + b",").replace(b'","', b'",\n"').split(b"\n"))
-
-
-def _padded(texts: Sequence[bytes]) -> NDArray[np.void]:
-    """Make texts equally wide with blanks behind them; raises UnevenWidthError where these would be most of it."""
-    width = max(map(len, texts))
-    if width * len(texts) > _UNEVEN * sum(map(len, texts)) + 1_024:
-        raise UnevenWidthError
-    return np.frombuffer(b"".join([each.ljust(width) for each in texts]), dtype=f"V{width}")
-
-
-def _numbers(probabilities: NDArray[np.float32]) -> NDArray[np.uint64]:
-    """Write probabilities with six digits, eight characters each as one number of eight bytes."""
-    millionths = np.rint(probabilities.astype(np.float64) * _MILLION)
-    if not (millionths.min() >= 0 and millionths.max() <= _MILLION):
-        raise UnevenWidthError
-    whole = millionths.astype(np.int32)
-    thousands = whole // 1_000
-    rest = whole - thousands * 1_000
-    found: NDArray[np.uint64] = _THOUSANDTHS.take(thousands) | _MILLIONTHS.take(rest)
-    return found
-
-
-_THOUSANDTHS: Final = np.frombuffer(
-    b"".join(b"%d.%03d\0\0\0" % divmod(each, 1_000) for each in range(1_001)), dtype="<u8"
-)
-_MILLIONTHS: Final = np.frombuffer(b"".join(b"\0\0\0\0\0%03d" % each for each in range(1_000)), dtype="<u8")
-
-
-def _shares(run: Predictions, numbers: NDArray[np.uint64]) -> list[Piece]:
-    """Write `probabilities`: an object, or an array where labels are no names of columns."""
-    columns = run.contract.contract.labels_are_columns
-    begin, middle, end = (b"{", b",", b"}") if columns else (b'[{"label":', b'},{"label":', b"}]")
-    pieces: list[Piece] = []
-    for label, column in zip(run.labels, numbers.T, strict=True):
-        between = middle if pieces else begin
-        pieces += (between + orjson.dumps(label) + (b":" if columns else b',"share":'), column)
-    return [*pieces, end]
-
-
-def _flags(said: TablePredictions) -> Piece:
-    """Write `out_of_distribution` and `missing`: few different ones, so each is written once."""
-    run, lacking = said.answers, said.lacking
-    far = (
-        np.zeros(len(lacking), dtype=np.bool_) if run.out_of_distribution is None else run.out_of_distribution
-    )
-    if not lacking.any():
-        return _padded([_flag(0, run), _flag(1, run)]).take(far)
-    codes, which = _distinct(lacking, far)
-    return _padded([_flag(code, run) for code in codes]).take(which)
-
-
-def _flag(code: int, run: Predictions) -> bytes:
-    outlier = b"null" if run.out_of_distribution is None else b"true" if code & 1 else b"false"
-    missing = [name for nth, name in enumerate(run.contract.names) if code >> nth & 2]
-    return b'%b,"missing":%b' % (outlier, orjson.dumps(missing))
-
-
-_COUNTED_BITS: Final = 12
-"""Features of which all patterns are counted in less time than the rows are put into a dictionary."""
-
-
-def _distinct(lacking: NDArray[np.bool_], flags: NDArray[np.bool_]) -> tuple[list[int], NDArray[np.intp]]:
-    """The different codes of rows (n, features), and the place of each row's code among them (n,).
-
-    Bit 0 of a code is the row's flag, bit i + 1 whether it lacks feature i.
-    """
-    width = lacking.shape[1]
-    if width <= _COUNTED_BITS:
-        codes = lacking @ _bits(width) + flags
-        every = np.flatnonzero(np.bincount(codes))
-        return every.tolist(), np.searchsorted(every, codes)
-    packed = np.packbits(np.ascontiguousarray(np.column_stack((flags, lacking))), axis=1, bitorder="little")
-    known: dict[bytes, int] = {}
-    rows = packed.view(f"V{packed.shape[1]}")[:, 0].tolist()
-    which = [known.setdefault(row, len(known)) for row in rows]
-    return [int.from_bytes(row, "little") for row in known], np.array(which)
-
-
-@cache
-def _bits(width: int) -> NDArray[np.int64]:
-    return 2 << np.arange(width)
+    return padded((written + b",").replace(b'","', b'",\n"').split(b"\n"))
