@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 
 from rookery.worker.decoding.arrow.flatbuffer import DamagedStreamError
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     Valid: TypeAlias = NDArray[np.bool_] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(Struct, frozen=True):
     """Cells without any value."""
 
     rows: int
@@ -37,8 +36,7 @@ class Nothing:
         return [None] * self.rows
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
+class Numbers(Struct, frozen=True):
     """Numbers of any of Arrow's widths."""
 
     valid: Valid
@@ -54,8 +52,7 @@ class Numbers:
         return _known(self.numbers.tolist(), self.valid)
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(Struct, frozen=True):
     """True and false."""
 
     valid: Valid
@@ -71,8 +68,7 @@ class Flags:
         return _known(self.flags.tolist(), self.valid)
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(Struct, frozen=True):
     """Texts: text n is `content[offsets[n]:offsets[n + 1]]`; the offsets only grow, and lead out of no content."""
 
     valid: Valid
@@ -105,8 +101,7 @@ _EARLIEST: Final = int((datetime(1, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds())
 _LATEST: Final = int((datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _EPOCH).total_seconds())
 
 
-@dataclass(frozen=True, slots=True)
-class Moments:
+class Moments(Struct, frozen=True):
     """Times since 1970 in a unit, in UTC where `zoned`."""
 
     valid: Valid
@@ -152,8 +147,7 @@ def _written(tick: int, second: int, end: str) -> str:
     return f"{moment.replace(tzinfo=None).isoformat()}{end}"
 
 
-@dataclass(frozen=True, slots=True)
-class Coded:
+class Coded(Struct, frozen=True):
     """Cells of a dictionary: each is one of its words, by its place; no place of a valid cell leads out of them."""
 
     valid: Valid
