@@ -104,7 +104,7 @@ class BatchReader:
         if not self._rows:
             return Texts(valid, np.zeros(1, np.int64), content)
         offsets = self._numbers(ends, np.dtype(kind), self._rows + 1).astype(np.int64)
-        if offsets[0] < 0 or offsets[-1] > size or (offsets[1:] < offsets[:-1]).any():
+        if offsets[0] < 0 or offsets[-1] > size or np.minimum.reduce(offsets[1:] - offsets[:-1]) < 0:
             raise DamagedStreamError("a text leads out of its column")
         return Texts(valid, offsets, content)
 

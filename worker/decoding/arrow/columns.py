@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -44,10 +45,11 @@ class ArrowColumn:
             case Flags(valid, flags) if not (self._numeric or self._words):
                 into[:] = flags
             case Texts(valid) if self._words is not None:
-                into[:] = self._words.of(cells)
-                _refuse(into, valid)
+                into[:], all_known = self._words.of(cells)
+                if not all_known:
+                    _refuse(into, valid)
             case Coded(valid, places, Texts() as words) if self._words is not None:
-                codes = np.append(self._words.of(words), _UNKNOWN)
+                codes = np.append(self._words.of(words)[0], _UNKNOWN)
                 # The place in a null cell may lead anywhere.
                 into[:] = codes[places if valid is None else np.where(valid, places, -1)]
                 _refuse(into, valid)
@@ -64,7 +66,10 @@ class ArrowColumn:
         if numbers.dtype.kind == "f":
             known = into if valid is None else into[valid]
             # JSON holds no NaN either; a whole number may be written as a float.
-            if np.isnan(known).any() or (self._whole and (known != np.trunc(known)).any()):
+            # NaN is the largest of all.
+            if math.isnan(np.maximum.reduce(known, initial=-math.inf)) or (
+                self._whole and (known != np.trunc(known)).any()
+            ):
                 raise IrregularTableError
             if self._whole:
                 into += 0.0  # a negative zero is another one as float64
@@ -86,38 +91,44 @@ class _WordCodes:
         words = {word.encode(): code for word, code in codes.items() if word is not None}
         self._chunks = max(1, -(-max(map(len, words)) // 8))
         parts = {word: np.frombuffer(word.ljust(8 * self._chunks, b"\0"), "<u8") for word in words}
-        keys = {word: int(_key([*parts[word]])) for word in words}
+        keys = {word: int(_key(parts[word])) for word in words}
         ordered = sorted(words, key=keys.__getitem__)
         self._keys = np.array([keys[word] for word in ordered], np.uint64)
         self._parts = np.array([parts[word] for word in ordered], np.uint64).T.copy()
         self._lengths = np.array([len(word) for word in ordered])
         self._codes = np.array([words[word] for word in ordered])
+        self._masks = _first_bytes(self._chunks)
 
-    def of(self, texts: Texts) -> NDArray[np.float64]:
-        """The code of each text, _UNKNOWN for a word that there is none for."""
+    def of(self, texts: Texts) -> tuple[NDArray[np.float64], bool]:
+        """The code of each text, _UNKNOWN for a word that there is none for; and whether there is none such."""
         begins = texts.offsets[:-1]
         lengths = texts.offsets[1:] - begins
-        # Every place of the content is taken for the beginning of eight bytes, the last ones of them blank.
-        padded = b"".join((texts.content, bytes(8 * self._chunks)))
-        every = np.ndarray((len(padded) - 7,), "V8", padded, strides=(1,))
-        parts = [
-            every[begins + 8 * nth].view("<u8") & _FIRST_BYTES.take(lengths - 8 * nth, mode="clip")
-            for nth in range(self._chunks)
-        ]
-        place = np.searchsorted(self._keys[:-1], _key(parts))
+        # Every place of the content is taken for the beginning of a word, the last ones of it blank.
+        width = 8 * self._chunks
+        padded = b"".join((texts.content, bytes(width)))
+        every = np.ndarray((len(padded) - width + 1,), f"V{width}", padded, strides=(1,))
+        parts = every[begins].view("<u8").reshape(-1, self._chunks)
+        parts &= self._masks.take(lengths, axis=0, mode="clip")
+        place = np.searchsorted(self._keys[:-1], _key(parts.T))
         right = self._lengths.take(place) == lengths
-        for own, part in zip(self._parts, parts, strict=True):
+        for own, part in zip(self._parts, parts.T, strict=True):
             right &= own.take(place) == part
-        return np.where(right, self._codes.take(place), _UNKNOWN)
+        codes = self._codes.take(place)
+        if np.count_nonzero(right) == len(right):
+            return codes, True
+        return np.where(right, codes, _UNKNOWN), False
 
 
-_FIRST_BYTES: Final = np.array([256**count - 1 for count in range(9)], np.uint64)
-"""Masks of so many bytes of eight, the first one in memory first."""
+def _first_bytes(chunks: int) -> NDArray[np.uint64]:
+    """Masks (8 * chunks + 1, chunks) of so many first bytes."""
+    masks = [b"\xff" * count + bytes(8 * chunks - count) for count in range(8 * chunks + 1)]
+    return np.frombuffer(b"".join(masks), "<u8").reshape(-1, chunks)
+
 
 _MIX: Final = np.array(0x9E3779B97F4A7C15, np.uint64)
 
 
-def _key(parts: Sequence[Any]) -> Any:
+def _key(parts: Sequence[Any] | NDArray[np.uint64]) -> Any:
     """One number for the parts of a word or of many; that two words have the same is found out by comparing all parts."""
     key = parts[0]
     for part in parts[1:]:
