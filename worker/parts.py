@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from rookery.worker.sinks.protocol import Sink
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineParts:
+class PipelineParts(Struct, frozen=True, kw_only=True):
     """The parts of a pipeline, chosen by the composition root."""
 
     models: CurrentModel

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from rookery.worker.batch_commit import INLINE_ROWS, TABLE_ROWS, BatchCommit
 from rookery.worker.batching.batcher import Batcher, QueueLimits

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from msgspec import Struct
 
 from rookery.worker.batching.ticket import UNANSWERED, Ticket
 from rookery.worker.errors import DeadlineError, DefectError, DrainingError, QueueFullError, RetryError
@@ -31,8 +32,7 @@ _PACE_WEIGHT: Final = 0.3
 """How much the last batch says of the pace of the next one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueLimits:
+class QueueLimits(Struct, frozen=True, kw_only=True):
     """How much may be in one batch, how much inside in all, and for how long.
 
     With `halved_from`, a batch of more rows than that is at most half of what is inside.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from rookery.worker.batching.table_keys import TableKeys, row_of
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from rookery.worker.batching.ticket import Ticket
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(Struct, frozen=True):
     """Keys by what is known of them: `fresh` are the positions of the new ones.
 
     `joined` are the tickets that will answer `in_flight` other keys (no ticket where the message repeats itself);

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from rookery.schemas.contract.feature import IDENTITY
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from rookery.schemas.contract.reading_classes import AnyTable
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class DecodedColumns:
+class DecodedColumns(Struct, kw_only=True, eq=False):
     """A valid table of n readings: `exact` (features, n) float64, `matrix` (n, features) float32 the same.
 
     Both hold NaN for missing, a code for a word, 0 and 1 for a flag. A text column stays a list of its values, or None where

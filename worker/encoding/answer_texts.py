@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 import orjson
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,16 +29,14 @@ class UnevenWidthError(Exception):
     """The lines would be blanks for the most part, or a number is none that a probability can be."""
 
 
-@dataclass(frozen=True, slots=True)
-class TablePredictions:
+class TablePredictions(Struct, frozen=True):
     """The model's answers to n readings, and which features each of them lacked, (n, features)."""
 
     answers: Predictions
     lacking: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerTexts:
+class AnswerTexts(Struct, frozen=True):
     """The middle of n lines, from the answer to `model`: pieces that stand side by side, constant ones in every line."""
 
     pieces: Sequence[Piece]

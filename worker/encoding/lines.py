@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from rookery.schemas.identity import identity
 from rookery.worker.decoding.reading_reader import DecodedReading
@@ -82,8 +82,7 @@ def encode_lines(  # noqa: PLR0913  each is a fact of the batch
     return rendered
 
 
-@dataclass(frozen=True, slots=True)
-class _Stamp:
+class _Stamp(Struct, frozen=True):
     """The fields that all lines of a batch share: time, revision, and the end of a prediction's line."""
 
     at: datetime

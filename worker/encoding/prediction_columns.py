@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,8 +25,7 @@ SHARED: Final = ("message_id", "model")
 """Columns that are one word in all rows of a message, written as a dictionary."""
 
 
-@dataclass(frozen=True, slots=True)
-class PredictionColumns:
+class PredictionColumns(Struct, frozen=True):
     """The answers to n readings of one message: `rows` (n,) their positions in it; rows of `featured` repeat their features."""
 
     readings: AnyTable | DecodedColumns

@@ -6,12 +6,12 @@ equally wide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import orjson
+from msgspec import Struct
 
 from rookery.worker.encoding.answer_texts import padded
 from rookery.worker.encoding.fixed_width import FixedWidthLines
@@ -33,8 +33,7 @@ _AT_ONCE: Final = 2_048
 """Lines that are written without stepping aside: less than a millisecond's work."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """The message that the table came in: its id, and what a row without an id is known by, before its number."""
 
     message_id: str

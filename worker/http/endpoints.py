@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     import asyncio
@@ -23,8 +24,7 @@ class Answer(Protocol):
         """Send a status with an explanation; after the `last` one of a connection no request of it is taken."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoints:
+class Endpoints(Struct, frozen=True, kw_only=True):
     """Pushes lead to `accept`, unless that is None; all other requests to the handler that `begin` finds."""
 
     accept: Callable[[bytes | bytearray, Answer], None] | None

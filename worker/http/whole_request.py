@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from rookery.worker.http.wire.request_head import RequestHead
 
 
-@dataclass(frozen=True, slots=True)
-class WholeRequest:
+class WholeRequest(Struct, frozen=True):
     """The head of a request and its body, unpacked."""
 
     head: RequestHead

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
 
 # Neither is frozen, as both are made for every batch.
-@dataclass(slots=True)
-class BatchPart:
+class BatchPart(Struct):
     """Messages that were classified together; all of a batch, unless a defect split it.
 
     `rows` (n, features) float32 with NaN for missing, the model's `result` for them, and each message's lines or why there are
@@ -35,8 +35,7 @@ class BatchPart:
     lines: Sequence[EncodedLines | RetryError]
 
 
-@dataclass(slots=True)
-class BatchCompleted:
+class BatchCompleted(Struct):
     """The one event of a batch, when all of its tickets are answered.
 
     `tickets` are all of it, the longest waiting first; `kept` those with lines to make durable, with these lines.

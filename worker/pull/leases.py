@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from rookery.worker.pull.errors import PullCallError
 
@@ -30,8 +31,7 @@ _CHECKS: Final = 4
 
 
 # Not frozen, because one is made for every message.
-@dataclass(slots=True)
-class _Lease:
+class _Lease(Struct):
     since: float
     until: float
     size: int

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from rookery.worker.sinks.protocol import LineBlock, SinkUnavailableError, merged
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from rookery.worker.sinks.protocol import Sink
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateLimit:
+class RateLimit(Struct, frozen=True, kw_only=True):
     """How often the sink behind may be written to.
 
     One write begins every `interval_seconds`; a sink that was idle may begin up to `burst` without waiting, so
@@ -32,8 +32,7 @@ class RateLimit:
     at_once: int = 4
 
 
-@dataclass(slots=True)
-class _PendingBlock:
+class _PendingBlock(Struct):
     block: LineBlock
     answer: asyncio.Future[None]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from rookery.schemas.output.extras import install_hint
 from rookery.schemas.output.permissions import file_mode
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from rookery.worker.sinks.protocol import Sink
 
 
-@dataclass(frozen=True, slots=True)
-class Sinks:
+class Sinks(Struct, frozen=True):
     """Both sinks, open, and every place that they write to.
 
     `coalesces` says that they coalesce blocks, so that the next batch need not wait for a write, `named` that one addresses

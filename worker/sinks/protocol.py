@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec import Struct
 
 from rookery.worker.encoding.fixed_width import chained
 from rookery.worker.errors import UnavailableError
@@ -22,8 +23,7 @@ class SinkUnavailableError(UnavailableError):
     cause = "sink"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineBlock:
+class LineBlock(Struct, frozen=True, kw_only=True):
     """Lines that become durable together.
 
     `key` is derived from the messages that the lines answer, not from when: a redelivered batch has the same

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from msgspec import Struct
 
 from rookery.worker.decoding.arrow.flatbuffer import DamagedStreamError, FlatTable
 from rookery.worker.decoding.arrow.messages import BYTE, INT, LONG, SHORT
@@ -29,8 +29,7 @@ _WIDTHS: Final = frozenset({8, 16, 32, 64})
 _BYTES: Final = np.dtype("u1")
 
 
-@dataclass(frozen=True, slots=True)
-class CellType:
+class CellType(Struct, frozen=True):
     """The type of cells: its name, numpy's type of its numbers where it has some, and of a time its unit and whether it has an offset."""
 
     name: str
@@ -44,8 +43,7 @@ class CellType:
         return self.name in _READ
 
 
-@dataclass(frozen=True, slots=True)
-class StreamColumn:
+class StreamColumn(Struct, frozen=True):
     """One column; of a dictionary `cell` is the type of its words, `index` that of their numbers, `dictionary` its id."""
 
     name: str
@@ -54,8 +52,7 @@ class StreamColumn:
     dictionary: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StreamSchema:
+class StreamSchema(Struct, frozen=True):
     """The columns in their order, and the type of each dictionary's words by its id."""
 
     columns: tuple[StreamColumn, ...]

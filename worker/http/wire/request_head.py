@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 import httptools
+from msgspec import Struct
 
 from rookery.schemas.envelope import MESSAGE_ID_HEADER
 from rookery.worker.http.wire.refused_request import RefusedRequestError
@@ -42,8 +42,7 @@ _ABSOLUTE: Final = re.compile(r"^https?://[^/?#]*", re.IGNORECASE)
 _OVERFLOW: Final = "Content-Length overflow"
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(Struct, frozen=True):
     """One lawful head. `length` is the body's in bytes, None where it is chunked; `raw` ends with the blank line."""
 
     raw: bytes
