@@ -86,9 +86,10 @@ def test_lines_leave_no_page_in_memory(segment: Segment) -> None:
     assert calls == [os.O_DIRECT]
 
 
+@pytest.mark.parametrize("said", [errno.EINVAL, errno.EOPNOTSUPP])
 @pytest.mark.parametrize("call", [1, 2, 3])
 def test_a_file_system_that_refuses_such_a_write_after_all_gets_an_ordinary_one(
-    tmp_path: Path, segment: Segment, monkeypatch: pytest.MonkeyPatch, call: int
+    tmp_path: Path, segment: Segment, monkeypatch: pytest.MonkeyPatch, call: int, said: int
 ) -> None:
     """Blocks before and behind that write are there as well."""
     real, count = os.pwritev, 0
@@ -97,7 +98,7 @@ def test_a_file_system_that_refuses_such_a_write_after_all_gets_an_ordinary_one(
         nonlocal count
         count += 1
         if count == call:
-            raise OSError(errno.EINVAL, "Invalid argument")
+            raise OSError(said, os.strerror(said))
         return real(descriptor, pieces, place)
 
     monkeypatch.setattr(os, "pwritev", refusing)

@@ -24,6 +24,9 @@ BLOCK: Final = 4096
 
 _DIRECT: Final[int] = getattr(os, "O_DIRECT", 0)
 
+_REFUSED: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP})
+"""What a file system says that cannot write so after all."""
+
 
 class DirectFile:
     """The end of an open file; every method raises OSError.
@@ -70,7 +73,7 @@ class DirectFile:
         try:
             write(self._descriptor, (blocks,), place)
         except OSError as error:
-            if error.errno != errno.EINVAL or not _switched(self._descriptor, on=False):
+            if error.errno not in _REFUSED or not _switched(self._descriptor, on=False):
                 raise
             # A file system that wants larger blocks, or that wrote half of one: through the page cache it takes any.
             write(self._descriptor, (blocks,), place)
