@@ -25,7 +25,7 @@ BLOCK: Final = 4096
 _DIRECT: Final[int] = getattr(os, "O_DIRECT", 0)
 
 _REFUSED: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP})
-"""What a file system says that cannot write so after all."""
+"""Errors of a file system that cannot write so after all."""
 
 
 class DirectFile:
