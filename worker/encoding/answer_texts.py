@@ -10,7 +10,7 @@ import orjson
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from numpy.typing import NDArray
@@ -42,27 +42,33 @@ class AnswerTexts(Struct, frozen=True):
     pieces: Sequence[Piece]
 
     @classmethod
-    def of(cls, said: TablePredictions) -> Self:
-        """Write all answers; those to the tables of a batch together, for each step costs as much as some hundred rows."""
-        run = said.answers
-        numbers = _numbers(run.probabilities)
-        return cls(
-            [
-                b"%b:" % orjson.dumps(run.contract.contract.target),
-                padded([b"%b," % orjson.dumps(label) for label in run.labels]).take(run.label_indices),
-                b'"probability":',
-                numbers[np.arange(len(numbers)), run.label_indices],
-                b',"probabilities":',
-                *_shares(run, numbers),
-                b',"out_of_distribution":',
-                _flags(said),
-                b',"model":%b' % orjson.dumps(run.model),
-            ]
-        )
+    def of(cls, said: TablePredictions) -> Self | None:
+        """Write all answers; None where they are none that lines of one width can hold.
+
+        Those to the tables of a batch are written together, for each step costs as much as some hundred rows.
+        """
+        try:
+            return cls([*_pieces(said)])
+        except UnevenWidthError:
+            return None
 
     def part(self, rows: slice) -> Self:
         """The texts of some of the readings, sharing memory."""
         return type(self)([piece if isinstance(piece, bytes) else piece[rows] for piece in self.pieces])
+
+
+def _pieces(said: TablePredictions) -> Iterator[Piece]:
+    run = said.answers
+    numbers = _numbers(run.probabilities)
+    yield b"%b:" % orjson.dumps(run.contract.contract.target)
+    yield padded([b"%b," % orjson.dumps(label) for label in run.labels]).take(run.label_indices)
+    yield b'"probability":'
+    yield numbers[np.arange(len(numbers)), run.label_indices]
+    yield b',"probabilities":'
+    yield from _shares(run, numbers)
+    yield b',"out_of_distribution":'
+    yield _flags(said)
+    yield b',"model":%b' % orjson.dumps(run.model)
 
 
 def padded(texts: Sequence[bytes]) -> NDArray[np.void]:

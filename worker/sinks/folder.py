@@ -14,7 +14,7 @@ from rookery.worker.encoding.fixed_width import size_of
 from rookery.worker.runtime.daemon_call import in_daemon
 from rookery.worker.runtime.thread_priority import give_way
 from rookery.worker.sinks.protocol import SinkUnavailableError
-from rookery.worker.sinks.segments.disk import make
+from rookery.worker.sinks.segments.folders import make
 from rookery.worker.sinks.segments.segment import recover
 from rookery.worker.sinks.segments.segment_writer import QUICK_SECONDS, RotationPolicy, SegmentWriter
 

@@ -16,7 +16,7 @@ from rookery.worker.encoding.parquet_files import parquet_files
 from rookery.worker.runtime.thread_priority import give_way
 from rookery.worker.sinks.folder import FolderSink
 from rookery.worker.sinks.protocol import SinkUnavailableError
-from rookery.worker.sinks.segments.disk import make, sync
+from rookery.worker.sinks.segments.folders import make, sync
 
 if TYPE_CHECKING:
     from pathlib import Path

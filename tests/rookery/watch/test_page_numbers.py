@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 
 from rookery.environment.local import Folders, staged
 from rookery.environment.process import broker, worker
+from rookery.schemas.segment import sealed
 from rookery.schemas.testing import ReadingFactory
 from tests.rookery.watch.recount import SPECIES, compare, drift, stability
 from tests.rookery.watch.visits import served, visited, write
@@ -173,9 +174,17 @@ def read(root: Path, kind: str) -> list[dict[str, Any]]:
     lines = [
         json.loads(line)
         for path in sorted((root / kind).rglob("*.ndjson"))
-        for line in path.read_text().replace("\0", "").splitlines()
+        for line in content(path).replace("\0", "").splitlines()
     ]
     return list({line["reading_id"]: line for line in lines}.values())
+
+
+def content(path: Path) -> str:
+    """The text of a file, which the worker may have given its final name meanwhile."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return sealed(path).read_text()
 
 
 def paused(page: Page) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def passes(tmp_path: Path) -> None:
     """Skip where the file system of the tests keeps every file in the page cache."""
     descriptor = os.open(tmp_path / "probe", os.O_RDWR | os.O_CREAT)
     try:
-        if DirectFile.begun(descriptor, BLOCK) is None:
+        if DirectFile.begun(descriptor, most_bytes=BLOCK, write=os.pwritev) is None:
             pytest.skip(f"the file system of {tmp_path} has no O_DIRECT: set TMPDIR to a folder on a disk")
     finally:
         os.close(descriptor)

@@ -13,11 +13,13 @@ import os
 from typing import TYPE_CHECKING, Final, Self
 
 from rookery.schemas.segment import FILLER
-from rookery.worker.sinks.segments.disk import sync_data, write
 from rookery.worker.sinks.segments.errors import SegmentLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    Write = Callable[[int, Sequence[bytes | memoryview], int], int]
+    """Writes pieces to a descriptor at a place and syncs them; returns where they end."""
 
 BLOCK: Final = 4096
 """Bytes of a block: no disk or file system asks for larger ones."""
@@ -34,18 +36,21 @@ class DirectFile:
     What the last block holds is kept in memory, and written again with what comes behind it; its rest is filler.
     """
 
-    def __init__(self, descriptor: int, most_bytes: int) -> None:
+    def __init__(self, descriptor: int, *, most_bytes: int, write: Write) -> None:
         """Take memory for so many bytes at once; `begun` is how one is made."""
         self._descriptor = descriptor
+        self._write_synced = write
         memory = mmap.mmap(-1, _blocks(BLOCK + most_bytes), mmap.MAP_PRIVATE | mmap.MAP_ANON)
         self._memory = memoryview(memory)
         self.length = 0
         """Bytes of the file, filler included."""
 
     @classmethod
-    def begun(cls, descriptor: int, most_bytes: int) -> Self | None:
+    def begun(cls, descriptor: int, *, most_bytes: int, write: Write) -> Self | None:
         """Begin with an empty file; None where the system or its file system has no such way."""
-        return cls(descriptor, most_bytes) if _DIRECT and _switched(descriptor, on=True) else None
+        if not (_DIRECT and _switched(descriptor, on=True)):
+            return None
+        return cls(descriptor, most_bytes=most_bytes, write=write)
 
     def hold(self, there: os.stat_result) -> None:
         """Raise SegmentLostError where the file is not as long as it was made: it was cut."""
@@ -62,7 +67,6 @@ class DirectFile:
         whole = _blocks(end)
         memory[end:whole] = FILLER * (whole - end)
         self._write(memory[:whole], place - begin)
-        sync_data(self._descriptor)
         self.length = place - begin + whole
         self._hold_data(place - begin)
         rest = end % BLOCK
@@ -71,12 +75,12 @@ class DirectFile:
 
     def _write(self, blocks: memoryview, place: int) -> None:
         try:
-            write(self._descriptor, (blocks,), place)
+            self._write_synced(self._descriptor, (blocks,), place)
         except OSError as error:
             if error.errno not in _REFUSED or not _switched(self._descriptor, on=False):
                 raise
             # A file system that wants larger blocks, or that wrote half of one: through the page cache it takes any.
-            write(self._descriptor, (blocks,), place)
+            self._write_synced(self._descriptor, (blocks,), place)
 
     def _hold_data(self, place: int) -> None:
         """Raise SegmentLostError where a hole stands before a place: the file was cut, and the write made it longer."""

@@ -13,11 +13,11 @@ from rookery.schemas.segment import FILLER, OPEN, SUFFIX, hour_of, sealed, segme
 from rookery.worker.encoding.fixed_width import Pieces
 from rookery.worker.runtime.thread_priority import step_aside
 from rookery.worker.sinks.segments.direct_file import DirectFile
-from rookery.worker.sinks.segments.disk import make, sync, sync_data, write
 from rookery.worker.sinks.segments.errors import SegmentLostError
+from rookery.worker.sinks.segments.folders import make, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -58,7 +58,7 @@ class Segment:
         self._descriptor = descriptor
         self._prepared = 0
         self._identity = _identity(os.fstat(descriptor))
-        self._direct = DirectFile.begun(descriptor, most_bytes=2 * PIECE) if direct else None
+        self._direct = DirectFile.begun(descriptor, most_bytes=2 * PIECE, write=_write) if direct else None
 
     @classmethod
     def start(cls, root: Path, moment: datetime, mode: int = PRIVATE, *, direct: bool = False) -> Self:
@@ -139,11 +139,12 @@ class Segment:
 
     def _write_small(self, content: bytes | memoryview | Pieces, end: int) -> None:
         (part,) = _parts(content)
-        write(self._descriptor, part, self.size)
+        ahead = 0
         # Not with its first lines: a segment that gets no more needs no space ahead.
         if self.size and end > self._prepared:
-            self._prepare(end, len(content))
-        sync_data(self._descriptor)
+            ahead = min(MOST_AHEAD, max(LEAST_AHEAD, _MORE_LIKE_IT * len(content)))
+            self._prepared = end + ahead
+        _write(self._descriptor, part, self.size, ahead=ahead)
 
     def _write_large(self, content: bytes | memoryview | Pieces) -> None:
         """Write and sync a part after the other."""
@@ -151,8 +152,7 @@ class Segment:
         for part in _parts(content):
             if place > self.size:
                 step_aside()
-            place = write(self._descriptor, part, place)
-            sync_data(self._descriptor)
+            place = _write(self._descriptor, part, place)
 
     def _write_direct(self, content: bytes | memoryview | Pieces, file: DirectFile) -> None:
         """Write and sync a part after the other, past the page cache."""
@@ -162,13 +162,6 @@ class Segment:
                 step_aside()
             place = file.append(part, place)
             self._prepared = file.length
-
-    def _prepare(self, end: int, latest: int) -> None:
-        """Write filler behind the end of the lines, for more like the latest; on a full disk there is none."""
-        ahead = min(MOST_AHEAD, max(LEAST_AHEAD, _MORE_LIKE_IT * latest))
-        self._prepared = end + ahead
-        with contextlib.suppress(OSError):
-            write(self._descriptor, (FILLER * ahead,), end)
 
     def _cut(self) -> None:
         """Cut off the lines that were not acknowledged."""
@@ -191,6 +184,33 @@ def _parts(content: bytes | memoryview | Pieces) -> Iterator[list[bytes | memory
         part.append(view)
         size += len(view)
     yield part
+
+
+def _write(descriptor: int, pieces: Sequence[bytes | memoryview], place: int, *, ahead: int = 0) -> int:
+    """Write pieces behind each other, without a copy that joins them, sync them, and return where they end.
+
+    Behind them stand `ahead` bytes of filler, unless the disk is too full for that.
+    """
+    end = _written(descriptor, pieces, place)
+    if ahead:
+        with contextlib.suppress(OSError):
+            _written(descriptor, (FILLER * ahead,), end)
+    # With the length; macOS has no call for these alone.
+    (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(descriptor)
+    return end
+
+
+def _written(descriptor: int, pieces: Sequence[bytes | memoryview], place: int) -> int:
+    written = os.pwritev(descriptor, pieces, place)
+    for piece in pieces:
+        view = memoryview(piece)[written:]
+        place += len(piece) - len(view)
+        written -= len(piece) - len(view)
+        # Only a disk that is full, or a signal, leaves some of it.
+        while view:
+            short = os.pwritev(descriptor, (view,), place)
+            view, place = view[short:], place + short
+    return place
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
