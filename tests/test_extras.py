@@ -108,6 +108,31 @@ def test_a_broker_needs_nothing_of_a_worker(tmp_path: Path) -> None:
     assert "--lost-ack" in shown.stderr
 
 
+EVERY_MODULE = """
+import importlib, pkgutil, rookery
+for found in pkgutil.walk_packages(rookery.__path__, "rookery."):
+    if not found.name.startswith("rookery.worker.") and not found.name.endswith(("__main__", "locustfile")):
+        importlib.import_module(found.name)
+for name in ("models.loader", "models.choose", "observability.drift", "auth.jwks", "settings"):
+    importlib.import_module(f"rookery.worker.{name}")
+print("every module")
+"""
+
+
+def test_only_a_worker_needs_msgspec(tmp_path: Path) -> None:
+    """Training, broker, load test and command line have extras that do not bring it."""
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['msgspec'] = None\n")
+    shown = subprocess.run(
+        [sys.executable, "-P", "-c", EVERY_MODULE],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert shown.stdout == "every module\n", shown.stderr
+
+
 def test_a_submodule_belongs_to_its_package() -> None:
     """The longest known name decides; what is unknown is in `all`."""
     assert extra_of("matplotlib.pyplot") == "load"

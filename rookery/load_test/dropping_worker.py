@@ -9,9 +9,8 @@ from __future__ import annotations
 import itertools
 import runpy
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-from msgspec.structs import replace
 
 from rookery.worker.sinks.folder import FolderSink
 

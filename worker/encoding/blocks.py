@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import groupby, repeat
 from typing import TYPE_CHECKING
-
-from msgspec.structs import replace
 
 from rookery.worker.encoding.contract_lines import ContractLines
 from rookery.worker.encoding.fixed_width import chained

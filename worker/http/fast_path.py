@@ -12,7 +12,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from rookery.worker.http.responses import NO_CONTENT, explained
+from rookery.worker.http.responses import DURABLE, NO_CONTENT, explained
 from rookery.worker.http.whole_request import WholeRequest
 from rookery.worker.http.wire.bodies import RATIO, unpacked
 from rookery.worker.http.wire.connection import ClockedConnection
@@ -215,7 +215,8 @@ class HttpProtocol(ClockedConnection):
         """Answer any other request in flight, by what its head said."""
         transport = self._transport
         if transport is not None and not transport.is_closing():
-            transport.write(self._written(response, head))
+            plain = response == DURABLE and not self._last and head.version == "1.1"
+            transport.write(self._registry.done if plain else self._written(response, head))
         self._next()
 
     def _written(self, response: Response, head: RequestHead | None = None) -> bytes:

@@ -15,7 +15,7 @@ from rookery.worker.auth.policy import AuthenticationFailure
 from rookery.worker.decoding.envelope_reader import read_envelope
 from rookery.worker.encoding.fixed_width import size_of
 from rookery.worker.errors import DefectError, QueueFullError, RetryError
-from rookery.worker.http.responses import FULL, JSON, LATER, OK, Response, explained
+from rookery.worker.http.responses import DURABLE, FULL, JSON, LATER, OK, Response, explained
 from rookery.worker.http.wire.refused_request import RefusedRequestError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class PushHandler:
         except (InvalidEnvelopeError, RetryError) as error:
             refusal = self.refusal(error)
             return explained(refusal.status, refusal.text)
-        return Response(status=DONE)
+        return DURABLE
 
     async def predict(self, request: WholeRequest) -> Response:
         """Answer a reading or a table with its predictions and rejections; 422 where nothing could be classified."""

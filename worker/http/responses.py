@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
-
-from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,17 +29,18 @@ TEXT: Final = "text/plain; charset=utf-8"
 JSON: Final = "application/json"
 
 
-class Response(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Response:
     """One answer, before it is known how its connection goes on."""
 
     body: bytes = b""
     status: int = OK
     kind: str = TEXT
-    headers: Mapping[str, str] = {}
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def written(self, *, connection: str = "", bodiless: bool = False) -> bytes:
         """Write it with the Connection header given; `bodiless` for a HEAD, whose answer only says how long it would be."""
-        fields = {"Date": formatdate(usegmt=True), **self.headers}
+        fields = {"Date": _date(int(time.time())), **self.headers}
         if connection:
             fields["Connection"] = connection
         if self.status != NO_CONTENT:
@@ -46,6 +48,12 @@ class Response(Struct, frozen=True):
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
         lines += [f"{name}: {value}" for name, value in fields.items()]
         return "\r\n".join([*lines, "", ""]).encode() + (b"" if bodiless else self.body)
+
+
+# Answers of one second have the same: to write a date costs as much as to write the rest of an answer.
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def explained(status: int, text: str = "") -> Response:
@@ -58,6 +66,10 @@ def explained(status: int, text: str = "") -> Response:
     return Response(text.encode(), status, headers=advice)
 
 
+DURABLE: Final = Response(status=NO_CONTENT)
+"""The answer that most pushes get. Only 102, 200, 201, 202 and 204 acknowledge."""
+
+
 def no_content() -> bytes:
-    """Write the answer that most pushes get; good for a second, as its date is."""
-    return Response(status=NO_CONTENT).written()
+    """Write that answer; good for a second, as its date is."""
+    return DURABLE.written()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
-
-from msgspec import Struct
 
 from rookery.worker.encoding.fixed_width import chained
 from rookery.worker.errors import UnavailableError
@@ -23,7 +22,8 @@ class SinkUnavailableError(UnavailableError):
     cause = "sink"
 
 
-class LineBlock(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineBlock:
     """Lines that become durable together.
 
     `key` is derived from the messages that the lines answer, not from when: a redelivered batch has the same

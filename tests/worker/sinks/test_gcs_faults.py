@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import gzip
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from msgspec.structs import replace
 
 from rookery.worker.sinks.gcs import GcsSink
 from rookery.worker.sinks.protocol import LineBlock, SinkUnavailableError

@@ -43,13 +43,17 @@ _OVERFLOW: Final = "Content-Length overflow"
 
 
 class RequestHead(Struct, frozen=True):
-    """One lawful head. `length` is the body's in bytes, None where it is chunked; `raw` ends with the blank line."""
+    """One lawful head. `length` is the body's in bytes, None where it is chunked; `raw` ends with the blank line.
+
+    `headers` are as they came; `values` have lower-case names, and those of one that is repeated joined.
+    """
 
     raw: bytes
     method: str
     target: str
     version: str
     headers: tuple[tuple[bytes, bytes], ...]
+    values: dict[bytes, bytes]
     length: int | None
     keep_alive: bool
     authorization: str | None = None
@@ -80,9 +84,8 @@ class RequestHead(Struct, frozen=True):
 
     def header(self, name: str) -> str | None:
         """Give a header by its lower-case name, all of its values joined; None where it is absent."""
-        wanted = name.encode()
-        values = [value.decode("latin-1") for each, value in self.headers if each.lower() == wanted]
-        return ", ".join(values) if values else None
+        value = self.values.get(name.encode())
+        return None if value is None else value.decode("latin-1")
 
 
 class PartialHead:
@@ -185,6 +188,7 @@ def parsed(raw: bytes) -> RequestHead:
         target=_target(found.target, method),
         version=version,
         headers=tuple(found.headers),
+        values=values,
         length=_length(values, version),
         keep_alive=_keep_alive(values, version),
         authorization=None if token is None else token.decode("latin-1"),

@@ -9,9 +9,8 @@ import threading
 import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-
-from msgspec import Struct
 
 from rookery.schemas.output.permissions import PRIVATE
 from rookery.schemas.segment import sealed
@@ -35,7 +34,8 @@ REMEMBERED: Final = 10_000
 """Blocks whose keys are remembered, so that a batch that is redelivered whole is not written twice."""
 
 
-class RotationPolicy(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotationPolicy:
     """When a segment gets its final name: at this age or size, and at the end of its hour."""
 
     seconds: float = 1.0
