@@ -15,6 +15,7 @@ import pytest
 from rookery.schemas.output.extras import EXTRAS, extra_of, install_hint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 COMMANDS = {
@@ -60,6 +61,20 @@ def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def run_without(modules: Iterable[str], folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run Python as if some modules were not installed."""
+    lines = [f"sys.modules[{module!r}] = None" for module in modules]
+    (folder / "sitecustomize.py").write_text("\n".join(["import sys", *lines, ""]))
+    return subprocess.run(
+        [sys.executable, "-P", *words],
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize("module", EXTRAS)
 def test_the_extra_of_a_module_brings_it(module: str) -> None:
     """By what the installed distributions say of their files and their needs."""
@@ -76,15 +91,7 @@ def test_the_extra_of_a_module_brings_it(module: str) -> None:
 def test_a_command_without_a_package_says_which_extra_installs_it(module: str, tmp_path: Path) -> None:
     """One sentence, the command that helps, exit code 2; and no name on an index that is not the project's own."""
     arguments = [each.replace("{tmp}", str(tmp_path)) for each in COMMANDS[module]]
-    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{module!r}] = None\n")
-    shown = subprocess.run(
-        [sys.executable, "-P", "-m", "rookery", *arguments],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    shown = run_without([module], tmp_path, "-m", "rookery", *arguments)
     assert shown.returncode == 2, shown.stderr
     assert module in shown.stderr
     assert install_hint(module) in " ".join(shown.stderr.split())
@@ -93,17 +100,9 @@ def test_a_command_without_a_package_says_which_extra_installs_it(module: str, t
 
 def test_a_broker_needs_nothing_of_a_worker(tmp_path: Path) -> None:
     """Its own extra is enough: without the worker's packages it comes as far as its own options."""
-    blocked = ("numpy", "orjson", "prometheus_client", "swagger_ui_bundle", "xgboost")
-    lines = [f"sys.modules[{module!r}] = None" for module in blocked]
-    (tmp_path / "sitecustomize.py").write_text("\n".join(["import sys", *lines, ""]))
-    shown = subprocess.run(
-        [sys.executable, "-P", "-m", "rookery", "broker", "--memory", "--lost-ack", "often"],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    blocked = ("msgspec", "numpy", "orjson", "prometheus_client", "swagger_ui_bundle", "xgboost")
+    words = ("-m", "rookery", "broker", "--memory", "--lost-ack", "often")
+    shown = run_without(blocked, tmp_path, *words)
     assert shown.returncode == 2, shown.stderr
     assert "--lost-ack" in shown.stderr
 
@@ -121,15 +120,7 @@ print("every module")
 
 def test_only_a_worker_needs_msgspec(tmp_path: Path) -> None:
     """Training, broker, load test and command line have extras that do not bring it."""
-    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['msgspec'] = None\n")
-    shown = subprocess.run(
-        [sys.executable, "-P", "-c", EVERY_MODULE],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    shown = run_without(["msgspec"], tmp_path, "-c", EVERY_MODULE)
     assert shown.stdout == "every module\n", shown.stderr
 
 
