@@ -15,7 +15,7 @@ from rookery.worker.auth.policy import AuthenticationFailure
 from rookery.worker.decoding.envelope_reader import read_envelope
 from rookery.worker.encoding.fixed_width import size_of
 from rookery.worker.errors import DefectError, QueueFullError, RetryError
-from rookery.worker.http.responses import DURABLE, FULL, JSON, LATER, OK, Response, explained
+from rookery.worker.http.responses import DURABLE, FULL, JSON, LATER, NO_CONTENT, OK, Response, explained
 from rookery.worker.http.wire.refused_request import RefusedRequestError
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from rookery.worker.pipeline import Pipeline
 
 log: Final = logging.getLogger(__name__)
-
-DONE: Final = 204
-"""Durable, so acknowledged: predictions and rejections alike. Only 102, 200, 201, 202 and 204 acknowledge."""
 
 NOT_AN_ENVELOPE: Final = 400
 NOTHING_USABLE: Final = 422
@@ -108,7 +105,7 @@ class PushHandler:
 
     def _respond(self, answer: Answer, error: InvalidEnvelopeError | RetryError | None) -> None:
         if error is None:
-            answer(DONE)
+            answer(NO_CONTENT)
         else:
             refusal = self.refusal(error)
             # A later answer to a message that met a defect must not become the answer to the connection's next one.

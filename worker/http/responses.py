@@ -67,7 +67,7 @@ def explained(status: int, text: str = "") -> Response:
 
 
 DURABLE: Final = Response(status=NO_CONTENT)
-"""The answer that most pushes get. Only 102, 200, 201, 202 and 204 acknowledge."""
+"""The answer to a push of which everything is durable, predictions and rejections alike. Only 102, 200, 201, 202 and 204 acknowledge."""
 
 
 def no_content() -> bytes:
