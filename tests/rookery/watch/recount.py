@@ -147,13 +147,7 @@ def _window(page: Page, state: dict[str, Any], lines: Lines, rejected: Lines) ->
     inside = {second: predictions[second] + refusals[second] for second in window}
     said = re.findall(r"^([\d,]+) readings in .*, at most ([\d,]+) in a second", text(page, "say-rate"))
     assert said == [(f"{sum(inside.values()):,}", f"{max(inside.values()):,}")]
-    rate = float(text(page, "rate").replace(",", ""))
-    if rate:
-        now = state["window"]["to"] - 1
-        recent = (predictions[each] + refusals[each] for each in range(now - RATE_S, now))
-        assert rate == pytest.approx(sum(recent) / RATE_S, abs=0.05)
-    else:
-        assert re.fullmatch(r"no result for \d+ (s|min)", text(page, "rate-note"))
+    _rate(page, state, inside)
     assert drawn(page, "rates", "y") == [
         [predictions[each] for each in window],
         [refusals[each] for each in window],
@@ -162,6 +156,19 @@ def _window(page: Page, state: dict[str, Any], lines: Lines, rejected: Lines) ->
     for share, points in zip((0.50, 0.99), drawn(page, "latencies", "y"), strict=True):
         known = {second: point for second, point in zip(window, points, strict=True) if point is not None}
         assert known == pytest.approx({each: exact(by_second[each], share) for each in by_second}, rel=0.05)
+
+
+def _rate(page: Page, state: dict[str, Any], inside: dict[int, int]) -> None:
+    """The rate: the mean of the ten whole seconds before the current one, which may hold all of a quick burst; 0 after a silence."""
+    rate, note = float(text(page, "rate").replace(",", "")), text(page, "rate-note")
+    if note == "mean of ten seconds":
+        now = state["window"]["to"] - 1
+        assert rate == pytest.approx(
+            sum(inside[each] for each in range(now - RATE_S, now)) / RATE_S, abs=0.05
+        )
+    else:
+        assert re.fullmatch(r"no result for \d+ (s|min)", note)
+        assert not rate
 
 
 def _sample(page: Page, lines: Lines) -> None:
