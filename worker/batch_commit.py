@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
@@ -15,10 +16,12 @@ from rookery.worker.encoding.lines import EncodedLines, encode_lines
 from rookery.worker.errors import DefectError, RetryError
 from rookery.worker.inference.bisection import BatchResult, classify
 from rookery.worker.observability.observer import BatchCompleted, BatchPart
+from rookery.worker.runtime.thread_priority import give_way
 from rookery.worker.sinks.protocol import LineBlock, Sink, SinkUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
+    from concurrent.futures import Executor
     from datetime import datetime
 
     from rookery.worker.batching.ticket import Ticket
@@ -49,19 +52,31 @@ class BatchCommit:
         self._failures = parts.metrics.failures
         self._observers = [(each, type(each).__name__) for each in (parts.metrics, *parts.observers)]
         self._sample = FeatureSample(parts.feature_sample_rows)
+        # One thread, as one batch of tables is answered at a time: those of a pool take turns, and what one has in the
+        # processor's cache and in its heap, the next one has not.
+        self._tables = ThreadPoolExecutor(1, thread_name_prefix="tables", initializer=give_way)
 
     async def run(self, tickets: Sequence[Ticket[DecodedMessage]]) -> Awaitable[None] | None:
         """Answer one batch; what is returned is left to be awaited, beside the batches that follow."""
-        rest = await self.run_tables(tickets)
+        rest = await self._run(tickets, None)
         if rest is None or self._parts.coalesces:
             return rest
         await rest
         return None
 
     async def run_tables(self, tickets: Sequence[Ticket[DecodedMessage]]) -> Awaitable[None] | None:
-        """Classify and encode, answer predict calls, and return what makes the rest durable and acknowledges it.
+        """Answer a batch of tables in their own thread; the next ones are classified while these become durable.
 
-        The next tables are classified meanwhile, for the disk takes as long as the model.
+        The disk takes as long as the model.
+        """
+        return await self._run(tickets, self._tables)
+
+    async def _run(
+        self, tickets: Sequence[Ticket[DecodedMessage]], thread: Executor | None
+    ) -> Awaitable[None] | None:
+        """Classify and encode, in a thread if that takes long (None: of the loop's own), and answer predict calls.
+
+        What is returned makes the rest durable and acknowledges it.
         """
         at, began = self._parts.now(), time.monotonic()
         messages = [ticket.item for ticket in tickets]
@@ -69,7 +84,7 @@ class BatchCommit:
         if _inline(rows, tickets):
             parts = self._answers(messages, at)
         else:
-            parts = await asyncio.to_thread(self._answers, messages, at)
+            parts = await asyncio.get_running_loop().run_in_executor(thread, self._answers, messages, at)
         predicted = time.monotonic()
         if self._parts.feature_sample_rows and not self._parts.every_feature:
             self._add_features(parts, at)

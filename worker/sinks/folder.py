@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from rookery.schemas.output.permissions import PRIVATE, create
 from rookery.worker.encoding.fixed_width import size_of
 from rookery.worker.runtime.daemon_call import in_daemon
-from rookery.worker.runtime.thread_priority import give_way
 from rookery.worker.sinks.protocol import SinkUnavailableError
 from rookery.worker.sinks.segments.folders import make
 from rookery.worker.sinks.segments.segment import recover
@@ -56,7 +55,7 @@ class FolderSink:
         self._mode = mode
         roll = roll or RotationPolicy()
         self._small = SegmentWriter(root, roll=roll, quick_seconds=quick_seconds, clock=clock, mode=mode)
-        self._large = SegmentWriter(root, roll=roll, quick_seconds=0, begins=give_way, mode=mode, direct=True)
+        self._large = SegmentWriter(root, roll=roll, quick_seconds=0, mode=mode, direct=True)
 
     async def open(self) -> None:
         """Make the folder, write to it, and seal what a killed worker left open; raises SinkUnavailableError."""

@@ -6,6 +6,7 @@ four thousand bytes of them.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import mmap
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 BLOCK: Final = 4096
 """Bytes of a block: no disk or file system asks for larger ones."""
 
+_HUGE: Final = 2 * 1024 * 1024
+"""Bytes of a huge page, on most processors."""
+
 _DIRECT: Final[int] = getattr(os, "O_DIRECT", 0)
 
 _REFUSED: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP})
@@ -40,7 +44,10 @@ class DirectFile:
         """Take memory for so many bytes at once; `begun` is how one is made."""
         self._descriptor = descriptor
         self._write_synced = write
-        memory = mmap.mmap(-1, _blocks(BLOCK + most_bytes), mmap.MAP_PRIVATE | mmap.MAP_ANON)
+        memory = mmap.mmap(-1, _blocks(BLOCK + most_bytes, _HUGE), mmap.MAP_PRIVATE | mmap.MAP_ANON)
+        # One page in place of five hundred: the disk is given fewer places to read from, and none is made by a fault.
+        with contextlib.suppress(AttributeError, OSError):
+            memory.madvise(mmap.MADV_HUGEPAGE)
         self._memory = memoryview(memory)
         self.length = 0
         """Bytes of the file, filler included."""
@@ -94,8 +101,8 @@ class DirectFile:
         raise SegmentLostError
 
 
-def _blocks(size: int) -> int:
-    return -(-size // BLOCK) * BLOCK
+def _blocks(size: int, block: int = BLOCK) -> int:
+    return -(-size // block) * block
 
 
 def _switched(descriptor: int, *, on: bool) -> bool:

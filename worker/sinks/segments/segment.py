@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, Self
 from rookery.schemas.output.permissions import PRIVATE, create
 from rookery.schemas.segment import FILLER, OPEN, SUFFIX, hour_of, sealed, segments, whole
 from rookery.worker.encoding.fixed_width import Pieces
-from rookery.worker.runtime.thread_priority import step_aside
 from rookery.worker.sinks.segments.direct_file import DirectFile
 from rookery.worker.sinks.segments.errors import SegmentLostError
 from rookery.worker.sinks.segments.folders import make, sync
@@ -26,9 +25,9 @@ LEAST_AHEAD: Final = 64 * 1024
 MOST_AHEAD: Final = 1024 * 1024
 """How far ahead a segment is prepared, in bytes: so much holds ten more like the last lines, between these."""
 
-PIECE: Final = 448 * 1024
+PIECE: Final = 1020 * 1024
 """Bytes that are written and synced at once, up to twice as many at the end: a disk that is busy with more would keep
-other segments waiting."""
+other segments waiting. Twice as many and a block of the disk are one huge page."""
 
 LARGE_BLOCK: Final = 256 * 1024
 """Bytes from which on a block is not prepared for, as to write them twice costs more than to make the file longer."""
@@ -150,16 +149,12 @@ class Segment:
         """Write and sync a part after the other."""
         place = self.size
         for part in _parts(content):
-            if place > self.size:
-                step_aside()
             place = _write(self._descriptor, part, place)
 
     def _write_direct(self, content: bytes | memoryview | Pieces, file: DirectFile) -> None:
         """Write and sync a part after the other, past the page cache."""
         place = self.size
         for part in _parts(content):
-            if place > self.size:
-                step_aside()
             place = file.append(part, place)
             self._prepared = file.length
 

@@ -45,8 +45,7 @@ class RotationPolicy:
 class SegmentWriter:
     """One open segment below a folder: one sync a block, few files. Where `quick_seconds` is 0, in a thread.
 
-    Else blocks are appended on the event loop as long as the disk is quick. `begins` is called in the thread first. `direct`
-    segments are for large blocks.
+    Else blocks are appended on the event loop as long as the disk is quick. `direct` segments are for large blocks.
     """
 
     def __init__(  # noqa: PLR0913  each differs between a folder's two lines, or between tests
@@ -56,7 +55,6 @@ class SegmentWriter:
         roll: RotationPolicy,
         quick_seconds: float,
         clock: Callable[[], float] = time.monotonic,
-        begins: Callable[[], None] | None = None,
         mode: int = PRIVATE,
         direct: bool = False,
     ) -> None:
@@ -75,8 +73,9 @@ class SegmentWriter:
         self._quick_seconds = quick_seconds
         self._quick = quick_seconds > 0
         self._hands = threading.Lock()
-        # One thread: blocks are appended one after the other, and sealing stands in the same line.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="folder-sink", initializer=begins)
+        # One thread: blocks are appended one after the other, and sealing stands in the same line. It gives way to none:
+        # its work is little, and while it waits for the CPU between two steps the disk has nothing to do.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="folder-sink")
 
     async def append(self, block: LineBlock) -> None:
         """Return when every line is on the disk under a name that is there too; raises OSError."""
