@@ -56,6 +56,10 @@ class BatchCommit:
         # processor's cache and in its heap, the next one has not.
         self._tables = ThreadPoolExecutor(1, thread_name_prefix="tables", initializer=give_way)
 
+    def close(self) -> None:
+        """End the thread of the tables; nothing is answered afterwards."""
+        self._tables.shutdown(wait=False)
+
     async def run(self, tickets: Sequence[Ticket[DecodedMessage]]) -> Awaitable[None] | None:
         """Answer one batch; what is returned is left to be awaited, beside the batches that follow."""
         rest = await self._run(tickets, None)

@@ -43,7 +43,7 @@ class Pipeline:
         self._models = parts.models
         self._metrics = parts.metrics
         self._duplicates = DeduplicationWindow() if duplicates is None else duplicates
-        commit = BatchCommit(parts)
+        commit = self._commit = BatchCommit(parts)
         self._batcher: Batcher[DecodedMessage] = Batcher(commit.run, bounds=bounds, ended=self._settle)
         # Large tables have a queue of their own: a reading must not wait until ten thousand others are answered.
         self._tables: Batcher[DecodedMessage] = Batcher(
@@ -98,6 +98,7 @@ class Pipeline:
         await self._tables.drain()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        self._commit.close()
 
     def _enqueue_singles(self, messages: Sequence[DecodedMessage]) -> bool:
         """Take messages of one reading each in one step; False where one of them is known or all are too many."""

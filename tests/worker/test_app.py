@@ -289,6 +289,23 @@ async def test_sigterm_under_traffic_answers_all_that_was_taken_and_ends_in_time
     assert accepted <= {line["reading_id"] for line in lines(tmp_path, "results")}
 
 
+async def test_a_worker_that_answered_a_table_leaves_no_thread_behind(start: Any, tmp_path: Path) -> None:
+    """It ends by itself, and "stopped" is the last line that it logs; not that a thread hangs."""
+    process = start()
+    ready = first_line(process)
+    table = json.dumps({"bill_length_mm": [40.0] * 1_000}).encode()
+    async with (
+        aiohttp.ClientSession(ready["address"]) as client,
+        client.post("/", data=push_body(table)) as answer,
+    ):
+        assert answer.status == 204
+    process.send_signal(signal.SIGTERM)
+    _, said = await asyncio.to_thread(process.communicate, timeout=30)
+    assert process.returncode == 0
+    assert json.loads(said.splitlines()[-1])["message"] == "stopped"
+    assert len(lines(tmp_path, "results")) == 1_000
+
+
 @pytest.mark.parametrize(
     ("chosen", "named"),
     [
