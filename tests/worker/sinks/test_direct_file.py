@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rookery.schemas.segment import segments, whole
-from rookery.worker.sinks.segments.direct_file import BLOCK, DirectFile
+from rookery.worker.sinks.segments.direct_file import BLOCK, DirectFile, direct_memory
 from rookery.worker.sinks.segments.errors import SegmentLostError
 from rookery.worker.sinks.segments.segment import PIECE, Segment, recover
 
@@ -25,7 +25,7 @@ NOON = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 
 @pytest.fixture
 def segment(tmp_path: Path) -> Segment:
-    return Segment.start(tmp_path, NOON, direct=True)
+    return Segment.start(tmp_path, NOON, memory=direct_memory(2 * PIECE))
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def passes(tmp_path: Path) -> None:
     """Skip where the file system of the tests keeps every file in the page cache."""
     descriptor = os.open(tmp_path / "probe", os.O_RDWR | os.O_CREAT)
     try:
-        if DirectFile.begun(descriptor, most_bytes=BLOCK, write=os.pwritev) is None:
+        if DirectFile.begun(descriptor, direct_memory(BLOCK), os.pwritev) is None:
             pytest.skip(f"the file system of {tmp_path} has no O_DIRECT: set TMPDIR to a folder on a disk")
     finally:
         os.close(descriptor)
@@ -122,7 +122,7 @@ def test_where_there_is_no_such_way_a_segment_is_an_ordinary_one(
         return real(descriptor, command, flags)
 
     monkeypatch.setattr(fcntl, "fcntl", ignorant)
-    segment = Segment.start(tmp_path, NOON, direct=True)
+    segment = Segment.start(tmp_path, NOON, memory=direct_memory(2 * PIECE))
     blocks = [block(size) for size in (300_000, 5_000)]
     for each in blocks:
         segment.append(each)

@@ -14,7 +14,7 @@ from rookery.schemas.segment import segments, whole
 from rookery.worker.encoding.fixed_width import FixedWidthLines, Pieces, chained, joined
 from rookery.worker.sinks.folder import SMALL_LINES, FolderSink, RotationPolicy
 from rookery.worker.sinks.protocol import LineBlock, SinkUnavailableError
-from rookery.worker.sinks.segments.direct_file import BLOCK
+from rookery.worker.sinks.segments.direct_file import BLOCK, direct_memory
 from rookery.worker.sinks.segments.segment import PIECE, Segment
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def test_a_large_block_is_synced_to_its_last_line_piece_by_piece(
     monkeypatch.setattr(os, "pwritev", writing)
     monkeypatch.setattr(os, "fdatasync", syncing)
     content = b"".join(LINES)
-    segment = Segment.start(tmp_path, NOON, direct=direct)
+    segment = Segment.start(tmp_path, NOON, memory=direct_memory(2 * PIECE) if direct else None)
     segment.append(content)
     (path,) = segments(tmp_path)
     filler = path.stat().st_size - len(content)
@@ -146,7 +146,7 @@ def test_a_disk_that_takes_less_than_it_is_given_gets_the_rest(
     even = [FixedWidthLines(memoryview(b"".join(LINES[:400])), width, {7: b'"other"\n'}) for _ in range(2)]
     content = joined(chained(even))
     assert isinstance(content, Pieces)
-    segment = Segment.start(tmp_path, NOON, direct=direct)
+    segment = Segment.start(tmp_path, NOON, memory=direct_memory(2 * PIECE) if direct else None)
     segment.append(content)
     segment.seal()
     assert lines(tmp_path) == sorted(line for each in even for line in each)

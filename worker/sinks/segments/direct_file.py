@@ -40,24 +40,20 @@ class DirectFile:
     What the last block holds is kept in memory, and written again with what comes behind it; its rest is filler.
     """
 
-    def __init__(self, descriptor: int, *, most_bytes: int, write: Write) -> None:
-        """Take memory for so many bytes at once; `begun` is how one is made."""
+    def __init__(self, descriptor: int, memory: memoryview, write: Write) -> None:
+        """Store an open file and its memory, which no other file uses meanwhile; `begun` is how one is made."""
         self._descriptor = descriptor
         self._write_synced = write
-        memory = mmap.mmap(-1, _blocks(BLOCK + most_bytes, _HUGE), mmap.MAP_PRIVATE | mmap.MAP_ANON)
-        # One page in place of five hundred: the disk is given fewer places to read from, and none is made by a fault.
-        with contextlib.suppress(AttributeError, OSError):
-            memory.madvise(mmap.MADV_HUGEPAGE)
-        self._memory = memoryview(memory)
+        self._memory = memory
         self.length = 0
         """Bytes of the file, filler included."""
 
     @classmethod
-    def begun(cls, descriptor: int, *, most_bytes: int, write: Write) -> Self | None:
+    def begun(cls, descriptor: int, memory: memoryview, write: Write) -> Self | None:
         """Begin with an empty file; None where the system or its file system has no such way."""
         if not (_DIRECT and _switched(descriptor, on=True)):
             return None
-        return cls(descriptor, most_bytes=most_bytes, write=write)
+        return cls(descriptor, memory, write)
 
     def hold(self, there: os.stat_result) -> None:
         """Raise SegmentLostError where the file is not as long as it was made: it was cut."""
@@ -99,6 +95,15 @@ class DirectFile:
             if error.errno != errno.ENXIO:
                 raise
         raise SegmentLostError
+
+
+def direct_memory(most_bytes: int) -> memoryview:
+    """Memory for files that follow each other, each of which appends up to so many bytes at once; taken as it is used."""
+    memory = mmap.mmap(-1, _blocks(BLOCK + most_bytes, _HUGE), mmap.MAP_PRIVATE | mmap.MAP_ANON)
+    # One page in place of five hundred: the disk is given fewer places to read from.
+    with contextlib.suppress(AttributeError, OSError):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(memory)
 
 
 def _blocks(size: int, block: int = BLOCK) -> int:

@@ -45,11 +45,11 @@ class Segment:
     Every method raises OSError. After a failed append the segment takes nothing more: seal it and start another;
     after SegmentLostError abandon it.
     A segment that goes on being appended to is prepared ahead with filler: to overwrite what has its place on the
-    disk takes half of the CPU that it takes to make a file longer, and less time. A `direct` one, for large blocks, is not:
-    it is written past the page cache, where its file system knows how.
+    disk takes half of the CPU that it takes to make a file longer, and less time. One for large blocks, with memory of
+    its writer's, is not: it is written past the page cache, where its file system knows how.
     """
 
-    def __init__(self, path: Path, descriptor: int, *, direct: bool = False) -> None:
+    def __init__(self, path: Path, descriptor: int, *, memory: memoryview | None = None) -> None:
         """Store an open file; `start` makes one."""
         self.path = path
         self.size = 0
@@ -57,10 +57,12 @@ class Segment:
         self._descriptor = descriptor
         self._prepared = 0
         self._identity = _identity(os.fstat(descriptor))
-        self._direct = DirectFile.begun(descriptor, most_bytes=2 * PIECE, write=_write) if direct else None
+        self._direct = DirectFile.begun(descriptor, memory, _write) if memory else None
 
     @classmethod
-    def start(cls, root: Path, moment: datetime, mode: int = PRIVATE, *, direct: bool = False) -> Self:
+    def start(
+        cls, root: Path, moment: datetime, mode: int = PRIVATE, *, memory: memoryview | None = None
+    ) -> Self:
         """Make an empty segment in its hour's folder; its name is on the disk when this returns."""
         folder = make(root / hour_of(moment), mode)
         while True:
@@ -73,7 +75,7 @@ class Segment:
                 break
             os.close(descriptor)
         sync(folder)
-        return cls(path, descriptor, direct=direct)
+        return cls(path, descriptor, memory=memory)
 
     def append(self, content: bytes | memoryview | Pieces) -> None:
         """Append lines and return when they are on the disk, under the segment's name.

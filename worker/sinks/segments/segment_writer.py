@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 from rookery.schemas.output.permissions import PRIVATE
 from rookery.schemas.segment import sealed
 from rookery.worker.encoding.fixed_width import Pieces, joined
+from rookery.worker.sinks.segments.direct_file import direct_memory
 from rookery.worker.sinks.segments.errors import SegmentLostError
-from rookery.worker.sinks.segments.segment import Segment
+from rookery.worker.sinks.segments.segment import PIECE, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +60,7 @@ class SegmentWriter:
         direct: bool = False,
     ) -> None:
         """Store where to write; nothing is there before the first block."""
-        self._direct = direct
+        self._memory = direct_memory(2 * PIECE) if direct else None
         self._root = root
         self._mode = mode
         self._roll = roll
@@ -139,7 +140,7 @@ class SegmentWriter:
 
     def _append(self, content: bytes | memoryview | Pieces, at: datetime) -> Segment:
         segment = self._segment = self._segment or Segment.start(
-            self._root, at, self._mode, direct=self._direct
+            self._root, at, self._mode, memory=self._memory
         )
         try:
             segment.append(content)
