@@ -14,7 +14,7 @@ import pytest
 from rookery.schemas.segment import segments, whole
 from rookery.worker.sinks.segments.direct_file import BLOCK, DirectFile, direct_memory
 from rookery.worker.sinks.segments.errors import SegmentLostError
-from rookery.worker.sinks.segments.segment import PIECE, Segment, recover
+from rookery.worker.sinks.segments.segment import DIRECT_PIECE, Segment, recover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ NOON = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 
 @pytest.fixture
 def segment(tmp_path: Path) -> Segment:
-    return Segment.start(tmp_path, NOON, memory=direct_memory(2 * PIECE))
+    return Segment.start(tmp_path, NOON, memory=direct_memory(2 * DIRECT_PIECE))
 
 
 @pytest.fixture
@@ -44,7 +44,18 @@ def block(size: int) -> bytes:
     return (b"%d," % size * size)[: size - 1] + b"\n"
 
 
-SIZES = (100, BLOCK - 100, BLOCK, 1, 2 * BLOCK + 1, PIECE, 2 * PIECE, 2 * PIECE + 1, 5 * PIECE + 3, 300_000)
+SIZES = (
+    100,
+    BLOCK - 100,
+    BLOCK,
+    1,
+    2 * BLOCK + 1,
+    DIRECT_PIECE,
+    2 * DIRECT_PIECE,
+    2 * DIRECT_PIECE + 1,
+    5 * DIRECT_PIECE + 3,
+    300_000,
+)
 
 
 def test_after_each_block_all_lines_are_there_and_nothing_that_a_reader_trusts_behind_them(
@@ -122,7 +133,7 @@ def test_where_there_is_no_such_way_a_segment_is_an_ordinary_one(
         return real(descriptor, command, flags)
 
     monkeypatch.setattr(fcntl, "fcntl", ignorant)
-    segment = Segment.start(tmp_path, NOON, memory=direct_memory(2 * PIECE))
+    segment = Segment.start(tmp_path, NOON, memory=direct_memory(2 * DIRECT_PIECE))
     blocks = [block(size) for size in (300_000, 5_000)]
     for each in blocks:
         segment.append(each)

@@ -15,14 +15,14 @@ from rookery.worker.encoding.fixed_width import FixedWidthLines, Pieces, chained
 from rookery.worker.sinks.folder import SMALL_LINES, FolderSink, RotationPolicy
 from rookery.worker.sinks.protocol import LineBlock, SinkUnavailableError
 from rookery.worker.sinks.segments.direct_file import BLOCK, direct_memory
-from rookery.worker.sinks.segments.segment import PIECE, Segment
+from rookery.worker.sinks.segments.segment import DIRECT_PIECE, PIECE, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 NOON = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
-LINES = [b'{"nth":%05d,"text":"%b"}\n' % (nth, b"x" * 400) for nth in range(6 * PIECE // 400)]
+LINES = [b'{"nth":%05d,"text":"%b"}\n' % (nth, b"x" * 400) for nth in range(6 * DIRECT_PIECE // 400)]
 LARGE = LineBlock(key="large", lines=LINES, written_at=NOON)
 SMALL = LineBlock(key="small", lines=[b'"small"\n'], written_at=NOON)
 
@@ -90,14 +90,14 @@ def test_a_large_block_is_synced_to_its_last_line_piece_by_piece(
     monkeypatch.setattr(os, "pwritev", writing)
     monkeypatch.setattr(os, "fdatasync", syncing)
     content = b"".join(LINES)
-    segment = Segment.start(tmp_path, NOON, memory=direct_memory(2 * PIECE) if direct else None)
+    segment = Segment.start(tmp_path, NOON, memory=direct_memory(2 * DIRECT_PIECE) if direct else None)
     segment.append(content)
     (path,) = segments(tmp_path)
     filler = path.stat().st_size - len(content)
     # Past the page cache the last block is written whole.
     assert 0 <= filler < (BLOCK if direct else 1)
     assert (synced, unsynced) == (len(content) + filler, 0)
-    assert most <= 2 * PIECE + filler < len(content) / 2
+    assert most <= 2 * (DIRECT_PIECE if direct else PIECE) + filler < len(content) / 2
     assert lines(tmp_path) == sorted(LINES)
     segment.seal()
     assert lines(tmp_path) == sorted(LINES)
@@ -146,7 +146,7 @@ def test_a_disk_that_takes_less_than_it_is_given_gets_the_rest(
     even = [FixedWidthLines(memoryview(b"".join(LINES[:400])), width, {7: b'"other"\n'}) for _ in range(2)]
     content = joined(chained(even))
     assert isinstance(content, Pieces)
-    segment = Segment.start(tmp_path, NOON, memory=direct_memory(2 * PIECE) if direct else None)
+    segment = Segment.start(tmp_path, NOON, memory=direct_memory(2 * DIRECT_PIECE) if direct else None)
     segment.append(content)
     segment.seal()
     assert lines(tmp_path) == sorted(line for each in even for line in each)

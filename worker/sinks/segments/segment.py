@@ -25,9 +25,13 @@ LEAST_AHEAD: Final = 64 * 1024
 MOST_AHEAD: Final = 1024 * 1024
 """How far ahead a segment is prepared, in bytes: so much holds ten more like the last lines, between these."""
 
-PIECE: Final = 1020 * 1024
+PIECE: Final = 448 * 1024
 """Bytes that are written and synced at once, up to twice as many at the end: a disk that is busy with more would keep
-other segments waiting. Twice as many and a block of the disk are one huge page."""
+other segments waiting."""
+
+DIRECT_PIECE: Final = 1020 * 1024
+"""The same past the page cache, where each costs a wait for the disk alone; twice as many and a block of the disk are one
+huge page."""
 
 LARGE_BLOCK: Final = 256 * 1024
 """Bytes from which on a block is not prepared for, as to write them twice costs more than to make the file longer."""
@@ -156,7 +160,7 @@ class Segment:
     def _write_direct(self, content: bytes | memoryview | Pieces, file: DirectFile) -> None:
         """Write and sync a part after the other, past the page cache."""
         place = self.size
-        for part in _parts(content):
+        for part in _parts(content, DIRECT_PIECE):
             place = file.append(part, place)
             self._prepared = file.length
 
@@ -168,14 +172,14 @@ class Segment:
             self._direct.length = self.size
 
 
-def _parts(content: bytes | memoryview | Pieces) -> Iterator[list[bytes | memoryview]]:
+def _parts(content: bytes | memoryview | Pieces, least: int = PIECE) -> Iterator[list[bytes | memoryview]]:
     """Cut lines into parts that are synced one by one, each of pieces that are written in one call."""
     part: list[bytes | memoryview] = []
     size = 0
     for piece in content if isinstance(content, Pieces) else (content,):
         view = memoryview(piece)
-        while size + len(view) > 2 * PIECE:
-            cut = max(PIECE - size, 0)
+        while size + len(view) > 2 * least:
+            cut = max(least - size, 0)
             yield [*part, view[:cut]]
             view, part, size = view[cut:], [], 0
         part.append(view)

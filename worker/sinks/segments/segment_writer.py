@@ -17,7 +17,7 @@ from rookery.schemas.segment import sealed
 from rookery.worker.encoding.fixed_width import Pieces, joined
 from rookery.worker.sinks.segments.direct_file import direct_memory
 from rookery.worker.sinks.segments.errors import SegmentLostError
-from rookery.worker.sinks.segments.segment import PIECE, Segment
+from rookery.worker.sinks.segments.segment import DIRECT_PIECE, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ class SegmentWriter:
         direct: bool = False,
     ) -> None:
         """Store where to write; nothing is there before the first block."""
-        self._memory = direct_memory(2 * PIECE) if direct else None
+        self._memory = direct_memory(2 * DIRECT_PIECE) if direct else None
         self._root = root
         self._mode = mode
         self._roll = roll
